@@ -1,0 +1,54 @@
+using System.Text.Json.Serialization;
+
+namespace StatusUpdates.Messaging;
+
+/// <summary>
+/// Where a generation is in its life: pending -> processing -> completed | failed | canceled; pending -> canceled | failed;
+/// processing -> processing (progress) | pending (retry). A terminal state is final.
+/// </summary>
+[JsonConverter(typeof(GenerationStatusConverter))]
+public enum GenerationStatus
+{
+    /// <summary>Accepted, waiting for a worker. Wire name <c>pending</c>.</summary>
+    Pending,
+
+    /// <summary>A worker holds it. Wire name <c>processing</c>.</summary>
+    Processing,
+
+    /// <summary>Finished with results. Terminal. Wire name <c>completed</c>.</summary>
+    Completed,
+
+    /// <summary>Finished without results. Terminal. Wire name <c>failed</c>.</summary>
+    Failed,
+
+    /// <summary>Stopped on the user's request. Terminal. Wire name <c>canceled</c>.</summary>
+    Canceled,
+}
+
+/// <summary>Wire names of <see cref="GenerationStatus"/>.</summary>
+public static class GenerationStatusNames
+{
+    private static readonly WireNames<GenerationStatus> Names = new(
+        (GenerationStatus.Pending, "pending"),
+        (GenerationStatus.Processing, "processing"),
+        (GenerationStatus.Completed, "completed"),
+        (GenerationStatus.Failed, "failed"),
+        (GenerationStatus.Canceled, "canceled"));
+
+    internal static WireNames<GenerationStatus> Table => Names;
+
+    /// <summary>All wire names, in the order of the lifecycle.</summary>
+    public static IReadOnlyList<string> All => Names.All;
+
+    /// <summary>The name on the wire and in the database.</summary>
+    public static string ToWireName(this GenerationStatus status) => Names.NameOf(status);
+
+    /// <summary>The status of a wire name; case counts.</summary>
+    public static bool TryParse(string? name, out GenerationStatus status) => Names.TryParse(name, out status);
+
+    /// <summary>Whether nothing follows this status.</summary>
+    public static bool IsTerminal(this GenerationStatus status) =>
+        status is GenerationStatus.Completed or GenerationStatus.Failed or GenerationStatus.Canceled;
+}
+
+internal sealed class GenerationStatusConverter() : WireNameConverter<GenerationStatus>(GenerationStatusNames.Table);

@@ -1,0 +1,39 @@
+using System.Text.Json.Serialization;
+
+namespace StatusUpdates.Messaging;
+
+/// <summary>What a user asked for.</summary>
+[JsonConverter(typeof(GenerationTypeConverter))]
+public enum GenerationType
+{
+    /// <summary>A product card. Wire name <c>product_card</c>.</summary>
+    ProductCard,
+
+    /// <summary>A video. Wire name <c>sora</c>.</summary>
+    Sora,
+
+    /// <summary>A chat answer, or an image made in a chat. Wire name <c>chat</c>.</summary>
+    Chat,
+}
+
+/// <summary>Wire names of <see cref="GenerationType"/>.</summary>
+public static class GenerationTypeNames
+{
+    private static readonly WireNames<GenerationType> Names = new(
+        (GenerationType.ProductCard, "product_card"),
+        (GenerationType.Sora, "sora"),
+        (GenerationType.Chat, "chat"));
+
+    internal static WireNames<GenerationType> Table => Names;
+
+    /// <summary>All wire names.</summary>
+    public static IReadOnlyList<string> All => Names.All;
+
+    /// <summary>The name on the wire and in the database.</summary>
+    public static string ToWireName(this GenerationType type) => Names.NameOf(type);
+
+    /// <summary>The type of a wire name; case counts.</summary>
+    public static bool TryParse(string? name, out GenerationType type) => Names.TryParse(name, out type);
+}
+
+internal sealed class GenerationTypeConverter() : WireNameConverter<GenerationType>(GenerationTypeNames.Table);

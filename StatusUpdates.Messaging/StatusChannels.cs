@@ -1,0 +1,15 @@
+using StackExchange.Redis;
+
+namespace StatusUpdates.Messaging;
+
+/// <summary>The Redis channels that status updates are published on. Braces mean substitution; names are literal, never patterns.</summary>
+public sealed class StatusChannels(StatusMessagingOptions options)
+{
+    private readonly string _userPrefix = options.ChannelPrefix + "generation:user:";
+
+    /// <summary>Every update of every user: <c>generation:status-updates</c>.</summary>
+    public RedisChannel All { get; } = RedisChannel.Literal(options.ChannelPrefix + "generation:status-updates");
+
+    /// <summary>One user's updates: <c>generation:user:{userId}</c>.</summary>
+    public RedisChannel User(string userId) => RedisChannel.Literal(_userPrefix + userId);
+}

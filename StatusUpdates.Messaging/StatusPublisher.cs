@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace StatusUpdates.Messaging;
+
+/// <summary>
+/// Publishes status updates on the global channel and on the user's. A message on Redis is a hint: it may be lost, repeated or
+/// reordered, and only the log is complete. Thread-safe; one instance serves a process.
+/// </summary>
+public sealed partial class StatusPublisher(
+    IConnectionMultiplexer redis,
+    StatusMessagingOptions? options = null,
+    ILogger<StatusPublisher>? logger = null)
+{
+    private readonly StatusMessagingOptions _options = options ?? new();
+    private readonly StatusChannels _channels = new(options ?? new());
+    private readonly ILogger _logger = logger ?? NullLogger<StatusPublisher>.Instance;
+
+    /// <summary>Publishes one update on both channels, in one round trip.</summary>
+    /// <exception cref="RedisException">Redis is away or refused; the update was published on none, one or both channels.</exception>
+    public Task PublishStatusUpdateAsync(StatusUpdate update, CancellationToken cancellationToken = default) =>
+        PublishStatusUpdatesAsync([update], cancellationToken);
+
+    /// <summary>Publishes many updates, pipelined in their order: one round trip for all.</summary>
+    /// <exception cref="RedisException">Redis is away or refused; some of the updates may have been published.</exception>
+    public Task PublishStatusUpdatesAsync(IReadOnlyList<StatusUpdate> updates, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return SendAsync(updates).WaitAsync(cancellationToken);
+    }
+
+    /// <summary>
+    /// Announces what is committed already: waits <see cref="StatusMessagingOptions.PublishTimeout"/> at most and never throws, because
+    /// a caller whose update is durable has succeeded. Takes no cancellation token for the same reason. Every cursor finds in the log
+    /// what was not announced.
+    /// </summary>
+    /// <returns>Whether Redis took all of them in time.</returns>
+    public async Task<bool> TryPublishAsync(IReadOnlyList<StatusUpdate> updates)
+    {
+        if (updates.Count == 0)
+        {
+            return true;
+        }
+
+        try
+        {
+            if (!redis.IsConnected)
+            {
+                // Queueing would only deliver late what the sweep delivers anyway.
+                CountFailure(updates.Count, "not connected");
+                return false;
+            }
+
+            await SendAsync(updates).WaitAsync(_options.PublishTimeout).ConfigureAwait(false);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            CountFailure(updates.Count, "timeout");
+        }
+        catch (Exception e) when (e is RedisException or ObjectDisposedException)
+        {
+            CountFailure(updates.Count, e.GetType().Name);
+        }
+
+        return false;
+    }
+
+    private async Task SendAsync(IReadOnlyList<StatusUpdate> updates)
+    {
+        var subscriber = redis.GetSubscriber();
+        var sends = new Task[updates.Count * 2];
+        for (var i = 0; i < updates.Count; i++)
+        {
+            var update = updates[i];
+            using var activity = StartActivity(update);
+            var payload = StatusJson.Encode(activity?.Id is { } id ? update with { TraceParent = id } : update);
+            sends[2 * i] = subscriber.PublishAsync(_channels.All, payload);
+            sends[(2 * i) + 1] = subscriber.PublishAsync(_channels.User(update.UserId), payload);
+        }
+
+        await Task.WhenAll(sends).ConfigureAwait(false);
+        MessagingTelemetry.Published.Add(updates.Count);
+    }
+
+    private static Activity? StartActivity(StatusUpdate update)
+    {
+        if (!MessagingTelemetry.Source.HasListeners())
+        {
+            return null;
+        }
+
+        // The update's own trace, not the caller's: a batch carries updates of many.
+        var activity = ActivityContext.TryParse(update.TraceParent, null, isRemote: true, out var parent)
+            ? MessagingTelemetry.Source.StartActivity("publish generation:user", ActivityKind.Producer, parent)
+            : MessagingTelemetry.Source.StartActivity("publish generation:user", ActivityKind.Producer);
+        activity?.SetTag("messaging.system", "redis")
+            .SetTag("messaging.operation.type", "send")
+            .SetTag("messaging.destination.template", "generation:user:{userId}")
+            .SetTag("statusupdates.status", update.Status.ToWireName());
+        return activity;
+    }
+
+    private void CountFailure(int updates, string reason)
+    {
+        MessagingTelemetry.PublishFailures.Add(updates, new KeyValuePair<string, object?>("error.type", reason));
+        LogNotPublished(updates, reason);
+    }
+
+    [LoggerMessage(1001, LogLevel.Debug, "{Updates} committed updates were not announced on Redis: {Reason}")]
+    private partial void LogNotPublished(int updates, string reason);
+}

@@ -1,0 +1,131 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace StatusUpdates.Messaging;
+
+/// <summary>Handles one update. Updates of one subscription are handled one after the other, in the order of arrival.</summary>
+public delegate ValueTask StatusUpdateHandler(StatusUpdate update, CancellationToken cancellationToken);
+
+/// <summary>
+/// Subscribes to status updates on Redis: at most once, and nothing of what was published while Redis was away. Who needs every update
+/// holds a cursor over the log and takes this as a wake-up. Thread-safe; one instance serves a process.
+/// </summary>
+public sealed partial class StatusSubscriber(
+    IConnectionMultiplexer redis,
+    StatusMessagingOptions? options = null,
+    ILogger<StatusSubscriber>? logger = null)
+{
+    private readonly StatusMessagingOptions _options = options ?? new();
+    private readonly StatusChannels _channels = new(options ?? new());
+    private readonly ILogger _logger = logger ?? NullLogger<StatusSubscriber>.Instance;
+
+    /// <summary>Subscribes to the updates of all users.</summary>
+    /// <param name="handler">Called for each; if it is slower than the updates, the oldest waiting are dropped and counted.</param>
+    /// <param name="cancellationToken">Ends the wait for the acknowledgement, not the subscription.</param>
+    /// <returns>The subscription, acknowledged or not: see <see cref="StatusSubscription.IsAcknowledged"/>.</returns>
+    public Task<StatusSubscription> SubscribeAllAsync(StatusUpdateHandler handler, CancellationToken cancellationToken = default) =>
+        SubscribeAsync(_channels.All, null, new StatusUpdatePump(handler, _options.HandlerCapacity, _logger), cancellationToken);
+
+    /// <summary>Subscribes to the updates of one user; a message of another user on that channel is malformed and not handed on.</summary>
+    /// <inheritdoc cref="SubscribeAllAsync(StatusUpdateHandler, CancellationToken)"/>
+    public Task<StatusSubscription> SubscribeUserAsync(
+        string userId, StatusUpdateHandler handler, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(userId);
+        return SubscribeAsync(
+            _channels.User(userId), userId, new StatusUpdatePump(handler, _options.HandlerCapacity, _logger), cancellationToken);
+    }
+
+    /// <summary>As <see cref="SubscribeAllAsync(StatusUpdateHandler, CancellationToken)"/>, for a handler that never waits: it has no queue, and nothing is dropped.</summary>
+    public Task<StatusSubscription> SubscribeAllAsync(Action<StatusUpdate> handler, CancellationToken cancellationToken = default) =>
+        SubscribeAsync(_channels.All, null, new DirectHandler(handler), cancellationToken);
+
+    /// <summary>As <see cref="SubscribeUserAsync(string, StatusUpdateHandler, CancellationToken)"/>, for a handler that never waits: it has no queue, and nothing is dropped.</summary>
+    public Task<StatusSubscription> SubscribeUserAsync(
+        string userId, Action<StatusUpdate> handler, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(userId);
+        return SubscribeAsync(_channels.User(userId), userId, new DirectHandler(handler), cancellationToken);
+    }
+
+    private async Task<StatusSubscription> SubscribeAsync(
+        RedisChannel channel, string? userId, IStatusUpdateSink sink, CancellationToken cancellationToken)
+    {
+        var subscriber = redis.GetSubscriber();
+
+        // Sent without waiting, so that the subscription is on the books (and made again at every reconnect) even while Redis is away.
+        // Its queue keeps the order of arrival, which plain handlers do not.
+        var queue = subscriber.Subscribe(channel, CommandFlags.FireAndForget);
+        queue.OnMessage(message => Receive(message.Message, userId, sink));
+        var subscription = new StatusSubscription(queue, sink);
+
+        try
+        {
+            // Answers come in order: once this one is there, the subscribe before it has been acknowledged.
+            await subscriber.PingAsync().WaitAsync(_options.SubscribeTimeout, cancellationToken).ConfigureAwait(false);
+            subscription.IsAcknowledged = true;
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            LogNotAcknowledged(e.GetType().Name);
+        }
+        catch (OperationCanceledException)
+        {
+            await subscription.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        return subscription;
+    }
+
+    private void Receive(RedisValue message, string? userId, IStatusUpdateSink sink)
+    {
+        var payload = (ReadOnlyMemory<byte>)message;
+        if (!StatusJson.TryDecode(payload.Span, out var update, out var error))
+        {
+            CountMalformed(error);
+            return;
+        }
+
+        if (userId is not null && !string.Equals(update.UserId, userId, StringComparison.Ordinal))
+        {
+            CountMalformed("userId is not the channel's");
+            return;
+        }
+
+        MessagingTelemetry.Received.Add(1);
+        try
+        {
+            sink.Accept(update);
+        }
+        catch (Exception e)
+        {
+            // A handler's fault is its own: the next update, and every other subscription, goes on.
+            MessagingTelemetry.HandlerFailures.Add(1);
+            LogHandlerFailed(e);
+        }
+    }
+
+    private void CountMalformed(string error)
+    {
+        MessagingTelemetry.Malformed.Add(1);
+        LogMalformed(error);
+    }
+
+    [LoggerMessage(1101, LogLevel.Warning, "A message on a status channel was ignored: {Error}")]
+    private partial void LogMalformed(string error);
+
+    [LoggerMessage(1102, LogLevel.Error, "A handler of status updates failed")]
+    private partial void LogHandlerFailed(Exception exception);
+
+    [LoggerMessage(1103, LogLevel.Debug, "Redis did not acknowledge a subscription yet ({Reason}); it takes effect when Redis is back")]
+    private partial void LogNotAcknowledged(string reason);
+
+    private sealed class DirectHandler(Action<StatusUpdate> handler) : IStatusUpdateSink
+    {
+        public void Accept(StatusUpdate update) => handler(update);
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,36 @@
+using StackExchange.Redis;
+
+namespace StatusUpdates.Messaging;
+
+/// <summary>A running subscription. It survives reconnects; dispose it to end it. Disposing twice is harmless.</summary>
+public sealed class StatusSubscription : IAsyncDisposable
+{
+    private readonly IStatusUpdateSink _sink;
+    private ChannelMessageQueue? _queue;
+
+    internal StatusSubscription(ChannelMessageQueue queue, IStatusUpdateSink sink)
+    {
+        _queue = queue;
+        _sink = sink;
+    }
+
+    /// <summary>Whether Redis had acknowledged the subscription when the subscribe returned. If not, it takes effect when Redis is back.</summary>
+    public bool IsAcknowledged { get; internal set; }
+
+    /// <summary>Ends the subscription and waits for a handler that is running; hence not to be called from the handler itself.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _queue, null) is { } queue)
+        {
+            // Not awaited at the server: with Redis away there is nothing to end there.
+            queue.Unsubscribe(CommandFlags.FireAndForget);
+            await _sink.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+}
+
+/// <summary>Where a subscription's updates go. <see cref="Accept"/> never blocks.</summary>
+internal interface IStatusUpdateSink : IAsyncDisposable
+{
+    void Accept(StatusUpdate update);
+}

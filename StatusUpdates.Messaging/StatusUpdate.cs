@@ -1,0 +1,59 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace StatusUpdates.Messaging;
+
+/// <summary>
+/// One change of one generation, as it stands in the log, on Redis and in every answer. Immutable; safe to share between threads.
+/// A publisher that knows only the first version of this contract leaves out <see cref="Seq"/> and <see cref="TraceParent"/>.
+/// </summary>
+public sealed record StatusUpdate
+{
+    /// <summary>The generation, <c>gen-…</c>.</summary>
+    public required string GenerationId { get; init; }
+
+    /// <summary>Its owner, whose log <see cref="Seq"/> counts.</summary>
+    public required string UserId { get; init; }
+
+    /// <summary>What was asked for.</summary>
+    public required GenerationType Type { get; init; }
+
+    /// <summary>The status from this update on.</summary>
+    public required GenerationStatus Status { get; init; }
+
+    /// <summary>When it happened, in Unix milliseconds.</summary>
+    public required long Timestamp { get; init; }
+
+    /// <summary>Position in the user's log (1, 2, 3, …, without gaps); null when the publisher keeps no log.</summary>
+    public long? Seq { get; init; }
+
+    /// <summary>The trace it belongs to (W3C Trace Context, <c>traceparent</c>). Travels between services, is not shown to clients.</summary>
+    [JsonPropertyName("traceparent")]
+    public string? TraceParent { get; init; }
+
+    /// <summary>Details; absent when there are none.</summary>
+    public StatusMetadata? Metadata { get; init; }
+}
+
+/// <summary>Details of a <see cref="StatusUpdate"/>. Members that this version does not know are kept and passed on.</summary>
+public sealed record StatusMetadata
+{
+    /// <summary>Where the results are, on <c>completed</c>.</summary>
+    public IReadOnlyList<string>? ResultUrls { get; init; }
+
+    /// <summary>What it cost, in tokens.</summary>
+    public long? TokensUsed { get; init; }
+
+    /// <summary>How far it is, in percent: 0 to 100.</summary>
+    public int? Progress { get; init; }
+
+    /// <summary>Which try this is, from 1; it only rises.</summary>
+    public int? Attempt { get; init; }
+
+    /// <summary>Why it failed, for people; never a stack trace.</summary>
+    public string? ErrorMessage { get; init; }
+
+    /// <summary>Members that this version does not know.</summary>
+    [JsonExtensionData]
+    public IDictionary<string, JsonElement>? Additional { get; init; }
+}

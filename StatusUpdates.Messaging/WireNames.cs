@@ -1,0 +1,56 @@
+using System.Collections.Frozen;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace StatusUpdates.Messaging;
+
+/// <summary>The names an enum has on the wire, in Postgres and in query strings. Matching is exact: case counts.</summary>
+internal sealed class WireNames<T>
+    where T : struct, Enum
+{
+    private readonly FrozenDictionary<T, string> _names;
+    private readonly FrozenDictionary<string, T> _values;
+
+    public WireNames(params (T Value, string Name)[] pairs)
+    {
+        _names = pairs.ToFrozenDictionary(p => p.Value, p => p.Name);
+        _values = pairs.ToFrozenDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal);
+        All = [.. pairs.Select(p => p.Name)];
+    }
+
+    public IReadOnlyList<string> All { get; }
+
+    public string NameOf(T value) =>
+        _names.TryGetValue(value, out var name)
+            ? name
+            : throw new ArgumentOutOfRangeException(nameof(value), value, $"Not a {typeof(T).Name}.");
+
+    public bool TryParse(string? name, out T value)
+    {
+        if (name is not null)
+        {
+            return _values.TryGetValue(name, out value);
+        }
+
+        value = default;
+        return false;
+    }
+}
+
+/// <summary>Reads and writes an enum by its wire name; anything else, numbers included, is a <see cref="JsonException"/>.</summary>
+internal abstract class WireNameConverter<T>(WireNames<T> names) : JsonConverter<T>
+    where T : struct, Enum
+{
+    public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TokenType == JsonTokenType.String && names.TryParse(reader.GetString(), out var value))
+        {
+            return value;
+        }
+
+        throw new JsonException($"Allowed are: {string.Join(", ", names.All)}.");
+    }
+
+    public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(names.NameOf(value));
+}
