@@ -1,0 +1,56 @@
+using Npgsql;
+using StatusUpdates.Data.Database;
+
+namespace StatusUpdates.Data.Results;
+
+/// <summary>A stored result: its media type and content.</summary>
+public sealed record StoredResult(string ContentType, byte[] Bytes);
+
+/// <summary>Keeps what built-in providers render. Thread-safe.</summary>
+public sealed class GenerationResultStore(StatusDatabase database)
+{
+    /// <summary>The largest content, in bytes: 4 MiB.</summary>
+    public const int MaxBytes = 4 * 1024 * 1024;
+
+    /// <summary>Stores a result under a new random id.</summary>
+    /// <returns>The id: 32 hexadecimal digits.</returns>
+    /// <exception cref="ArgumentException">More than <see cref="MaxBytes"/>.</exception>
+    /// <exception cref="NpgsqlException">The database was away longer than <see cref="StatusDatabaseOptions.RetryFor"/>.</exception>
+    public async Task<string> SaveAsync(
+        string generationId, string contentType, byte[] bytes, CancellationToken cancellationToken = default)
+    {
+        if (bytes.Length > MaxBytes)
+        {
+            throw new ArgumentException($"A result has at most {MaxBytes} bytes; this one has {bytes.Length}.", nameof(bytes));
+        }
+
+        var id = Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(16));
+        await database.RetryAsync(
+            async token =>
+            {
+                await using var command = database.DataSource.CreateCommand(
+                    """
+                    INSERT INTO generation_results (id, generation_id, content_type, bytes, created_at)
+                    VALUES ($1, $2, $3, $4, clock_timestamp()) ON CONFLICT (id) DO NOTHING
+                    """);
+                command.Parameters.AddWithValue(id);
+                command.Parameters.AddWithValue(generationId);
+                command.Parameters.AddWithValue(contentType);
+                command.Parameters.AddWithValue(bytes);
+                return await command.ExecuteNonQueryAsync(token);
+            },
+            cancellationToken);
+        return id;
+    }
+
+    /// <summary>The result of that id, or null.</summary>
+    public async Task<StoredResult?> FindAsync(string id, CancellationToken cancellationToken = default)
+    {
+        await using var command = database.DataSource.CreateCommand("SELECT content_type, bytes FROM generation_results WHERE id = $1");
+        command.Parameters.AddWithValue(id);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken)
+            ? new StoredResult(reader.GetString(0), reader.GetFieldValue<byte[]>(1))
+            : null;
+    }
+}

@@ -1,0 +1,66 @@
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Data.Schema;
+
+/// <summary>One entry of a user's log. Append only; outlives its generation.</summary>
+public sealed class StatusEvent
+{
+    /// <summary>Whose log.</summary>
+    public required string UserId { get; init; }
+
+    /// <summary>Position in that log: 1, 2, 3, … without gaps, in the order of commits.</summary>
+    public required long Seq { get; init; }
+
+    /// <summary>Which generation changed.</summary>
+    public required string GenerationId { get; init; }
+
+    /// <summary>Its type.</summary>
+    public required GenerationType Type { get; init; }
+
+    /// <summary>Its status from here on.</summary>
+    public required GenerationStatus Status { get; init; }
+
+    /// <summary>The database's clock, read under the log's lock.</summary>
+    public required DateTimeOffset OccurredAt { get; init; }
+
+    /// <summary>Details, a JSON object (<see cref="StatusMetadata"/>); null when there are none.</summary>
+    public string? Metadata { get; init; }
+
+    /// <summary>The writer's id of the update.</summary>
+    public required Guid UpdateId { get; init; }
+
+    /// <summary>The trace it belongs to (W3C Trace Context).</summary>
+    public string? TraceParent { get; init; }
+}
+
+/// <summary>One user's log: the lock that orders it and its bounds. A row is never deleted.</summary>
+public sealed class UserStream
+{
+    /// <summary>Whose log.</summary>
+    public required string UserId { get; init; }
+
+    /// <summary>Position of the latest entry.</summary>
+    public required long LastSeq { get; init; }
+
+    /// <summary>Position of the first entry that is still there (one above <see cref="LastSeq"/> when none is).</summary>
+    public required long OldestSeq { get; init; }
+}
+
+/// <summary>What a built-in provider rendered.</summary>
+public sealed class GenerationResult
+{
+    /// <summary>128 random bits as 32 hexadecimal digits: who knows it may read it.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The generation it was made for.</summary>
+    public required string GenerationId { get; init; }
+
+    /// <summary>Its media type (RFC 9110, section 8.3).</summary>
+    public required string ContentType { get; init; }
+
+    /// <summary>The content; at most <see cref="Results.GenerationResultStore.MaxBytes"/>.</summary>
+    public required byte[] Bytes { get; init; }
+
+    /// <summary>When it was stored.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+}
