@@ -10,6 +10,9 @@ public sealed class StatusChannels(StatusMessagingOptions options)
     /// <summary>Every update of every user: <c>generation:status-updates</c>.</summary>
     public RedisChannel All { get; } = RedisChannel.Literal(options.ChannelPrefix + "generation:status-updates");
 
+    /// <summary>Ids of running generations whose owner asked to stop them: <c>generation:cancel-requests</c>. A hint to workers.</summary>
+    public RedisChannel CancelRequests { get; } = RedisChannel.Literal(options.ChannelPrefix + "generation:cancel-requests");
+
     /// <summary>One user's updates: <c>generation:user:{userId}</c>.</summary>
     public RedisChannel User(string userId) => RedisChannel.Literal(_userPrefix + userId);
 }

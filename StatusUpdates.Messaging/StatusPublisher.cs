@@ -44,28 +44,48 @@ public sealed partial class StatusPublisher(
             return true;
         }
 
+        if (await TrySendAsync(() => SendAsync(updates)).ConfigureAwait(false) is not { } failure)
+        {
+            return true;
+        }
+
+        MessagingTelemetry.PublishFailures.Add(updates.Count, new KeyValuePair<string, object?>("error.type", failure));
+        LogNotPublished(updates.Count, failure);
+        return false;
+    }
+
+    /// <summary>
+    /// Tells workers that a running generation was asked to stop; bounded and never throwing, as <see cref="TryPublishAsync"/>. The
+    /// request itself stands in the database, where the worker's next heartbeat finds it.
+    /// </summary>
+    /// <returns>Whether Redis took it in time.</returns>
+    public async Task<bool> TryPublishCancelRequestAsync(string generationId)
+    {
+        var failure = await TrySendAsync(() => redis.GetSubscriber().PublishAsync(_channels.CancelRequests, generationId)).ConfigureAwait(false);
+        return failure is null;
+    }
+
+    private async Task<string?> TrySendAsync(Func<Task> send)
+    {
+        // Queueing while Redis is away would only deliver late what the sweep delivers anyway.
+        if (!redis.IsConnected)
+        {
+            return "not_connected";
+        }
+
         try
         {
-            if (!redis.IsConnected)
-            {
-                // Queueing would only deliver late what the sweep delivers anyway.
-                CountFailure(updates.Count, "not connected");
-                return false;
-            }
-
-            await SendAsync(updates).WaitAsync(_options.PublishTimeout).ConfigureAwait(false);
-            return true;
+            await send().WaitAsync(_options.PublishTimeout).ConfigureAwait(false);
+            return null;
         }
         catch (TimeoutException)
         {
-            CountFailure(updates.Count, "timeout");
+            return "timeout";
         }
         catch (Exception e) when (e is RedisException or ObjectDisposedException)
         {
-            CountFailure(updates.Count, e.GetType().Name);
+            return e.GetType().Name;
         }
-
-        return false;
     }
 
     private async Task SendAsync(IReadOnlyList<StatusUpdate> updates)
@@ -101,12 +121,6 @@ public sealed partial class StatusPublisher(
             .SetTag("messaging.destination.template", "generation:user:{userId}")
             .SetTag("statusupdates.status", update.Status.ToWireName());
         return activity;
-    }
-
-    private void CountFailure(int updates, string reason)
-    {
-        MessagingTelemetry.PublishFailures.Add(updates, new KeyValuePair<string, object?>("error.type", reason));
-        LogNotPublished(updates, reason);
     }
 
     [LoggerMessage(1001, LogLevel.Debug, "{Updates} committed updates were not announced on Redis: {Reason}")]

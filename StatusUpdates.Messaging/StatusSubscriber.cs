@@ -49,15 +49,33 @@ public sealed partial class StatusSubscriber(
         return SubscribeAsync(_channels.User(userId), userId, new DirectHandler(handler), cancellationToken);
     }
 
+    /// <summary>Subscribes to the ids of running generations whose owner asked to stop them. The handler never waits.</summary>
+    public Task<StatusSubscription> SubscribeCancelRequestsAsync(Action<string> handler, CancellationToken cancellationToken = default) =>
+        SubscribeAsync(
+            _channels.CancelRequests,
+            message =>
+            {
+                if ((string?)message is { Length: > 0 and <= 255 } generationId)
+                {
+                    Guarded(() => handler(generationId));
+                }
+            },
+            null,
+            cancellationToken);
+
+    private Task<StatusSubscription> SubscribeAsync(
+        RedisChannel channel, string? userId, IStatusUpdateSink sink, CancellationToken cancellationToken) =>
+        SubscribeAsync(channel, message => Receive(message, userId, sink), sink, cancellationToken);
+
     private async Task<StatusSubscription> SubscribeAsync(
-        RedisChannel channel, string? userId, IStatusUpdateSink sink, CancellationToken cancellationToken)
+        RedisChannel channel, Action<RedisValue> receive, IAsyncDisposable? sink, CancellationToken cancellationToken)
     {
         var subscriber = redis.GetSubscriber();
 
         // Sent without waiting, so that the subscription is on the books (and made again at every reconnect) even while Redis is away.
         // Its queue keeps the order of arrival, which plain handlers do not.
         var queue = subscriber.Subscribe(channel, CommandFlags.FireAndForget);
-        queue.OnMessage(message => Receive(message.Message, userId, sink));
+        queue.OnMessage(message => receive(message.Message));
         var subscription = new StatusSubscription(queue, sink);
 
         try
@@ -95,9 +113,14 @@ public sealed partial class StatusSubscriber(
         }
 
         MessagingTelemetry.Received.Add(1);
+        Guarded(() => sink.Accept(update));
+    }
+
+    private void Guarded(Action handle)
+    {
         try
         {
-            sink.Accept(update);
+            handle();
         }
         catch (Exception e)
         {

@@ -5,10 +5,10 @@ namespace StatusUpdates.Messaging;
 /// <summary>A running subscription. It survives reconnects; dispose it to end it. Disposing twice is harmless.</summary>
 public sealed class StatusSubscription : IAsyncDisposable
 {
-    private readonly IStatusUpdateSink _sink;
+    private readonly IAsyncDisposable? _sink;
     private ChannelMessageQueue? _queue;
 
-    internal StatusSubscription(ChannelMessageQueue queue, IStatusUpdateSink sink)
+    internal StatusSubscription(ChannelMessageQueue queue, IAsyncDisposable? sink)
     {
         _queue = queue;
         _sink = sink;
@@ -24,7 +24,10 @@ public sealed class StatusSubscription : IAsyncDisposable
         {
             // Not awaited at the server: with Redis away there is nothing to end there.
             queue.Unsubscribe(CommandFlags.FireAndForget);
-            await _sink.DisposeAsync().ConfigureAwait(false);
+            if (_sink is not null)
+            {
+                await _sink.DisposeAsync().ConfigureAwait(false);
+            }
         }
     }
 }

@@ -24,9 +24,9 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
     /// <inheritdoc/>
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
     {
-        configurationBuilder.Properties<GenerationType>().HaveConversion<TypeConverter>();
-        configurationBuilder.Properties<GenerationStatus>().HaveConversion<StatusConverter>();
-        configurationBuilder.Properties<GenerationTask>().HaveConversion<TaskConverter>();
+        configurationBuilder.Properties<GenerationType>().HaveConversion<TypeConverter>().UseCollation("C");
+        configurationBuilder.Properties<GenerationStatus>().HaveConversion<StatusConverter>().UseCollation("C");
+        configurationBuilder.Properties<GenerationTask>().HaveConversion<TaskConverter>().UseCollation("C");
     }
 
     /// <inheritdoc/>
@@ -69,6 +69,8 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
         generations.HasKey(g => g.Id);
         Bytewise(generations.Property(g => g.Id));
         Bytewise(generations.Property(g => g.UserId));
+        generations.Property(g => g.IdempotencyKey).UseCollation("C");
+        generations.Property(g => g.LeaseOwner).UseCollation("C");
         generations.Property(g => g.Options).HasColumnType("jsonb");
 
         // What a progress update or a heartbeat writes stands in no index, so that both stay heap-only.
@@ -76,8 +78,8 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
         generations.HasIndex(g => new { g.UserId, g.Status, g.CreatedAt, g.Id });
         generations.HasIndex(g => new { g.UserId, g.Type, g.CreatedAt, g.Id });
         generations.HasIndex(g => new { g.UserId, g.IdempotencyKey }).IsUnique().HasFilter("idempotency_key IS NOT NULL");
-        generations.HasIndex(g => new { g.Task, g.RunAt, g.Id }, "ix_generations_due").HasFilter("status = 'pending'");
-        generations.HasIndex(g => g.Id, "ix_generations_running").HasFilter("status = 'processing'");
+        generations.HasIndex(g => new { g.RunAt, g.Id }).HasDatabaseName("ix_generations_due").HasFilter("status = 'pending'");
+        generations.HasIndex(g => g.Id).HasDatabaseName("ix_generations_running").HasFilter("status = 'processing'");
     }
 
     // Ids compare bytewise: the same order here, in C# (ordinal) and on every platform's libc.

@@ -1,0 +1,50 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Queue;
+using StatusUpdates.Data.Results;
+
+namespace StatusUpdates.Data.Database;
+
+/// <summary>Registration of the data side.</summary>
+public static class DataServices
+{
+    /// <summary>
+    /// Adds the log, the queue, commands, queries and results over one data source, and brings the schema up to date at start.
+    /// The EF Core context is registered beside it: <c>AddNpgsqlDbContext&lt;StatusDbContext&gt;(name, configureDbContextOptions: database.Configure)</c>.
+    /// </summary>
+    /// <param name="builder">The host.</param>
+    /// <param name="connectionName">Which of the <c>ConnectionStrings</c>.</param>
+    /// <exception cref="InvalidOperationException">The connection string is missing, or a setting is out of range.</exception>
+    public static StatusDatabase AddStatusDatabase(this IHostApplicationBuilder builder, string connectionName)
+    {
+        var connectionString = builder.Configuration.GetConnectionString(connectionName)
+            ?? throw new InvalidOperationException(
+                $"ConnectionStrings:{connectionName} is not set. It is an Npgsql connection string, such as Host=…;Database=…;Username=…;Password=….");
+        var options = new StatusDatabaseOptions();
+        builder.Configuration.GetSection(StatusDatabaseOptions.SectionName).Bind(options);
+        var validation = new StatusDatabaseOptionsValidator().Validate(null, options);
+        if (validation.Failed)
+        {
+            throw new OptionsValidationException(StatusDatabaseOptions.SectionName, typeof(StatusDatabaseOptions), validation.Failures);
+        }
+
+        // Made here and not by the container: the EF Core integration needs it while the container is still being built.
+        var database = new StatusDatabase(connectionString, options);
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(_ => database);
+        builder.Services.AddSingleton(_ => database.DataSource);
+        builder.Services.AddSingleton<StatusLog>();
+        builder.Services.AddSingleton<GenerationQueue>();
+        builder.Services.AddScoped<GenerationCommands>();
+        builder.Services.AddSingleton<GenerationResultStore>();
+        builder.Services.AddScoped<GenerationQueries>();
+        builder.Services.AddHostedService<DatabaseMigrator>();
+        return database;
+    }
+}

@@ -1,0 +1,106 @@
+using System.Globalization;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace StatusUpdates.Data.Database;
+
+/// <summary>
+/// The one data source of a process, and the rule by which writes are repeated. Thread-safe.
+/// </summary>
+public sealed class StatusDatabase : IAsyncDisposable
+{
+    private const string IdleInTransactionSessionTimeout = "25P03";
+
+    private readonly StatusDatabaseOptions _options;
+    private readonly TimeProvider _time;
+
+    /// <summary>Makes the data source; connects to nothing yet.</summary>
+    /// <param name="connectionString">An Npgsql connection string. What it says itself wins over the settings made here.</param>
+    /// <param name="options">Time limits.</param>
+    /// <param name="time">The clock of retries; the system's by default.</param>
+    public StatusDatabase(string connectionString, StatusDatabaseOptions? options = null, TimeProvider? time = null)
+    {
+        _options = options ?? new StatusDatabaseOptions();
+        _time = time ?? TimeProvider.System;
+        DataSource = NpgsqlDataSource.Create(WithSessionSettings(connectionString, _options));
+    }
+
+    /// <summary>Connections for set-based SQL; the EF Core model uses the same ones.</summary>
+    public NpgsqlDataSource DataSource { get; }
+
+    /// <summary>Lets an EF Core context use <see cref="DataSource"/>.</summary>
+    public void Configure(DbContextOptionsBuilder builder) =>
+        builder.UseNpgsql(DataSource).UseSnakeCaseNamingConvention();
+
+    /// <summary>
+    /// Runs a write until its outcome is known: again after a deadlock, a serialization failure, a lock time-out or a lost connection,
+    /// with jittered back-off, for <see cref="StatusDatabaseOptions.RetryFor"/> at most. The write must recognise that it was committed
+    /// by an earlier try, because a connection can be lost between a commit and its answer.
+    /// </summary>
+    /// <exception cref="NpgsqlException">The database did not take it in time, or refused it for good.</exception>
+    public async Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> write, CancellationToken cancellationToken)
+    {
+        var started = _time.GetTimestamp();
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                return await write(cancellationToken);
+            }
+            catch (NpgsqlException e) when (IsWorthRepeating(e) && _time.GetElapsedTime(started) < _options.RetryFor)
+            {
+                DataTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("error.type", e.SqlState ?? e.GetType().Name));
+                await Task.Delay(BackOff(attempt), _time, cancellationToken);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => DataSource.DisposeAsync();
+
+    internal static bool IsWorthRepeating(NpgsqlException e) => e switch
+    {
+        // Another writer of the same idempotency key or id won: the next try finds its row.
+        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } => true,
+        PostgresException { SqlState: PostgresErrorCodes.QueryCanceled or IdleInTransactionSessionTimeout } => true,
+        _ => e.IsTransient,
+    };
+
+    // Full jitter: 5 ms doubling up to a second.
+    internal static TimeSpan BackOff(int attempt) =>
+        TimeSpan.FromMilliseconds(Math.Min(1000, 5 << Math.Min(attempt, 8)) * (0.5 + (Random.Shared.NextDouble() / 2)));
+
+    private static string WithSessionSettings(string connectionString, StatusDatabaseOptions options)
+    {
+        var builder = new NpgsqlConnectionStringBuilder(connectionString);
+
+        // The server ends by itself what a paused or vanished process of ours left behind, so that no user's log stays locked.
+        // What the connection string itself sets comes last and wins.
+        var settings = string.Create(CultureInfo.InvariantCulture, $"""
+            -c lock_timeout={Milliseconds(options.LockTimeout)}
+            -c statement_timeout={Milliseconds(options.StatementTimeout)}
+            -c idle_in_transaction_session_timeout={Milliseconds(options.IdleInTransactionTimeout)}
+            -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000
+            """).ReplaceLineEndings(" ");
+        builder.Options = $"{settings} {builder.Options}".TrimEnd();
+
+        SetDefault(builder, "Max Auto Prepare", () => builder.MaxAutoPrepare = 64);
+        SetDefault(builder, "Auto Prepare Min Usages", () => builder.AutoPrepareMinUsages = 2);
+        SetDefault(builder, "Tcp Keepalive", () => builder.TcpKeepAlive = true);
+        SetDefault(builder, "Timeout", () => builder.Timeout = 5);
+
+        // One write to the socket for a whole statement and its commit, so that the server never holds locks while it waits for the rest.
+        SetDefault(builder, "Write Buffer Size", () => builder.WriteBufferSize = 64 * 1024);
+        return builder.ConnectionString;
+    }
+
+    private static void SetDefault(NpgsqlConnectionStringBuilder builder, string key, Action set)
+    {
+        if (!builder.ContainsKey(key))
+        {
+            set();
+        }
+    }
+
+    private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
+}

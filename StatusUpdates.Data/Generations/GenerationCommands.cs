@@ -1,0 +1,207 @@
+using System.Data;
+using Npgsql;
+using NpgsqlTypes;
+using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Data.Generations;
+
+/// <summary>Submits and cancels generations. One use at a time, as its <see cref="GenerationQueries"/>.</summary>
+public sealed class GenerationCommands(StatusDatabase database, GenerationQueries queries)
+{
+    // The stream's lock comes first here, and that is no exception to the lock order: the new generation cannot be locked by anybody
+    // else yet, and who waits for its idempotency key has to hold the same user's stream. A key that another submission takes meanwhile
+    // ends this statement as a unique violation, number and all; the next try finds its row.
+    private const string SubmitSql =
+        """
+        WITH existing AS MATERIALIZED (
+            SELECT id, request_hash FROM generations WHERE id = $1
+            UNION ALL
+            SELECT id, request_hash FROM generations WHERE user_id = $2 AND idempotency_key = $7 AND id <> $1
+        ),
+        stream AS (
+            INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq)
+            SELECT $2, 1, 1 WHERE NOT EXISTS (SELECT FROM existing)
+            ON CONFLICT (user_id) DO UPDATE SET last_seq = s.last_seq + 1
+            RETURNING last_seq AS seq, clock_timestamp() AS occurred_at
+        ),
+        created AS (
+            INSERT INTO generations (id, user_id, type, task, status, seq, first_seq, prompt, options, created_at, updated_at, run_at,
+                                     attempt, failures, idempotency_key, request_hash, last_update_id)
+            SELECT $1, $2, $3, $4, 'pending', seq, seq, $5, $6::jsonb, occurred_at, occurred_at, occurred_at, 0, 0, $7, $8, $9 FROM stream
+        ),
+        logged AS (
+            INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, metadata, update_id, traceparent)
+            SELECT $2, seq, $1, $3, 'pending', occurred_at, NULL, $9, $10 FROM stream
+        )
+        SELECT seq, occurred_at, NULL::text, NULL::bytea FROM stream
+        UNION ALL
+        SELECT NULL, NULL, id, request_hash FROM existing
+        """;
+
+    private const string CancelSql =
+        $"""
+        WITH locked AS MATERIALIZED (
+            SELECT * FROM generations WHERE id = $1 AND user_id = $2
+            FOR NO KEY UPDATE
+        ),
+        requested AS (
+            UPDATE generations g SET cancel_requested_at = clock_timestamp()
+            FROM locked l WHERE g.id = l.id AND l.status = 'processing' AND l.cancel_requested_at IS NULL
+        ),
+        accepted AS MATERIALIZED (
+            SELECT l.id, l.user_id, l.type, 1 AS ord, 'canceled' AS status, $3::uuid AS update_id, $4::text AS traceparent,
+                   NULL::jsonb AS metadata, l.attempt, l.failures, l.progress, l.result_urls, l.tokens_used, l.error_message, l.run_at,
+                   NULL::text AS lease_owner, NULL::timestamptz AS lease_expires_at
+            FROM locked l WHERE l.status = 'pending'
+        ),
+        {LogSql.Tail}
+        SELECT l.status, l.last_update_id = $3, l.type, n.seq, n.occurred_at
+        FROM locked l LEFT JOIN numbered n ON n.id = l.id
+        """;
+
+    /// <summary>Puts a generation into the queue: its row, its place in the queue and its first update are one commit.</summary>
+    /// <returns>The generation, new or that of the earlier submission under the same key.</returns>
+    /// <exception cref="ArgumentException">A key without a hash, or a task of another type.</exception>
+    /// <exception cref="NpgsqlException">The database did not answer in time; the same submission may be repeated.</exception>
+    public async Task<SubmitResult> SubmitAsync(Submission submission, CancellationToken cancellationToken = default)
+    {
+        if (GenerationTaskNames.TypeOf(submission.Task) != submission.Type)
+        {
+            throw new ArgumentException($"Task {submission.Task} is not one of type {submission.Type}.", nameof(submission));
+        }
+
+        if (submission is { IdempotencyKey: not null, RequestHash: null })
+        {
+            throw new ArgumentException("An idempotency key needs the request's hash.", nameof(submission));
+        }
+
+        var (seq, occurredAt, existingId, existingHash) = await database.RetryAsync(
+            token => TrySubmitAsync(submission, token), cancellationToken);
+        if (existingId is not null)
+        {
+            var existing = await queries.FindAsync(submission.UserId, existingId, cancellationToken)
+                ?? throw new InvalidOperationException($"{existingId} has gone while it was read.");
+            var same = existingId == submission.GenerationId || existingHash.AsSpan().SequenceEqual(submission.RequestHash);
+            return new SubmitResult(same ? SubmitOutcome.Repeated : SubmitOutcome.KeyReused, existing, null);
+        }
+
+        DataTelemetry.Appended.Add(1);
+        var generation = NewGeneration(submission, seq, occurredAt);
+        return new SubmitResult(
+            SubmitOutcome.Created,
+            generation,
+            new StatusUpdate
+            {
+                GenerationId = generation.Id,
+                UserId = generation.UserId,
+                Type = generation.Type,
+                Status = GenerationStatus.Pending,
+                Timestamp = occurredAt.ToUnixTimeMilliseconds(),
+                Seq = seq,
+                TraceParent = submission.TraceParent,
+            });
+    }
+
+    /// <summary>Cancels a pending generation, or asks the worker of a running one to stop. Repeating it changes nothing.</summary>
+    /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
+    public async Task<CancelResult> CancelAsync(
+        string userId, string generationId, string? traceParent = null, CancellationToken cancellationToken = default)
+    {
+        var updateId = Guid.CreateVersion7();
+        var result = await database.RetryAsync(
+            async token =>
+            {
+                await using var command = database.DataSource.CreateCommand(CancelSql);
+                command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = generationId });
+                command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
+                command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = updateId });
+                command.Parameters.Add(new NpgsqlParameter { Value = (object?)traceParent ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+                await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, token);
+                return await reader.ReadAsync(token) ? ReadCancel(reader, userId, generationId, traceParent) : (CancelOutcome.NotFound, null);
+            },
+            cancellationToken);
+        if (result.Update is not null)
+        {
+            DataTelemetry.Appended.Add(1);
+        }
+
+        return result.Outcome == CancelOutcome.NotFound
+            ? new CancelResult(CancelOutcome.NotFound, null, null)
+            : new CancelResult(result.Outcome, await queries.FindAsync(userId, generationId, cancellationToken), result.Update);
+    }
+
+    private static (CancelOutcome Outcome, StatusUpdate? Update) ReadCancel(
+        NpgsqlDataReader reader, string userId, string generationId, string? traceParent)
+    {
+        if (!reader.IsDBNull(3))
+        {
+            return (CancelOutcome.Canceled, new StatusUpdate
+            {
+                GenerationId = generationId,
+                UserId = userId,
+                Type = EventReader.ParseType(reader.GetString(2)),
+                Status = GenerationStatus.Canceled,
+                Timestamp = reader.GetFieldValue<DateTimeOffset>(4).ToUnixTimeMilliseconds(),
+                Seq = reader.GetInt64(3),
+                TraceParent = traceParent,
+            });
+        }
+
+        return EventReader.ParseStatus(reader.GetString(0)) switch
+        {
+            GenerationStatus.Processing => (CancelOutcome.Requested, null),
+            // Committed by an earlier try of this call whose answer was lost; the sweep announces it.
+            GenerationStatus.Canceled when reader.GetBoolean(1) => (CancelOutcome.Canceled, null),
+            GenerationStatus.Canceled => (CancelOutcome.AlreadyCanceled, null),
+            _ => (CancelOutcome.Terminal, null),
+        };
+    }
+
+    private async Task<(long Seq, DateTimeOffset OccurredAt, string? ExistingId, byte[]? ExistingHash)> TrySubmitAsync(
+        Submission submission, CancellationToken cancellationToken)
+    {
+        await using var command = database.DataSource.CreateCommand(SubmitSql);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.GenerationId });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.UserId });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Type.ToWireName() });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Task.ToWireName() });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Prompt });
+        AddNullable(command, submission.Options, NpgsqlDbType.Text);
+        AddNullable(command, submission.IdempotencyKey, NpgsqlDbType.Text);
+        AddNullable(command, submission.RequestHash, NpgsqlDbType.Bytea);
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = submission.UpdateId });
+        AddNullable(command, submission.TraceParent, NpgsqlDbType.Text);
+        await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return reader.IsDBNull(2)
+            ? (reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), null, null)
+            : (0, default, reader.GetString(2), reader.IsDBNull(3) ? null : reader.GetFieldValue<byte[]>(3));
+    }
+
+    private static void AddNullable(NpgsqlCommand command, object? value, NpgsqlDbType type) =>
+        command.Parameters.Add(new NpgsqlParameter { Value = value ?? DBNull.Value, NpgsqlDbType = type });
+
+    private static Generation NewGeneration(Submission submission, long seq, DateTimeOffset occurredAt) => new()
+    {
+        Id = submission.GenerationId,
+        UserId = submission.UserId,
+        Type = submission.Type,
+        Task = submission.Task,
+        Status = GenerationStatus.Pending,
+        Seq = seq,
+        FirstSeq = seq,
+        Prompt = submission.Prompt,
+        Options = submission.Options,
+        CreatedAt = occurredAt,
+        UpdatedAt = occurredAt,
+        RunAt = occurredAt,
+        Attempt = 0,
+        Failures = 0,
+        IdempotencyKey = submission.IdempotencyKey,
+        RequestHash = submission.RequestHash,
+        LastUpdateId = submission.UpdateId,
+    };
+}

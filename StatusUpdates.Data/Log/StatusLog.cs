@@ -1,0 +1,331 @@
+using Npgsql;
+using NpgsqlTypes;
+using StatusUpdates.Data.Database;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Data.Log;
+
+/// <summary>
+/// The log of status updates: append to it, read after a cursor. What an append returns as committed is durable; nothing else is
+/// visible to any reader. Thread-safe; one instance serves a process.
+/// </summary>
+public sealed class StatusLog(StatusDatabase database)
+{
+    /// <summary>How many heads one statement reads.</summary>
+    internal const int BoundsChunk = 1000;
+
+    private const string AppendSql =
+        $"""
+        WITH input AS MATERIALIZED (
+            SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::bigint[], $7::text[], $8::text[], $9::text[],
+                                 $10::interval[], $11::boolean[])
+                WITH ORDINALITY AS i (id, update_id, status, attempt, progress, tokens_used, error_message, metadata, traceparent,
+                                      run_after, counts_as_failure, ord)
+        ),
+        locked AS MATERIALIZED (
+            SELECT g.id, g.user_id, g.type, g.status, g.attempt, g.failures, g.progress, g.tokens_used, g.run_at, g.last_update_id,
+                   g.lease_owner, g.lease_expires_at
+            FROM generations g WHERE g.id = ANY ($1) ORDER BY g.id
+            FOR NO KEY UPDATE
+        ),
+        judged AS MATERIALIZED (
+            SELECT i.ord, l.status AS current_status, CASE
+                WHEN l.id IS NULL THEN 'not_found'
+                WHEN l.last_update_id = i.update_id THEN 'repeated'
+                WHEN l.status IN ('completed', 'failed', 'canceled') THEN 'terminal'
+                WHEN l.status = 'pending' AND i.attempt IS NOT NULL THEN 'stale_attempt'
+                WHEN l.status = 'pending' AND i.status NOT IN ('failed', 'canceled') THEN 'not_allowed'
+                WHEN l.status = 'processing' AND i.attempt IS NULL THEN 'not_allowed'
+                WHEN l.status = 'processing' AND i.attempt <> l.attempt THEN 'stale_attempt'
+                ELSE 'accepted' END AS verdict
+            FROM input i LEFT JOIN locked l ON l.id = i.id
+        ),
+        accepted AS MATERIALIZED (
+            SELECT l.id, l.user_id, l.type, i.ord, i.status, i.update_id, i.traceparent, i.metadata::jsonb AS metadata, l.attempt,
+                   l.failures + i.counts_as_failure::int AS failures,
+                   CASE WHEN i.status <> 'pending' THEN COALESCE(i.progress, l.progress) END AS progress,
+                   CASE WHEN i.status = 'completed'
+                        THEN ARRAY(SELECT jsonb_array_elements_text(i.metadata::jsonb -> 'resultUrls')) END AS result_urls,
+                   COALESCE(i.tokens_used, l.tokens_used) AS tokens_used,
+                   CASE WHEN i.status = 'failed' THEN i.error_message END AS error_message,
+                   CASE WHEN i.status = 'pending' THEN clock_timestamp() + i.run_after ELSE l.run_at END AS run_at,
+                   CASE WHEN i.status = 'processing' THEN l.lease_owner END AS lease_owner,
+                   CASE WHEN i.status = 'processing' THEN l.lease_expires_at END AS lease_expires_at
+            FROM judged j JOIN input i ON i.ord = j.ord JOIN locked l ON l.id = i.id
+            WHERE j.verdict = 'accepted'
+        ),
+        {LogSql.Tail}
+        SELECT j.verdict, j.current_status, n.user_id, n.type, n.seq, n.occurred_at
+        FROM judged j LEFT JOIN numbered n ON n.ord = j.ord
+        ORDER BY j.ord
+        """;
+
+    // Looks with a snapshot of its own: an update that was committed while the append waited for its lock is found as well.
+    private const string FindCommittedSql =
+        $"""
+        SELECT i.ord, {LogSql.EventColumns}
+        FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS i (generation_id, update_id, ord)
+        JOIN status_events e ON e.generation_id = i.generation_id AND e.update_id = i.update_id
+        """;
+
+    private const string ReadAfterSql =
+        $"""
+        SELECT s.oldest_seq, s.last_seq, {LogSql.EventColumns}
+        FROM user_streams s
+        LEFT JOIN LATERAL (SELECT * FROM status_events WHERE user_id = s.user_id AND seq > $2 ORDER BY seq LIMIT $3) e ON true
+        WHERE s.user_id = $1
+        ORDER BY e.seq
+        """;
+
+    private const string ReadHistorySql =
+        $"""
+        SELECT s.oldest_seq, g.first_seq, {LogSql.EventColumns}
+        FROM generations g
+        JOIN user_streams s ON s.user_id = g.user_id
+        LEFT JOIN LATERAL (SELECT * FROM status_events WHERE generation_id = g.id AND seq > $3 ORDER BY seq LIMIT $4) e ON true
+        WHERE g.id = $2 AND g.user_id = $1
+        ORDER BY e.seq
+        """;
+
+    /// <summary>Appends one change.</summary>
+    /// <returns>Committed with its seq, or refused and why.</returns>
+    /// <exception cref="NpgsqlException">The database did not answer within <see cref="StatusDatabaseOptions.RetryFor"/>; the outcome is unknown,
+    /// and the same change (same <see cref="StatusChange.UpdateId"/>) may be appended again without harm.</exception>
+    public async Task<AppendResult> AppendAsync(StatusChange change, CancellationToken cancellationToken = default) =>
+        (await AppendAsync([change], cancellationToken))[0];
+
+    /// <summary>Appends many changes in one transaction; each has its own outcome. Of one user they get their numbers in this order.</summary>
+    /// <param name="changes">At most one of each generation.</param>
+    /// <param name="cancellationToken">Ends the wait; the changes may be committed all the same.</param>
+    /// <returns>The outcomes, in the order of the changes.</returns>
+    /// <exception cref="ArgumentException">Two changes of one generation.</exception>
+    /// <exception cref="NpgsqlException">As with a single change; none or all of them are committed.</exception>
+    public async Task<IReadOnlyList<AppendResult>> AppendAsync(
+        IReadOnlyList<StatusChange> changes, CancellationToken cancellationToken = default)
+    {
+        if (changes.Count == 0)
+        {
+            return [];
+        }
+
+        if (changes.DistinctBy(c => c.GenerationId, StringComparer.Ordinal).Count() != changes.Count)
+        {
+            throw new ArgumentException("A batch holds at most one change of each generation.", nameof(changes));
+        }
+
+        var batch = new AppendBatch(changes);
+        var results = await database.RetryAsync(token => TryAppendAsync(batch, token), cancellationToken);
+        await FindCommittedAsync(batch, results, cancellationToken);
+        Count(results);
+        return results;
+    }
+
+    /// <summary>Reads the updates after a cursor, with the log's bounds at that same moment.</summary>
+    /// <param name="userId">Whose log.</param>
+    /// <param name="cursor">The last position already seen; 0 for none.</param>
+    /// <param name="limit">At most this many, from 1.</param>
+    /// <param name="cancellationToken">Ends the read.</param>
+    /// <returns>A page; check <see cref="LogBounds.Covers"/> before its items are used.</returns>
+    public async Task<LogPage> ReadAfterAsync(string userId, long cursor, int limit, CancellationToken cancellationToken = default)
+    {
+        await using var command = database.DataSource.CreateCommand(ReadAfterSql);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var bounds = LogBounds.Empty;
+        var items = new List<StatusUpdate>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            bounds = new LogBounds(reader.GetInt64(0), reader.GetInt64(1));
+            if (!reader.IsDBNull(2))
+            {
+                items.Add(EventReader.Read(reader, 2));
+            }
+        }
+
+        return new LogPage(bounds, items);
+    }
+
+    /// <summary>The bounds of one user's log; <see cref="LogBounds.Empty"/> if nothing was ever written to it.</summary>
+    public async Task<LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken = default) =>
+        (await ReadBoundsAsync([userId], cancellationToken)).GetValueOrDefault(userId, LogBounds.Empty);
+
+    /// <summary>The bounds of many logs, by primary key, in statements of at most 1,000 users; users without a log are absent.</summary>
+    public async Task<IReadOnlyDictionary<string, LogBounds>> ReadBoundsAsync(
+        IReadOnlyCollection<string> userIds, CancellationToken cancellationToken = default)
+    {
+        var bounds = new Dictionary<string, LogBounds>(userIds.Count, StringComparer.Ordinal);
+        foreach (var chunk in userIds.Chunk(BoundsChunk))
+        {
+            await using var command = database.DataSource.CreateCommand(
+                "SELECT user_id, oldest_seq, last_seq FROM user_streams WHERE user_id = ANY ($1)");
+            command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = chunk });
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                bounds[reader.GetString(0)] = new LogBounds(reader.GetInt64(1), reader.GetInt64(2));
+            }
+        }
+
+        return bounds;
+    }
+
+    /// <summary>Reads one generation's updates after a cursor.</summary>
+    /// <returns>A page; null if this user has no such generation.</returns>
+    public async Task<GenerationHistory?> ReadHistoryAsync(
+        string userId, string generationId, long since, int limit, CancellationToken cancellationToken = default)
+    {
+        await using var command = database.DataSource.CreateCommand(ReadHistorySql);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = generationId });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = since });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        List<StatusUpdate>? items = null;
+        var complete = true;
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            items ??= [];
+            complete = Math.Max(reader.GetInt64(1), since + 1) >= reader.GetInt64(0);
+            if (!reader.IsDBNull(2))
+            {
+                items.Add(EventReader.Read(reader, 2));
+            }
+        }
+
+        return items is null ? null : new GenerationHistory(items, complete);
+    }
+
+    private async Task<AppendResult[]> TryAppendAsync(AppendBatch batch, CancellationToken cancellationToken)
+    {
+        await using var command = database.DataSource.CreateCommand(AppendSql);
+        batch.AddParameters(command);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var results = new AppendResult[batch.Changes.Count];
+        for (var i = 0; await reader.ReadAsync(cancellationToken); i++)
+        {
+            results[i] = batch.ReadResult(reader, i);
+        }
+
+        return results;
+    }
+
+    /// <summary>A refusal may be the echo of an earlier try whose answer was lost: then that try's outcome counts.</summary>
+    private async Task FindCommittedAsync(AppendBatch batch, AppendResult[] results, CancellationToken cancellationToken)
+    {
+        var refused = Enumerable.Range(0, results.Length).Where(i => !results[i].IsCommitted).ToArray();
+        if (refused.Length == 0)
+        {
+            return;
+        }
+
+        var found = await database.RetryAsync(
+            async token =>
+            {
+                await using var command = database.DataSource.CreateCommand(FindCommittedSql);
+                command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. refused.Select(i => batch.Changes[i].GenerationId)] });
+                command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. refused.Select(i => batch.Changes[i].UpdateId)] });
+                await using var reader = await command.ExecuteReaderAsync(token);
+                var committed = new List<(int Index, StatusUpdate Update)>();
+                while (await reader.ReadAsync(token))
+                {
+                    committed.Add((refused[reader.GetInt64(0) - 1], EventReader.Read(reader, 1)));
+                }
+
+                return committed;
+            },
+            cancellationToken);
+        foreach (var (index, update) in found)
+        {
+            results[index] = new AppendResult(update, null, null);
+        }
+    }
+
+    private static void Count(AppendResult[] results)
+    {
+        var committed = results.Count(r => r.IsCommitted);
+        DataTelemetry.BatchSize.Record(results.Length);
+        DataTelemetry.Appended.Add(committed);
+        if (committed < results.Length)
+        {
+            DataTelemetry.Refused.Add(results.Length - committed);
+        }
+    }
+
+    /// <summary>The changes of one statement as arrays, made once and sent again as they are when a try is repeated.</summary>
+    private sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
+    {
+        private readonly StatusMetadata?[] _metadata = [.. changes.Select(MetadataOf)];
+
+        public IReadOnlyList<StatusChange> Changes => changes;
+
+        public void AddParameters(NpgsqlCommand command)
+        {
+            Add(command, changes.Select(c => c.GenerationId));
+            Add(command, changes.Select(c => c.UpdateId));
+            Add(command, changes.Select(c => c.Status.ToWireName()));
+            Add(command, changes.Select(c => c.Attempt));
+            Add(command, changes.Select(c => c.Status == GenerationStatus.Completed ? 100 : c.Progress));
+            Add(command, changes.Select(c => c.TokensUsed));
+            Add(command, _metadata.Select(m => m?.ErrorMessage), NpgsqlDbType.Text);
+            Add(command, _metadata.Select(EventReader.EncodeMetadata), NpgsqlDbType.Text);
+            Add(command, changes.Select(c => c.TraceParent), NpgsqlDbType.Text);
+            Add(command, changes.Select(c => c.RunAfter));
+            Add(command, changes.Select(c => c.CountsAsFailure));
+        }
+
+        public AppendResult ReadResult(NpgsqlDataReader reader, int index)
+        {
+            var change = changes[index];
+            var current = reader.IsDBNull(1) ? (GenerationStatus?)null : EventReader.ParseStatus(reader.GetString(1));
+            return reader.GetString(0) switch
+            {
+                "accepted" => new AppendResult(
+                    new StatusUpdate
+                    {
+                        GenerationId = change.GenerationId,
+                        UserId = reader.GetString(2),
+                        Type = EventReader.ParseType(reader.GetString(3)),
+                        Status = change.Status,
+                        Seq = reader.GetInt64(4),
+                        Timestamp = reader.GetFieldValue<DateTimeOffset>(5).ToUnixTimeMilliseconds(),
+                        TraceParent = change.TraceParent,
+                        Metadata = _metadata[index],
+                    },
+                    null,
+                    null),
+                "not_found" => new AppendResult(null, RefusalReason.NotFound, null),
+                "stale_attempt" => new AppendResult(null, RefusalReason.StaleAttempt, current),
+                "not_allowed" => new AppendResult(null, RefusalReason.NotAllowed, current),
+                _ => new AppendResult(null, RefusalReason.Terminal, current),
+            };
+        }
+
+        private static StatusMetadata? MetadataOf(StatusChange change)
+        {
+            var metadata = new StatusMetadata
+            {
+                ResultUrls = change.Status == GenerationStatus.Completed ? change.ResultUrls ?? [] : null,
+                TokensUsed = change.TokensUsed,
+                Progress = change.Status switch
+                {
+                    GenerationStatus.Completed => 100,
+                    GenerationStatus.Pending => null,
+                    _ => change.Progress,
+                },
+                Attempt = change.Attempt,
+                ErrorMessage = change.Status is GenerationStatus.Failed or GenerationStatus.Pending
+                    ? ProviderText.Clean(change.ErrorMessage, ProviderText.MaxErrorLength)
+                    : null,
+            };
+            return metadata == new StatusMetadata() ? null : metadata;
+        }
+
+        private static void Add<T>(NpgsqlCommand command, IEnumerable<T> values) =>
+            command.Parameters.Add(new NpgsqlParameter<T[]> { TypedValue = [.. values] });
+
+        private static void Add(NpgsqlCommand command, IEnumerable<string?> values, NpgsqlDbType type) =>
+            command.Parameters.Add(new NpgsqlParameter<string?[]> { TypedValue = [.. values], NpgsqlDbType = NpgsqlDbType.Array | type });
+    }
+}
