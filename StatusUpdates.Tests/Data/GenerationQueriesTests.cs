@@ -1,0 +1,68 @@
+using StatusUpdates.Data.Generations;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Data;
+
+public sealed class GenerationQueriesTests(TestServers servers)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Pages_by_cursor_and_by_offset_show_every_generation_once_newest_first()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        for (var i = 0; i < 25; i++)
+        {
+            await db.SubmitAsync("u", (GenerationType)(i % 3), cancellationToken: Token);
+        }
+
+        await db.SubmitAsync("someone else", cancellationToken: Token);
+
+        // The same instant for some: the id decides.
+        await db.ExecuteAsync("UPDATE generations SET created_at = date_trunc('minute', created_at) WHERE type = 'sora'", Token);
+        var queries = db.CreateQueries();
+        var byCursor = new List<string>();
+        GenerationListCursor? cursor = null;
+        do
+        {
+            var page = await queries.ListAsync(new GenerationFilter { UserId = "u", Limit = 4, After = cursor }, Token);
+            Assert.Equal(25, page.Total);
+            byCursor.AddRange(page.Items.Select(g => g.Id));
+            cursor = page.Next;
+        }
+        while (cursor is not null);
+
+        var byOffset = new List<string>();
+        for (var offset = 0; offset < 25; offset += 4)
+        {
+            byOffset.AddRange((await queries.ListAsync(new GenerationFilter { UserId = "u", Limit = 4, Offset = offset }, Token)).Items.Select(g => g.Id));
+        }
+
+        Assert.Equal(25, byCursor.Distinct().Count());
+        Assert.Equal(byCursor, byOffset);
+    }
+
+    [Fact]
+    public async Task Filters_narrow_the_list_and_the_total()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        for (var i = 0; i < 6; i++)
+        {
+            await db.SubmitAsync("u", (GenerationType)(i % 3), cancellationToken: Token);
+        }
+
+        await db.ClaimAsync(2, cancellationToken: Token);
+        await db.ExecuteAsync("UPDATE generations SET created_at = '2024-01-01T12:00:00Z' WHERE type = 'chat'", Token);
+        var queries = db.CreateQueries();
+        var all = new GenerationFilter { UserId = "u", Limit = 10 };
+
+        Assert.Equal(2, (await queries.ListAsync(all with { Status = GenerationStatus.Processing }, Token)).Total);
+        Assert.Equal(2, (await queries.ListAsync(all with { Type = GenerationType.Sora }, Token)).Total);
+        Assert.Equal(1, (await queries.ListAsync(all with { Type = GenerationType.Sora, Status = GenerationStatus.Pending }, Token)).Total);
+        var noon = new DateTimeOffset(2024, 1, 1, 13, 0, 0, TimeSpan.FromHours(1));
+        Assert.Equal(2, (await queries.ListAsync(all with { From = noon, Before = noon.AddTicks(10) }, Token)).Total);
+        Assert.Equal(0, (await queries.ListAsync(all with { Before = noon }, Token)).Total);
+        Assert.Equal(4, (await queries.ListAsync(all with { From = noon.AddTicks(10) }, Token)).Total);
+    }
+}

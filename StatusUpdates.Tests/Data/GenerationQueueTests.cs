@@ -1,0 +1,156 @@
+using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Queue;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Data;
+
+public sealed class GenerationQueueTests(TestServers servers)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Workers_that_claim_at_once_share_the_queue_without_overlap()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        for (var i = 0; i < 100; i++)
+        {
+            await db.SubmitAsync($"u{i % 7}", cancellationToken: Token);
+        }
+
+        var claims = await Task.WhenAll(Enumerable.Range(0, 10).Select(n => db.ClaimAsync(20, $"w{n}", cancellationToken: Token)));
+
+        var ids = claims.SelectMany(c => c.Claimed).Select(j => j.Id).ToList();
+        Assert.Equal(ids.Count, ids.Distinct().Count());
+        ids.AddRange((await db.ClaimAsync(100, cancellationToken: Token)).Claimed.Select(j => j.Id));
+        Assert.Equal(100, ids.Distinct().Count());
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_claim_takes_only_tasks_that_the_worker_can_do_and_those_that_are_due()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await db.SubmitAsync("u", GenerationType.Sora, cancellationToken: Token);
+        var card = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
+        var later = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
+        await db.ExecuteAsync($"UPDATE generations SET run_at = now() + interval '1 hour' WHERE id = '{later.Id}'", Token);
+
+        var claim = await db.Queue.ClaimAsync(
+            new ClaimRequest { Owner = "w", Tasks = [GenerationTask.ProductCard], Limit = 10, Lease = TimeSpan.FromSeconds(30) }, Token);
+
+        Assert.Equal([card.Id], claim.Claimed.Select(j => j.Id));
+    }
+
+    [Fact]
+    public async Task An_expired_lease_becomes_the_next_attempt_and_the_old_one_is_refused()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await db.SubmitAsync("u", cancellationToken: Token);
+        var first = (await db.ClaimAsync(owner: "dead", cancellationToken: Token)).Claimed[0];
+        await ExpireAsync(db);
+
+        var second = Assert.Single((await db.ClaimAsync(owner: "alive", cancellationToken: Token)).Claimed);
+
+        Assert.Equal((first.Id, 2, 1), (second.Id, second.Attempt, second.Failures));
+        var old = await db.Log.AppendAsync(
+            new StatusChange { GenerationId = first.Id, Status = GenerationStatus.Completed, Attempt = first.Attempt }, Token);
+        Assert.Equal(RefusalReason.StaleAttempt, old.Refusal);
+        Assert.Empty(await db.Queue.ExtendLeasesAsync("dead", TimeSpan.FromSeconds(30), Token));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_generation_whose_worker_dies_every_time_fails_in_the_end()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(i + 1, Assert.Single((await db.ClaimAsync(cancellationToken: Token)).Claimed).Attempt);
+            await ExpireAsync(db);
+        }
+
+        var last = await db.ClaimAsync(cancellationToken: Token);
+
+        Assert.Empty(last.Claimed);
+        Assert.Equal(GenerationStatus.Failed, Assert.Single(last.Updates).Status);
+        var generation = (await db.CreateQueries().FindAsync("u", id, Token))!;
+        Assert.Equal((GenerationStatus.Failed, 3), (generation.Status, generation.Failures));
+        Assert.NotEmpty(generation.ErrorMessage!);
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task An_expired_lease_with_a_cancel_request_ends_canceled()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
+        await db.ClaimAsync(cancellationToken: Token);
+        var cancel = await db.CreateCommands().CancelAsync("u", id, cancellationToken: Token);
+        await ExpireAsync(db);
+
+        var claim = await db.ClaimAsync(cancellationToken: Token);
+
+        Assert.Equal(CancelOutcome.Requested, cancel.Outcome);
+        Assert.NotNull(cancel.Generation!.CancelRequestedAt);
+        Assert.Empty(claim.Claimed);
+        Assert.Equal(GenerationStatus.Canceled, Assert.Single(claim.Updates).Status);
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_heartbeat_extends_all_leases_of_its_worker_and_tells_of_cancel_requests()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        var ids = new List<string>();
+        for (var i = 0; i < 3; i++)
+        {
+            ids.Add((await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id);
+        }
+
+        await db.ClaimAsync(2, "me", cancellationToken: Token);
+        await db.ClaimAsync(1, "other", cancellationToken: Token);
+        await db.CreateCommands().CancelAsync("u", ids[1], cancellationToken: Token);
+
+        var held = await db.Queue.ExtendLeasesAsync("me", TimeSpan.FromHours(1), Token);
+
+        Assert.Equal([new HeldLease(ids[0], 1, false), new HeldLease(ids[1], 1, true)], held.OrderBy(h => h.GenerationId, StringComparer.Ordinal));
+        Assert.Equal(2L, await db.ScalarAsync<long>("SELECT count(*) FROM generations WHERE lease_expires_at > now() + interval '50 minutes'", Token));
+    }
+
+    [Fact]
+    public async Task Cancel_is_immediate_while_pending_and_repeatable_and_refused_after_the_end()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
+        var commands = db.CreateCommands();
+
+        var foreign = await commands.CancelAsync("v", id, cancellationToken: Token);
+        var first = await commands.CancelAsync("u", id, cancellationToken: Token);
+        var again = await commands.CancelAsync("u", id, cancellationToken: Token);
+
+        Assert.Equal(CancelOutcome.NotFound, foreign.Outcome);
+        Assert.Equal((CancelOutcome.Canceled, 2L), (first.Outcome, first.Update!.Seq));
+        Assert.Equal(GenerationStatus.Canceled, first.Generation!.Status);
+        Assert.Equal(CancelOutcome.AlreadyCanceled, again.Outcome);
+        Assert.Empty((await db.ClaimAsync(cancellationToken: Token)).Claimed);
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_claim_carries_the_trace_of_the_submission()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        await db.CreateCommands().SubmitAsync(
+            new Submission { UserId = "u", Type = GenerationType.Sora, Task = GenerationTask.Sora, Prompt = "p", TraceParent = Trace }, Token);
+
+        Assert.Equal(Trace, (await db.ClaimAsync(cancellationToken: Token)).Claimed[0].TraceParent);
+    }
+
+    private static Task ExpireAsync(TestDatabase db) =>
+        db.ExecuteAsync("UPDATE generations SET lease_expires_at = now() - interval '1 second' WHERE status = 'processing'", Token);
+}

@@ -1,0 +1,278 @@
+using System.Diagnostics;
+using Npgsql;
+using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Queue;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Data;
+
+/// <summary>The rules of the write path, each tried by what would break it.</summary>
+public sealed class WritePathTests(TestServers servers)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task All_writers_mixed_on_overlapping_users_never_deadlock_and_leave_no_hole()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        const int Submitters = 6;
+        const int EachSubmits = 60;
+        string[] users = ["a", "b", "c", "d"];
+        var submitted = 0;
+
+        var submitters = Enumerable.Range(0, Submitters).Select(async writer =>
+        {
+            for (var i = 0; i < EachSubmits; i++)
+            {
+                var user = users[(writer + i) % users.Length];
+                var generation = (await db.SubmitAsync(user, cancellationToken: Token)).Generation;
+                Interlocked.Increment(ref submitted);
+                if (i % 5 == 0)
+                {
+                    await db.CreateCommands().CancelAsync(user, generation.Id, cancellationToken: Token);
+                }
+            }
+        });
+
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var workers = Enumerable.Range(0, 4).Select(n => Task.Run(() => WorkAsync(db, $"worker-{n}", done.Token), Token)).ToList();
+        var beats = Task.Run(() => BeatAsync(db, done.Token), Token);
+
+        await Task.WhenAll(submitters);
+        while (await db.ScalarAsync<long>("SELECT count(*) FROM generations WHERE status IN ('pending', 'processing')", Token) > 0)
+        {
+            await Task.Yield();
+        }
+
+        await done.CancelAsync();
+        await Task.WhenAll(workers.Append(beats));
+
+        Assert.Equal(Submitters * EachSubmits, submitted);
+        Assert.Equal(0L, await db.ScalarAsync<long>("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()", Token));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task An_update_whose_answer_was_lost_after_the_commit_is_committed_once(int losses)
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await db.SubmitAsync("u", cancellationToken: Token);
+        var job = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0];
+        await using var cut = await CutDatabase.OpenAsync(db);
+
+        cut.Proxy.LoseAnswers(losses);
+        var result = await cut.Log.AppendAsync(
+            new StatusChange { GenerationId = job.Id, Status = GenerationStatus.Completed, Attempt = job.Attempt }, Token);
+
+        Assert.Equal(losses, cut.Proxy.Lost);
+        Assert.Equal(3, result.Update!.Seq);
+        Assert.Equal(new LogBounds(1, 3), await db.Log.ReadBoundsAsync("u", Token));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_submission_whose_answer_was_lost_after_the_commit_is_there_once()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var cut = await CutDatabase.OpenAsync(db);
+
+        cut.Proxy.LoseAnswers(1);
+        var result = await new GenerationCommands(cut.Database, db.CreateQueries()).SubmitAsync(
+            new Submission { UserId = "u", Type = GenerationType.Sora, Task = GenerationTask.Sora, Prompt = "p" }, Token);
+
+        Assert.Equal(1, cut.Proxy.Lost);
+        Assert.Equal(1, result.Generation.Seq);
+        Assert.Equal(1L, await db.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task What_a_lost_claim_took_shows_up_among_the_held_leases()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        var generation = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
+        await using var cut = await CutDatabase.OpenAsync(db);
+
+        cut.Proxy.LoseAnswers(1);
+        var claim = await new GenerationQueue(cut.Database).ClaimAsync(
+            new ClaimRequest { Owner = "me", Tasks = [GenerationTask.ProductCard], Limit = 5, Lease = TimeSpan.FromMinutes(1) }, Token);
+
+        Assert.Equal(1, cut.Proxy.Lost);
+        Assert.Empty(claim.Claimed);
+        var held = Assert.Single(await db.Queue.ExtendLeasesAsync("me", TimeSpan.FromMinutes(1), Token));
+        Assert.Equal(new HeldLease(generation.Id, 1, false), held);
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_process_that_stops_inside_a_transaction_freezes_a_log_for_no_longer_than_its_time_limits()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await db.SubmitAsync("u", cancellationToken: Token);
+        await using var stopped = new StatusDatabase(
+            db.ConnectionString, new StatusDatabaseOptions { IdleInTransactionTimeout = TimeSpan.FromSeconds(1) });
+
+        // To the server, a stopped process is one that holds its locks and says nothing more.
+        await using var connection = await stopped.DataSource.OpenConnectionAsync(Token);
+        await using var transaction = await connection.BeginTransactionAsync(Token);
+        await using (var hold = new NpgsqlCommand("SELECT 1 FROM user_streams WHERE user_id = 'u' FOR UPDATE", connection))
+        {
+            await hold.ExecuteNonQueryAsync(Token);
+        }
+
+        var watch = Stopwatch.StartNew();
+        var submitted = await db.SubmitAsync("u", cancellationToken: Token);
+
+        Assert.Equal(2, submitted.Generation.Seq);
+        Assert.InRange(watch.Elapsed, TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(30));
+        await Assert.ThrowsAnyAsync<Exception>(() => transaction.CommitAsync(Token));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task Fifty_simultaneous_submissions_under_one_key_make_one_generation_with_one_first_update()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await db.SubmitAsync("u", cancellationToken: Token);
+
+        var results = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => db.SubmitAsync("u", key: "k", cancellationToken: Token)));
+
+        Assert.Single(results, r => r.Outcome == SubmitOutcome.Created);
+        Assert.Equal(49, results.Count(r => r.Outcome == SubmitOutcome.Repeated && r.Update is null));
+        Assert.Single(results.Select(r => r.Generation.Id).Distinct());
+        Assert.Equal(new LogBounds(1, 2), await db.Log.ReadBoundsAsync("u", Token));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task The_same_key_with_another_request_is_a_conflict_and_another_users_key_is_not()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        var first = await db.SubmitAsync("u", key: "k", cancellationToken: Token);
+        var other = new Submission
+        {
+            UserId = "u",
+            Type = GenerationType.Sora,
+            Task = GenerationTask.Sora,
+            Prompt = "p",
+            IdempotencyKey = "k",
+            RequestHash = [2],
+        };
+
+        var conflict = await db.CreateCommands().SubmitAsync(other, Token);
+
+        Assert.Equal((SubmitOutcome.KeyReused, first.Generation.Id), (conflict.Outcome, conflict.Generation.Id));
+        Assert.Equal(SubmitOutcome.Created, (await db.CreateCommands().SubmitAsync(other with { UserId = "v" }, Token)).Outcome);
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_database_that_acknowledges_commits_it_may_lose_is_refused_at_start()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var careless = new StatusDatabase(
+            new NpgsqlConnectionStringBuilder(db.ConnectionString) { Options = "-c synchronous_commit=off" }.ConnectionString);
+
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => Migrator(careless).MigrateAsync(Token));
+
+        Assert.Contains("synchronous_commit", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Of_many_instances_that_start_at_once_one_applies_the_migrations()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await db.ExecuteAsync("DROP SCHEMA public CASCADE; CREATE SCHEMA public", Token);
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            await using var instance = new StatusDatabase(db.ConnectionString);
+            await Migrator(instance).MigrateAsync(Token);
+        }));
+
+        Assert.True(await db.ScalarAsync<bool>("SELECT to_regclass('status_events') IS NOT NULL", Token));
+        Assert.Equal(SubmitOutcome.Created, (await db.SubmitAsync("u", cancellationToken: Token)).Outcome);
+    }
+
+    private static DatabaseMigrator Migrator(StatusDatabase database) => new(
+        database,
+        new StatusDatabaseOptions(),
+        TimeProvider.System,
+        Microsoft.Extensions.Logging.Abstractions.NullLogger<DatabaseMigrator>.Instance);
+
+    private static async Task WorkAsync(TestDatabase db, string owner, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            var jobs = (await db.ClaimAsync(8, owner, cancellationToken: CancellationToken.None)).Claimed;
+            if (jobs.Count == 0)
+            {
+                await Task.Yield();
+                continue;
+            }
+
+            await db.Log.AppendAsync(
+                [.. jobs.Select(j => new StatusChange { GenerationId = j.Id, Status = GenerationStatus.Processing, Attempt = j.Attempt, Progress = 50 })],
+                CancellationToken.None);
+
+            // Some go back once; the rest end in a batch whose order is not that of their ids.
+            await db.Log.AppendAsync(
+                [.. jobs.OrderBy(_ => Random.Shared.Next()).Select((j, i) => new StatusChange
+                {
+                    GenerationId = j.Id,
+                    Attempt = j.Attempt,
+                    Status = i % 4 == 0 && j.Attempt == 1 ? GenerationStatus.Pending : GenerationStatus.Completed,
+                })],
+                CancellationToken.None);
+        }
+    }
+
+    private static async Task BeatAsync(TestDatabase db, CancellationToken stop)
+    {
+        for (var n = 0; !stop.IsCancellationRequested; n++)
+        {
+            await db.Queue.ExtendLeasesAsync($"worker-{n % 4}", TimeSpan.FromMinutes(1), CancellationToken.None);
+        }
+    }
+
+    /// <summary>The same database through a proxy, over one warmed-up connection.</summary>
+    private sealed class CutDatabase : IAsyncDisposable
+    {
+        private CutDatabase(TcpProxy proxy, StatusDatabase database)
+        {
+            Proxy = proxy;
+            Database = database;
+            Log = new StatusLog(database);
+        }
+
+        public TcpProxy Proxy { get; }
+
+        public StatusDatabase Database { get; }
+
+        public StatusLog Log { get; }
+
+        public static async Task<CutDatabase> OpenAsync(TestDatabase db)
+        {
+            var connection = new NpgsqlConnectionStringBuilder(db.ConnectionString);
+            var proxy = new TcpProxy(connection.Port);
+            connection.Port = proxy.Port;
+            connection.MaxPoolSize = 1;
+            connection.NoResetOnClose = true;
+            var cut = new CutDatabase(proxy, new StatusDatabase(connection.ConnectionString));
+            await cut.Log.ReadBoundsAsync("nobody", Token);
+            return cut;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await Database.DisposeAsync();
+            await Proxy.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,146 @@
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Queue;
+using StatusUpdates.Data.Results;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Tests.Infrastructure;
+
+/// <summary>A database of one test, with the data side over it. Dropped at the end.</summary>
+public sealed class TestDatabase : IAsyncDisposable
+{
+    private readonly TestCluster _cluster;
+    private readonly string _name;
+
+    internal TestDatabase(TestCluster cluster, string name)
+    {
+        _cluster = cluster;
+        _name = name;
+        ConnectionString = cluster.ConnectionStringFor(name);
+        Database = new StatusDatabase(ConnectionString);
+        Log = new StatusLog(Database);
+        Queue = new GenerationQueue(Database);
+        Results = new GenerationResultStore(Database);
+    }
+
+    public string ConnectionString { get; }
+
+    public StatusDatabase Database { get; }
+
+    public NpgsqlDataSource DataSource => Database.DataSource;
+
+    public StatusLog Log { get; }
+
+    public GenerationQueue Queue { get; }
+
+    public GenerationResultStore Results { get; }
+
+    public GenerationQueries CreateQueries() => new(CreateContext());
+
+    public GenerationCommands CreateCommands() => new(Database, CreateQueries());
+
+    public StatusDbContext CreateContext()
+    {
+        var builder = new DbContextOptionsBuilder<StatusDbContext>();
+        Database.Configure(builder);
+        return new StatusDbContext(builder.Options);
+    }
+
+    /// <summary>Submits a generation and gives its first update's result.</summary>
+    public Task<SubmitResult> SubmitAsync(
+        string userId,
+        GenerationType type = GenerationType.ProductCard,
+        string? key = null,
+        CancellationToken cancellationToken = default) =>
+        CreateCommands().SubmitAsync(
+            new Submission
+            {
+                UserId = userId,
+                Type = type,
+                Task = GenerationTaskNames.TasksOf(type)[0],
+                Prompt = "a prompt",
+                IdempotencyKey = key,
+                RequestHash = key is null ? null : [1],
+            },
+            cancellationToken);
+
+    /// <summary>Claims up to <paramref name="limit"/> generations as the worker <paramref name="owner"/>.</summary>
+    public Task<ClaimResult> ClaimAsync(int limit = 1, string owner = "test-worker", TimeSpan? lease = null, CancellationToken cancellationToken = default) =>
+        Queue.ClaimAsync(
+            new ClaimRequest
+            {
+                Owner = owner,
+                Tasks = Enum.GetValues<GenerationTask>(),
+                Limit = limit,
+                Lease = lease ?? TimeSpan.FromSeconds(30),
+            },
+            cancellationToken);
+
+    public async Task<T?> ScalarAsync<T>(string sql, CancellationToken cancellationToken = default)
+    {
+        await using var command = DataSource.CreateCommand(sql);
+        return (T?)await command.ExecuteScalarAsync(cancellationToken);
+    }
+
+    public async Task ExecuteAsync(string sql, CancellationToken cancellationToken = default)
+    {
+        await using var command = DataSource.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>
+    /// What must hold of every database at rest: each log is 1..last without a hole, times rise with it, every generation's row is its
+    /// latest event, and its events follow the lifecycle.
+    /// </summary>
+    public async Task AssertConsistentAsync(CancellationToken cancellationToken = default)
+    {
+        Assert.Equal(0L, await ScalarAsync<long>(
+            """
+            SELECT count(*) FROM user_streams s
+            WHERE last_seq <> (SELECT count(*) FROM status_events e WHERE e.user_id = s.user_id)
+               OR last_seq <> (SELECT COALESCE(max(seq), 0) FROM status_events e WHERE e.user_id = s.user_id)
+            """,
+            cancellationToken));
+        Assert.Equal(0L, await ScalarAsync<long>(
+            "SELECT count(*) FROM status_events e WHERE NOT EXISTS (SELECT FROM user_streams s WHERE s.user_id = e.user_id)", cancellationToken));
+        Assert.Equal(0L, await ScalarAsync<long>(
+            """
+            SELECT count(*) FROM (SELECT occurred_at < lag(occurred_at) OVER (PARTITION BY user_id ORDER BY seq) AS back FROM status_events) t
+            WHERE back
+            """,
+            cancellationToken));
+        Assert.Equal(0L, await ScalarAsync<long>(
+            """
+            SELECT count(*) FROM generations g
+            LEFT JOIN LATERAL (SELECT * FROM status_events e WHERE e.generation_id = g.id ORDER BY seq DESC LIMIT 1) e ON true
+            WHERE (g.seq, g.status, g.user_id, g.last_update_id, g.updated_at)
+                  IS DISTINCT FROM (e.seq, e.status, e.user_id, e.update_id, e.occurred_at)
+            """,
+            cancellationToken));
+        Assert.Equal(0L, await ScalarAsync<long>(
+            """
+            SELECT count(*) FROM (
+                SELECT status, lag(status) OVER (PARTITION BY generation_id ORDER BY seq) AS before,
+                       (metadata ->> 'attempt')::int AS attempt,
+                       lag((metadata ->> 'attempt')::int) OVER (PARTITION BY generation_id ORDER BY seq) AS attempt_before
+                FROM status_events) t
+            WHERE NOT CASE COALESCE(before, '')
+                WHEN '' THEN status = 'pending'
+                WHEN 'pending' THEN status IN ('processing', 'canceled', 'failed')
+                WHEN 'processing' THEN status IN ('processing', 'pending', 'completed', 'failed', 'canceled')
+                ELSE false END
+               OR attempt < attempt_before
+            """,
+            cancellationToken));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Database.DisposeAsync();
+        await _cluster.DropAsync(_name);
+    }
+}

@@ -1,0 +1,90 @@
+using System.Collections.Concurrent;
+using Npgsql;
+using StackExchange.Redis;
+using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.Tests.Infrastructure;
+
+[assembly: AssemblyFixture(typeof(TestServers))]
+
+namespace StatusUpdates.Tests.Infrastructure;
+
+/// <summary>
+/// The servers that all tests of a run share: real Postgres and Redis as native processes on free ports, started when first asked for.
+/// A test that stops or kills a server starts one of its own.
+/// </summary>
+public sealed class TestServers : IAsyncDisposable
+{
+    // fsync is off for the shared cluster alone: no test here cuts its power, and those that kill a server run their own.
+    private static readonly Dictionary<string, string> PostgresSettings = new()
+    {
+        ["fsync"] = "off",
+        ["max_connections"] = "400",
+        ["shared_buffers"] = "128MB",
+    };
+
+    private readonly ConcurrentDictionary<string, Lazy<Task<TestCluster>>> _clusters = new();
+    private readonly ConcurrentDictionary<RedisFlavor, Lazy<Task<RedisServer>>> _redis = new();
+
+    /// <summary>A fresh, migrated database on the default Postgres.</summary>
+    public Task<TestDatabase> CreateDatabaseAsync(CancellationToken cancellationToken = default) =>
+        CreateDatabaseAsync(null, cancellationToken);
+
+    /// <summary>A fresh, migrated database on a given version of Postgres.</summary>
+    public async Task<TestDatabase> CreateDatabaseAsync(PostgresBinaries? binaries, CancellationToken cancellationToken = default)
+    {
+        var cluster = await _clusters.GetOrAdd(
+            binaries?.Directory ?? "",
+            _ => new Lazy<Task<TestCluster>>(() => TestCluster.StartAsync(binaries, PostgresSettings))).Value;
+        return await cluster.CreateDatabaseAsync(cancellationToken);
+    }
+
+    /// <summary>A channel prefix of its own on a shared Redis, with a connection.</summary>
+    public async Task<TestRedis> ConnectRedisAsync(RedisFlavor flavor = RedisFlavor.Auto)
+    {
+        var server = await _redis.GetOrAdd(
+            flavor,
+            f => new Lazy<Task<RedisServer>>(() => RedisServer.StartAsync(new RedisServerOptions { Flavor = f }))).Value;
+        return await TestRedis.ConnectAsync(server.ConnectionString);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var cluster in _clusters.Values)
+        {
+            await (await cluster.Value).DisposeAsync();
+        }
+
+        foreach (var redis in _redis.Values)
+        {
+            await (await redis.Value).DisposeAsync();
+        }
+    }
+}
+
+/// <summary>A connection to Redis and a channel prefix that no other test uses.</summary>
+public sealed class TestRedis : IAsyncDisposable
+{
+    private TestRedis(string connectionString, IConnectionMultiplexer connection)
+    {
+        ConnectionString = connectionString;
+        Connection = connection;
+    }
+
+    public string ConnectionString { get; }
+
+    public IConnectionMultiplexer Connection { get; }
+
+    /// <summary>Put before every channel name.</summary>
+    public string ChannelPrefix { get; } = $"t{Guid.NewGuid():N}:";
+
+    public Messaging.StatusMessagingOptions Options => new() { ChannelPrefix = ChannelPrefix, SubscribeTimeout = TimeSpan.FromSeconds(10) };
+
+    public static async Task<TestRedis> ConnectAsync(string connectionString)
+    {
+        var options = ConfigurationOptions.Parse(connectionString);
+        options.AbortOnConnectFail = false;
+        return new TestRedis(connectionString, await ConnectionMultiplexer.ConnectAsync(options));
+    }
+
+    public ValueTask DisposeAsync() => Connection.DisposeAsync();
+}
