@@ -1,0 +1,57 @@
+using StackExchange.Redis;
+using StatusUpdates.LocalHosting.Native;
+
+namespace StatusUpdates.Tests.Hosting;
+
+public sealed class RedisServerTests
+{
+    [Theory]
+    [InlineData(RedisFlavor.RedisServer)]
+    [InlineData(RedisFlavor.Garnet)]
+    public async Task Either_flavor_publishes_and_delivers_and_comes_back_after_a_kill(RedisFlavor flavor)
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        Assert.SkipWhen(flavor == RedisFlavor.RedisServer && ToolPath.Find("redis-server") is null, "redis-server is not installed");
+        await using var server = await RedisServer.StartAsync(new() { Flavor = flavor, Password = "secret7" }, cancellation);
+        var port = server.Port;
+
+        Assert.Equal("hello", await RoundTripAsync(server, cancellation));
+        await server.KillAsync();
+        await server.RestartAsync(cancellation);
+
+        Assert.Equal(port, server.Port);
+        Assert.Equal("hello", await RoundTripAsync(server, cancellation));
+    }
+
+    [Theory]
+    [InlineData(RedisFlavor.RedisServer)]
+    [InlineData(RedisFlavor.Garnet)]
+    public async Task A_password_is_demanded(RedisFlavor flavor)
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        Assert.SkipWhen(flavor == RedisFlavor.RedisServer && ToolPath.Find("redis-server") is null, "redis-server is not installed");
+        await using var server = await RedisServer.StartAsync(new() { Flavor = flavor, Password = "secret7" }, cancellation);
+
+        await Assert.ThrowsAsync<RedisConnectionException>(async () =>
+        {
+            await using var stranger = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{server.Port},connectRetry=0,password=wrong");
+        });
+    }
+
+    [Fact]
+    public void Auto_takes_redis_server_where_there_is_one_and_else_Garnet()
+    {
+        Assert.Equal(RedisFlavor.RedisServer, RedisServer.ChooseFlavor(RedisFlavor.Auto, hasRedisServer: true));
+        Assert.Equal(RedisFlavor.Garnet, RedisServer.ChooseFlavor(RedisFlavor.Auto, hasRedisServer: false));
+        var error = Assert.Throws<InvalidOperationException>(() => RedisServer.ChooseFlavor(RedisFlavor.RedisServer, hasRedisServer: false));
+        Assert.Contains("apt install redis-server", error.Message, StringComparison.Ordinal);
+    }
+
+    private static async Task<string?> RoundTripAsync(RedisServer server, CancellationToken cancellationToken)
+    {
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(server.ConnectionString);
+        var channel = await connection.GetSubscriber().SubscribeAsync(RedisChannel.Literal("generation:status-updates"));
+        await connection.GetSubscriber().PublishAsync(RedisChannel.Literal("generation:status-updates"), "hello");
+        return (await channel.ReadAsync(cancellationToken)).Message;
+    }
+}
