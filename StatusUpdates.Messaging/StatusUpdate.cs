@@ -53,7 +53,7 @@ public sealed record StatusMetadata
     /// <summary>Why it failed, for people; never a stack trace.</summary>
     public string? ErrorMessage { get; init; }
 
-    /// <summary>Members that this version does not know.</summary>
+    /// <summary>Members that this version does not know. Has a setter because the JSON source generator cannot initialise it.</summary>
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? Additional { get; init; }
+    public IDictionary<string, JsonElement>? Additional { get; set; }
 }

@@ -21,7 +21,7 @@ internal static class LogSql
         """
         streams AS MATERIALIZED (
             SELECT user_id, last_seq FROM user_streams
-            WHERE user_id = ANY ((SELECT array_agg(DISTINCT a.user_id) FROM accepted a))
+            WHERE user_id = ANY ((SELECT array_agg(DISTINCT a.user_id) FROM accepted a)::text[])
             ORDER BY user_id
             FOR NO KEY UPDATE
         ),

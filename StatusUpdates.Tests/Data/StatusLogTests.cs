@@ -32,7 +32,7 @@ public sealed class StatusLogTests(TestServers servers)
 
         var generation = (await db.CreateQueries().FindAsync("u", job.Id, Token))!;
         Assert.Equal(GenerationStatus.Completed, generation.Status);
-        Assert.Equal(["https://example.org/1.png"], generation.ResultUrls);
+        Assert.Equal(["https://example.org/1.png"], generation.ResultUrls!);
         Assert.Equal((10L, 100, 4L), (generation.TokensUsed, generation.Progress, generation.Seq));
         Assert.NotNull(generation.StartedAt);
         Assert.NotNull(generation.CompletedAt);

@@ -43,7 +43,7 @@ public sealed class WritePathTests(TestServers servers)
         var beats = Task.Run(() => BeatAsync(db, done.Token), Token);
 
         await Task.WhenAll(submitters);
-        while (await db.ScalarAsync<long>("SELECT count(*) FROM generations WHERE status IN ('pending', 'processing')", Token) > 0)
+        while (workers.TrueForAll(w => !w.IsCompleted) && await db.ScalarAsync<long>("SELECT count(*) FROM generations WHERE status IN ('pending', 'processing')", Token) > 0)
         {
             await Task.Yield();
         }

@@ -33,7 +33,7 @@ public sealed class TestServers : IAsyncDisposable
     public async Task<TestDatabase> CreateDatabaseAsync(PostgresBinaries? binaries, CancellationToken cancellationToken = default)
     {
         var cluster = await _clusters.GetOrAdd(
-            binaries?.Directory ?? "",
+            binaries?.BinDirectory ?? "",
             _ => new Lazy<Task<TestCluster>>(() => TestCluster.StartAsync(binaries, PostgresSettings))).Value;
         return await cluster.CreateDatabaseAsync(cancellationToken);
     }
