@@ -4,14 +4,14 @@ using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Data;
 
-public sealed class GenerationQueriesTests(TestServers servers)
+public abstract class GenerationQueriesTests(TestServers servers, PostgresAge age)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task Pages_by_cursor_and_by_offset_show_every_generation_once_newest_first()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         for (var i = 0; i < 25; i++)
         {
             await db.SubmitAsync("u", (GenerationType)(i % 3), cancellationToken: Token);
@@ -46,7 +46,7 @@ public sealed class GenerationQueriesTests(TestServers servers)
     [Fact]
     public async Task Filters_narrow_the_list_and_the_total()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         for (var i = 0; i < 6; i++)
         {
             await db.SubmitAsync("u", (GenerationType)(i % 3), cancellationToken: Token);
@@ -66,3 +66,7 @@ public sealed class GenerationQueriesTests(TestServers servers)
         Assert.Equal(4, (await queries.ListAsync(all with { From = noon.AddTicks(10) }, Token)).Total);
     }
 }
+
+public sealed class GenerationQueriesOnOldestPostgresTests(TestServers servers) : GenerationQueriesTests(servers, PostgresAge.Oldest);
+
+public sealed class GenerationQueriesOnNewestPostgresTests(TestServers servers) : GenerationQueriesTests(servers, PostgresAge.Newest);

@@ -7,14 +7,14 @@ using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Data;
 
-public sealed class GenerationQueueTests(TestServers servers)
+public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task Workers_that_claim_at_once_share_the_queue_without_overlap()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         for (var i = 0; i < 100; i++)
         {
             await db.SubmitAsync($"u{i % 7}", cancellationToken: Token);
@@ -32,7 +32,7 @@ public sealed class GenerationQueueTests(TestServers servers)
     [Fact]
     public async Task A_claim_takes_only_tasks_that_the_worker_can_do_and_those_that_are_due()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", GenerationType.Sora, cancellationToken: Token);
         var card = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
         var later = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
@@ -47,7 +47,7 @@ public sealed class GenerationQueueTests(TestServers servers)
     [Fact]
     public async Task An_expired_lease_becomes_the_next_attempt_and_the_old_one_is_refused()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
         var first = (await db.ClaimAsync(owner: "dead", cancellationToken: Token)).Claimed[0];
         await ExpireAsync(db);
@@ -65,7 +65,7 @@ public sealed class GenerationQueueTests(TestServers servers)
     [Fact]
     public async Task A_generation_whose_worker_dies_every_time_fails_in_the_end()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
         for (var i = 0; i < 3; i++)
         {
@@ -86,7 +86,7 @@ public sealed class GenerationQueueTests(TestServers servers)
     [Fact]
     public async Task An_expired_lease_with_a_cancel_request_ends_canceled()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
         await db.ClaimAsync(cancellationToken: Token);
         var cancel = await db.CreateCommands().CancelAsync("u", id, cancellationToken: Token);
@@ -104,7 +104,7 @@ public sealed class GenerationQueueTests(TestServers servers)
     [Fact]
     public async Task A_heartbeat_extends_all_leases_of_its_worker_and_tells_of_cancel_requests()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         var ids = new List<string>();
         for (var i = 0; i < 3; i++)
         {
@@ -124,7 +124,7 @@ public sealed class GenerationQueueTests(TestServers servers)
     [Fact]
     public async Task Cancel_is_immediate_while_pending_and_repeatable_and_refused_after_the_end()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
         var commands = db.CreateCommands();
 
@@ -143,7 +143,7 @@ public sealed class GenerationQueueTests(TestServers servers)
     [Fact]
     public async Task A_claim_carries_the_trace_of_the_submission()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         await db.CreateCommands().SubmitAsync(
             new Submission { UserId = "u", Type = GenerationType.Sora, Task = GenerationTask.Sora, Prompt = "p", TraceParent = Trace }, Token);
@@ -154,3 +154,7 @@ public sealed class GenerationQueueTests(TestServers servers)
     private static Task ExpireAsync(TestDatabase db) =>
         db.ExecuteAsync("UPDATE generations SET lease_expires_at = now() - interval '1 second' WHERE status = 'processing'", Token);
 }
+
+public sealed class GenerationQueueOnOldestPostgresTests(TestServers servers) : GenerationQueueTests(servers, PostgresAge.Oldest);
+
+public sealed class GenerationQueueOnNewestPostgresTests(TestServers servers) : GenerationQueueTests(servers, PostgresAge.Newest);

@@ -5,14 +5,14 @@ using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Data;
 
-public sealed class StatusLogTests(TestServers servers)
+public abstract class StatusLogTests(TestServers servers, PostgresAge age)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task A_generation_goes_from_pending_to_completed_with_a_gapless_log()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         var submitted = await db.SubmitAsync("u", cancellationToken: Token);
         var job = Assert.Single((await db.ClaimAsync(cancellationToken: Token)).Claimed);
 
@@ -43,7 +43,7 @@ public sealed class StatusLogTests(TestServers servers)
     [Fact]
     public async Task What_is_returned_as_committed_is_what_the_log_holds()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
         var job = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0];
         var result = await db.Log.AppendAsync(
@@ -60,7 +60,7 @@ public sealed class StatusLogTests(TestServers servers)
     [InlineData(GenerationStatus.Canceled)]
     public async Task A_terminal_state_is_final_and_a_refused_update_burns_no_number(GenerationStatus terminal)
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
         var job = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0];
         await db.Log.AppendAsync(Change(job.Id, terminal, job.Attempt), Token);
@@ -78,7 +78,7 @@ public sealed class StatusLogTests(TestServers servers)
     [Fact]
     public async Task An_older_attempt_is_refused_once_the_generation_went_back_to_the_queue_or_to_another_worker()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
         var first = (await db.ClaimAsync(owner: "one", cancellationToken: Token)).Claimed[0];
         await db.Log.AppendAsync(Change(first.Id, GenerationStatus.Pending, first.Attempt), Token);
@@ -97,7 +97,7 @@ public sealed class StatusLogTests(TestServers servers)
     [Fact]
     public async Task Every_step_outside_the_lifecycle_is_refused()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         var pending = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
 
         foreach (var next in new[] { GenerationStatus.Pending, GenerationStatus.Processing, GenerationStatus.Completed })
@@ -118,7 +118,7 @@ public sealed class StatusLogTests(TestServers servers)
     [Fact]
     public async Task An_update_that_is_repeated_is_answered_with_the_first_ones_place()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
         var job = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0];
         var change = Change(job.Id, GenerationStatus.Processing, job.Attempt) with { Progress = 10 };
@@ -138,7 +138,7 @@ public sealed class StatusLogTests(TestServers servers)
     [Fact]
     public async Task A_batch_numbers_each_users_updates_in_its_order_and_tells_each_its_outcome()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         foreach (var user in new[] { "a", "b", "a", "b", "a" })
         {
             await db.SubmitAsync(user, cancellationToken: Token);
@@ -164,7 +164,7 @@ public sealed class StatusLogTests(TestServers servers)
     [Fact]
     public async Task Two_changes_of_one_generation_in_a_batch_are_an_error_of_the_caller()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await Assert.ThrowsAsync<ArgumentException>(() => db.Log.AppendAsync(
             [Change("gen-1", GenerationStatus.Failed, null), Change("gen-1", GenerationStatus.Failed, null)], Token));
     }
@@ -172,7 +172,7 @@ public sealed class StatusLogTests(TestServers servers)
     [Fact]
     public async Task A_history_is_that_users_alone_and_says_whether_retention_took_a_part()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         var other = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
         var generation = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
         await db.ClaimAsync(2, cancellationToken: Token);
@@ -192,7 +192,7 @@ public sealed class StatusLogTests(TestServers servers)
     [Fact]
     public async Task Heads_are_read_in_chunks_and_users_without_a_log_are_absent()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.ExecuteAsync("INSERT INTO user_streams SELECT 'u' || i, i, 1 FROM generate_series(1, 2500) i", Token);
 
         var bounds = await db.Log.ReadBoundsAsync([.. Enumerable.Range(0, 2501).Select(i => $"u{i}")], Token);
@@ -205,3 +205,7 @@ public sealed class StatusLogTests(TestServers servers)
     private static StatusChange Change(string id, GenerationStatus status, int? attempt) =>
         new() { GenerationId = id, Status = status, Attempt = attempt };
 }
+
+public sealed class StatusLogOnOldestPostgresTests(TestServers servers) : StatusLogTests(servers, PostgresAge.Oldest);
+
+public sealed class StatusLogOnNewestPostgresTests(TestServers servers) : StatusLogTests(servers, PostgresAge.Newest);

@@ -11,14 +11,14 @@ using StatusUpdates.Tests.Infrastructure;
 namespace StatusUpdates.Tests.Data;
 
 /// <summary>The rules of the write path, each tried by what would break it.</summary>
-public sealed class WritePathTests(TestServers servers)
+public abstract class WritePathTests(TestServers servers, PostgresAge age)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task All_writers_mixed_on_overlapping_users_never_deadlock_and_leave_no_hole()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         const int Submitters = 6;
         const int EachSubmits = 60;
         string[] users = ["a", "b", "c", "d"];
@@ -61,7 +61,7 @@ public sealed class WritePathTests(TestServers servers)
     [InlineData(3)]
     public async Task An_update_whose_answer_was_lost_after_the_commit_is_committed_once(int losses)
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
         var job = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0];
         await using var cut = await CutDatabase.OpenAsync(db);
@@ -79,7 +79,7 @@ public sealed class WritePathTests(TestServers servers)
     [Fact]
     public async Task A_submission_whose_answer_was_lost_after_the_commit_is_there_once()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await using var cut = await CutDatabase.OpenAsync(db);
 
         cut.Proxy.LoseAnswers(1);
@@ -95,7 +95,7 @@ public sealed class WritePathTests(TestServers servers)
     [Fact]
     public async Task What_a_lost_claim_took_shows_up_among_the_held_leases()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         var generation = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
         await using var cut = await CutDatabase.OpenAsync(db);
 
@@ -113,7 +113,7 @@ public sealed class WritePathTests(TestServers servers)
     [Fact]
     public async Task A_process_that_stops_inside_a_transaction_freezes_a_log_for_no_longer_than_its_time_limits()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
         await using var stopped = new StatusDatabase(
             db.ConnectionString, new StatusDatabaseOptions { IdleInTransactionTimeout = TimeSpan.FromSeconds(1) });
@@ -138,7 +138,7 @@ public sealed class WritePathTests(TestServers servers)
     [Fact]
     public async Task Fifty_simultaneous_submissions_under_one_key_make_one_generation_with_one_first_update()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
 
         var results = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => db.SubmitAsync("u", key: "k", cancellationToken: Token)));
@@ -153,7 +153,7 @@ public sealed class WritePathTests(TestServers servers)
     [Fact]
     public async Task The_same_key_with_another_request_is_a_conflict_and_another_users_key_is_not()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         var first = await db.SubmitAsync("u", key: "k", cancellationToken: Token);
         var other = new Submission
         {
@@ -175,7 +175,7 @@ public sealed class WritePathTests(TestServers servers)
     [Fact]
     public async Task A_database_that_acknowledges_commits_it_may_lose_is_refused_at_start()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await using var careless = new StatusDatabase(
             new NpgsqlConnectionStringBuilder(db.ConnectionString) { Options = "-c synchronous_commit=off" }.ConnectionString);
 
@@ -187,7 +187,7 @@ public sealed class WritePathTests(TestServers servers)
     [Fact]
     public async Task Of_many_instances_that_start_at_once_one_applies_the_migrations()
     {
-        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.ExecuteAsync("DROP SCHEMA public CASCADE; CREATE SCHEMA public", Token);
 
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
@@ -276,3 +276,7 @@ public sealed class WritePathTests(TestServers servers)
         }
     }
 }
+
+public sealed class WritePathOnOldestPostgresTests(TestServers servers) : WritePathTests(servers, PostgresAge.Oldest);
+
+public sealed class WritePathOnNewestPostgresTests(TestServers servers) : WritePathTests(servers, PostgresAge.Newest);

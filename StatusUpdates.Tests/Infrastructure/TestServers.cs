@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
-using Npgsql;
 using StackExchange.Redis;
 using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Infrastructure;
 
 [assembly: AssemblyFixture(typeof(TestServers))]
@@ -26,14 +26,27 @@ public sealed class TestServers : IAsyncDisposable
     private readonly ConcurrentDictionary<RedisFlavor, Lazy<Task<RedisServer>>> _redis = new();
 
     /// <summary>A fresh, migrated database on the default Postgres.</summary>
-    public Task<TestDatabase> CreateDatabaseAsync(CancellationToken cancellationToken = default) =>
-        CreateDatabaseAsync(null, cancellationToken);
+    public async Task<TestDatabase> CreateDatabaseAsync(CancellationToken cancellationToken = default) =>
+        await CreateDatabaseAsync(await PostgresBinaries.FindAsync(cancellationToken), cancellationToken);
 
-    /// <summary>A fresh, migrated database on a given version of Postgres.</summary>
-    public async Task<TestDatabase> CreateDatabaseAsync(PostgresBinaries? binaries, CancellationToken cancellationToken = default)
+    /// <summary>
+    /// A fresh, migrated database on the oldest or the newest Postgres that this machine offers. Where it offers one alone, what is asked
+    /// of the newest is skipped: it was tried on the oldest.
+    /// </summary>
+    public async Task<TestDatabase> CreateDatabaseAsync(PostgresAge age, CancellationToken cancellationToken = default)
+    {
+        var all = await PostgresBinaries.FindAllAsync(cancellationToken);
+        var oldest = all.MinBy(b => b.Version)!;
+        var newest = all.MaxBy(b => b.Version)!;
+        Assert.SkipWhen(
+            age == PostgresAge.Newest && newest.Version.Major == oldest.Version.Major, "This machine offers one version of PostgreSQL.");
+        return await CreateDatabaseAsync(age == PostgresAge.Newest ? newest : oldest, cancellationToken);
+    }
+
+    private async Task<TestDatabase> CreateDatabaseAsync(PostgresBinaries binaries, CancellationToken cancellationToken)
     {
         var cluster = await _clusters.GetOrAdd(
-            binaries?.BinDirectory ?? "",
+            binaries.BinDirectory,
             _ => new Lazy<Task<TestCluster>>(() => TestCluster.StartAsync(binaries, PostgresSettings))).Value;
         return await cluster.CreateDatabaseAsync(cancellationToken);
     }
@@ -61,6 +74,13 @@ public sealed class TestServers : IAsyncDisposable
     }
 }
 
+/// <summary>Which of the machine's Postgres versions.</summary>
+public enum PostgresAge
+{
+    Oldest,
+    Newest,
+}
+
 /// <summary>A connection to Redis and a channel prefix that no other test uses.</summary>
 public sealed class TestRedis : IAsyncDisposable
 {
@@ -77,7 +97,7 @@ public sealed class TestRedis : IAsyncDisposable
     /// <summary>Put before every channel name.</summary>
     public string ChannelPrefix { get; } = $"t{Guid.NewGuid():N}:";
 
-    public Messaging.StatusMessagingOptions Options => new() { ChannelPrefix = ChannelPrefix, SubscribeTimeout = TimeSpan.FromSeconds(10) };
+    public StatusMessagingOptions Options => new() { ChannelPrefix = ChannelPrefix, SubscribeTimeout = TimeSpan.FromSeconds(10) };
 
     public static async Task<TestRedis> ConnectAsync(string connectionString)
     {

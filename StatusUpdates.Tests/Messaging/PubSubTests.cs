@@ -1,0 +1,282 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Messaging;
+
+/// <summary>The pub/sub promises, on redis-server and on Garnet.</summary>
+public sealed class PubSubTests(TestServers servers)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(RedisFlavor.RedisServer)]
+    [InlineData(RedisFlavor.Garnet)]
+    public async Task An_update_reaches_the_subscribers_of_all_and_those_of_its_user_alone(RedisFlavor flavor)
+    {
+        await using var redis = await servers.ConnectRedisAsync(flavor);
+        var subscriber = new StatusSubscriber(redis.Connection, redis.Options);
+        var all = new Received();
+        var mine = new Received();
+        var others = new Received();
+        await using var subscriptionToAll = await subscriber.SubscribeAllAsync(all.HandleAsync, Token);
+        await using var subscriptionToMine = await subscriber.SubscribeUserAsync("user-456", mine.HandleAsync, Token);
+        await using var subscriptionToOthers = await subscriber.SubscribeUserAsync("user-789", others.HandleAsync, Token);
+        var publisher = new StatusPublisher(redis.Connection, redis.Options);
+        var update = Update("user-456", 42);
+
+        await publisher.PublishStatusUpdateAsync(update, Token);
+        await publisher.PublishStatusUpdateAsync(Update("user-789", 1), Token);
+
+        Assert.True(subscriptionToAll.IsAcknowledged && subscriptionToMine.IsAcknowledged);
+        Assert.Equal(StatusJson.Encode(update), StatusJson.Encode(await mine.NextAsync()));
+        Assert.Equal(["user-456", "user-789"], [(await all.NextAsync()).UserId, (await all.NextAsync()).UserId]);
+        Assert.Equal("user-789", (await others.NextAsync()).UserId);
+        Assert.False(mine.HasMore || others.HasMore);
+    }
+
+    [Theory]
+    [InlineData(RedisFlavor.RedisServer)]
+    [InlineData(RedisFlavor.Garnet)]
+    public async Task Many_updates_are_pipelined_and_arrive_in_their_order(RedisFlavor flavor)
+    {
+        await using var redis = await servers.ConnectRedisAsync(flavor);
+        var received = new Received();
+        await using var subscription = await new StatusSubscriber(redis.Connection, redis.Options).SubscribeUserAsync("u", received.Handle, Token);
+
+        await new StatusPublisher(redis.Connection, redis.Options)
+            .PublishStatusUpdatesAsync([.. Enumerable.Range(1, 2000).Select(i => Update("u", i))], Token);
+
+        for (var seq = 1; seq <= 2000; seq++)
+        {
+            Assert.Equal(seq, (await received.NextAsync()).Seq);
+        }
+    }
+
+    [Theory]
+    [InlineData("not json")]
+    [InlineData("[]")]
+    [InlineData("null")]
+    [InlineData("")]
+    [InlineData("""{"generationId":"g","userId":"u","type":"product_card","status":"done","timestamp":1}""")]
+    [InlineData("""{"generationId":"g","userId":"u","type":"product_card","status":1,"timestamp":1}""")]
+    [InlineData("""{"generationId":"","userId":"u","type":"sora","status":"failed","timestamp":1}""")]
+    [InlineData("""{"generationId":"g","type":"sora","status":"failed","timestamp":1}""")]
+    [InlineData("""{"generationId":"g","userId":"u","type":"sora","status":"failed","timestamp":1,"seq":0}""")]
+    [InlineData("""{"generationId":"g","userId":"someone-else","type":"sora","status":"failed","timestamp":1}""")]
+    [InlineData("\ud83d")]
+    public async Task A_malformed_message_is_ignored_and_the_next_one_arrives(string message)
+    {
+        await using var redis = await servers.ConnectRedisAsync();
+        var received = new Received();
+        var warnings = new WarningLogger<StatusSubscriber>();
+        await using var subscription =
+            await new StatusSubscriber(redis.Connection, redis.Options, warnings).SubscribeUserAsync("u", received.HandleAsync, Token);
+
+        await redis.Connection.GetSubscriber().PublishAsync(new StatusChannels(redis.Options).User("u"), message);
+        await new StatusPublisher(redis.Connection, redis.Options).PublishStatusUpdateAsync(Update("u", 7), Token);
+
+        Assert.Equal(7, (await received.NextAsync()).Seq);
+        Assert.False(received.HasMore);
+        Assert.Equal(1101, Assert.Single(warnings.Events));
+    }
+
+    [Fact]
+    public async Task A_failing_handler_harms_neither_its_own_next_update_nor_another_subscription()
+    {
+        await using var redis = await servers.ConnectRedisAsync();
+        var subscriber = new StatusSubscriber(redis.Connection, redis.Options);
+        var failing = new Received();
+        var healthy = new Received();
+        await using var one = await subscriber.SubscribeUserAsync("u", (update, _) => throw new InvalidOperationException("a handler's own"), Token);
+        await using var two = await subscriber.SubscribeUserAsync(
+            "u",
+            update =>
+            {
+                failing.Handle(update);
+                throw new InvalidOperationException("a handler's own");
+            },
+            Token);
+        await using var three = await subscriber.SubscribeAllAsync(healthy.HandleAsync, Token);
+
+        await new StatusPublisher(redis.Connection, redis.Options).PublishStatusUpdatesAsync([Update("u", 1), Update("u", 2)], Token);
+
+        Assert.Equal((1L, 2L), ((await failing.NextAsync()).Seq!.Value, (await failing.NextAsync()).Seq!.Value));
+        Assert.Equal((1L, 2L), ((await healthy.NextAsync()).Seq!.Value, (await healthy.NextAsync()).Seq!.Value));
+    }
+
+    [Fact]
+    public async Task A_disposed_subscription_hears_nothing_more_and_its_neighbour_goes_on()
+    {
+        await using var redis = await servers.ConnectRedisAsync();
+        var subscriber = new StatusSubscriber(redis.Connection, redis.Options);
+        var gone = new Received();
+        var stays = new Received();
+        var first = await subscriber.SubscribeUserAsync("u", gone.HandleAsync, Token);
+        await using var second = await subscriber.SubscribeUserAsync("u", stays.HandleAsync, Token);
+
+        await first.DisposeAsync();
+        await first.DisposeAsync();
+        await new StatusPublisher(redis.Connection, redis.Options).PublishStatusUpdateAsync(Update("u", 1), Token);
+
+        Assert.Equal(1, (await stays.NextAsync()).Seq);
+        Assert.False(gone.HasMore);
+    }
+
+    [Fact]
+    public async Task A_handler_that_falls_behind_loses_the_oldest_and_gets_the_newest()
+    {
+        await using var redis = await servers.ConnectRedisAsync();
+        var options = redis.Options;
+        options.HandlerCapacity = 4;
+        var received = new Received();
+        var entered = new TaskCompletionSource();
+        var release = new TaskCompletionSource();
+        var arrived = new Received();
+        var subscriber = new StatusSubscriber(redis.Connection, options);
+        await using var slow = await subscriber.SubscribeUserAsync(
+            "u",
+            async (update, token) =>
+            {
+                entered.TrySetResult();
+                await release.Task.WaitAsync(token);
+                received.Handle(update);
+            },
+            Token);
+        var publisher = new StatusPublisher(redis.Connection, options);
+        await publisher.PublishStatusUpdateAsync(Update("u", 1), Token);
+        await entered.Task.WaitAsync(Token);
+
+        // The direct subscription comes second, so what it has seen the slow one's queue has seen as well, once this one is told of more.
+        await using var direct = await subscriber.SubscribeAllAsync(arrived.Handle, Token);
+        await publisher.PublishStatusUpdatesAsync([.. Enumerable.Range(2, 20).Select(i => Update("u", i))], Token);
+        for (var i = 0; i < 20; i++)
+        {
+            await arrived.NextAsync();
+        }
+
+        await redis.Connection.GetSubscriber().PingAsync();
+        release.SetResult();
+
+        Assert.Equal(1, (await received.NextAsync()).Seq);
+        long last;
+        var seen = new List<long>();
+        do
+        {
+            last = (await received.NextAsync()).Seq!.Value;
+            seen.Add(last);
+        }
+        while (last < 21);
+        Assert.Equal(seen.Order(), seen);
+        Assert.InRange(seen.Count, 4, 19);
+    }
+
+    [Theory]
+    [InlineData(RedisFlavor.RedisServer)]
+    [InlineData(RedisFlavor.Garnet)]
+    public async Task A_subscription_survives_the_death_of_Redis_and_one_made_meanwhile_takes_effect_when_it_is_back(RedisFlavor flavor)
+    {
+        await using var server = await RedisServer.StartAsync(new RedisServerOptions { Flavor = flavor }, Token);
+        await using var redis = await TestRedis.ConnectAsync(server.ConnectionString);
+        var options = redis.Options;
+        options.SubscribeTimeout = TimeSpan.FromMilliseconds(200);
+        var subscriber = new StatusSubscriber(redis.Connection, options);
+        var publisher = new StatusPublisher(redis.Connection, options);
+        var before = new Received();
+        var during = new Received();
+        await using var first = await subscriber.SubscribeUserAsync("u", before.Handle, Token);
+
+        await server.KillAsync();
+        await WaitUntilAsync(redis.Connection, connected: false);
+        Assert.False(await publisher.TryPublishAsync([Update("u", 1)]));
+        await using var second = await subscriber.SubscribeUserAsync("u", during.Handle, Token);
+        Assert.False(second.IsAcknowledged);
+        await server.RestartAsync(Token);
+
+        // Redis is a hint: until both subscriptions are made again a message may be missed, so it is repeated until both have one.
+        for (var seq = 2; !(before.HasMore && during.HasMore); seq++)
+        {
+            Token.ThrowIfCancellationRequested();
+            await publisher.TryPublishAsync([Update("u", seq)]);
+            await Task.WhenAny(Task.WhenAll(before.WaitAsync(), during.WaitAsync()), Task.Delay(50, Token));
+        }
+    }
+
+    [Fact]
+    public async Task A_cancel_request_reaches_the_workers()
+    {
+        await using var redis = await servers.ConnectRedisAsync();
+        var heard = Channel.CreateUnbounded<string>();
+        await using var subscription = await new StatusSubscriber(redis.Connection, redis.Options)
+            .SubscribeCancelRequestsAsync(id => heard.Writer.TryWrite(id), Token);
+
+        Assert.True(await new StatusPublisher(redis.Connection, redis.Options).TryPublishCancelRequestAsync("gen-1"));
+
+        Assert.Equal("gen-1", await heard.Reader.ReadAsync(Token));
+    }
+
+    private static async Task WaitUntilAsync(IConnectionMultiplexer connection, bool connected)
+    {
+        var changed = new TaskCompletionSource();
+        connection.ConnectionFailed += (_, _) => changed.TrySetResult();
+        while (connection.IsConnected != connected)
+        {
+            await Task.WhenAny(changed.Task, Task.Delay(20, Token));
+        }
+    }
+
+    private static StatusUpdate Update(string userId, long seq) => new()
+    {
+        GenerationId = "gen-123",
+        UserId = userId,
+        Type = GenerationType.ProductCard,
+        Status = GenerationStatus.Completed,
+        Timestamp = 1_700_000_000_000,
+        Seq = seq,
+        Metadata = new StatusMetadata { ResultUrls = ["https://example.org/1.png"], TokensUsed = 10 },
+    };
+
+    private sealed class Received
+    {
+        private readonly Channel<StatusUpdate> _updates = Channel.CreateUnbounded<StatusUpdate>();
+
+        public bool HasMore => _updates.Reader.TryPeek(out _);
+
+        public void Handle(StatusUpdate update) => _updates.Writer.TryWrite(update);
+
+        public ValueTask HandleAsync(StatusUpdate update, CancellationToken cancellationToken)
+        {
+            Handle(update);
+            return ValueTask.CompletedTask;
+        }
+
+        public async Task<StatusUpdate> NextAsync() => await _updates.Reader.ReadAsync(Token);
+
+        public async Task WaitAsync() => await _updates.Reader.WaitToReadAsync(Token);
+    }
+
+    private sealed class WarningLogger<T> : ILogger<T>
+    {
+        public List<int> Events { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (logLevel >= LogLevel.Warning)
+            {
+                lock (Events)
+                {
+                    Events.Add(eventId.Id);
+                }
+            }
+        }
+    }
+}
