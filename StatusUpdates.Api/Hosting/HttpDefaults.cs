@@ -1,0 +1,46 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace StatusUpdates.Api.Hosting;
+
+/// <summary>Bounds of what a client may send, and JSON rules, for all slices.</summary>
+internal static class HttpDefaults
+{
+    /// <summary>The largest request body, in bytes. A submit is the largest request there is.</summary>
+    public const int MaxBodyBytes = 64 * 1024;
+
+    private const int MaxJsonDepth = 32;
+
+    public static void AddHttpDefaults(this WebApplicationBuilder builder)
+    {
+        builder.Services.Configure<KestrelServerOptions>(options =>
+        {
+            options.AddServerHeader = false;
+            options.Limits.MaxRequestBodySize = MaxBodyBytes;
+
+            // A token may be carried in a header, or in the request line's query.
+            options.Limits.MaxRequestLineSize = 8 * 1024;
+            options.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+            options.Limits.MaxRequestHeaderCount = 64;
+            options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        });
+
+        builder.Services.ConfigureHttpJsonOptions(options =>
+        {
+            options.SerializerOptions.MaxDepth = MaxJsonDepth;
+            options.SerializerOptions.AllowDuplicateProperties = false;
+        });
+    }
+
+    /// <summary>Headers of every answer.</summary>
+    public static void UseAnswerHeaders(this WebApplication app) => app.Use((context, next) =>
+    {
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        if (context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase))
+        {
+            // Answers are one user's: no cache may keep them.
+            context.Response.Headers.CacheControl = "no-store";
+        }
+
+        return next(context);
+    });
+}
