@@ -5,21 +5,10 @@ namespace StatusUpdates.Api.Errors;
 /// <summary>Problem details for every failure, whoever found it.</summary>
 internal static class ErrorServices
 {
-    /// <summary>The longest that a plain request may take; streams have no such bound.</summary>
-    public const string RequestTimeoutPolicy = "plain-request";
-
-    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(15);
-
     public static void AddErrors(this IHostApplicationBuilder builder)
     {
         builder.Services.AddExceptionHandler<ApiExceptionHandler>();
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
-        builder.Services.AddRequestTimeouts(options => options.AddPolicy(RequestTimeoutPolicy, new()
-        {
-            Timeout = RequestTimeout,
-            TimeoutStatusCode = StatusCodes.Status503ServiceUnavailable,
-            WriteTimeoutResponse = context => DatabaseFailures.Answer(context).ExecuteAsync(context),
-        }));
     }
 
     /// <summary>First in the pipeline: catches what any later part throws, and gives a body to statuses that were set without one.</summary>

@@ -1,4 +1,9 @@
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Api.Errors;
+using StatusUpdates.Api.Json;
 
 namespace StatusUpdates.Api.Hosting;
 
@@ -7,6 +12,9 @@ internal static class HttpDefaults
 {
     /// <summary>The largest request body, in bytes. A submit is the largest request there is.</summary>
     public const int MaxBodyBytes = 64 * 1024;
+
+    /// <summary>The time-out policy of requests that are answered at once, by <see cref="RequestOptions.Timeout"/>.</summary>
+    public const string PlainRequest = "plain-request";
 
     private const int MaxJsonDepth = 32;
 
@@ -28,7 +36,20 @@ internal static class HttpDefaults
         {
             options.SerializerOptions.MaxDepth = MaxJsonDepth;
             options.SerializerOptions.AllowDuplicateProperties = false;
+            options.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+            options.SerializerOptions.Converters.Add(new TimestampConverter());
         });
+
+        builder.Services.AddOptions<RequestOptions>().BindConfiguration(RequestOptions.SectionName).ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<RequestOptions>, RequestOptionsValidator>();
+        builder.Services.AddRequestTimeouts();
+        builder.Services.AddOptions<RequestTimeoutOptions>().Configure<IOptions<RequestOptions>>((timeouts, options) =>
+            timeouts.AddPolicy(PlainRequest, new RequestTimeoutPolicy
+            {
+                Timeout = options.Value.Timeout,
+                TimeoutStatusCode = StatusCodes.Status503ServiceUnavailable,
+                WriteTimeoutResponse = context => DatabaseFailures.Answer(context).ExecuteAsync(context),
+            }));
     }
 
     /// <summary>Headers of every answer.</summary>

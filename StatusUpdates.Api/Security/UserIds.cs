@@ -1,5 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
-using StatusUpdates.Api.Text;
+using StatusUpdates.Data.Log;
 
 namespace StatusUpdates.Api.Security;
 
@@ -9,5 +9,5 @@ internal static class UserIds
     public const int MaxLength = 255;
 
     public static bool IsValid([NotNullWhen(true)] string? userId) =>
-        userId is { Length: > 0 and <= MaxLength } && Texts.IsStorable(userId);
+        userId is { Length: > 0 and <= MaxLength } && ProviderText.IsClean(userId);
 }
