@@ -32,7 +32,7 @@ internal static class Program
         builder.AddErrors();
         builder.AddSecurity();
         builder.AddRateLimits();
-        builder.AddOpenApiDocument();
+        builder.AddApiDescription();
         builder.AddGenerations();
 
         var app = builder.Build();
@@ -50,7 +50,7 @@ internal static class Program
         app.UseRequestTimeouts();
 
         app.MapDefaultEndpoints();
-        app.MapOpenApiDocument();
+        app.MapApiDescription();
         app.MapDevTokens();
         app.MapGenerations();
         app.MapResults();

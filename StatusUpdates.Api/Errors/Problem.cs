@@ -19,8 +19,7 @@ internal sealed record Problem
     public string? Detail { get; init; }
 
     /// <summary>Always false: the counterpart of a success's <c>"success":true</c>.</summary>
-    [JsonInclude]
-    public bool Success => false;
+    public bool Success { get; }
 
     /// <summary>What went wrong, for programs; one of <see cref="ProblemCodes"/>.</summary>
     public required string Code { get; init; }

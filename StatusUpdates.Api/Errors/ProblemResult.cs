@@ -5,7 +5,7 @@ namespace StatusUpdates.Api.Errors;
 
 /// <summary>Answers with a <see cref="Problem"/>. The one place that writes problems, for handlers and middleware alike.</summary>
 internal sealed class ProblemResult(int status, string code, string? detail = null, FieldErrors? errors = null)
-    : IResult, IStatusCodeHttpResult, IValueHttpResult<Problem>
+    : IResult, IStatusCodeHttpResult, IValueHttpResult, IValueHttpResult<Problem>
 {
     public const string ContentType = "application/problem+json";
 

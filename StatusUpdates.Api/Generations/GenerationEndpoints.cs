@@ -16,10 +16,10 @@ internal static class GenerationEndpoints
     {
         var group = app.MapGroup(Path)
             .RequireAuthorization()
-            .WithRequestTimeout(HttpDefaults.PlainRequest)
             .WithTags("Generations")
             .ProducesProblems(
                 StatusCodes.Status401Unauthorized, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable);
+        group.WithRequestTimeout(HttpDefaults.PlainRequest);
 
         group.MapPost("/", SubmitGeneration.HandleAsync)
             .WithName("SubmitGeneration")

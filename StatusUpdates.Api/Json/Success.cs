@@ -6,8 +6,7 @@ namespace StatusUpdates.Api.Json;
 internal sealed record Success<T>(T Data)
 {
     /// <summary>Always true.</summary>
-    [JsonInclude]
     [JsonPropertyOrder(-1)]
     [JsonPropertyName("success")]
-    public bool Succeeded => true;
+    public bool Succeeded { get; } = true;
 }

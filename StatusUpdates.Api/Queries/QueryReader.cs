@@ -27,17 +27,13 @@ internal sealed class QueryReader(IQueryCollection query, FieldErrors? errors = 
             return null;
         }
 
-        switch (values)
+        if (values is [{ Length: > 0 } value])
         {
-            case [{ Length: > 0 } value]:
-                return value;
-            case [_]:
-                Errors.Add(name, "Must not be empty.");
-                return null;
-            default:
-                Errors.Add(name, "Must be given once.");
-                return null;
+            return value;
         }
+
+        Errors.Add(name, values.Count == 1 ? "Must not be empty." : "Must be given once.");
+        return null;
     }
 
     /// <summary>An integer within its bounds: digits alone, with a minus where the bounds allow it.</summary>

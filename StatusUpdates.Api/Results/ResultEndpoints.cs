@@ -19,12 +19,12 @@ internal static class ResultEndpoints
 
     public static void MapResults(this WebApplication app) => app.MapMethods("/results/{id}", [HttpMethods.Get, HttpMethods.Head], HandleAsync)
         .AllowAnonymous()
-        .WithRequestTimeout(HttpDefaults.PlainRequest)
         .WithTags("Results")
         .WithSummary("Gets a rendered result")
         .Produces(StatusCodes.Status200OK, contentType: "*/*")
         .Produces(StatusCodes.Status304NotModified)
-        .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable);
+        .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable)
+        .WithRequestTimeout(HttpDefaults.PlainRequest);
 
     private static async Task<Results<FileContentHttpResult, ProblemResult>> HandleAsync(
         string id, HttpResponse response, GenerationResultStore results, CancellationToken cancellationToken)
