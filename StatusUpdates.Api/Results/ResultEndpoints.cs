@@ -1,3 +1,4 @@
+using System.Net.Mime;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
 using StatusUpdates.Api.Errors;
@@ -21,7 +22,7 @@ internal static class ResultEndpoints
         .AllowAnonymous()
         .WithTags("Results")
         .WithSummary("Gets a rendered result")
-        .Produces(StatusCodes.Status200OK, contentType: "*/*")
+        .Produces(StatusCodes.Status200OK, contentType: MediaTypeNames.Application.Octet)
         .Produces(StatusCodes.Status304NotModified)
         .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable)
         .WithRequestTimeout(HttpDefaults.PlainRequest);

@@ -24,7 +24,7 @@ internal sealed record AccessToken(string UserId, DateTimeOffset ExpiresAt)
         return new(userId, DateTimeOffset.FromUnixTimeSeconds(exp));
     }
 
-    // A StringOrURI by RFC 7519, section 4.1.2: an array shows as several claims, a number as one of another value type.
+    // A StringOrURI by RFC 7519, section 4.1.2. A list shows as several claims, an object as one of another value type.
     private static string? UserOf(ClaimsIdentity claims)
     {
         Claim? subject = null;

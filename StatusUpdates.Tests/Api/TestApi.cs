@@ -83,7 +83,7 @@ internal sealed class TestApi : IAsyncDisposable
         builder =>
         {
             builder.WebHost.UseUrls("http://127.0.0.1:0");
-            builder.Logging.ClearProviders();
+            builder.Logging.ClearProviders().AddProvider(new TestOutputLogging(TestContext.Current.TestOutputHelper));
             configure(builder);
         });
 
