@@ -1,1 +1,59 @@
-var app = WebApplication.CreateBuilder(args).Build(); app.Run();
+using StatusUpdates.Api.Errors;
+using StatusUpdates.Api.Generations;
+using StatusUpdates.Api.Hosting;
+using StatusUpdates.Api.OpenApi;
+using StatusUpdates.Api.RateLimiting;
+using StatusUpdates.Api.Results;
+using StatusUpdates.Api.Security;
+using StatusUpdates.Api.Security.DevTokens;
+using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Api;
+
+internal static class Program
+{
+    public static Task Main(string[] args) => Build(new() { Args = args }).RunAsync();
+
+    /// <summary>The API, ready to run. Tests add their settings by <paramref name="configure"/>, before anything is registered.</summary>
+    public static WebApplication Build(WebApplicationOptions options, Action<WebApplicationBuilder>? configure = null)
+    {
+        var builder = WebApplication.CreateBuilder(options);
+        configure?.Invoke(builder);
+
+        builder.AddServiceDefaults();
+        builder.AddRedisClient("redis");
+        var database = builder.AddStatusDatabase("statusdb");
+        builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);
+        builder.AddStatusMessaging();
+
+        builder.AddHttpDefaults();
+        builder.AddErrors();
+        builder.AddSecurity();
+        builder.AddRateLimits();
+        builder.AddApiDescription();
+        builder.AddGenerations();
+
+        var app = builder.Build();
+
+        // Order: problems for whatever follows; static files free of limits; addresses counted before tokens are believed, users after.
+        app.UseAnswerHeaders();
+        app.UseErrors();
+        app.UseDefaultFiles();
+        app.UseStaticFiles();
+        app.UseRouting();
+        app.UseAddressRateLimit();
+        app.UseAuthentication();
+        app.UseUserRateLimit();
+        app.UseAuthorization();
+        app.UseRequestTimeouts();
+
+        app.MapDefaultEndpoints();
+        app.MapApiDescription();
+        app.MapDevTokens();
+        app.MapGenerations();
+        app.MapResults();
+        return app;
+    }
+}

@@ -51,4 +51,5 @@ public static class GenerationStatusNames
         status is GenerationStatus.Completed or GenerationStatus.Failed or GenerationStatus.Canceled;
 }
 
-internal sealed class GenerationStatusConverter() : WireNameConverter<GenerationStatus>(GenerationStatusNames.Table);
+/// <summary>Reads and writes <see cref="GenerationStatus"/> by its wire name.</summary>
+public sealed class GenerationStatusConverter() : WireNameConverter<GenerationStatus>(GenerationStatusNames.Table);

@@ -36,4 +36,5 @@ public static class GenerationTypeNames
     public static bool TryParse(string? name, out GenerationType type) => Names.TryParse(name, out type);
 }
 
-internal sealed class GenerationTypeConverter() : WireNameConverter<GenerationType>(GenerationTypeNames.Table);
+/// <summary>Reads and writes <see cref="GenerationType"/> by its wire name.</summary>
+public sealed class GenerationTypeConverter() : WireNameConverter<GenerationType>(GenerationTypeNames.Table);

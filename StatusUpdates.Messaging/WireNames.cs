@@ -38,19 +38,26 @@ internal sealed class WireNames<T>
 }
 
 /// <summary>Reads and writes an enum by its wire name; anything else, numbers included, is a <see cref="JsonException"/>.</summary>
-internal abstract class WireNameConverter<T>(WireNames<T> names) : JsonConverter<T>
+/// <remarks>Public, because a source generator of another assembly has to see the converters of the types it serializes.</remarks>
+public abstract class WireNameConverter<T> : JsonConverter<T>
     where T : struct, Enum
 {
+    private readonly WireNames<T> _names;
+
+    private protected WireNameConverter(WireNames<T> names) => _names = names;
+
+    /// <inheritdoc/>
     public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
-        if (reader.TokenType == JsonTokenType.String && names.TryParse(reader.GetString(), out var value))
+        if (reader.TokenType == JsonTokenType.String && _names.TryParse(reader.GetString(), out var value))
         {
             return value;
         }
 
-        throw new JsonException($"Allowed are: {string.Join(", ", names.All)}.");
+        throw new JsonException($"Allowed are: {string.Join(", ", _names.All)}.");
     }
 
+    /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>
-        writer.WriteStringValue(names.NameOf(value));
+        writer.WriteStringValue(_names.NameOf(value));
 }

@@ -64,13 +64,16 @@ public static class GenerationTaskNames
             : throw new ArgumentOutOfRangeException(nameof(task), task, "Not a task.");
 }
 
-internal sealed class GenerationTaskConverter : JsonConverter<GenerationTask>
+/// <summary>Reads and writes <see cref="GenerationTask"/> by its wire name.</summary>
+public sealed class GenerationTaskConverter : JsonConverter<GenerationTask>
 {
+    /// <inheritdoc/>
     public override GenerationTask Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         reader.TokenType == JsonTokenType.String && GenerationTaskNames.TryParse(reader.GetString(), out var task)
             ? task
             : throw new JsonException($"Allowed are: {string.Join(", ", GenerationTaskNames.All)}.");
 
+    /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, GenerationTask value, JsonSerializerOptions options) =>
         writer.WriteStringValue(value.ToWireName());
 }

@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Microsoft.AspNetCore.Diagnostics;
+
+namespace StatusUpdates.Api.Errors;
+
+/// <summary>Turns what a request threw into a problem. Logs what is ours to repair; a client's mistakes are no errors of ours.</summary>
+internal sealed partial class ApiExceptionHandler(ILogger<ApiExceptionHandler> logger) : IExceptionHandler
+{
+    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    {
+        if (httpContext.RequestAborted.IsCancellationRequested)
+        {
+            // The client is gone: nobody reads an answer.
+            httpContext.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            return true;
+        }
+
+        await Describe(httpContext, exception).ExecuteAsync(httpContext);
+        return true;
+    }
+
+    private ProblemResult Describe(HttpContext context, Exception exception)
+    {
+        if (exception is BadHttpRequestException bad)
+        {
+            return BadRequest(bad);
+        }
+
+        if (DatabaseFailures.IsUnavailable(exception))
+        {
+            LogDatabaseUnavailable(logger, exception);
+            return DatabaseFailures.Answer(context);
+        }
+
+        LogUnhandled(logger, exception);
+        Activity.Current?.SetStatus(ActivityStatusCode.Error).AddException(exception);
+        return new(
+            StatusCodes.Status500InternalServerError, ProblemCodes.InternalError, "Something went wrong on our side; see traceId in the telemetry.");
+    }
+
+    private static ProblemResult BadRequest(BadHttpRequestException exception)
+    {
+        if (exception.StatusCode != StatusCodes.Status400BadRequest)
+        {
+            return ProblemResult.Of(exception.StatusCode);
+        }
+
+        return ProblemResult.Invalid(exception.InnerException is JsonException json
+            ? JsonErrors.Describe(json)
+            : FieldErrors.Of(JsonErrors.Body, "Must be a JSON object."));
+    }
+
+    [LoggerMessage(3001, LogLevel.Warning, "The database is unavailable")]
+    private static partial void LogDatabaseUnavailable(ILogger logger, Exception exception);
+
+    [LoggerMessage(3002, LogLevel.Error, "A request failed")]
+    private static partial void LogUnhandled(ILogger logger, Exception exception);
+}

@@ -1,0 +1,32 @@
+using Microsoft.AspNetCore.Http.Metadata;
+
+namespace StatusUpdates.Api.Errors;
+
+/// <summary>Problem details for every failure, whoever found it.</summary>
+internal static class ErrorServices
+{
+    public static void AddErrors(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddExceptionHandler<ApiExceptionHandler>();
+        builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+    }
+
+    /// <summary>First in the pipeline: catches what any later part throws, and gives a body to statuses that were set without one.</summary>
+    public static void UseErrors(this WebApplication app)
+    {
+        app.UseExceptionHandler(_ => { });
+        app.UseStatusCodePages(context => ProblemResult.Of(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
+    }
+
+    /// <summary>Declares the problems that an endpoint answers with, for the API's description.</summary>
+    public static TBuilder ProducesProblems<TBuilder>(this TBuilder builder, params int[] statuses)
+        where TBuilder : IEndpointConventionBuilder
+    {
+        foreach (var status in statuses)
+        {
+            builder.WithMetadata(new ProducesResponseTypeMetadata(status, typeof(Problem), [ProblemResult.ContentType]));
+        }
+
+        return builder;
+    }
+}

@@ -1,0 +1,39 @@
+using System.Text.Json;
+
+namespace StatusUpdates.Api.Errors;
+
+/// <summary>Says what is wrong with a JSON body without the serializer's own words, which name types of this program.</summary>
+internal static class JsonErrors
+{
+    /// <summary>The name of the body as a whole.</summary>
+    public const string Body = "body";
+
+    private const int MaxPathLength = 200;
+
+    public static FieldErrors Describe(JsonException exception) => FieldErrors.Of(FieldOf(exception.Path), Message(exception));
+
+    // "$.options.size" -> "options.size"; "$" and "" -> "body".
+    private static string FieldOf(string? path)
+    {
+        var field = path is null ? "" : path.TrimStart('$').TrimStart('.');
+        return field.Length switch
+        {
+            0 => Body,
+            > MaxPathLength => field[..MaxPathLength],
+            _ => field,
+        };
+    }
+
+    private static string Message(JsonException exception)
+    {
+        // Converters of wire names say which are allowed.
+        if (exception.Message.StartsWith("Allowed are", StringComparison.Ordinal))
+        {
+            return exception.Message;
+        }
+
+        return exception.InnerException is JsonException || exception.InnerException is null && exception.Path is null or "$"
+            ? $"Not valid JSON at line {exception.LineNumber + 1}, byte {exception.BytePositionInLine}."
+            : "Not a value of the right type, not valid text, or given twice.";
+    }
+}

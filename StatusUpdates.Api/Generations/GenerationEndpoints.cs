@@ -1,0 +1,58 @@
+using StatusUpdates.Api.Errors;
+using StatusUpdates.Api.Hosting;
+using StatusUpdates.Api.OpenApi;
+
+namespace StatusUpdates.Api.Generations;
+
+/// <summary>Submitting, listing and canceling generations.</summary>
+internal static class GenerationEndpoints
+{
+    public const string Path = "/api/v1/generations";
+
+    public static void AddGenerations(this IHostApplicationBuilder builder) => builder.Services.ConfigureHttpJsonOptions(
+        options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, GenerationsJsonContext.Default));
+
+    public static void MapGenerations(this WebApplication app)
+    {
+        var group = app.MapGroup(Path)
+            .RequireAuthorization()
+            .WithTags("Generations")
+            .ProducesProblems(
+                StatusCodes.Status401Unauthorized, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable);
+        group.WithRequestTimeout(HttpDefaults.PlainRequest);
+
+        group.MapPost("/", SubmitGeneration.HandleAsync)
+            .WithName("SubmitGeneration")
+            .WithSummary("Submits a generation")
+            .WithDescription("With an Idempotency-Key the request can be repeated safely: the same key and request answer the same generation.")
+            .ProducesProblems(
+                StatusCodes.Status400BadRequest,
+                StatusCodes.Status413PayloadTooLarge,
+                StatusCodes.Status415UnsupportedMediaType,
+                StatusCodes.Status422UnprocessableEntity)
+            .DescribesParameters(GenerationParameters.IdempotencyKey);
+
+        group.MapGet("/", ListGenerations.HandleAsync)
+            .WithName("ListGenerations")
+            .WithSummary("Lists the caller's generations, newest first")
+            .ProducesProblems(StatusCodes.Status400BadRequest)
+            .DescribesParameters(GenerationParameters.List);
+
+        group.MapGet("/{id}", GetGeneration.HandleAsync)
+            .WithName("GetGeneration")
+            .WithSummary("Gets a generation")
+            .ProducesProblems(StatusCodes.Status404NotFound);
+
+        group.MapGet("/{id}/history", GetHistory.HandleAsync)
+            .WithName("GetGenerationHistory")
+            .WithSummary("Lists a generation's updates")
+            .ProducesProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound)
+            .DescribesParameters(GenerationParameters.History);
+
+        group.MapPost("/{id}/cancel", CancelGeneration.HandleAsync)
+            .WithName("CancelGeneration")
+            .WithSummary("Cancels a generation")
+            .WithDescription("A pending one is canceled at once (200); of a running one the worker is asked to stop (202).")
+            .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
+    }
+}

@@ -1,0 +1,25 @@
+using System.Text.Json.Serialization;
+using StatusUpdates.Api.Json;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Api.Generations;
+
+/// <summary>A page of a user's generations, newest first.</summary>
+/// <param name="Items">The page.</param>
+/// <param name="Total">How many match in all.</param>
+/// <param name="Limit">How many were asked for.</param>
+/// <param name="Offset">How many were skipped.</param>
+/// <param name="NextCursor">What to ask the next page with; absent on the last page.</param>
+internal sealed record GenerationPage(IReadOnlyList<GenerationView> Items, long Total, int Limit, int Offset, string? NextCursor);
+
+/// <summary>A generation's updates.</summary>
+/// <param name="Items">In order of <c>seq</c>.</param>
+/// <param name="Complete">False if retention has removed some of those asked for.</param>
+internal sealed record HistoryPage(IReadOnlyList<StatusUpdate> Items, bool Complete);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(SubmitRequest))]
+[JsonSerializable(typeof(Success<GenerationView>))]
+[JsonSerializable(typeof(Success<GenerationPage>))]
+[JsonSerializable(typeof(Success<HistoryPage>))]
+internal sealed partial class GenerationsJsonContext : JsonSerializerContext;

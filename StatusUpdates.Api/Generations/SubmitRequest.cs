@@ -1,0 +1,28 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Api.Generations;
+
+/// <summary>Asks for a generation.</summary>
+internal sealed record SubmitRequest
+{
+    /// <summary>The longest prompt, in UTF-16 characters.</summary>
+    public const int MaxPromptLength = 8_000;
+
+    /// <summary>What to make.</summary>
+    [Required]
+    public GenerationType? Type { get; init; }
+
+    /// <summary>What it shall be, in the user's words.</summary>
+    [Required]
+    [StringLength(MaxPromptLength, MinimumLength = 1)]
+    public string? Prompt { get; init; }
+
+    /// <summary>Which processor makes it; one of the type's. The type's first by default.</summary>
+    public GenerationTask? Task { get; init; }
+
+    /// <summary>The processor's options: a JSON object of at most 16 KiB and 16 levels.</summary>
+    public JsonElement? Options { get; init; }
+}

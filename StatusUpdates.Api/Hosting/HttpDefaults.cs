@@ -1,0 +1,67 @@
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http.Timeouts;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Api.Errors;
+using StatusUpdates.Api.Json;
+
+namespace StatusUpdates.Api.Hosting;
+
+/// <summary>Bounds of what a client may send, and JSON rules, for all slices.</summary>
+internal static class HttpDefaults
+{
+    /// <summary>The largest request body, in bytes. A submit is the largest request there is.</summary>
+    public const int MaxBodyBytes = 64 * 1024;
+
+    /// <summary>The time-out policy of requests that are answered at once, by <see cref="RequestOptions.Timeout"/>.</summary>
+    public const string PlainRequest = "plain-request";
+
+    private const int MaxJsonDepth = 32;
+
+    public static void AddHttpDefaults(this WebApplicationBuilder builder)
+    {
+        builder.Services.Configure<KestrelServerOptions>(options =>
+        {
+            options.AddServerHeader = false;
+            options.Limits.MaxRequestBodySize = MaxBodyBytes;
+
+            // A token may be carried in a header, or in the request line's query.
+            options.Limits.MaxRequestLineSize = 8 * 1024;
+            options.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+            options.Limits.MaxRequestHeaderCount = 64;
+            options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        });
+
+        builder.Services.ConfigureHttpJsonOptions(options =>
+        {
+            options.SerializerOptions.MaxDepth = MaxJsonDepth;
+            options.SerializerOptions.AllowDuplicateProperties = false;
+            options.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+            options.SerializerOptions.Converters.Add(new TimestampConverter());
+        });
+
+        builder.Services.AddOptions<RequestOptions>().BindConfiguration(RequestOptions.SectionName).ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<RequestOptions>, RequestOptionsValidator>();
+        builder.Services.AddRequestTimeouts();
+        builder.Services.AddOptions<RequestTimeoutOptions>().Configure<IOptions<RequestOptions>>((timeouts, options) =>
+            timeouts.AddPolicy(PlainRequest, new RequestTimeoutPolicy
+            {
+                Timeout = options.Value.Timeout,
+                TimeoutStatusCode = StatusCodes.Status503ServiceUnavailable,
+                WriteTimeoutResponse = context => DatabaseFailures.Answer(context).ExecuteAsync(context),
+            }));
+    }
+
+    /// <summary>Headers of every answer.</summary>
+    public static void UseAnswerHeaders(this WebApplication app) => app.Use((context, next) =>
+    {
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        if (context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase))
+        {
+            // Answers are one user's: no cache may keep them.
+            context.Response.Headers.CacheControl = "no-store";
+        }
+
+        return next(context);
+    });
+}

@@ -1,0 +1,96 @@
+using System.Globalization;
+using StatusUpdates.Api.Errors;
+
+namespace StatusUpdates.Api.Queries;
+
+/// <summary>
+/// Reads query parameters strictly: each at most once, never empty, always in its range; what is wrong is said under the parameter's
+/// name. Parameters that nobody asks for are ignored.
+/// </summary>
+internal sealed class QueryReader(IQueryCollection query, FieldErrors? errors = null)
+{
+    /// <summary>The largest position of a log that every JSON reader holds exactly (RFC 8259, section 6).</summary>
+    public const long MaxSeq = (1L << 53) - 1;
+
+    public delegate bool Parser<T>(string text, out T value);
+
+    public delegate bool ReferenceParser<T>(string text, out T? value)
+        where T : class;
+
+    public FieldErrors Errors { get; } = errors ?? new();
+
+    /// <summary>The parameter's text; null if it is absent or wrong.</summary>
+    public string? Text(string name)
+    {
+        if (!query.TryGetValue(name, out var values))
+        {
+            return null;
+        }
+
+        if (values is [{ Length: > 0 } value])
+        {
+            return value;
+        }
+
+        Errors.Add(name, values.Count == 1 ? "Must not be empty." : "Must be given once.");
+        return null;
+    }
+
+    /// <summary>An integer within its bounds: digits alone, with a minus where the bounds allow it.</summary>
+    public int? Integer(string name, int min, int max) => (int?)Number(name, min, max);
+
+    /// <summary>A position in a log.</summary>
+    public long? Seq(string name) => Number(name, 0, MaxSeq);
+
+    public T? Value<T>(string name, Parser<T> parse, string expected)
+        where T : struct
+    {
+        if (Text(name) is not { } text)
+        {
+            return null;
+        }
+
+        if (parse(text, out var value))
+        {
+            return value;
+        }
+
+        Errors.Add(name, expected);
+        return null;
+    }
+
+    public T? Reference<T>(string name, ReferenceParser<T> parse, string expected)
+        where T : class
+    {
+        if (Text(name) is not { } text)
+        {
+            return null;
+        }
+
+        if (parse(text, out var value))
+        {
+            return value;
+        }
+
+        Errors.Add(name, expected);
+        return null;
+    }
+
+    private long? Number(string name, long min, long max)
+    {
+        if (Text(name) is not { } text)
+        {
+            return null;
+        }
+
+        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            && number >= min
+            && number <= max)
+        {
+            return number;
+        }
+
+        Errors.Add(name, string.Create(CultureInfo.InvariantCulture, $"Must be an integer from {min} to {max}."));
+        return null;
+    }
+}

@@ -1,0 +1,52 @@
+using System.Net;
+using System.Security.Claims;
+using Microsoft.AspNetCore.RateLimiting;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Api.Security;
+
+namespace StatusUpdates.Api.RateLimiting;
+
+/// <summary>Limits by address, before anything is believed, and by user, once that is known. Endpoints opt out with <c>DisableRateLimiting</c>.</summary>
+internal static class RateLimitServices
+{
+    private const string Address = "address";
+    private const string User = "user";
+
+    public static void AddRateLimits(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<RateLimitOptions>().BindConfiguration(RateLimitOptions.SectionName).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<RateLimitOptions>, RateLimitOptionsValidator>();
+        services.AddKeyedSingleton(Address, (provider, _) => new RequestLimiter(Address, Options(provider).Address));
+        services.AddKeyedSingleton(User, (provider, _) => new RequestLimiter(User, Options(provider).User));
+    }
+
+    /// <summary>Order: after routing and before authentication, so that guessing tokens is bounded too.</summary>
+    public static void UseAddressRateLimit(this WebApplication app)
+    {
+        var limiter = app.Services.GetRequiredKeyedService<RequestLimiter>(Address);
+        var sparesLoopback = app.Environment.IsDevelopment();
+        app.Use((context, next) =>
+        {
+            var address = context.Connection.RemoteIpAddress;
+            return IsFree(context) || (sparesLoopback && address is not null && IPAddress.IsLoopback(address))
+                ? next(context)
+                : limiter.Check(context, ClientAddress.KeyOf(address))?.ExecuteAsync(context) ?? next(context);
+        });
+    }
+
+    /// <summary>Order: after authentication.</summary>
+    public static void UseUserRateLimit(this WebApplication app)
+    {
+        var limiter = app.Services.GetRequiredKeyedService<RequestLimiter>(User);
+        app.Use((context, next) =>
+            IsFree(context) || AccessToken.Of(context.User.Identity as ClaimsIdentity) is not { } token
+                ? next(context)
+                : limiter.Check(context, token.UserId)?.ExecuteAsync(context) ?? next(context));
+    }
+
+    private static bool IsFree(HttpContext context) =>
+        context.GetEndpoint()?.Metadata.GetMetadata<DisableRateLimitingAttribute>() is not null;
+
+    private static RateLimitOptions Options(IServiceProvider provider) => provider.GetRequiredService<IOptions<RateLimitOptions>>().Value;
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Threading.RateLimiting;
+using StatusUpdates.Api.Errors;
+
+namespace StatusUpdates.Api.RateLimiting;
+
+/// <summary>
+/// Token buckets by key, with the headers that tell a client where it stands (draft-ietf-httpapi-ratelimit-headers): the quota is the
+/// burst, its window the time in which an empty bucket fills. Thread-safe; buckets of keys not seen for a while are dropped.
+/// </summary>
+internal sealed class RequestLimiter : IDisposable
+{
+    private const string PolicyHeader = "RateLimit-Policy";
+    private const string StateHeader = "RateLimit";
+
+    private readonly PartitionedRateLimiter<string> _buckets;
+    private readonly TokenBucketOptions _options;
+    private readonly string _name;
+    private readonly string _policy;
+
+    public RequestLimiter(string name, TokenBucketOptions options)
+    {
+        _name = name;
+        _options = options;
+        _policy = string.Create(CultureInfo.InvariantCulture, $"\"{name}\";q={options.Burst};w={SecondsToFill(options.Burst)}");
+        _buckets = PartitionedRateLimiter.Create<string, string>(
+            key => RateLimitPartition.GetTokenBucketLimiter(key, _ => new()
+            {
+                TokenLimit = options.Burst,
+                TokensPerPeriod = options.PermitsPerSecond,
+                ReplenishmentPeriod = TimeSpan.FromSeconds(1),
+                QueueLimit = 0,
+            }),
+            StringComparer.Ordinal);
+    }
+
+    /// <summary>Takes a permit of the key and writes the headers. Without one the answer is the problem to give: 429.</summary>
+    public ProblemResult? Check(HttpContext context, string key)
+    {
+        using var lease = _buckets.AttemptAcquire(key);
+        var remaining = _buckets.GetStatistics(key)?.CurrentAvailablePermits ?? 0;
+        var headers = context.Response.Headers;
+        headers.Append(PolicyHeader, _policy);
+        if (lease.IsAcquired)
+        {
+            headers.Append(StateHeader, State(remaining, SecondsToFill(_options.Burst - remaining)));
+            return null;
+        }
+
+        var wait = lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(1);
+        var seconds = (long)Math.Max(1, Math.Ceiling(wait.TotalSeconds));
+        headers.Append(StateHeader, State(0, seconds));
+        headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        RateLimitTelemetry.Rejected.Add(1, new KeyValuePair<string, object?>("statusupdates.policy", _name));
+        return new(
+            StatusCodes.Status429TooManyRequests, ProblemCodes.RateLimited, $"Too many requests of this {_name}; try again in {seconds} s.");
+    }
+
+    public void Dispose() => _buckets.Dispose();
+
+    private string State(long remaining, long seconds) =>
+        string.Create(CultureInfo.InvariantCulture, $"\"{_name}\";r={remaining};t={seconds}");
+
+    private long SecondsToFill(long permits) => (permits + _options.PermitsPerSecond - 1) / _options.PermitsPerSecond;
+}

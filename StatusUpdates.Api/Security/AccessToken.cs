@@ -1,0 +1,55 @@
+using System.Globalization;
+using System.Security.Claims;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace StatusUpdates.Api.Security;
+
+/// <summary>A validated access token: whose it is and until when it holds, without the clock skew that validation allows.</summary>
+/// <param name="UserId">The <c>sub</c> claim.</param>
+/// <param name="ExpiresAt">The <c>exp</c> claim.</param>
+internal sealed record AccessToken(string UserId, DateTimeOffset ExpiresAt)
+{
+    /// <summary>The token behind a set of claims; null if they name no valid user or no expiry.</summary>
+    public static AccessToken? Of(ClaimsIdentity? claims)
+    {
+        if (claims is null
+            || UserOf(claims) is not { } userId
+            || !long.TryParse(
+                claims.FindFirst(JwtRegisteredClaimNames.Exp)?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var exp)
+            || exp > DateTimeOffset.MaxValue.ToUnixTimeSeconds())
+        {
+            return null;
+        }
+
+        return new(userId, DateTimeOffset.FromUnixTimeSeconds(exp));
+    }
+
+    // A StringOrURI by RFC 7519, section 4.1.2. A list shows as several claims, an object as one of another value type.
+    private static string? UserOf(ClaimsIdentity claims)
+    {
+        Claim? subject = null;
+        foreach (var claim in claims.FindAll(JwtRegisteredClaimNames.Sub))
+        {
+            if (subject is not null || claim.ValueType != ClaimValueTypes.String)
+            {
+                return null;
+            }
+
+            subject = claim;
+        }
+
+        return UserIds.IsValid(subject?.Value) ? subject!.Value : null;
+    }
+}
+
+internal static class AccessTokenExtensions
+{
+    /// <summary>The caller's user id. Only behind <c>RequireAuthorization</c>.</summary>
+    public static string GetUserId(this ClaimsPrincipal principal) => principal.GetAccessToken().UserId;
+
+    /// <summary>The caller's token. Only behind <c>RequireAuthorization</c>.</summary>
+    /// <exception cref="InvalidOperationException">The request was not authenticated.</exception>
+    public static AccessToken GetAccessToken(this ClaimsPrincipal principal) =>
+        AccessToken.Of(principal.Identity as ClaimsIdentity)
+        ?? throw new InvalidOperationException("The request was not authenticated by an access token.");
+}

@@ -1,0 +1,18 @@
+using System.Text.Json.Serialization;
+using StatusUpdates.Api.Json;
+
+namespace StatusUpdates.Api.Security.DevTokens;
+
+/// <summary>Asks for a development token.</summary>
+/// <param name="UserId">Any user: 1 to 255 characters.</param>
+internal sealed record DevTokenRequest(string? UserId);
+
+/// <summary>A development token.</summary>
+/// <param name="Token">The JWT.</param>
+/// <param name="ExpiresAt">When it ends.</param>
+internal sealed record DevToken(string Token, DateTimeOffset ExpiresAt);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, Converters = [typeof(TimestampConverter)])]
+[JsonSerializable(typeof(DevTokenRequest))]
+[JsonSerializable(typeof(Success<DevToken>))]
+internal sealed partial class DevTokenJsonContext : JsonSerializerContext;

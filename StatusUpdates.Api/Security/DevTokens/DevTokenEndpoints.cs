@@ -1,0 +1,40 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Api.Errors;
+using StatusUpdates.Api.Json;
+
+namespace StatusUpdates.Api.Security.DevTokens;
+
+/// <summary><c>POST /api/v1/dev/token</c>: a token for any user, so that the page and curl work at once. Development only.</summary>
+internal static class DevTokenEndpoints
+{
+    public static void AddDevTokens(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<DevTokenOptions>().BindConfiguration(DevTokenOptions.SectionName).ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<DevTokenOptions>, DevTokenOptionsValidator>();
+        builder.Services.AddSingleton<DevTokenIssuer>();
+        builder.Services.ConfigureHttpJsonOptions(
+            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, DevTokenJsonContext.Default));
+    }
+
+    public static void MapDevTokens(this WebApplication app)
+    {
+        if (!app.Environment.IsDevelopment() || !app.Services.GetRequiredService<DevTokenIssuer>().CanIssue)
+        {
+            return;
+        }
+
+        app.MapPost("/api/v1/dev/token", Issue)
+            .AllowAnonymous()
+            .WithName("CreateDevelopmentToken")
+            .WithTags("Development")
+            .WithSummary("Makes an access token for any user")
+            .ProducesProblems(StatusCodes.Status400BadRequest, StatusCodes.Status429TooManyRequests);
+    }
+
+    private static Results<Ok<Success<DevToken>>, ProblemResult> Issue(DevTokenRequest request, DevTokenIssuer issuer) =>
+        UserIds.IsValid(request.UserId)
+            ? TypedResults.Ok(new Success<DevToken>(issuer.Issue(request.UserId)))
+            : ProblemResult.Invalid(FieldErrors.Of(
+                "userId", $"Must be a text of 1 to {UserIds.MaxLength} characters, without U+0000 and lone surrogates."));
+}

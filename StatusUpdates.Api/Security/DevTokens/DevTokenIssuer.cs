@@ -1,0 +1,38 @@
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace StatusUpdates.Api.Security.DevTokens;
+
+/// <summary>Signs tokens for any user with the configured signing key: development only. Thread-safe.</summary>
+internal sealed class DevTokenIssuer(
+    IOptionsMonitor<JwtBearerOptions> bearer, IOptions<DevTokenOptions> options, TimeProvider time)
+{
+    private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false };
+
+    private TokenValidationParameters Parameters => bearer.Get(JwtBearerDefaults.AuthenticationScheme).TokenValidationParameters;
+
+    /// <summary>Whether there is a key to sign with.</summary>
+    public bool CanIssue => Parameters.IssuerSigningKeys?.Any() is true;
+
+    public DevToken Issue(string userId)
+    {
+        var parameters = Parameters;
+
+        // A token's times are whole seconds (RFC 7519, section 2): the answer says what the token says.
+        var now = DateTimeOffset.FromUnixTimeSeconds(time.GetUtcNow().ToUnixTimeSeconds());
+        var expiresAt = now + TimeSpan.FromSeconds(Math.Ceiling(options.Value.Lifetime.TotalSeconds));
+        var token = Handler.CreateToken(new SecurityTokenDescriptor
+        {
+            Issuer = parameters.ValidIssuers.First(),
+            Audience = parameters.ValidAudiences.First(),
+            Claims = new Dictionary<string, object> { [JwtRegisteredClaimNames.Sub] = userId },
+            IssuedAt = now.UtcDateTime,
+            NotBefore = now.UtcDateTime,
+            Expires = expiresAt.UtcDateTime,
+            SigningCredentials = new(parameters.IssuerSigningKeys.First(), SecurityAlgorithms.HmacSha256),
+        });
+        return new(token, expiresAt);
+    }
+}

@@ -1,0 +1,69 @@
+using System.Text;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
+
+namespace StatusUpdates.Api.Security.QueryCredentials;
+
+/// <summary>Moves <c>token</c> and <c>ticket</c> from a request's query into a <see cref="QueryCredential"/>.</summary>
+internal static class CredentialStripping
+{
+    private const string Token = "token";
+    private const string Ticket = "ticket";
+
+    /// <summary>
+    /// Strips both parameters under every spelling that the query's readers would take for them (percent-encoded, any case), and from
+    /// the raw target too. Of a repeated one the credential is empty, which no validator takes: it is ambiguous.
+    /// </summary>
+    public static void Strip(IHttpRequestFeature request, IFeatureCollection features)
+    {
+        var found = false;
+        foreach (var pair in new QueryStringEnumerable(request.QueryString))
+        {
+            if (IsCredential(pair.DecodeName().Span))
+            {
+                found = true;
+                break;
+            }
+        }
+
+        if (!found)
+        {
+            return;
+        }
+
+        string? token = null;
+        string? ticket = null;
+        var rest = new StringBuilder(request.QueryString.Length);
+        foreach (var pair in new QueryStringEnumerable(request.QueryString))
+        {
+            var name = pair.DecodeName().Span;
+            if (name.Equals(Token, StringComparison.OrdinalIgnoreCase))
+            {
+                token = token is null ? pair.DecodeValue().ToString() : "";
+            }
+            else if (name.Equals(Ticket, StringComparison.OrdinalIgnoreCase))
+            {
+                ticket = ticket is null ? pair.DecodeValue().ToString() : "";
+            }
+            else
+            {
+                rest.Append(rest.Length == 0 ? '?' : '&').Append(pair.EncodedName.Span);
+                if (!pair.EncodedValue.IsEmpty)
+                {
+                    rest.Append('=').Append(pair.EncodedValue.Span);
+                }
+            }
+        }
+
+        features.Set(new QueryCredential(token, ticket));
+
+        var query = rest.ToString();
+        request.QueryString = query;
+        var target = request.RawTarget;
+        var mark = target.IndexOf('?', StringComparison.Ordinal);
+        request.RawTarget = mark < 0 ? target : string.Concat(target.AsSpan(0, mark), query);
+    }
+
+    private static bool IsCredential(ReadOnlySpan<char> name) =>
+        name.Equals(Token, StringComparison.OrdinalIgnoreCase) || name.Equals(Ticket, StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Net;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using StackExchange.Redis;
+
+namespace StatusUpdates.ServiceDefaults.Redis;
+
+/// <summary>
+/// Where Redis is: <c>ConnectionStrings:redis</c>, else the seed's <c>REDIS_HOST</c>, <c>REDIS_PORT</c> (6379) and <c>REDIS_PASSWORD</c>.
+/// The latter are turned into the former before the client is registered, so that Aspire's client and its stand-in see the same.
+/// </summary>
+internal static class RedisSettings
+{
+    private const string ConnectionStringKey = "ConnectionStrings:redis";
+    private const string HostKey = "REDIS_HOST";
+    private const string PortKey = "REDIS_PORT";
+    private const string PasswordKey = "REDIS_PASSWORD";
+    private const int DefaultPort = 6379;
+
+    public static void AddRedisSettings(this IHostApplicationBuilder builder)
+    {
+        var configuration = builder.Configuration;
+        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ConfigurationOptions>, EndpointRequired>());
+
+        var host = configuration[HostKey];
+        if (!string.IsNullOrWhiteSpace(configuration[ConnectionStringKey]) || string.IsNullOrWhiteSpace(host))
+        {
+            return;
+        }
+
+        var endpoint = new ConfigurationOptions { EndPoints = { { host, ReadPort(configuration[PortKey]) } } };
+        configuration.AddInMemoryCollection([new(ConnectionStringKey, endpoint.ToString())]);
+
+        // Not part of the string: there a comma would end the password.
+        if (configuration[PasswordKey] is { Length: > 0 } password)
+        {
+            builder.Services.PostConfigureAll<ConfigurationOptions>(options => options.Password ??= password);
+        }
+    }
+
+    private static int ReadPort(string? value)
+    {
+        if (string.IsNullOrWhiteSpace(value))
+        {
+            return DefaultPort;
+        }
+
+        return int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and <= IPEndPoint.MaxPort
+            ? port
+            : throw new InvalidOperationException($"{PortKey} must be a port between 1 and {IPEndPoint.MaxPort}.");
+    }
+
+    private sealed class EndpointRequired : IValidateOptions<ConfigurationOptions>
+    {
+        public ValidateOptionsResult Validate(string? name, ConfigurationOptions options) =>
+            options.EndPoints.Count > 0
+                ? ValidateOptionsResult.Success
+                : ValidateOptionsResult.Fail(
+                    $"No Redis is configured: set {ConnectionStringKey}, or {HostKey} (with {PortKey} and {PasswordKey} as needed).");
+    }
+}

@@ -1,0 +1,51 @@
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace StatusUpdates.Tests.Api;
+
+/// <summary>Reads answers, and checks what every one of them has in common.</summary>
+internal static class Answers
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public static StringContent Json(string body) => new(body, Encoding.UTF8, "application/json");
+
+    /// <summary>The <c>data</c> of a success.</summary>
+    public static async Task<JsonNode> DataAsync(this HttpResponseMessage response, HttpStatusCode status = HttpStatusCode.OK)
+    {
+        var text = await response.Content.ReadAsStringAsync(Token);
+        Assert.True(response.StatusCode == status, $"{response.RequestMessage}: {(int)response.StatusCode} {text}");
+        var body = JsonNode.Parse(text)!.AsObject();
+        Assert.True((bool)body["success"]!);
+        Assert.Equal(["success", "data"], body.Select(member => member.Key));
+        return body["data"]!;
+    }
+
+    /// <summary>A problem of that status and code, in the shape of every problem.</summary>
+    public static async Task<JsonObject> ProblemAsync(this HttpResponseMessage response, HttpStatusCode status, string code)
+    {
+        var text = await response.Content.ReadAsStringAsync(Token);
+        Assert.True(response.StatusCode == status, $"{response.RequestMessage}: {(int)response.StatusCode} {text}");
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        var body = JsonNode.Parse(text)!.AsObject();
+        Assert.False((bool)body["success"]!);
+        Assert.Equal((int)status, (int)body["status"]!);
+        Assert.Equal(code, (string?)body["code"]);
+        Assert.NotEmpty((string)body["title"]!);
+        Assert.Equal("about:blank", (string?)body["type"]);
+        Assert.DoesNotContain(" at StatusUpdates.", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("System.", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", text, StringComparison.Ordinal);
+        return body;
+    }
+
+    /// <summary>A 400 that names exactly this field.</summary>
+    public static async Task InvalidAsync(this HttpResponseMessage response, string field)
+    {
+        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+        var errors = Assert.IsType<JsonObject>(problem["errors"]);
+        Assert.Equal(field, Assert.Single(errors).Key);
+        Assert.NotEmpty((string)errors[field]![0]!);
+    }
+}

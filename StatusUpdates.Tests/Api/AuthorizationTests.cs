@@ -1,0 +1,128 @@
+using System.Net;
+using Microsoft.AspNetCore.Authorization;
+using StatusUpdates.Api.Security.QueryCredentials;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Api;
+
+public sealed class AuthorizationTests(TestServers servers)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Every_endpoint_of_the_API_needs_a_token_but_the_development_token()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var open = api.Endpoints
+            .Where(e => IsProtected(e.Path) && e.Endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null)
+            .Select(e => e.Path);
+        Assert.Equal(["/api/v1/dev/token"], open);
+
+        foreach (var (method, path) in Protected(api))
+        {
+            using var response = await SendAsync(api.Anonymous, method, path);
+            await response.ProblemAsync(HttpStatusCode.Unauthorized, "unauthorized");
+
+            // RFC 6750, section 3.1: no error code where no credential was given.
+            Assert.Equal("Bearer", response.Headers.WwwAuthenticate.ToString());
+        }
+    }
+
+    [Fact]
+    public async Task Every_endpoint_refuses_every_bad_token()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        foreach (var (method, path) in Protected(api))
+        {
+            foreach (var (kind, token) in TestTokens.Bad)
+            {
+                using var response = await SendAsync(api.CreateClient(token), method, path);
+                Assert.True(response.StatusCode == HttpStatusCode.Unauthorized, $"{method} {path} with {kind}: {response.StatusCode}");
+                await response.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_token");
+                Assert.StartsWith("Bearer error=\"invalid_token\"", response.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("Basic dTpw")]
+    [InlineData("Bearer")]
+    [InlineData("Bearer ")]
+    [InlineData("bearer garbage, Bearer garbage")]
+    public async Task Other_credentials_are_no_token(string authorization)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/generations");
+        request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        using var response = await api.Anonymous.SendAsync(request, Token);
+        Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_token_in_the_query_opens_only_endpoints_that_take_one_there()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var token = TestTokens.Create("user-1");
+        foreach (var (method, path, endpoint) in api.Endpoints.Where(e => IsProtected(e.Path)))
+        {
+            if (endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null
+                && endpoint.Metadata.GetMetadata<AcceptsQueryCredentialsAttribute>() is null)
+            {
+                using var response = await SendAsync(api.Anonymous, method, $"{path}?token={token}");
+                Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("exp", -25, HttpStatusCode.OK)]
+    [InlineData("exp", -45, HttpStatusCode.Unauthorized)]
+    [InlineData("nbf", 20, HttpStatusCode.OK)]
+    [InlineData("nbf", 45, HttpStatusCode.Unauthorized)]
+    public async Task Clocks_may_differ_by_thirty_seconds(string claim, int seconds, HttpStatusCode expected)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        var client = api.CreateClient(TestTokens.Create("u", p => p[claim] = now + seconds));
+        using var response = await client.GetAsync("/api/v1/generations", Token);
+        Assert.Equal(expected, response.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("u")]
+    [InlineData("user with spaces: and/slashes?")]
+    [InlineData("Ünïcode 😀 пользователь")]
+    public async Task Any_text_can_be_a_user(string userId)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.As(userId).PostAsync(
+            "/api/v1/generations", Answers.Json("""{"type":"chat","prompt":"hello"}"""), Token);
+        Assert.Equal(userId, (string?)(await response.DataAsync(HttpStatusCode.Accepted))["userId"]);
+    }
+
+    [Fact]
+    public async Task A_user_id_of_255_characters_is_served()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.As(new string('u', 255)).GetAsync("/api/v1/generations", Token);
+        await response.DataAsync();
+    }
+
+    private static bool IsProtected(string path) =>
+        path.StartsWith("/api/", StringComparison.Ordinal) || path.StartsWith("/ws/", StringComparison.Ordinal);
+
+    private static IEnumerable<(string Method, string Path)> Protected(TestApi api) => api.Endpoints
+        .Where(e => IsProtected(e.Path) && e.Endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null)
+        .Select(e => (e.Method, e.Path));
+
+    private static async Task<HttpResponseMessage> SendAsync(HttpClient client, string method, string path)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        if (method == "POST")
+        {
+            request.Content = Answers.Json("{}");
+        }
+
+        return await client.SendAsync(request, Token);
+    }
+}

@@ -1,0 +1,126 @@
+using System.Net.Http.Headers;
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using StatusUpdates.Tests.Infrastructure;
+using ApiProgram = StatusUpdates.Api.Program;
+
+namespace StatusUpdates.Tests.Api;
+
+/// <summary>The API itself on a real Kestrel at a free port, with a database and a channel prefix of its own.</summary>
+internal sealed class TestApi : IAsyncDisposable
+{
+    private readonly List<HttpClient> _clients = [];
+
+    private TestApi(WebApplication app, TestDatabase database, TestRedis redis)
+    {
+        App = app;
+        Database = database;
+        Redis = redis;
+        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+        Anonymous = CreateClient(null);
+    }
+
+    public WebApplication App { get; }
+
+    public TestDatabase Database { get; }
+
+    public TestRedis Redis { get; }
+
+    public Uri Address { get; }
+
+    /// <summary>A client without a token.</summary>
+    public HttpClient Anonymous { get; }
+
+    /// <summary>Every endpoint of the app, as method and path, with <c>{parameters}</c> filled in.</summary>
+    public IEnumerable<(string Method, string Path, RouteEndpoint Endpoint)> Endpoints =>
+        from source in App.Services.GetServices<EndpointDataSource>()
+        from endpoint in source.Endpoints.OfType<RouteEndpoint>()
+        from method in endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["GET"]
+        select (method, PathOf(endpoint), endpoint);
+
+    public static async Task<TestApi> StartAsync(
+        TestServers servers,
+        IReadOnlyDictionary<string, string?>? settings = null,
+        string environment = "Development",
+        Action<WebApplicationBuilder>? configure = null)
+    {
+        var token = TestContext.Current.CancellationToken;
+        var database = await servers.CreateDatabaseAsync(token);
+        var redis = await servers.ConnectRedisAsync();
+        var app = Build(
+            environment,
+            builder =>
+            {
+                builder.Configuration.AddInMemoryCollection(TestTokens.Settings);
+                builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+                {
+                    ["ConnectionStrings:statusdb"] = database.ConnectionString,
+                    ["ConnectionStrings:redis"] = redis.ConnectionString,
+                    ["StatusMessaging:ChannelPrefix"] = redis.ChannelPrefix,
+                });
+                builder.Configuration.AddInMemoryCollection(settings ?? new Dictionary<string, string?>());
+                configure?.Invoke(builder);
+            });
+        await app.StartAsync(token);
+        return new(app, database, redis);
+    }
+
+    /// <summary>The API with nothing configured but where it listens.</summary>
+    public static WebApplication Build(string environment, Action<WebApplicationBuilder> configure) => ApiProgram.Build(
+        new WebApplicationOptions
+        {
+            ApplicationName = typeof(ApiProgram).Assembly.GetName().Name,
+            ContentRootPath = ProjectFolder(),
+            EnvironmentName = environment,
+        },
+        builder =>
+        {
+            builder.WebHost.UseUrls("http://127.0.0.1:0");
+            builder.Logging.ClearProviders().AddProvider(new TestOutputLogging(TestContext.Current.TestOutputHelper));
+            configure(builder);
+        });
+
+    /// <summary>A client that carries a token of this user.</summary>
+    public HttpClient As(string userId) => CreateClient(TestTokens.Create(userId));
+
+    public HttpClient CreateClient(string? token)
+    {
+        var client = new HttpClient { BaseAddress = Address };
+        if (token is not null)
+        {
+            client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        }
+
+        _clients.Add(client);
+        return client;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var client in _clients)
+        {
+            client.Dispose();
+        }
+
+        await App.StopAsync(CancellationToken.None);
+        await App.DisposeAsync();
+        await Redis.DisposeAsync();
+        await Database.DisposeAsync();
+    }
+
+    private static string PathOf(RouteEndpoint endpoint) => "/" + string.Join('/', endpoint.RoutePattern.PathSegments.Select(
+        segment => segment.IsSimple && segment.Parts[0].IsParameter ? "gen-0" : string.Concat(segment.Parts.Select(PartOf))));
+
+    private static string PartOf(Microsoft.AspNetCore.Routing.Patterns.RoutePatternPart part) =>
+        part is Microsoft.AspNetCore.Routing.Patterns.RoutePatternLiteralPart literal ? literal.Content : "v1";
+
+    private static string ProjectFolder([CallerFilePath] string thisFile = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", "..", "StatusUpdates.Api"));
+}

@@ -1,0 +1,91 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace StatusUpdates.Tests.Api;
+
+/// <summary>Tokens made by hand, because half of them are such as no library would make.</summary>
+internal static class TestTokens
+{
+    public const string Issuer = "https://issuer.test";
+    public const string Audience = "statusupdates-test";
+
+    private static readonly byte[] Key = RandomNumberGenerator.GetBytes(32);
+
+    public static Dictionary<string, string?> Settings { get; } = new()
+    {
+        ["Authentication:Schemes:Bearer:ValidIssuer"] = Issuer,
+        ["Authentication:Schemes:Bearer:ValidAudiences:0"] = Audience,
+        ["Authentication:Schemes:Bearer:SigningKeys:0:Issuer"] = Issuer,
+        ["Authentication:Schemes:Bearer:SigningKeys:0:Value"] = Convert.ToBase64String(Key),
+    };
+
+    /// <summary>Every kind of token that must be refused, by name.</summary>
+    public static IReadOnlyDictionary<string, string> Bad { get; } = new Dictionary<string, string>
+    {
+        ["garbage"] = "garbage",
+        ["dots alone"] = "..",
+        ["three parts of nothing"] = "a.b.c",
+        ["five parts"] = "a.b.c.d.e",
+        ["alg none, unsigned"] = Encode("""{"alg":"none","typ":"JWT"}""", Payload("u"), null),
+        ["alg none, signed"] = Encode("""{"alg":"none","typ":"JWT"}""", Payload("u"), Key),
+        ["alg unknown"] = Encode("""{"alg":"XY999","typ":"JWT"}""", Payload("u"), Key),
+        ["no signature"] = Encode(Header, Payload("u"), null),
+        ["wrong key"] = Encode(Header, Payload("u"), new byte[32]),
+        ["payload changed after signing"] = Tampered(),
+        ["wrong issuer"] = Create("u", p => p["iss"] = "https://other.test"),
+        ["no issuer"] = Create("u", p => p.Remove("iss")),
+        ["wrong audience"] = Create("u", p => p["aud"] = "other"),
+        ["no audience"] = Create("u", p => p.Remove("aud")),
+        ["expired"] = Create("u", p => p["exp"] = Now - 60),
+        ["not yet valid"] = Create("u", p => p["nbf"] = Now + 3600),
+        ["no expiry"] = Create("u", p => p.Remove("exp")),
+        ["expiry as text"] = Create("u", p => p["exp"] = "tomorrow"),
+        ["expiry beyond time"] = Create("u", p => p["exp"] = 1e300),
+        ["no user"] = Create("u", p => p.Remove("sub")),
+        ["empty user"] = Create(""),
+        ["user too long"] = Create(new string('u', 256)),
+        ["user with U+0000"] = Create("u\0v"),
+        ["user with a lone surrogate"] = Encode(Header, Payload("USER").Replace("USER", @"\ud800", StringComparison.Ordinal), Key),
+        ["user is a list"] = Create("u", p => p["sub"] = new JsonArray("u", "v")),
+        ["user is null"] = Create("u", p => p["sub"] = null),
+        ["payload is no object"] = Encode(Header, "[]", Key),
+        ["payload is no JSON"] = Encode(Header, "{", Key),
+    };
+
+    private static long Now => TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+
+    private static string Header => """{"alg":"HS256","typ":"JWT"}""";
+
+    /// <summary>A good token of that user, changed as asked for before it is signed.</summary>
+    public static string Create(string userId, Action<JsonObject>? change = null)
+    {
+        var payload = JsonNode.Parse(Payload(userId))!.AsObject();
+        change?.Invoke(payload);
+        return Encode(Header, payload.ToJsonString(), Key);
+    }
+
+    private static string Payload(string userId) => JsonSerializer.Serialize(new Dictionary<string, object>
+    {
+        ["iss"] = Issuer,
+        ["aud"] = Audience,
+        ["sub"] = userId,
+        ["nbf"] = Now,
+        ["exp"] = Now + 600,
+    });
+
+    private static string Tampered()
+    {
+        var parts = Create("u").Split('.');
+        return $"{parts[0]}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(Payload("another")))}.{parts[2]}";
+    }
+
+    private static string Encode(string header, string payload, byte[]? key)
+    {
+        var signed = $"{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(header))}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(payload))}";
+        var signature = key is null ? "" : Base64Url.EncodeToString(HMACSHA256.HashData(key, Encoding.ASCII.GetBytes(signed)));
+        return $"{signed}.{signature}";
+    }
+}
