@@ -76,14 +76,11 @@ internal sealed class GuardedProcess : IAsyncDisposable
     /// <exception cref="ChildProcessException">Its exit code was not 0.</exception>
     public static async Task RunAsync(GuardSpec spec, Action<string>? output, CancellationToken cancellationToken)
     {
-        var process = await StartAsync(spec, output, cancellationToken);
-        await using (process.ConfigureAwait(false))
+        await using var process = await StartAsync(spec, output, cancellationToken);
+        var exitCode = await process.Exited.WaitAsync(cancellationToken);
+        if (exitCode != 0)
         {
-            var exitCode = await process.Exited.WaitAsync(cancellationToken);
-            if (exitCode != 0)
-            {
-                throw ChildProcessException.Ended(spec.FileName, exitCode, process.LastLines);
-            }
+            throw ChildProcessException.Ended(spec.FileName, exitCode, process.LastLines);
         }
     }
 

@@ -20,9 +20,9 @@ internal sealed class PostgresDirectory
 
     public string Path { get; }
 
-    public string Data => IOPath.Combine(Path, "data");
+    public string Data => DataIn(Path);
 
-    public string StateFile => IOPath.Combine(Path, "server.json");
+    public string StateFile => StateFileIn(Path);
 
     public UnixUser? User { get; }
 
@@ -37,7 +37,7 @@ internal sealed class PostgresDirectory
         var user = UnixUser.ForServers();
         var wanted = options.Directory ?? IOPath.Combine(IOPath.GetTempPath(), $"status-updates-pg-{IOPath.GetRandomFileName()}");
         var path = await ServerFolder.PrepareAsync(wanted, user, cancellationToken);
-        var binaries = options.Binaries ?? await BinariesForAsync(IOPath.Combine(path, "data"), cancellationToken);
+        var binaries = options.Binaries ?? await BinariesForAsync(DataIn(path), cancellationToken);
         return new PostgresDirectory(wanted, path, user, binaries, options);
     }
 
@@ -88,10 +88,10 @@ internal sealed class PostgresDirectory
         return proposedPassword;
     }
 
-    public async Task StopLeftoverAsync(IReadOnlyList<StopStep> steps, CancellationToken cancellationToken)
+    public static async Task StopLeftoverAsync(string path, IReadOnlyList<StopStep> steps, CancellationToken cancellationToken)
     {
-        await LeftoverServer.StopAsync(StateFile, steps, cancellationToken);
-        await LeftoverServer.StopPostmasterAsync(Data, steps, cancellationToken);
+        await LeftoverServer.StopAsync(StateFileIn(path), steps, cancellationToken);
+        await LeftoverServer.StopPostmasterAsync(DataIn(path), steps, cancellationToken);
     }
 
     public void DeleteIfTemporary()
@@ -101,6 +101,10 @@ internal sealed class PostgresDirectory
             ServerFolder.Delete(_wanted);
         }
     }
+
+    private static string DataIn(string path) => IOPath.Combine(path, "data");
+
+    private static string StateFileIn(string path) => IOPath.Combine(path, "server.json");
 
     // Data can be read only by the major version that made it, so a newer installation must not take its place.
     private static async Task<PostgresBinaries> BinariesForAsync(string data, CancellationToken cancellationToken)

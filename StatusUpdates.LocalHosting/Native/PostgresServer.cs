@@ -43,8 +43,8 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>The postmaster's process id; 0 while it is stopped.</summary>
     public int ProcessId => _process?.Child.Pid ?? 0;
 
-    /// <summary>Completes when the present process has ended, for whatever reason.</summary>
-    internal Task Exited => _process?.Exited ?? Task.CompletedTask;
+    /// <summary>Completes with the exit code when the present process has ended, for whatever reason.</summary>
+    internal Task<int> Exited => _process?.Exited ?? Task.FromResult(0);
 
     /// <summary>Starts a server and returns when it takes connections.</summary>
     /// <exception cref="PostgresNotFoundException">The machine has no server programs.</exception>
@@ -55,7 +55,7 @@ public sealed class PostgresServer : IAsyncDisposable
         var directory = await PostgresDirectory.OpenAsync(options, cancellationToken);
         try
         {
-            await directory.StopLeftoverAsync(StopSteps, cancellationToken);
+            await StopLeftoverAsync(directory.Path, cancellationToken);
             var password = await directory.InitialiseAsync(PasswordOfLength(PasswordLength), cancellationToken);
             var server = new PostgresServer(options, directory, password);
             await server.StartOnSomePortAsync(cancellationToken);
@@ -109,6 +109,9 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Kills it and waits for nothing.</summary>
+    internal void Kill() => _process?.Kill();
+
     public async ValueTask DisposeAsync()
     {
         if (_process is { } process)
@@ -123,6 +126,10 @@ public sealed class PostgresServer : IAsyncDisposable
 
     internal static string PasswordOfLength(int length) =>
         RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", length);
+
+    /// <summary>Stops a server that an earlier owner of that folder left running.</summary>
+    internal static Task StopLeftoverAsync(string directory, CancellationToken cancellationToken) =>
+        PostgresDirectory.StopLeftoverAsync(directory, StopSteps, cancellationToken);
 
     private static int SignalOf(StopMode mode) => mode switch
     {

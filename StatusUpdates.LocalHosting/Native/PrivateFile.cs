@@ -9,8 +9,7 @@ internal static class PrivateFile
     {
         var draft = $"{path}.{Path.GetRandomFileName()}";
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly };
-        var writer = new StreamWriter(draft, options);
-        await using (writer.ConfigureAwait(false))
+        await using (var writer = new StreamWriter(draft, options))
         {
             await writer.WriteAsync(text.AsMemory(), cancellationToken);
         }

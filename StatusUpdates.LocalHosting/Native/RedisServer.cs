@@ -41,10 +41,10 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>The server's process id; 0 while it is stopped.</summary>
     public int ProcessId => _process?.Child.Pid ?? 0;
 
-    /// <summary>Completes when the present process has ended, for whatever reason.</summary>
-    internal Task Exited => _process?.Exited ?? Task.CompletedTask;
+    /// <summary>Completes with the exit code when the present process has ended, for whatever reason.</summary>
+    internal Task<int> Exited => _process?.Exited ?? Task.FromResult(0);
 
-    private string StateFile => Path.Combine(_directory, "server.json");
+    private string StateFile => StateFileIn(_directory);
 
     /// <summary>Starts a server and returns when it answers PING.</summary>
     /// <exception cref="InvalidOperationException">redis-server is asked for and PATH does not have it.</exception>
@@ -59,7 +59,7 @@ public sealed class RedisServer : IAsyncDisposable
         var server = new RedisServer(options, flavor, wanted, await ServerFolder.PrepareAsync(wanted, user, cancellationToken), user);
         try
         {
-            await LeftoverServer.StopAsync(server.StateFile, StopSteps, cancellationToken);
+            await StopLeftoverAsync(server._directory, cancellationToken);
             await server.StartOnSomePortAsync(cancellationToken);
             return server;
         }
@@ -98,6 +98,9 @@ public sealed class RedisServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Kills it and waits for nothing.</summary>
+    internal void Kill() => _process?.Kill();
+
     public async ValueTask DisposeAsync()
     {
         await StopAsync(CancellationToken.None);
@@ -114,6 +117,12 @@ public sealed class RedisServer : IAsyncDisposable
         _ => throw new InvalidOperationException(
             "redis-server is not in PATH. Install it (Debian, Ubuntu: `apt install redis-server`; macOS: `brew install redis`), or use Garnet."),
     };
+
+    /// <summary>Stops a server that an earlier owner of that folder left running.</summary>
+    internal static Task StopLeftoverAsync(string directory, CancellationToken cancellationToken) =>
+        LeftoverServer.StopAsync(StateFileIn(directory), StopSteps, cancellationToken);
+
+    private static string StateFileIn(string directory) => Path.Combine(directory, "server.json");
 
     private async Task StartOnSomePortAsync(CancellationToken cancellationToken)
     {

@@ -1,0 +1,98 @@
+using System.Runtime.InteropServices;
+using StatusUpdates.LocalHosting.Engine;
+using StatusUpdates.LocalHosting.Native;
+
+namespace StatusUpdates.LocalHosting.Hosting;
+
+/// <summary>An app model, run as native processes.</summary>
+public sealed class DistributedApplication : IAsyncDisposable
+{
+    private readonly AppHostInterception? _interception;
+
+    internal DistributedApplication(LocalEngine engine, AppHostInterception? interception)
+    {
+        Engine = engine;
+        _interception = interception;
+        ResourceNotifications = new ResourceNotificationService(engine.Board);
+        ResourceCommands = new ResourceCommandService(engine);
+    }
+
+    public ResourceNotificationService ResourceNotifications { get; }
+
+    public ResourceCommandService ResourceCommands { get; }
+
+    internal LocalEngine Engine { get; }
+
+    public static IDistributedApplicationBuilder CreateBuilder(string[] args)
+    {
+        if (args.Length > 0)
+        {
+            throw new DistributedApplicationException(
+                $"The local engine takes no arguments ({string.Join(' ', args)}). Publishing needs the Aspire engine: set Aspire=true.");
+        }
+
+        var interception = AppHostInterception.Current;
+        return new DistributedApplicationBuilder(interception?.Settings ?? EngineSettings.FromEnvironment(), interception);
+    }
+
+    /// <summary>Starts everything, in the order that the model asks for. Completes when all starts are under way.</summary>
+    /// <exception cref="DistributedApplicationException">Something stands in the way of all: a taken port, another run of the same folder.</exception>
+    public Task StartAsync(CancellationToken cancellationToken = default) => Engine.StartAsync(cancellationToken);
+
+    /// <summary>Stops everything in reverse order, in bounded time.</summary>
+    public Task StopAsync(CancellationToken cancellationToken = default) => Engine.StopAsync(cancellationToken);
+
+    /// <summary>
+    /// Runs until Ctrl+C, SIGTERM or SIGHUP, then stops everything in reverse order; a second signal stops everything at once.
+    /// An application that cannot start says why and sets the exit code to 1.
+    /// </summary>
+    public async Task RunAsync(CancellationToken cancellationToken = default)
+    {
+        if (_interception is not null)
+        {
+            // A test runs the application; the entry point only has to stay until it is done.
+            await _interception.Released;
+            return;
+        }
+
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var signals = 0;
+        void OnSignal(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            if (Interlocked.Increment(ref signals) == 1)
+            {
+                stopping.Cancel();
+            }
+            else
+            {
+                Engine.KillAll();
+            }
+        }
+
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnSignal);
+        using var quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, OnSignal);
+        try
+        {
+            await Engine.StartAsync(stopping.Token);
+            await Task.Delay(Timeout.InfiniteTimeSpan, stopping.Token);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // Asked to stop, during the start or after it.
+        }
+        catch (Exception reason) when (reason is DistributedApplicationException or PostgresNotFoundException or PlatformNotSupportedException)
+        {
+            await Console.Error.WriteLineAsync(reason.Message);
+            Environment.ExitCode = 1;
+        }
+        finally
+        {
+            await DisposeAsync();
+        }
+    }
+
+    public ValueTask DisposeAsync() => Engine.DisposeAsync();
+}

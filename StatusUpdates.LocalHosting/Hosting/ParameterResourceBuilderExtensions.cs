@@ -1,0 +1,12 @@
+namespace StatusUpdates.LocalHosting.Hosting;
+
+public static class ParameterResourceBuilderExtensions
+{
+    /// <summary>
+    /// Adds a parameter. Its value is that of the environment variable <c>Parameters__NAME</c> if there is one, else the given default's;
+    /// with <paramref name="persist"/> a generated value is kept in <c>.local/</c>.
+    /// </summary>
+    public static IResourceBuilder<ParameterResource> AddParameter(
+        this IDistributedApplicationBuilder builder, string name, ParameterDefault value, bool secret = false, bool persist = false) =>
+        builder.AddResource(new ParameterResource(name, value, secret, persist));
+}
