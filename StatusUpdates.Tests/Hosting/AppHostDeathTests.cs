@@ -1,0 +1,194 @@
+#if !ASPIRE
+using System.Globalization;
+using Npgsql;
+using StatusUpdates.LocalHosting.Native;
+
+namespace StatusUpdates.Tests.Hosting;
+
+/// <summary>What the local engine leaves behind when its AppHost dies or stops. STATUSUPDATES_KILLS sets how often it is killed (default 3).</summary>
+public sealed class AppHostDeathTests : IDisposable
+{
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
+
+    private readonly string _state = Path.Combine(Path.GetTempPath(), $"status-updates-death-{Path.GetRandomFileName()}");
+    private readonly Dictionary<string, int> _ports = new()
+    {
+        ["postgres"] = LoopbackPort.FindFree(),
+        ["redis"] = LoopbackPort.FindFree(),
+        ["api"] = LoopbackPort.FindFree(),
+    };
+
+    public void Dispose()
+    {
+        foreach (var folder in Directory.EnumerateDirectories(_state))
+        {
+            ServerFolder.Delete(folder);
+        }
+
+        Directory.Delete(_state, recursive: true);
+    }
+
+    [Fact]
+    public async Task Killed_at_random_moments_it_leaves_no_process_and_no_port_and_starts_again_with_its_data()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "finds the processes in /proc");
+        var cancellation = TestContext.Current.CancellationToken;
+        var kills = int.Parse(Environment.GetEnvironmentVariable("STATUSUPDATES_KILLS") ?? "3", CultureInfo.InvariantCulture);
+        await using (var first = AppHostProcess.Start(_state, _ports))
+        {
+            await first.UntilReadyAsync(cancellation);
+            await ExecuteAsync("create table kept (id int); insert into kept values (42)", cancellation);
+            first.Signal(Posix.SigKill);
+            await AssertNothingIsLeftAsync(cancellation);
+        }
+
+        for (var kill = 1; kill < kills; kill++)
+        {
+            var moment = TimeSpan.FromMilliseconds(Random.Shared.Next(0, 5000));
+            await using var doomed = AppHostProcess.Start(_state, _ports);
+            await Task.Delay(moment, cancellation);
+            doomed.Signal(Posix.SigKill);
+            TestContext.Current.SendDiagnosticMessage("kill {0} after {1:0} ms", kill, moment.TotalMilliseconds);
+            await AssertNothingIsLeftAsync(cancellation);
+        }
+
+        await using var last = AppHostProcess.Start(_state, _ports);
+        await last.UntilReadyAsync(cancellation);
+        Assert.Equal(42, await ScalarAsync("select id from kept", cancellation));
+        last.Signal(Posix.SigTerm);
+        Assert.Equal(0, await last.UntilExitAsync(cancellation));
+        await AssertNothingIsLeftAsync(cancellation);
+    }
+
+    [Fact]
+    public async Task A_start_right_after_a_kill_does_not_wait_for_the_old_servers_to_go()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        await using (var killed = AppHostProcess.Start(_state, _ports))
+        {
+            await killed.UntilReadyAsync(cancellation);
+            killed.Signal(Posix.SigKill);
+        }
+
+        await using var next = AppHostProcess.Start(_state, _ports);
+        await next.UntilReadyAsync(cancellation);
+        next.Signal(Posix.SigTerm);
+        Assert.Equal(0, await next.UntilExitAsync(cancellation));
+    }
+
+    [Fact]
+    public async Task Stopped_it_stops_all_in_reverse_order_and_the_next_start_has_data_and_key_and_private_files()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        string parameters;
+        await using (var first = AppHostProcess.Start(_state, _ports))
+        {
+            await first.UntilReadyAsync(cancellation);
+            await ExecuteAsync("create table kept (id int); insert into kept values (42)", cancellation);
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_state, "resources.json")));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_state, "parameters.json")));
+            parameters = await File.ReadAllTextAsync(Path.Combine(_state, "parameters.json"), cancellation);
+            first.Signal(Posix.SigInt);
+            Assert.Equal(0, await first.UntilExitAsync(cancellation));
+            var order = first.Output.Split('\n').Where(line => line.EndsWith("| Exited", StringComparison.Ordinal)).Select(line => line.Split(' ')[0].Split('-')[0]);
+            Assert.Equal(["worker", "worker", "api", "redis", "statusdb", "postgres"], order);
+        }
+
+        Assert.False(File.Exists(Path.Combine(_state, "resources.json")));
+        await using var second = AppHostProcess.Start(_state, _ports);
+        await second.UntilReadyAsync(cancellation);
+        Assert.Equal(42, await ScalarAsync("select id from kept", cancellation));
+        Assert.Equal(parameters, await File.ReadAllTextAsync(Path.Combine(_state, "parameters.json"), cancellation));
+    }
+
+    [Fact]
+    public async Task A_second_run_of_the_same_folder_is_refused_and_harms_nothing()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        await using var first = AppHostProcess.Start(_state, _ports);
+        await first.UntilReadyAsync(cancellation);
+
+        await using var second = AppHostProcess.Start(_state, _ports);
+
+        Assert.Equal(1, await second.UntilExitAsync(cancellation));
+        Assert.Contains("already runs", second.Output, StringComparison.Ordinal);
+        Assert.Equal(1, await ScalarAsync("select 1", cancellation));
+    }
+
+    [Fact]
+    public async Task A_taken_port_is_an_error_that_names_it_its_holder_and_the_way_out()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        using var holder = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, _ports["redis"]);
+        holder.Start();
+
+        await using var refused = AppHostProcess.Start(_state, _ports);
+
+        Assert.Equal(1, await refused.UntilExitAsync(cancellation));
+        Assert.Contains($"Port {_ports["redis"]} for redis is taken", refused.Output, StringComparison.Ordinal);
+        Assert.Contains("LocalHosting__Ports__redis", refused.Output, StringComparison.Ordinal);
+        if (OperatingSystem.IsLinux())
+        {
+            Assert.Contains($"(process {Environment.ProcessId})", refused.Output, StringComparison.Ordinal);
+        }
+    }
+
+    private async Task AssertNothingIsLeftAsync(CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Grace);
+        while (Leftovers() is { Count: > 0 } left)
+        {
+            Assert.False(limit.IsCancellationRequested, $"After {Grace.TotalSeconds} s there is still: {string.Join("; ", left)}");
+            await Task.Delay(TimeSpan.FromMilliseconds(100), cancellationToken);
+        }
+    }
+
+    /// <summary>Processes that were started for our state folder, and our ports as far as they are taken.</summary>
+    private List<string> Leftovers()
+    {
+        var processes = Directory.EnumerateDirectories("/proc")
+            .Where(folder => Path.GetFileName(folder).All(char.IsAsciiDigit))
+            .Where(folder => Read($"{folder}/cmdline").Contains(_state, StringComparison.Ordinal)
+                || Read($"{folder}/environ").Contains(_state, StringComparison.Ordinal)
+                || WorkingDirectoryOf(folder).StartsWith(_state, StringComparison.Ordinal))
+            .Select(folder => $"process {Path.GetFileName(folder)}: {Read($"{folder}/cmdline").Replace('\0', ' ')}")
+            .Where(text => !text.EndsWith(": ", StringComparison.Ordinal)); // a dead one, not reaped yet
+        var ports = _ports.Where(port => !LoopbackPort.IsFree(port.Value)).Select(port => $"port {port.Value} of {port.Key}");
+        return [.. processes, .. ports];
+    }
+
+    private static string Read(string file)
+    {
+        try
+        {
+            return File.ReadAllText(file);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+
+    private static string WorkingDirectoryOf(string folder)
+    {
+        try
+        {
+            return new FileInfo($"{folder}/cwd").LinkTarget ?? "";
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+
+    private async Task ExecuteAsync(string sql, CancellationToken cancellationToken) => await ScalarAsync(sql, cancellationToken);
+
+    private async Task<object?> ScalarAsync(string sql, CancellationToken cancellationToken)
+    {
+        await using var source = NpgsqlDataSource.Create(await AppHostProcess.PropertyOfAsync(_state, "statusdb", "connectionString", cancellationToken));
+        await using var command = source.CreateCommand(sql);
+        return await command.ExecuteScalarAsync(cancellationToken);
+    }
+}
+#endif

@@ -1,0 +1,89 @@
+#if !ASPIRE
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text.Json;
+using StatusUpdates.LocalHosting.Engine;
+using StatusUpdates.LocalHosting.Native;
+
+namespace StatusUpdates.Tests.Hosting;
+
+/// <summary>The real AppHost as a process of its own, with state and ports of its own, so that it can be killed.</summary>
+internal sealed class AppHostProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly ConcurrentQueue<string> _lines = new();
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Task _pumps;
+
+    private AppHostProcess(Process process)
+    {
+        _process = process;
+        _pumps = Task.WhenAll(PumpAsync(process.StandardOutput), PumpAsync(process.StandardError));
+    }
+
+    public string Output => string.Join('\n', _lines);
+
+    public static AppHostProcess Start(string stateDirectory, IReadOnlyDictionary<string, int> ports)
+    {
+        var start = new ProcessStartInfo(DotnetHost.Path, ["exec", Path.Combine(AppContext.BaseDirectory, "StatusUpdates.AppHost.dll")])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment[EngineSettings.StateDirectoryVariable] = stateDirectory;
+        foreach (var (resource, port) in ports)
+        {
+            start.Environment[$"{EngineSettings.PortVariablePrefix}{resource}"] = port.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        return new AppHostProcess(Process.Start(start) ?? throw new InvalidOperationException("the AppHost did not start"));
+    }
+
+    /// <summary>Completes when the table of resources says that all are healthy.</summary>
+    public async Task UntilReadyAsync(CancellationToken cancellationToken)
+    {
+        var exited = _process.WaitForExitAsync(cancellationToken);
+        await Task.WhenAny(_ready.Task, exited, Task.Delay(TimeSpan.FromSeconds(60), cancellationToken));
+        Assert.True(_ready.Task.IsCompletedSuccessfully, $"The AppHost did not become ready:\n{Output}");
+    }
+
+    public async Task<int> UntilExitAsync(CancellationToken cancellationToken)
+    {
+        await _process.WaitForExitAsync(cancellationToken);
+        await _pumps.WaitAsync(cancellationToken);
+        return _process.ExitCode;
+    }
+
+    public void Signal(int signal) => Posix.Signal(_process.Id, signal);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+
+        await _process.WaitForExitAsync();
+        await _pumps;
+        _process.Dispose();
+    }
+
+    public static async Task<string> PropertyOfAsync(string stateDirectory, string resource, string property, CancellationToken cancellationToken)
+    {
+        using var resources = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(stateDirectory, "resources.json"), cancellationToken));
+        return resources.RootElement.GetProperty(resource).GetProperty(property).GetString() ?? "";
+    }
+
+    private async Task PumpAsync(StreamReader reader)
+    {
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            _lines.Enqueue(line);
+            if (line.Contains("Ready after", StringComparison.Ordinal))
+            {
+                _ready.TrySetResult();
+            }
+        }
+    }
+}
+#endif
