@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Threading.Channels;
+using StackExchange.Redis;
+using StatusUpdates.LocalHosting.Native;
+
+namespace StatusUpdates.Tests.EndToEnd;
+
+/// <summary>A JavaScript program that runs beside the test and prints JSON lines.</summary>
+internal sealed class NodeProgram : IAsyncDisposable
+{
+    private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "EndToEnd", "foreign-clients");
+    private static readonly Lazy<Task> Packages = new(InstallAsync);
+
+    private readonly Process _process;
+    private readonly Channel<JsonElement> _lines = Channel.CreateUnbounded<JsonElement>();
+    private readonly Task _reading;
+
+    private NodeProgram(Process process)
+    {
+        _process = process;
+        _reading = ReadAsync();
+    }
+
+    /// <summary>Runs a script of the foreign clients, after their packages were installed.</summary>
+    public static async Task<NodeProgram> StartAsync(string script, ConfigurationOptions? redis, params string[] arguments)
+    {
+        Assert.SkipWhen(!IsThere("node") || !IsThere("npm"), "Node.js and npm are not installed: there is no foreign client to run.");
+        await Packages.Value;
+        var start = new ProcessStartInfo("node", [script, .. arguments]) { WorkingDirectory = Folder, RedirectStandardOutput = true };
+        if (redis is not null)
+        {
+            var (host, port) = redis.EndPoints[0] switch
+            {
+                System.Net.DnsEndPoint dns => (dns.Host, dns.Port),
+                System.Net.IPEndPoint ip => (ip.Address.ToString(), ip.Port),
+                var other => throw new InvalidOperationException($"No address: {other}"),
+            };
+            start.Environment["REDIS_HOST"] = host;
+            start.Environment["REDIS_PORT"] = port.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            start.Environment["REDIS_PASSWORD"] = redis.Password;
+        }
+
+        return new NodeProgram(Process.Start(start)!);
+    }
+
+    public async Task<JsonElement> NextAsync(CancellationToken cancellationToken) => await _lines.Reader.ReadAsync(cancellationToken);
+
+    /// <summary>All further lines, until the program ends by itself.</summary>
+    public async Task<IReadOnlyList<JsonElement>> RestAsync(CancellationToken cancellationToken)
+    {
+        var rest = new List<JsonElement>();
+        await foreach (var line in _lines.Reader.ReadAllAsync(cancellationToken))
+        {
+            rest.Add(line);
+        }
+
+        await _process.WaitForExitAsync(cancellationToken);
+        Assert.Equal(0, _process.ExitCode);
+        return rest;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+
+        await _reading;
+        _process.Dispose();
+    }
+
+    private static bool IsThere(string tool) => ToolPath.Find(tool) is not null;
+
+    private static async Task InstallAsync()
+    {
+        using var npm = Process.Start(new ProcessStartInfo("npm", ["ci", "--no-audit", "--no-fund", "--silent"]) { WorkingDirectory = Folder })!;
+        await npm.WaitForExitAsync();
+        Assert.SkipWhen(npm.ExitCode != 0, "npm could not install the foreign clients' packages.");
+    }
+
+    private async Task ReadAsync()
+    {
+        while (await _process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            using var json = JsonDocument.Parse(line);
+            await _lines.Writer.WriteAsync(json.RootElement.Clone());
+        }
+
+        _lines.Writer.Complete();
+    }
+}

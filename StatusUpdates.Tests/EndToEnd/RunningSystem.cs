@@ -1,0 +1,80 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
+using StackExchange.Redis;
+using StatusUpdates.Tests.EndToEnd;
+
+[assembly: AssemblyFixture(typeof(RunningSystem))]
+
+namespace StatusUpdates.Tests.EndToEnd;
+
+/// <summary>
+/// The whole system as AppHost.cs describes it, started once, when the first test asks for it. Tests share it and keep apart by user;
+/// a test that kills something starts a system of its own.
+/// </summary>
+public sealed class RunningSystem : IAsyncDisposable
+{
+    private readonly Lazy<Task<Started>> _started = new(StartAsync);
+
+    /// <summary>A client of the API with a token of that user.</summary>
+    public async Task<ApiUser> SignInAsync(string userId, CancellationToken cancellationToken)
+    {
+        var app = (await _started.Value).Application;
+        var http = app.CreateHttpClient("api");
+        var answer = await http.PostAsJsonAsync("/api/v1/dev/token", new { userId }, cancellationToken);
+        var token = (await Data(answer, cancellationToken)).GetProperty("token").GetString()!;
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        return new ApiUser(userId, token, http);
+    }
+
+    /// <summary>How a program outside finds Redis.</summary>
+    public async Task<ConfigurationOptions> RedisAsync()
+    {
+        var app = (await _started.Value).Application;
+        return ConfigurationOptions.Parse((await app.GetConnectionStringAsync("redis"))!);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_started.IsValueCreated)
+        {
+            var (builder, application) = await _started.Value;
+            await application.DisposeAsync();
+            await builder.DisposeAsync();
+        }
+    }
+
+    /// <summary>The <c>data</c> of a successful answer.</summary>
+    internal static async Task<JsonElement> Data(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        var text = await answer.Content.ReadAsStringAsync(cancellationToken);
+        Assert.True(answer.IsSuccessStatusCode, $"{(int)answer.StatusCode}: {text}");
+        using var json = JsonDocument.Parse(text);
+        Assert.True(json.RootElement.GetProperty("success").GetBoolean());
+        return json.RootElement.GetProperty("data").Clone();
+    }
+
+    private static async Task<Started> StartAsync()
+    {
+        var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>(CancellationToken.None);
+        var application = await builder.BuildAsync(CancellationToken.None);
+        await application.StartAsync(CancellationToken.None);
+        await application.ResourceNotifications.WaitForResourceHealthyAsync("api", CancellationToken.None);
+        return new Started(builder, application);
+    }
+
+    private sealed record Started(IDistributedApplicationTestingBuilder Builder, DistributedApplication Application);
+}
+
+/// <summary>A user of the API.</summary>
+public sealed record ApiUser(string UserId, string Token, HttpClient Http)
+{
+    public Uri WebSocketAddress => new UriBuilder(Http.BaseAddress!) { Scheme = "ws", Path = "/ws/status" }.Uri;
+
+    /// <summary>Submits a generation and gives its id.</summary>
+    public async Task<string> SubmitAsync(string type, string prompt, CancellationToken cancellationToken)
+    {
+        var answer = await Http.PostAsJsonAsync("/api/v1/generations", new { type, prompt }, cancellationToken);
+        return (await RunningSystem.Data(answer, cancellationToken)).GetProperty("id").GetString()!;
+    }
+}
