@@ -39,13 +39,4 @@ internal static class Answers
         Assert.DoesNotContain("Exception", text, StringComparison.Ordinal);
         return body;
     }
-
-    /// <summary>A 400 that names exactly this field.</summary>
-    public static async Task InvalidAsync(this HttpResponseMessage response, string field)
-    {
-        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
-        var errors = Assert.IsType<JsonObject>(problem["errors"]);
-        Assert.Equal(field, Assert.Single(errors).Key);
-        Assert.NotEmpty((string)errors[field]![0]!);
-    }
 }

@@ -49,7 +49,8 @@ internal sealed class TestApi : IAsyncDisposable
         TestServers servers,
         IReadOnlyDictionary<string, string?>? settings = null,
         string environment = "Development",
-        Action<WebApplicationBuilder>? configure = null)
+        Action<WebApplicationBuilder>? configure = null,
+        Action<WebApplication>? map = null)
     {
         var token = TestContext.Current.CancellationToken;
         var database = await servers.CreateDatabaseAsync(token);
@@ -68,6 +69,7 @@ internal sealed class TestApi : IAsyncDisposable
                 builder.Configuration.AddInMemoryCollection(settings ?? new Dictionary<string, string?>());
                 configure?.Invoke(builder);
             });
+        map?.Invoke(app);
         await app.StartAsync(token);
         return new(app, database, redis);
     }

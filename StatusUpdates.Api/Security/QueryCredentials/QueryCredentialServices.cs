@@ -16,8 +16,16 @@ internal static class QueryCredentialServices
             ?? server.ImplementationFactory?.Invoke(provider)
             ?? ActivatorUtilities.CreateInstance(provider, server.ImplementationType!))));
 
-        // Kestrel quotes the start of a request that it cannot parse, query included, and does so before any of this code runs.
-        services.PostConfigure<LoggerFilterOptions>(options => options.Rules.Add(
-            new LoggerFilterRule(null, "Microsoft.AspNetCore.Server.Kestrel.BadRequests", LogLevel.None, null)));
+        services.PostConfigure<LoggerFilterOptions>(SilenceBadRequests);
+    }
+
+    // Kestrel quotes the start of a request that it cannot parse, query included, and does so before any of this code runs. A rule that
+    // names a logger's provider beats one that names none, so there is one for each.
+    private static void SilenceBadRequests(LoggerFilterOptions options)
+    {
+        foreach (var provider in options.Rules.Select(rule => rule.ProviderName).Append(null).Distinct().ToArray())
+        {
+            options.Rules.Add(new LoggerFilterRule(provider, "Microsoft.AspNetCore.Server.Kestrel.BadRequests", LogLevel.None, null));
+        }
     }
 }

@@ -1,0 +1,292 @@
+using System.Net;
+using System.Text;
+using CsCheck;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Api;
+
+public sealed class BadInputTests(TestServers servers)
+{
+    private const string Path = "/api/v1/generations";
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public static TheoryData<string, string> BadQueries => new()
+    {
+        { "status", "?status=" },
+        { "status", "?status=done" },
+        { "status", "?status=COMPLETED" },
+        { "status", "?status=2" },
+        { "status", "?status=pending,completed" },
+        { "status", "?status=pending&status=pending" },
+        { "status", "?status=pending%00" },
+        { "type", "?type=" },
+        { "type", "?type=ProductCard" },
+        { "type", "?type=video" },
+        { "type", "?type=chat&type=sora" },
+        { "startDate", "?startDate=" },
+        { "startDate", "?startDate=yesterday" },
+        { "startDate", "?startDate=2024-02-30" },
+        { "startDate", "?startDate=2024-13-01" },
+        { "startDate", "?startDate=01/02/2024" },
+        { "startDate", "?startDate=1704067200" },
+        { "startDate", "?startDate=2024-01-01T25:00:00Z" },
+        { "startDate", "?startDate=2024-01-01T00:00:00X" },
+        { "startDate", "?startDate=0001-01-01T00:00:00%2B14:00" },
+        { "startDate", "?startDate=2024-01-01&startDate=2024-01-02" },
+        { "endDate", "?endDate=2024-1-1" },
+        { "endDate", "?endDate=9999-12-31T23:59:59-14:00" },
+        { "endDate", "?endDate=%D9%A2%D9%A0%D9%A2%D9%A4-01-01" },
+        { "limit", "?limit=" },
+        { "limit", "?limit=0" },
+        { "limit", "?limit=101" },
+        { "limit", "?limit=-1" },
+        { "limit", "?limit=ten" },
+        { "limit", "?limit=1.5" },
+        { "limit", "?limit=1e1" },
+        { "limit", "?limit=%2010" },
+        { "limit", "?limit=99999999999999999999" },
+        { "limit", "?limit=4294967297" },
+        { "limit", "?limit=1&limit=2" },
+        { "offset", "?offset=" },
+        { "offset", "?offset=-1" },
+        { "offset", "?offset=10001" },
+        { "offset", "?offset=x" },
+        { "offset", "?offset=0&offset=0" },
+        { "cursor", "?cursor=" },
+        { "cursor", "?cursor=abc" },
+        { "cursor", "?cursor=!!!" },
+        { "cursor", "?cursor=MTIzNA" },
+        { "cursor", "?cursor=OTk5OTk5OTk5OTk5OTk5OTk5LmdlbgAA" },
+        { "cursor", "?cursor=LTkyMjMzNzIwMzY4NTQ3NzU4MDguZ2VuLTE" },
+        { "cursor", "?cursor=MC5nZW4tMQ&offset=0" },
+    };
+
+    public static TheoryData<string, string> BadBodies => new()
+    {
+        { "body", "" },
+        { "body", "null" },
+        { "body", "[]" },
+        { "body", "7" },
+        { "body", "{" },
+        { "body", "not json" },
+        { "body", """{"type":"chat","prompt":"p"} trailing""" },
+        { "type", """{"prompt":"p"}""" },
+        { "type", """{"type":null,"prompt":"p"}""" },
+        { "type", """{"type":"","prompt":"p"}""" },
+        { "type", """{"type":"Chat","prompt":"p"}""" },
+        { "type", """{"type":"video","prompt":"p"}""" },
+        { "type", """{"type":2,"prompt":"p"}""" },
+        { "type", """{"type":["chat"],"prompt":"p"}""" },
+        { "prompt", """{"type":"chat"}""" },
+        { "prompt", """{"type":"chat","prompt":null}""" },
+        { "prompt", """{"type":"chat","prompt":""}""" },
+        { "prompt", """{"type":"chat","prompt":" \t\n "}""" },
+        { "prompt", """{"type":"chat","prompt":7}""" },
+        { "prompt", """{"type":"chat","prompt":{}}""" },
+        { "prompt", """{"type":"chat","prompt":"a\u0000b"}""" },
+        { "prompt", """{"type":"chat","prompt":"\ud800"}""" },
+        { "prompt", """{"type":"chat","prompt":"a\udc00b"}""" },
+        { "prompt", """{"type":"chat","prompt":"\udc00\ud800"}""" },
+        { "prompt", $$"""{"type":"chat","prompt":"{{new string('p', 8001)}}"}""" },
+        { "task", """{"type":"chat","prompt":"p","task":"sora"}""" },
+        { "task", """{"type":"chat","prompt":"p","task":"nonsense"}""" },
+        { "task", """{"type":"chat","prompt":"p","task":1}""" },
+        { "options", """{"type":"chat","prompt":"p","options":[]}""" },
+        { "options", """{"type":"chat","prompt":"p","options":"x"}""" },
+        { "options", """{"type":"chat","prompt":"p","options":{"a":"\u0000"}}""" },
+        { "options", """{"type":"chat","prompt":"p","options":{"a":{"b":["\ud800"]}}}""" },
+        { "options", """{"type":"chat","prompt":"p","options":{"\u0000":1}}""" },
+        { "options", """{"type":"chat","prompt":"p","options":{"a":1e999999}}""" },
+        { "options", """{"type":"chat","prompt":"p","options":{"a":0e-999999}}""" },
+        { "options", $$$"""{"type":"chat","prompt":"p","options":{"a":0.{{{new string('0', 20000)}}}1}}""" },
+        { "options", $$$"""{"type":"chat","prompt":"p","options":{"a":"{{{new string('a', 16 * 1024)}}}"}}""" },
+        { "options", $$$"""{"type":"chat","prompt":"p","options":{"a":{{{new string('[', 16)}}}{{{new string(']', 16)}}}}}""" },
+    };
+
+    [Fact]
+    public async Task Every_bad_query_of_a_list_is_refused_by_name()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("u");
+        foreach (var (field, query) in BadQueries.Select(row => row.Data))
+        {
+            using var response = await client.GetAsync(Path + query, Token);
+            await NamesAsync(response, field, query);
+        }
+    }
+
+    [Theory]
+    [InlineData("since", "?since=-1")]
+    [InlineData("since", "?since=x")]
+    [InlineData("since", "?since=")]
+    [InlineData("since", "?since=9007199254740992")]
+    [InlineData("since", "?since=1&since=2")]
+    [InlineData("limit", "?limit=0")]
+    [InlineData("limit", "?limit=1001")]
+    public async Task Every_bad_query_of_a_history_is_refused_by_name(string field, string query)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.As("u").GetAsync($"{Path}/gen-1/history{query}", Token);
+        await NamesAsync(response, field, query);
+    }
+
+    [Fact]
+    public async Task Every_bad_body_of_a_submit_is_refused_by_name()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("u");
+        foreach (var (field, body) in BadBodies.Select(row => row.Data))
+        {
+            using var response = await client.PostAsync(Path, Answers.Json(body), Token);
+            await NamesAsync(response, field, body);
+        }
+
+        Assert.Equal(0L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
+    }
+
+    [Fact]
+    public async Task Names_that_are_half_of_a_surrogate_pair_are_refused()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.As("u").PostAsync(
+            Path, Answers.Json("""{"type":"chat","prompt":"p","options":{"a":{"\ud800":1}}}"""), Token);
+        await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+    }
+
+    [Theory]
+    [InlineData("""{"type":"chat","type":"sora","prompt":"p"}""")]
+    [InlineData("""{"type":"chat","prompt":"p","options":{"a":1,"a":2}}""")]
+    public async Task A_member_given_twice_is_refused(string body)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.As("u").PostAsync(Path, Answers.Json(body), Token);
+        await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+    }
+
+    [Fact]
+    public async Task Bytes_that_are_no_UTF8_are_refused()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var content = new ByteArrayContent([.. """{"type":"chat","prompt":"""u8, (byte)'"', 0xC3, 0x28, (byte)'"', (byte)'}']);
+        content.Headers.ContentType = new("application/json");
+        using var response = await api.As("u").PostAsync(Path, content, Token);
+        await NamesAsync(response, "prompt", "bytes");
+    }
+
+    [Fact]
+    public async Task All_that_is_wrong_is_said_at_once()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.As("u").GetAsync($"{Path}?status=x&type=y&limit=0&offset=-1&startDate=z&endDate=z&cursor=!", Token);
+        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+        Assert.Equal(
+            ["cursor", "endDate", "limit", "offset", "startDate", "status", "type"],
+            problem["errors"]!.AsObject().Select(member => member.Key).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("ü")]
+    [InlineData("tab\there")]
+    [InlineData("256")]
+    public async Task A_bad_idempotency_key_is_refused_by_name(string key)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var handler = new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 };
+        using var client = new HttpClient(handler) { BaseAddress = api.Address };
+        client.DefaultRequestHeaders.Authorization = new("Bearer", TestTokens.Create("u"));
+        using var request = new HttpRequestMessage(HttpMethod.Post, Path) { Content = Answers.Json("""{"type":"chat","prompt":"p"}""") };
+        request.Headers.TryAddWithoutValidation("Idempotency-Key", key == "256" ? new string('k', 256) : key);
+        using var response = await client.SendAsync(request, Token);
+        await NamesAsync(response, "Idempotency-Key", key);
+    }
+
+    [Fact]
+    public async Task A_prompt_of_the_full_length_and_a_key_of_the_full_length_are_taken()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var request = new HttpRequestMessage(HttpMethod.Post, Path)
+        {
+            Content = Answers.Json($$"""{"type":"chat","prompt":"{{new string('€', 8000)}}"}"""),
+        };
+        request.Headers.Add("Idempotency-Key", new string('~', 255));
+        using var response = await api.As("u").SendAsync(request, Token);
+        await response.DataAsync(HttpStatusCode.Accepted);
+    }
+
+    [Fact]
+    public async Task A_body_over_the_bound_is_too_large()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("u");
+        using var content = Answers.Json($$"""{"type":"chat","prompt":"{{new string('p', 70_000)}}"}""");
+        using var response = await client.PostAsync(Path, content, Token);
+        await response.ProblemAsync(HttpStatusCode.RequestEntityTooLarge, "body_too_large");
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, Path) { Content = Answers.Json(new string(' ', 70_000)) };
+        request.Headers.TransferEncodingChunked = true;
+        using var chunked = await client.SendAsync(request, Token);
+        await chunked.ProblemAsync(HttpStatusCode.RequestEntityTooLarge, "body_too_large");
+    }
+
+    [Fact]
+    public async Task A_body_that_is_not_JSON_is_an_unsupported_media_type()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.As("u").PostAsync(Path, new StringContent("type=chat"), Token);
+        await response.ProblemAsync(HttpStatusCode.UnsupportedMediaType, "unsupported_media_type");
+    }
+
+    [Fact]
+    public async Task No_query_makes_a_server_error()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("u");
+        var name = Gen.OneOfConst("status", "type", "startDate", "endDate", "limit", "offset", "cursor", "since", "token", "ticket");
+        var value = Gen.OneOf(
+            Gen.OneOfConst("", "pending", "chat", "2024-01-01", "2024-01-01T00:00:00Z", "9999-12-31", "0001-01-01", "1", "100", "-1", "%00", "%ED%A0%80", "%"),
+            Gen.String[0, 30].Select(text => Uri.EscapeDataString(Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)))));
+        var query = Gen.Select(name, value, (n, v) => $"{n}={v}").Array[0, 5].Select(pairs => string.Join('&', pairs));
+        var path = Gen.OneOfConst(Path, $"{Path}/gen-1/history", $"{Path}/gen-1");
+        await Gen.Select(path, query).SampleAsync(
+            async (p, q) =>
+            {
+                using var response = await client.GetAsync($"{p}?{q}", Token);
+                Assert.True((int)response.StatusCode is 200 or 400 or 404, $"{p}?{q}: {response.StatusCode}");
+            },
+            iter: 1_000,
+            threads: 2);
+    }
+
+    [Fact]
+    public async Task No_body_makes_a_server_error_and_what_is_accepted_can_be_read_back()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("u");
+        var text = Gen.OneOf(
+            Gen.OneOfConst("\"chat\"", "\"sora\"", "\"p\"", "null", "1", "1e400", "-0", "true", "{}", "[]", "\"\\ud800\"", "\"\\u0000\"", "\"😀\"", ""),
+            Gen.String[0, 20].Select(s => System.Text.Json.JsonSerializer.Serialize(s)));
+        var member = Gen.Select(Gen.OneOfConst("type", "prompt", "task", "options", "other"), text, (n, v) => $"\"{n}\":{v}");
+        var nested = member.Array[0, 3].Select(members => $"\"options\":{{{string.Join(',', members)}}}");
+        var body = Gen.OneOf(member, nested).Array[0, 4].Select(members => $"{{{string.Join(',', ["\"type\":\"chat\"", "\"prompt\":\"p\"", .. members])}}}");
+        await Gen.OneOf(body, member.Array[0, 5].Select(members => $"{{{string.Join(',', members)}}}")).SampleAsync(
+            async b =>
+            {
+                using var response = await client.PostAsync(Path, Answers.Json(b), Token);
+                Assert.True((int)response.StatusCode is 202 or 400, $"{b}: {response.StatusCode}");
+            },
+            iter: 1_000,
+            threads: 2);
+
+        using var list = await client.GetAsync($"{Path}?limit=100", Token);
+        await list.DataAsync();
+    }
+
+    private static async Task NamesAsync(HttpResponseMessage response, string field, string input)
+    {
+        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+        var errors = problem["errors"]?.AsObject().Select(member => member.Key).ToArray();
+        Assert.True(errors is [var name] && name == field, $"{input[..Math.Min(80, input.Length)]}: {problem.ToJsonString()}");
+    }
+}

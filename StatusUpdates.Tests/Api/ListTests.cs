@@ -1,0 +1,211 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json.Nodes;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Api;
+
+public sealed class ListTests(TestServers servers)
+{
+    private const string Path = "/api/v1/generations";
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_new_user_has_an_empty_list()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.As("u").GetAsync(Path, Token);
+        Assert.Equal(
+            """{"items":[],"total":0,"limit":50,"offset":0}""", (await response.DataAsync()).ToJsonString());
+        Assert.False(response.Headers.Contains("Link"));
+    }
+
+    [Fact]
+    public async Task A_list_holds_the_users_own_generations_alone_newest_first()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var mine = await SubmitAsync(api, "u", 3);
+        await SubmitAsync(api, "v", 2);
+        var page = await GetAsync(api, "u", "");
+        Assert.Equal(Enumerable.Reverse(mine), Ids(page));
+        Assert.Equal(3, (long)page["total"]!);
+    }
+
+    [Fact]
+    public async Task A_list_filters_by_status_and_type()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var card = (await api.Database.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
+        var sora = (await api.Database.SubmitAsync("u", GenerationType.Sora, cancellationToken: Token)).Generation.Id;
+        var chat = (await api.Database.SubmitAsync("u", GenerationType.Chat, cancellationToken: Token)).Generation.Id;
+        await api.Database.CreateCommands().CancelAsync("u", sora, cancellationToken: Token);
+
+        Assert.Equal([chat, card], Ids(await GetAsync(api, "u", "?status=pending")));
+        Assert.Equal([sora], Ids(await GetAsync(api, "u", "?status=canceled")));
+        Assert.Equal([card], Ids(await GetAsync(api, "u", "?type=product_card")));
+        Assert.Equal([sora], Ids(await GetAsync(api, "u", "?type=sora&status=canceled")));
+        Assert.Empty(Ids(await GetAsync(api, "u", "?type=sora&status=pending")));
+        Assert.Equal([chat], Ids(await GetAsync(api, "u", "?type=chat&unknown=ignored")));
+    }
+
+    [Fact]
+    public async Task A_list_filters_by_date_inclusively_as_dates_are_shown()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var ids = await SubmitAsync(api, "u", 3);
+        await CreatedAtAsync(api, ids[0], "2024-01-01 23:59:59.999999+00");
+        await CreatedAtAsync(api, ids[1], "2024-01-02 00:00:00+00");
+        await CreatedAtAsync(api, ids[2], "2024-01-03 12:30:45.123456+00");
+
+        Assert.Equal([ids[2], ids[1]], Ids(await GetAsync(api, "u", "?startDate=2024-01-02")));
+        Assert.Equal([ids[1]], Ids(await GetAsync(api, "u", "?startDate=2024-01-02&endDate=2024-01-02")));
+        Assert.Equal([ids[0]], Ids(await GetAsync(api, "u", "?endDate=2024-01-01")));
+        Assert.Equal([ids[0]], Ids(await GetAsync(api, "u", "?endDate=2024-01-01T23:59:59.999Z")));
+        Assert.Equal([ids[1], ids[0]], Ids(await GetAsync(api, "u", "?endDate=2024-01-02T00:00:00")));
+        Assert.Equal([ids[1], ids[0]], Ids(await GetAsync(api, "u", "?endDate=2024-01-02T02:00:00%2B02:00")));
+        Assert.Equal([ids[2]], Ids(await GetAsync(api, "u", "?startDate=2024-01-03T12:30:45.123Z&endDate=2024-01-03T12:30:45.123Z")));
+        Assert.Empty(Ids(await GetAsync(api, "u", "?startDate=2024-01-03&endDate=2024-01-01")));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("&status=pending&type=product_card&startDate=2020-01-01")]
+    public async Task Pages_by_cursor_visit_every_generation_once(string filter)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var ids = await SubmitAsync(api, "u", 7);
+
+        // All of one instant: the id decides.
+        await api.Database.ExecuteAsync("UPDATE generations SET created_at = '2024-01-01 00:00:00.000001+00'", Token);
+
+        var seen = new List<string>();
+        var client = api.As("u");
+        for (var next = $"{Path}?limit=3{filter}"; next is not null;)
+        {
+            using var response = await client.GetAsync(next, Token);
+            var page = await response.DataAsync();
+            seen.AddRange(Ids(page));
+            Assert.Equal(7, (long)page["total"]!);
+            next = response.Headers.TryGetValues("Link", out var links)
+                ? links.Single().Split('<', '>')[1]
+                : null;
+            Assert.Equal(next is null, page["nextCursor"] is null);
+            if (next is not null)
+            {
+                Assert.EndsWith("; rel=\"next\"", links!.Single(), StringComparison.Ordinal);
+                Assert.Contains((string)page["nextCursor"]!, next, StringComparison.Ordinal);
+            }
+        }
+
+        Assert.Equal(ids.OrderDescending(StringComparer.Ordinal), seen);
+    }
+
+    [Fact]
+    public async Task A_cursor_is_not_moved_by_newer_generations()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var ids = await SubmitAsync(api, "u", 3);
+        var page = await GetAsync(api, "u", "?limit=2");
+        await SubmitAsync(api, "u", 2);
+        Assert.Equal([ids[0]], Ids(await GetAsync(api, "u", $"?limit=2&cursor={page["nextCursor"]}")));
+    }
+
+    [Fact]
+    public async Task Pages_by_offset_are_what_the_numbers_say()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var ids = await SubmitAsync(api, "u", 5);
+        var page = await GetAsync(api, "u", "?limit=2&offset=2");
+        Assert.Equal([ids[2], ids[1]], Ids(page));
+        Assert.Equal((5L, 2, 2), ((long)page["total"]!, (int)page["limit"]!, (int)page["offset"]!));
+        Assert.Empty(Ids(await GetAsync(api, "u", "?offset=10000")));
+    }
+
+    [Fact]
+    public async Task A_generation_is_shown_with_all_that_is_known_of_it()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await api.Database.SubmitAsync("u", cancellationToken: Token);
+        var job = Assert.Single((await api.Database.ClaimAsync(cancellationToken: Token)).Claimed);
+        await api.Database.Log.AppendAsync(
+            new StatusChange
+            {
+                GenerationId = job.Id,
+                Status = GenerationStatus.Completed,
+                Attempt = job.Attempt,
+                ResultUrls = ["https://example.org/1.png"],
+                TokensUsed = 10,
+            },
+            Token);
+
+        using var response = await api.As("u").GetAsync($"{Path}/{job.Id}", Token);
+        var generation = (await response.DataAsync()).AsObject();
+        Assert.Equal(
+            [
+                "id", "userId", "type", "status", "seq", "prompt", "progress", "resultUrls", "tokensUsed", "createdAt", "updatedAt", "startedAt",
+                "completedAt",
+            ],
+            generation.Select(member => member.Key));
+        Assert.Equal("""["https://example.org/1.png"]""", generation["resultUrls"]!.ToJsonString());
+        Assert.Equal((10L, 3L, "completed"), ((long)generation["tokensUsed"]!, (long)generation["seq"]!, (string?)generation["status"]));
+    }
+
+    [Theory]
+    [InlineData("gen-nobodys")]
+    [InlineData("%20")]
+    [InlineData("%E2%98%83")]
+    [InlineData("a%2Fb")]
+    public async Task What_is_no_generation_is_not_found(string id)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.As("u").GetAsync($"{Path}/{id}", Token);
+        await response.ProblemAsync(HttpStatusCode.NotFound, "not_found");
+    }
+
+    [Theory]
+    [InlineData("GET", "")]
+    [InlineData("GET", "/history")]
+    [InlineData("POST", "/cancel")]
+    public async Task Anothers_generation_is_not_found_word_for_word_like_a_missing_one(string method, string action)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var id = (await api.Database.SubmitAsync("owner", cancellationToken: Token)).Generation.Id;
+        var client = api.As("another");
+        using var anothers = await client.SendAsync(new(new(method), $"{Path}/{id}{action}"), Token);
+        using var missing = await client.SendAsync(new(new(method), $"{Path}/gen-missing{action}"), Token);
+        Assert.Equal(await BodyAsync(missing), await BodyAsync(anothers));
+        Assert.Equal("pending", await api.Database.ScalarAsync<string>("SELECT status FROM generations", Token));
+    }
+
+    private static async Task<string> BodyAsync(HttpResponseMessage response)
+    {
+        var problem = await response.ProblemAsync(HttpStatusCode.NotFound, "not_found");
+        problem.Remove("traceId");
+        return problem.ToJsonString();
+    }
+
+    private static async Task<List<string>> SubmitAsync(TestApi api, string userId, int count)
+    {
+        var ids = new List<string>();
+        for (var i = 0; i < count; i++)
+        {
+            ids.Add((await api.Database.SubmitAsync(userId, cancellationToken: Token)).Generation.Id);
+        }
+
+        return ids;
+    }
+
+    private static Task CreatedAtAsync(TestApi api, string id, string time) =>
+        api.Database.ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $"UPDATE generations SET created_at = '{time}' WHERE id = '{id}'"), Token);
+
+    private static async Task<JsonNode> GetAsync(TestApi api, string userId, string query)
+    {
+        using var response = await api.As(userId).GetAsync(Path + query, Token);
+        return await response.DataAsync();
+    }
+
+    private static IEnumerable<string> Ids(JsonNode page) => page["items"]!.AsArray().Select(item => (string)item!["id"]!);
+}

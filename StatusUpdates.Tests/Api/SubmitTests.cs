@@ -1,0 +1,163 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Api;
+
+public sealed partial class SubmitTests(TestServers servers)
+{
+    private const string Path = "/api/v1/generations";
+    private const string Card = """{"type":"product_card","prompt":"Product card: clean"}""";
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_submitted_generation_is_pending_and_found_where_Location_says()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("user-456");
+        using var response = await client.PostAsync(Path, Answers.Json(Card), Token);
+
+        var generation = await response.DataAsync(HttpStatusCode.Accepted);
+        Assert.Equal("user-456", (string?)generation["userId"]);
+        Assert.Equal("product_card", (string?)generation["type"]);
+        Assert.Equal("pending", (string?)generation["status"]);
+        Assert.Equal("Product card: clean", (string?)generation["prompt"]);
+        Assert.Equal(1, (long)generation["seq"]!);
+        Assert.Matches(Timestamp(), (string?)generation["createdAt"]);
+        Assert.Matches(Timestamp(), (string?)generation["updatedAt"]);
+        Assert.StartsWith("gen-", (string?)generation["id"], StringComparison.Ordinal);
+        Assert.DoesNotContain("startedAt", generation.AsObject().Select(member => member.Key));
+        Assert.DoesNotContain("resultUrls", generation.AsObject().Select(member => member.Key));
+
+        Assert.Equal($"{Path}/{generation["id"]}", response.Headers.Location?.OriginalString);
+        using var found = await client.GetAsync(response.Headers.Location, Token);
+        Assert.Equal(generation.ToJsonString(), (await found.DataAsync()).ToJsonString());
+    }
+
+    [Fact]
+    public async Task A_submit_is_announced_with_its_seq_on_the_users_channel()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var received = new TaskCompletionSource<StatusUpdate>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var subscriber = new StatusSubscriber(api.Redis.Connection, api.Redis.Options);
+        await using var subscription = await subscriber.SubscribeUserAsync(
+            "u",
+            (update, _) =>
+            {
+                received.TrySetResult(update);
+                return ValueTask.CompletedTask;
+            },
+            Token);
+
+        using var response = await api.As("u").PostAsync(Path, Answers.Json(Card), Token);
+        var generation = await response.DataAsync(HttpStatusCode.Accepted);
+        var update = await received.Task.WaitAsync(TimeSpan.FromSeconds(10), Token);
+        Assert.Equal((string?)generation["id"], update.GenerationId);
+        Assert.Equal((GenerationStatus.Pending, 1L), (update.Status, update.Seq));
+    }
+
+    [Theory]
+    [InlineData("product_card", null, "product_card")]
+    [InlineData("sora", null, "sora")]
+    [InlineData("chat", null, "chat_processing")]
+    [InlineData("chat", "image_generation", "image_generation")]
+    public async Task The_task_is_the_types_first_unless_asked_for(string type, string? task, string expected)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var body = new JsonObject { ["type"] = type, ["prompt"] = "p" };
+        if (task is not null)
+        {
+            body["task"] = task;
+        }
+
+        using var response = await api.As("u").PostAsync(Path, Answers.Json(body.ToJsonString()), Token);
+        await response.DataAsync(HttpStatusCode.Accepted);
+        Assert.Equal(expected, await api.Database.ScalarAsync<string>("SELECT task FROM generations", Token));
+    }
+
+    [Fact]
+    public async Task Options_reach_the_database_as_they_were_given()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        const string Options = """{"size":[1,2.50,-3e2],"text":"é 😀","nested":{"yes":true,"none":null}}""";
+        using var response = await api.As("u").PostAsync(
+            Path, Answers.Json($$"""{"type":"sora","prompt":"p","options":{{Options}}}"""), Token);
+        await response.DataAsync(HttpStatusCode.Accepted);
+        Assert.True(await api.Database.ScalarAsync<bool>($"SELECT options = '{Options}'::jsonb FROM generations", Token));
+    }
+
+    [Fact]
+    public async Task The_same_key_and_request_answer_the_same_generation_as_it_is_now()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("u");
+        using var first = await SubmitAsync(client, "key 1", Card);
+        var created = await first.DataAsync(HttpStatusCode.Accepted);
+        using var canceled = await client.PostAsync($"{Path}/{created["id"]}/cancel", null, Token);
+
+        using var second = await SubmitAsync(
+            client, "key 1", """{ "prompt": "Product card: \u0063lean", "task": "product_card", "type": "product_card" }""");
+        var repeated = await second.DataAsync(HttpStatusCode.Accepted);
+        Assert.Equal((string?)created["id"], (string?)repeated["id"]);
+        Assert.Equal("canceled", (string?)repeated["status"]);
+        Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
+    }
+
+    [Theory]
+    [InlineData("""{"type":"product_card","prompt":"another"}""")]
+    [InlineData("""{"type":"sora","prompt":"Product card: clean"}""")]
+    [InlineData("""{"type":"product_card","prompt":"Product card: clean","options":{"a":1}}""")]
+    public async Task The_same_key_with_another_request_is_a_conflict(string other)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("u");
+        using var first = await SubmitAsync(client, "k", Card);
+        await first.DataAsync(HttpStatusCode.Accepted);
+
+        using var second = await SubmitAsync(client, "k", other);
+        await second.ProblemAsync(HttpStatusCode.UnprocessableEntity, "idempotency_key_reused");
+        Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
+    }
+
+    [Fact]
+    public async Task Keys_of_different_users_are_different_keys()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var first = await SubmitAsync(api.As("u"), "k", Card);
+        using var second = await SubmitAsync(api.As("v"), "k", Card);
+        Assert.NotEqual(
+            (string?)(await first.DataAsync(HttpStatusCode.Accepted))["id"], (string?)(await second.DataAsync(HttpStatusCode.Accepted))["id"]);
+    }
+
+    [Fact]
+    public async Task Fifty_submits_at_once_with_one_key_make_one_generation_with_one_first_event()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("u");
+        var responses = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => SubmitAsync(client, "k", Card)));
+        var ids = new HashSet<string>();
+        foreach (var response in responses)
+        {
+            ids.Add((string)(await response.DataAsync(HttpStatusCode.Accepted))["id"]!);
+            response.Dispose();
+        }
+
+        Assert.Single(ids);
+        Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
+        Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM status_events", Token));
+        await api.Database.AssertConsistentAsync(Token);
+    }
+
+    private static async Task<HttpResponseMessage> SubmitAsync(HttpClient client, string key, string body)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, Path) { Content = Answers.Json(body) };
+        request.Headers.Add("Idempotency-Key", key);
+        return await client.SendAsync(request, Token);
+    }
+
+    [GeneratedRegex(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z")]
+    private static partial Regex Timestamp();
+}
