@@ -25,8 +25,8 @@ internal sealed class DevTokenIssuer(
         var expiresAt = now + TimeSpan.FromSeconds(Math.Ceiling(options.Value.Lifetime.TotalSeconds));
         var token = Handler.CreateToken(new SecurityTokenDescriptor
         {
-            Issuer = parameters.ValidIssuers.First(),
-            Audience = parameters.ValidAudiences.First(),
+            Issuer = parameters.ValidIssuer ?? parameters.ValidIssuers.First(),
+            Audience = parameters.ValidAudience ?? parameters.ValidAudiences.First(),
             Claims = new Dictionary<string, object> { [JwtRegisteredClaimNames.Sub] = userId },
             IssuedAt = now.UtcDateTime,
             NotBefore = now.UtcDateTime,
