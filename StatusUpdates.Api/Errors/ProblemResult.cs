@@ -38,7 +38,8 @@ internal sealed class ProblemResult(int status, string code, string? detail = nu
         response.StatusCode = status;
         response.Headers.CacheControl = "no-store";
         var problem = Value with { TraceId = Activity.Current?.TraceId.ToString() };
-        return response.WriteAsJsonAsync(
-            problem, ProblemJsonContext.Default.Problem, ContentType, httpContext.RequestAborted);
+
+        // Without the request's token: that has ended when a time-out is what is told.
+        return response.WriteAsJsonAsync(problem, ProblemJsonContext.Default.Problem, ContentType, CancellationToken.None);
     }
 }

@@ -1,0 +1,127 @@
+using System.Globalization;
+using System.Net;
+using StatusUpdates.Api.RateLimiting;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Api;
+
+public sealed class RateLimitTests(TestServers servers)
+{
+    private const string Path = "/api/v1/generations";
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_user_over_its_limit_is_told_when_to_come_back_and_others_are_served()
+    {
+        await using var api = await StartAsync(userBurst: 5, addressBurst: 1000);
+        var client = api.As("u");
+        for (var i = 4; i >= 0; i--)
+        {
+            using var served = await client.GetAsync(Path, Token);
+            await served.DataAsync();
+            Assert.Equal("\"user\";q=5;w=5", Last(served, "RateLimit-Policy"));
+            Assert.StartsWith(string.Create(CultureInfo.InvariantCulture, $"\"user\";r={i};t="), Last(served, "RateLimit"), StringComparison.Ordinal);
+        }
+
+        using var refused = await client.GetAsync(Path, Token);
+        await refused.ProblemAsync(HttpStatusCode.TooManyRequests, "rate_limited");
+        Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2));
+        Assert.Equal("\"user\";r=0;t=1", Last(refused, "RateLimit"));
+
+        using var other = await api.As("v").GetAsync(Path, Token);
+        await other.DataAsync();
+    }
+
+    [Fact]
+    public async Task A_user_is_served_again_after_the_time_that_it_was_told()
+    {
+        await using var api = await StartAsync(userBurst: 1, addressBurst: 1000);
+        var client = api.As("u");
+        using var first = await client.GetAsync(Path, Token);
+        await first.DataAsync();
+
+        // The only clock of the limiter is the machine's: ask until it answers, and it must within its own word.
+        for (var waited = TimeSpan.Zero; ;)
+        {
+            using var response = await client.GetAsync(Path, Token);
+            if (response.IsSuccessStatusCode)
+            {
+                break;
+            }
+
+            var told = response.Headers.RetryAfter!.Delta!.Value;
+            Assert.True(waited < TimeSpan.FromSeconds(10), "never served again");
+            await Task.Delay(told, Token);
+            waited += told;
+        }
+    }
+
+    [Fact]
+    public async Task Guessing_tokens_is_limited_by_address_before_they_are_looked_at()
+    {
+        await using var api = await StartAsync(userBurst: 1000, addressBurst: 3);
+        var client = api.CreateClient("garbage");
+        for (var i = 0; i < 3; i++)
+        {
+            using var response = await client.GetAsync(Path, Token);
+            Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+        }
+
+        using var refused = await client.GetAsync(Path, Token);
+        await refused.ProblemAsync(HttpStatusCode.TooManyRequests, "rate_limited");
+        Assert.Equal("\"address\";q=3;w=3", Last(refused, "RateLimit-Policy"));
+        Assert.NotNull(refused.Headers.RetryAfter);
+        Assert.False(refused.Headers.Contains("WWW-Authenticate"));
+
+        using var unknown = await client.GetAsync("/api/unknown", Token);
+        Assert.Equal(HttpStatusCode.TooManyRequests, unknown.StatusCode);
+    }
+
+    [Fact]
+    public async Task Health_is_free_of_limits()
+    {
+        await using var api = await StartAsync(userBurst: 1, addressBurst: 1);
+        for (var i = 0; i < 10; i++)
+        {
+            using var alive = await api.Anonymous.GetAsync("/alive", Token);
+            Assert.Equal(HttpStatusCode.OK, alive.StatusCode);
+        }
+
+        using var health = await api.Anonymous.GetAsync("/health", Token);
+        Assert.Equal(HttpStatusCode.OK, health.StatusCode);
+    }
+
+    [Fact]
+    public async Task Loopback_has_no_address_limit_in_Development()
+    {
+        await using var api = await StartAsync(userBurst: 1000, addressBurst: 1, environment: "Development");
+        for (var i = 0; i < 5; i++)
+        {
+            using var response = await api.Anonymous.GetAsync(Path, Token);
+            Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+        }
+    }
+
+    [Theory]
+    [InlineData("192.0.2.1", "192.0.2.1", true)]
+    [InlineData("192.0.2.1", "::ffff:192.0.2.1", true)]
+    [InlineData("192.0.2.1", "192.0.2.2", false)]
+    [InlineData("2001:db8::1", "2001:db8::ffff:2", true)]
+    [InlineData("2001:db8:0:1::1", "2001:db8:0:2::1", false)]
+    public void An_IPv6_client_is_its_network(string one, string other, bool same) =>
+        Assert.Equal(same, ClientAddress.KeyOf(IPAddress.Parse(one)) == ClientAddress.KeyOf(IPAddress.Parse(other)));
+
+    private static string Last(HttpResponseMessage response, string header) => response.Headers.GetValues(header).Last();
+
+    private Task<TestApi> StartAsync(int userBurst, int addressBurst, string environment = "Production") => TestApi.StartAsync(
+        servers,
+        new Dictionary<string, string?>
+        {
+            ["RateLimits:User:PermitsPerSecond"] = "1",
+            ["RateLimits:User:Burst"] = userBurst.ToString(CultureInfo.InvariantCulture),
+            ["RateLimits:Address:PermitsPerSecond"] = "1",
+            ["RateLimits:Address:Burst"] = addressBurst.ToString(CultureInfo.InvariantCulture),
+        },
+        environment);
+}
