@@ -12,8 +12,8 @@ internal static class TransportServices
         var services = builder.Services;
         services.AddOptions<ConnectionOptions>().BindConfiguration(ConnectionOptions.SectionName).ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ConnectionOptions>, ConnectionOptionsValidator>());
-        services.AddOptions<WebSocketOptions>().BindConfiguration(WebSocketOptions.SectionName).ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<WebSocketOptions>, WebSocketOptionsValidator>());
+        services.AddOptions<StatusSocketOptions>().BindConfiguration(StatusSocketOptions.SectionName).ValidateOnStart();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<StatusSocketOptions>, StatusSocketOptionsValidator>());
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<OriginPolicy>();
         services.AddSingleton<ConnectionRegistry>();

@@ -168,7 +168,7 @@ internal sealed class WebSocketConnection : ITransportConnection
         }
         finally
         {
-            _reader.Dispose();
+            _reader.Release();
         }
     }
 

@@ -6,12 +6,12 @@ namespace StatusUpdates.Api.Transports.WebSockets;
 
 /// <summary>What all WebSocket connections share. Thread-safe.</summary>
 internal sealed partial class WebSocketContext(
-    IOptions<WebSocketOptions> options, AccessTokenValidator tokens, FeedMetrics metrics, TimeProvider time, ILogger<WebSocketContext> logger)
+    IOptions<StatusSocketOptions> options, AccessTokenValidator tokens, FeedMetrics metrics, TimeProvider time, ILogger<WebSocketContext> logger)
 {
     /// <summary>The transport's name in metrics.</summary>
     public const string Transport = "websocket";
 
-    public WebSocketOptions Options { get; } = options.Value;
+    public StatusSocketOptions Options { get; } = options.Value;
 
     public AccessTokenValidator Tokens { get; } = tokens;
 

@@ -36,7 +36,7 @@ internal readonly record struct Received(ReceivedKind Kind, ReadOnlyMemory<byte>
 /// Reads a client's frames (RFC 6455, section 5) into messages. While nothing comes it holds no buffer; of a message that is on its way
 /// it holds at most the message limit. UTF-8 is checked as it comes, also across fragments. One reader at a time.
 /// </summary>
-internal sealed class WebSocketReader(Stream stream, int maxMessageBytes) : IDisposable
+internal sealed class WebSocketReader(Stream stream, int maxMessageBytes)
 {
     private const int InputSize = 4096;
     private const int MaxHeader = 14;
@@ -113,7 +113,8 @@ internal sealed class WebSocketReader(Stream stream, int maxMessageBytes) : IDis
         while (await FillAsync());
     }
 
-    public void Dispose()
+    /// <summary>Gives the buffers back. Only when no read runs.</summary>
+    public void Release()
     {
         ReturnInput();
         ReturnMessage();
@@ -319,7 +320,9 @@ internal sealed class WebSocketReader(Stream stream, int maxMessageBytes) : IDis
         {
             // Waits without a buffer: most sockets are idle most of the time.
             ReturnInput();
+#pragma warning disable CA2022 // Nothing is read here: it returns when there is something to read.
             await stream.ReadAsync(Memory<byte>.Empty);
+#pragma warning restore CA2022
             _input = ArrayPool<byte>.Shared.Rent(InputSize);
         }
         else if (_input!.Length - _start < MaxHeader || _end == _input.Length)

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 namespace StatusUpdates.Api.Transports.WebSockets;
 
 /// <summary>Settings of <c>/ws/status</c>; configuration section <c>Gateway:WebSocket</c>.</summary>
-public sealed class WebSocketOptions
+public sealed class StatusSocketOptions
 {
     /// <summary>The configuration section.</summary>
     public const string SectionName = "Gateway:WebSocket";
@@ -43,4 +43,4 @@ public sealed class WebSocketOptions
 }
 
 [OptionsValidator]
-internal sealed partial class WebSocketOptionsValidator : IValidateOptions<WebSocketOptions>;
+internal sealed partial class StatusSocketOptionsValidator : IValidateOptions<StatusSocketOptions>;
