@@ -1,4 +1,5 @@
 using StatusUpdates.Api.Errors;
+using StatusUpdates.Api.Feeds;
 using StatusUpdates.Api.Generations;
 using StatusUpdates.Api.Hosting;
 using StatusUpdates.Api.OpenApi;
@@ -6,6 +7,7 @@ using StatusUpdates.Api.RateLimiting;
 using StatusUpdates.Api.Results;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Api.Security.DevTokens;
+using StatusUpdates.Api.Transports;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
@@ -34,6 +36,8 @@ internal static class Program
         builder.AddRateLimits();
         builder.AddApiDescription();
         builder.AddGenerations();
+        builder.AddFeeds();
+        builder.AddTransports();
 
         var app = builder.Build();
 
@@ -54,6 +58,7 @@ internal static class Program
         app.MapDevTokens();
         app.MapGenerations();
         app.MapResults();
+        app.MapTransports();
         return app;
     }
 }

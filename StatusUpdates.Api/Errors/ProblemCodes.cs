@@ -15,6 +15,10 @@ internal static class ProblemCodes
     public const string UnsupportedMediaType = "unsupported_media_type";
     public const string IdempotencyKeyReused = "idempotency_key_reused";
     public const string RateLimited = "rate_limited";
+    public const string TooManyConnections = "too_many_connections";
+    public const string ForeignOrigin = "foreign_origin";
+    public const string UpgradeRequired = "upgrade_required";
+    public const string Draining = "draining";
     public const string InternalError = "internal_error";
     public const string DatabaseUnavailable = "database_unavailable";
     public const string Unavailable = "unavailable";

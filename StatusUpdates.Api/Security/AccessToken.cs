@@ -9,6 +9,9 @@ namespace StatusUpdates.Api.Security;
 /// <param name="ExpiresAt">The <c>exp</c> claim.</param>
 internal sealed record AccessToken(string UserId, DateTimeOffset ExpiresAt)
 {
+    /// <summary>The <c>iat</c> claim, if there is a usable one.</summary>
+    public DateTimeOffset? IssuedAt { get; init; }
+
     /// <summary>The token behind a set of claims; null if they name no valid user or no expiry.</summary>
     public static AccessToken? Of(ClaimsIdentity? claims)
     {
@@ -21,8 +24,14 @@ internal sealed record AccessToken(string UserId, DateTimeOffset ExpiresAt)
             return null;
         }
 
-        return new(userId, DateTimeOffset.FromUnixTimeSeconds(exp));
+        return new(userId, DateTimeOffset.FromUnixTimeSeconds(exp)) { IssuedAt = IssuedAtOf(claims) };
     }
+
+    private static DateTimeOffset? IssuedAtOf(ClaimsIdentity claims) =>
+        long.TryParse(claims.FindFirst(JwtRegisteredClaimNames.Iat)?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var issued)
+            && issued <= DateTimeOffset.MaxValue.ToUnixTimeSeconds()
+            ? DateTimeOffset.FromUnixTimeSeconds(issued)
+            : null;
 
     // A StringOrURI by RFC 7519, section 4.1.2. A list shows as several claims, an object as one of another value type.
     private static string? UserOf(ClaimsIdentity claims)

@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace StatusUpdates.Api.Feeds;
+
+/// <summary>All metrics and spans of feeds and transports, by the name <see cref="Name"/>. Ids of users and generations are never attributes of metrics.</summary>
+internal sealed class FeedMetrics
+{
+    /// <summary>Name of the meter and of the activity source.</summary>
+    public const string Name = "StatusUpdates.Api.Feeds";
+
+    private const string TransportAttribute = "statusupdates.transport";
+
+    private static readonly ActivitySource Source = new(Name);
+
+    private readonly UpDownCounter<long> _connections;
+    private readonly UpDownCounter<long> _feeds;
+    private readonly Counter<long> _deliveries;
+    private readonly Counter<long> _replays;
+    private readonly Counter<long> _gaps;
+    private readonly Counter<long> _resyncs;
+    private readonly Counter<long> _slowAborts;
+    private readonly Counter<long> _deadPeers;
+    private readonly Histogram<double> _latency;
+
+    public FeedMetrics(IMeterFactory meters)
+    {
+        var meter = meters.Create(Name);
+        _connections = meter.CreateUpDownCounter<long>(
+            "statusupdates.connections", "{connection}", "Connections that follow a user's updates.");
+        _feeds = meter.CreateUpDownCounter<long>("statusupdates.feeds", "{feed}", "Users that this instance follows.");
+        _deliveries = meter.CreateCounter<long>("statusupdates.deliveries", "{update}", "Updates handed to connections.");
+        _replays = meter.CreateCounter<long>("statusupdates.replays", "{page}", "Pages of the log read for connections that were behind.");
+        _gaps = meter.CreateCounter<long>("statusupdates.gaps.repaired", "{gap}", "Gaps in what Redis brought that were closed from the log.");
+        _resyncs = meter.CreateCounter<long>("statusupdates.resyncs", "{resync}", "Cursors that the log could not serve from where they were.");
+        _slowAborts = meter.CreateCounter<long>("statusupdates.aborts.slow", "{connection}", "Connections aborted because their peer took no byte.");
+        _deadPeers = meter.CreateCounter<long>("statusupdates.aborts.dead", "{connection}", "Connections aborted because their peer was silent.");
+        _latency = meter.CreateHistogram<double>(
+            "statusupdates.delivery.duration",
+            "s",
+            "From the commit of a live update to its send.",
+            advice: new InstrumentAdvice<double>
+            {
+                HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+            });
+    }
+
+    public void Connected(string transport) => _connections.Add(1, Tag(transport));
+
+    public void Disconnected(string transport) => _connections.Add(-1, Tag(transport));
+
+    public void FeedOpened() => _feeds.Add(1);
+
+    public void FeedClosed() => _feeds.Add(-1);
+
+    public void Replayed() => _replays.Add(1);
+
+    public void GapRepaired() => _gaps.Add(1);
+
+    public void Resynced() => _resyncs.Add(1);
+
+    public void SlowAborted(string transport) => _slowAborts.Add(1, Tag(transport));
+
+    public void PeerDied(string transport) => _deadPeers.Add(1, Tag(transport));
+
+    /// <summary>Counts frames that a transport has handed to the network, and times and traces those that were live.</summary>
+    public void Delivered(ReadOnlySpan<Frame> frames, bool live, string transport, DateTimeOffset startedAt, DateTimeOffset now)
+    {
+        _deliveries.Add(frames.Length, Tag(transport));
+        if (!live)
+        {
+            return;
+        }
+
+        if (_latency.Enabled)
+        {
+            var sentAt = now.ToUnixTimeMilliseconds();
+            foreach (var frame in frames)
+            {
+                _latency.Record(Math.Max(0, sentAt - frame.Timestamp) / 1000d, Tag(transport));
+            }
+        }
+
+        if (Source.HasListeners())
+        {
+            foreach (var frame in frames)
+            {
+                Trace(frame, transport, startedAt, now);
+            }
+        }
+    }
+
+    private static void Trace(Frame frame, string transport, DateTimeOffset startedAt, DateTimeOffset now)
+    {
+        if (frame.Trace == default)
+        {
+            return;
+        }
+
+        using var activity = Source.StartActivity("send status_update", ActivityKind.Producer, frame.Trace, startTime: startedAt);
+        activity?.SetTag(TransportAttribute, transport).SetEndTime(now.UtcDateTime);
+    }
+
+    private static KeyValuePair<string, object?> Tag(string transport) => new(TransportAttribute, transport);
+}

@@ -1,0 +1,71 @@
+using System.Buffers;
+
+namespace StatusUpdates.Api.Feeds;
+
+internal enum FeedReadKind
+{
+    /// <summary>Nothing: the cursor was signaled.</summary>
+    Nothing,
+
+    /// <summary>Updates of the log, in order, right after the cursor's position.</summary>
+    Frames,
+
+    /// <summary>Updates whose publisher keeps no log.</summary>
+    WithoutSeq,
+
+    /// <summary>The log cannot serve the cursor from where it was; it goes on from <see cref="FeedRead.End"/>.</summary>
+    Resync,
+}
+
+/// <summary>What a cursor read. The frames are in a pooled array: dispose it once, and keep no slice of it.</summary>
+internal readonly struct FeedRead : IDisposable
+{
+    private readonly Frame[]? _frames;
+    private readonly int _count;
+
+    private FeedRead(FeedReadKind kind, Frame[]? frames, int count, long end, bool live)
+    {
+        Kind = kind;
+        _frames = frames;
+        _count = count;
+        End = end;
+        IsLive = live;
+    }
+
+    public static FeedRead Nothing => default;
+
+    public FeedReadKind Kind { get; }
+
+    /// <summary>The position after this read: with a filter it may be past the last frame.</summary>
+    public long End { get; }
+
+    /// <summary>Whether the frames came as they happened, not from a replay.</summary>
+    public bool IsLive { get; }
+
+    public int Count => _count;
+
+    public ReadOnlySpan<Frame> Frames => _frames.AsSpan(0, _count);
+
+    public static FeedRead Of(Frame[] rented, int count, long end, bool live) => new(FeedReadKind.Frames, rented, count, end, live);
+
+    public static FeedRead WithoutSeq(Frame[] rented, int count, long position) =>
+        new(FeedReadKind.WithoutSeq, rented, count, position, live: true);
+
+    public static FeedRead Resync(long head) => new(FeedReadKind.Resync, null, 0, head, live: false);
+
+    public static Frame[] Rent(int length) => ArrayPool<Frame>.Shared.Rent(length);
+
+    public static void Return(Frame[] frames, int count)
+    {
+        Array.Clear(frames, 0, count);
+        ArrayPool<Frame>.Shared.Return(frames);
+    }
+
+    public void Dispose()
+    {
+        if (_frames is not null)
+        {
+            Return(_frames, _count);
+        }
+    }
+}

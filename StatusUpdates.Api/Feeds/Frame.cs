@@ -1,0 +1,138 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Text.Json;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Api.Feeds;
+
+/// <summary>
+/// One update, encoded once for all connections of its user: a whole WebSocket text frame (RFC 6455, section 5.2; servers do not mask)
+/// around <c>{"type":"status_update","payload":{…}}</c>. Other transports take the slice they need. Immutable.
+/// </summary>
+internal sealed class Frame
+{
+    private const int MaxPooledBuffer = 64 * 1024;
+    private const byte TextFrame = 0x81;
+
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? t_buffer;
+
+    [ThreadStatic]
+    private static Utf8JsonWriter? t_writer;
+
+    private readonly byte[] _wire;
+    private readonly int _headerLength;
+
+    private Frame(byte[] wire, int headerLength, long position, StatusUpdate update)
+    {
+        _wire = wire;
+        _headerLength = headerLength;
+        Position = position;
+        GenerationId = update.GenerationId;
+        Status = update.Status;
+        Timestamp = update.Timestamp;
+
+        // The trace stays beside the frame: clients are not shown it.
+        if (update.TraceParent is { } parent && ActivityContext.TryParse(parent, null, isRemote: true, out var context))
+        {
+            Trace = context;
+        }
+    }
+
+    /// <summary>The update's <c>seq</c>; for one without, its number among those of its feed.</summary>
+    public long Position { get; }
+
+    public string GenerationId { get; }
+
+    public GenerationStatus Status { get; }
+
+    /// <summary>When it was committed, in Unix milliseconds.</summary>
+    public long Timestamp { get; }
+
+    /// <summary>The trace that the update belongs to; default if it names none.</summary>
+    public ActivityContext Trace { get; }
+
+    /// <summary>The WebSocket frame, header included.</summary>
+    public ReadOnlyMemory<byte> Wire => _wire;
+
+    /// <summary>The update as JSON, without <c>traceparent</c>.</summary>
+    public ReadOnlyMemory<byte> Payload => _wire.AsMemory(_headerLength + Prefix.Length, _wire.Length - _headerLength - Prefix.Length - 1);
+
+    private static ReadOnlySpan<byte> Prefix => "{\"type\":\"status_update\",\"payload\":"u8;
+
+    /// <summary>Encodes an update of the log.</summary>
+    public static Frame Of(StatusUpdate update) =>
+        Encode(update, update.Seq ?? throw new ArgumentException("The update has no seq.", nameof(update)));
+
+    /// <summary>Encodes an update whose publisher keeps no log.</summary>
+    public static Frame WithoutSeq(StatusUpdate update, long number) => Encode(update, number);
+
+    /// <summary>Length of the header that a server's frame with a payload of this length has.</summary>
+    public static int HeaderLength(int payloadLength) => payloadLength switch
+    {
+        < 126 => 2,
+        <= ushort.MaxValue => 4,
+        _ => 10,
+    };
+
+    /// <summary>Writes the header of an unmasked, final frame.</summary>
+    /// <returns>Its length.</returns>
+    public static int WriteHeader(Span<byte> to, byte firstByte, int payloadLength)
+    {
+        to[0] = firstByte;
+        switch (HeaderLength(payloadLength))
+        {
+            case 2:
+                to[1] = (byte)payloadLength;
+                return 2;
+            case 4:
+                to[1] = 126;
+                BinaryPrimitives.WriteUInt16BigEndian(to[2..], (ushort)payloadLength);
+                return 4;
+            default:
+                to[1] = 127;
+                BinaryPrimitives.WriteUInt64BigEndian(to[2..], (ulong)payloadLength);
+                return 10;
+        }
+    }
+
+    /// <summary>Whether this is the same update as <paramref name="other"/>, as far as anybody could tell them apart.</summary>
+    public bool IsSameAs(StatusUpdate other) =>
+        Timestamp == other.Timestamp
+        && Status == other.Status
+        && string.Equals(GenerationId, other.GenerationId, StringComparison.Ordinal);
+
+    /// <inheritdoc cref="IsSameAs(StatusUpdate)"/>
+    public bool IsSameAs(Frame other) =>
+        Timestamp == other.Timestamp
+        && Status == other.Status
+        && string.Equals(GenerationId, other.GenerationId, StringComparison.Ordinal);
+
+    private static Frame Encode(StatusUpdate update, long position)
+    {
+        var buffer = t_buffer ??= new ArrayBufferWriter<byte>(1024);
+        var writer = t_writer ??= new Utf8JsonWriter(buffer);
+        buffer.ResetWrittenCount();
+        writer.Reset(buffer);
+        JsonSerializer.Serialize(
+            writer, update.TraceParent is null ? update : update with { TraceParent = null }, StatusJsonContext.Default.StatusUpdate);
+        writer.Flush();
+
+        var payload = buffer.WrittenSpan;
+        var messageLength = Prefix.Length + payload.Length + 1;
+        var wire = GC.AllocateUninitializedArray<byte>(HeaderLength(messageLength) + messageLength);
+        var headerLength = WriteHeader(wire, TextFrame, messageLength);
+        Prefix.CopyTo(wire.AsSpan(headerLength));
+        payload.CopyTo(wire.AsSpan(headerLength + Prefix.Length));
+        wire[^1] = (byte)'}';
+
+        if (buffer.Capacity > MaxPooledBuffer)
+        {
+            t_buffer = null;
+            t_writer = null;
+        }
+
+        return new Frame(wire, headerLength, position, update);
+    }
+}

@@ -1,0 +1,498 @@
+using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Api.Feeds;
+
+/// <summary>
+/// One user's updates on this instance: the head of the log as far as it is known without a gap, and the latest frames.
+/// Concurrency: all methods may be called by any thread; one lock guards what is written, readers of frames take none.
+/// Lifecycle: made closed-mouthed (messages are only kept), started with the log's bounds, closed by the hub.
+/// Invariants: the head only rises within an epoch; every position up to it is committed; a frame enters the ring before the head
+/// names it; at most one repair runs.
+/// </summary>
+internal sealed class UserFeed : IDisposable
+{
+    private const long NotStarted = -1;
+    private const int ReorderCapacity = 64;
+    private const int WithoutSeqFrames = 16;
+    private const int WithoutSeqBytes = 16 * 1024;
+
+    private readonly Lock _gate = new();
+    private readonly FeedContext _context;
+    private readonly FrameRing _ring;
+    private readonly ReorderBuffer _ahead = new(ReorderCapacity);
+    private readonly CancellationTokenSource _closed = new();
+    private FrameRing? _withoutSeq;
+    private long _withoutSeqLast;
+    private long _head = NotStarted;
+    private long _seen;
+    private int _epoch;
+    private long _lastAppend;
+    private FeedCursor? _waiting;
+    private bool _hasStalled;
+
+    // The repair: what it is to reach, and from where it must read the log even if that is reached.
+    private long _target;
+    private long? _verifyFrom;
+    private bool _repairing;
+    private Task _repair = Task.CompletedTask;
+
+    public UserFeed(string userId, FeedContext context)
+    {
+        UserId = userId;
+        _context = context;
+        _ring = new FrameRing(context.Options.RingFrames, context.Options.RingBytes);
+        _lastAppend = context.Time.GetTimestamp();
+    }
+
+    public string UserId { get; }
+
+    // The lock is held.
+    private bool IsReached => _head >= _target && _verifyFrom is null;
+
+    public FeedContext Context => _context;
+
+    /// <summary>The last position up to which everything is known to be committed.</summary>
+    public long Head => Volatile.Read(ref _head);
+
+    /// <summary>Rises when the log turned out to be another one than before: cursors of an older epoch are told to resync.</summary>
+    public int Epoch => Volatile.Read(ref _epoch);
+
+    /// <summary>The highest position that this feed or a cursor of it has seen committed: the log's head is never below it.</summary>
+    public long Seen
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _seen;
+            }
+        }
+    }
+
+    /// <summary>Number of the latest update without a seq.</summary>
+    public long WithoutSeqLast => Volatile.Read(ref _withoutSeqLast);
+
+    /// <summary>The repair that runs, or the last one. For tests and for closing.</summary>
+    public Task Repair
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _repair;
+            }
+        }
+    }
+
+    public Frame? Find(long position) => _ring.Find(position);
+
+    public Frame? FindWithoutSeq(long number) => Volatile.Read(ref _withoutSeq)?.Find(number);
+
+    /// <summary>The head with the epoch it belongs to.</summary>
+    public (long Head, int Epoch) Snapshot()
+    {
+        lock (_gate)
+        {
+            return (_head, _epoch);
+        }
+    }
+
+    /// <summary>Opens the feed at the log's head. Messages that came before are sorted in or dropped.</summary>
+    public void Start(long head)
+    {
+        FeedCursor? woken;
+        lock (_gate)
+        {
+            _seen = Math.Max(_seen, head);
+            Volatile.Write(ref _head, head);
+            DrainAhead();
+            woken = TakeWaiting();
+        }
+
+        Wake(woken);
+
+        // Of what came before, not all may have been kept.
+        RequestRepair(0);
+    }
+
+    /// <summary>Takes an update that the channel brought: the next one, a repeated one, or one from further ahead.</summary>
+    public void Accept(StatusUpdate update)
+    {
+        if (update.Seq is not { } seq)
+        {
+            AcceptWithoutSeq(update);
+            return;
+        }
+
+        if (seq <= Head)
+        {
+            // A repeat. If it differs from what was sent under its number, one of the two was not of this log.
+            if (_ring.Find(seq) is { } known && !known.IsSameAs(update))
+            {
+                RequestRepair(0, verifyFrom: seq - 1);
+            }
+
+            return;
+        }
+
+        var frame = Frame.Of(update);
+        FeedCursor? woken = null;
+        var gap = false;
+        lock (_gate)
+        {
+            if (_head != NotStarted && seq == _head + 1)
+            {
+                Append(frame);
+                DrainAhead();
+                woken = TakeWaiting();
+            }
+            else if (seq > _head)
+            {
+                _ahead.Add(frame);
+                gap = true;
+            }
+        }
+
+        Wake(woken);
+        if (gap)
+        {
+            RequestRepair(seq);
+        }
+    }
+
+    /// <summary>Compares with the log's bounds, and reads the log if they differ.</summary>
+    /// <param name="bounds">The bounds.</param>
+    /// <param name="seenBefore"><see cref="Seen"/> before they were read: what was seen since says nothing.</param>
+    public void Compare(LogBounds bounds, long seenBefore)
+    {
+        if (bounds.Last < seenBefore)
+        {
+            Verify();
+        }
+        else if (bounds.Last > Head)
+        {
+            RequestRepair(bounds.Last);
+        }
+
+        FeedCursor? woken = null;
+        lock (_gate)
+        {
+            if (_hasStalled)
+            {
+                _hasStalled = false;
+                woken = TakeWaiting();
+            }
+        }
+
+        Wake(woken);
+    }
+
+    /// <summary>Notes that a cursor saw this position committed.</summary>
+    public void NoteSeen(long position)
+    {
+        lock (_gate)
+        {
+            _seen = Math.Max(_seen, position);
+        }
+    }
+
+    /// <summary>Reads the log soon, because something about it is odd.</summary>
+    public void Verify() => RequestRepair(0, verifyFrom: long.MaxValue);
+
+    /// <summary>Gives the ring's memory back if nothing came for long.</summary>
+    public void TrimIdle()
+    {
+        if (_ring.IsEmpty)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            if (_context.Time.GetElapsedTime(_lastAppend) >= _context.Options.RingIdle)
+            {
+                _ring.Clear();
+            }
+        }
+    }
+
+    public void Close() => _closed.Cancel();
+
+    public void Dispose() => _closed.Dispose();
+
+    /// <summary>Lets the cursor wait for news.</summary>
+    /// <param name="cursor">The cursor; it waits once at most.</param>
+    /// <param name="stalled">Whether it waits for the database: then the head alone is no news to it.</param>
+    /// <returns>False: there is news already.</returns>
+    public bool TryWait(FeedCursor cursor, bool stalled)
+    {
+        lock (_gate)
+        {
+            if (cursor.TakeSignal() || (!stalled && cursor.HasNews()))
+            {
+                return false;
+            }
+
+            _hasStalled |= stalled;
+            cursor.Arm();
+            cursor.Next = _waiting;
+            cursor.Previous = null;
+            if (_waiting is not null)
+            {
+                _waiting.Previous = cursor;
+            }
+
+            _waiting = cursor;
+            cursor.IsWaiting = true;
+            return true;
+        }
+    }
+
+    /// <summary>Wakes one cursor, or leaves it a signal if it does not wait.</summary>
+    public void Signal(FeedCursor cursor)
+    {
+        lock (_gate)
+        {
+            cursor.LeaveSignal();
+            if (!cursor.IsWaiting)
+            {
+                return;
+            }
+
+            cursor.IsWaiting = false;
+            if (cursor.Previous is null)
+            {
+                _waiting = cursor.Next;
+            }
+            else
+            {
+                cursor.Previous.Next = cursor.Next;
+            }
+
+            if (cursor.Next is not null)
+            {
+                cursor.Next.Previous = cursor.Previous;
+            }
+
+            cursor.Next = cursor.Previous = null;
+        }
+
+        cursor.Wake();
+    }
+
+    private static void Wake(FeedCursor? first)
+    {
+        for (var cursor = first; cursor is not null;)
+        {
+            // Read before the wake: an awake cursor may wait again at once, in another list.
+            var next = cursor.Next;
+            cursor.Wake();
+            cursor = next;
+        }
+    }
+
+    private void AcceptWithoutSeq(StatusUpdate update)
+    {
+        FeedCursor? woken;
+        lock (_gate)
+        {
+            var ring = _withoutSeq ??= new FrameRing(WithoutSeqFrames, WithoutSeqBytes);
+            ring.Append(Frame.WithoutSeq(update, _withoutSeqLast + 1));
+            Volatile.Write(ref _withoutSeqLast, _withoutSeqLast + 1);
+            woken = TakeWaiting();
+        }
+
+        Wake(woken);
+    }
+
+    private void RequestRepair(long target, long? verifyFrom = null)
+    {
+        lock (_gate)
+        {
+            _target = Math.Max(_target, target);
+            if (verifyFrom is { } from)
+            {
+                _verifyFrom = Math.Min(_verifyFrom ?? long.MaxValue, from);
+            }
+
+            if (_repairing || _head == NotStarted || _closed.IsCancellationRequested || IsReached)
+            {
+                return;
+            }
+
+            _repairing = true;
+            _repair = RepairAsync(_closed.Token);
+        }
+    }
+
+    private async Task RepairAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            // The predecessor may be on its way; and this runs on from inside the lock otherwise.
+            await Task.Delay(_context.Options.ReorderWait, _context.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            while (BeginRead() is { } from)
+            {
+                LogPage page;
+                await _context.Repairs.WaitAsync(cancellationToken);
+                try
+                {
+                    page = await _context.Log.ReadAfterAsync(UserId, from.Cursor, _context.Options.PageSize, cancellationToken);
+                }
+                finally
+                {
+                    _context.Repairs.Release();
+                }
+
+                _context.Database.Succeeded();
+                Apply(page, from);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            StopRepairing();
+        }
+        catch (Exception e) when (DatabaseWatch.IsAway(e))
+        {
+            // The sweep asks again.
+            _context.Database.Failed(e);
+            StopRepairing();
+        }
+        catch (Exception e)
+        {
+            _context.Database.Broke(e);
+            StopRepairing();
+        }
+    }
+
+    private void StopRepairing()
+    {
+        lock (_gate)
+        {
+            _repairing = false;
+        }
+    }
+
+    private ReadStart? BeginRead()
+    {
+        lock (_gate)
+        {
+            if (IsReached)
+            {
+                _repairing = false;
+                return null;
+            }
+
+            var cursor = Math.Min(_head, _verifyFrom ?? long.MaxValue);
+            _verifyFrom = null;
+            return new ReadStart(cursor, _epoch, _seen, _ahead.Arrivals);
+        }
+    }
+
+    private void Apply(LogPage page, ReadStart from)
+    {
+        var frames = page.Bounds.Covers(from.Cursor) ? page.Items.Select(Frame.Of).ToArray() : [];
+        FeedCursor? woken;
+        lock (_gate)
+        {
+            if (_epoch != from.Epoch)
+            {
+                return;
+            }
+
+            var before = _head;
+            if (page.Bounds.Last < from.Seen || Contradicts(frames))
+            {
+                StartAnew(page.Bounds.Last);
+            }
+            else if (page.Bounds.Oldest > _head + 1)
+            {
+                // Retention has passed this feed. Each cursor finds out for itself whether it was passed, too.
+                Volatile.Write(ref _head, Math.Max(_head, page.Bounds.Last));
+            }
+            else
+            {
+                foreach (var frame in frames)
+                {
+                    if (frame.Position == _head + 1)
+                    {
+                        Append(frame);
+                    }
+                }
+            }
+
+            DrainAhead();
+            if (page.Items.Count < _context.Options.PageSize)
+            {
+                // The log's end at that moment: what claimed to be further is on its way, or was never committed.
+                _ahead.RemoveUnconfirmed(page.Bounds.Last, from.Arrivals);
+                _target = Math.Min(_target, page.Bounds.Last);
+            }
+
+            _seen = Math.Max(_seen, page.Bounds.Last);
+            if (_head > before)
+            {
+                _context.Metrics.GapRepaired();
+            }
+
+            woken = TakeWaiting();
+        }
+
+        Wake(woken);
+    }
+
+    // Whether the log has other updates under numbers that were sent already: it is not the log that this feed followed.
+    private bool Contradicts(Frame[] frames)
+    {
+        foreach (var frame in frames)
+        {
+            if (_ring.Find(frame.Position) is { } sent && !sent.IsSameAs(frame))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private void StartAnew(long head)
+    {
+        _ring.Clear();
+        _ahead.Clear();
+        _seen = head;
+        _target = 0;
+        Volatile.Write(ref _head, head);
+        Volatile.Write(ref _epoch, _epoch + 1);
+    }
+
+    private void Append(Frame frame)
+    {
+        _ring.Append(frame);
+        Volatile.Write(ref _head, frame.Position);
+        _seen = Math.Max(_seen, frame.Position);
+        _lastAppend = _context.Time.GetTimestamp();
+    }
+
+    private void DrainAhead()
+    {
+        while (_ahead.TakeNext(_head) is { } frame)
+        {
+            Append(frame);
+        }
+    }
+
+    private FeedCursor? TakeWaiting()
+    {
+        var first = _waiting;
+        for (var cursor = first; cursor is not null; cursor = cursor.Next)
+        {
+            cursor.IsWaiting = false;
+        }
+
+        _waiting = null;
+        return first;
+    }
+
+    private readonly record struct ReadStart(long Cursor, int Epoch, long Seen, long Arrivals);
+}

@@ -1,0 +1,34 @@
+namespace StatusUpdates.Api.Transports;
+
+/// <summary>One clock for all connections, once a second, instead of timers of their own: an idle connection stays small.</summary>
+internal sealed class ConnectionClock(ConnectionRegistry registry, TimeProvider time) : BackgroundService
+{
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Lets every connection look at the time.</summary>
+    internal void RunOnce()
+    {
+        var timestamp = time.GetTimestamp();
+        var now = time.GetUtcNow();
+        foreach (var connection in registry.Connections)
+        {
+            connection.Tick(timestamp, now);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                RunOnce();
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The host stops.
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using Microsoft.Extensions.Options;
+
+namespace StatusUpdates.Api.Transports;
+
+/// <summary>
+/// At shutdown closes all connections, spread over <see cref="ConnectionOptions.DrainTime"/>. Order: it runs before any hosted service
+/// is stopped, so before the server and the feeds.
+/// </summary>
+internal sealed partial class ConnectionDrain(
+    ConnectionRegistry registry, IOptions<ConnectionOptions> options, TimeProvider time, ILogger<ConnectionDrain> logger) : IHostedLifecycleService
+{
+    private const int MinClosesPerStep = 10;
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(50);
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        registry.BeginDrain();
+        var connections = registry.Connections.ToArray();
+        if (connections.Length == 0)
+        {
+            return;
+        }
+
+        LogDraining(connections.Length);
+        try
+        {
+            await CloseAsync(connections, cancellationToken);
+            await Task.WhenAll(connections.Select(connection => connection.Ended)).WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // The host's patience is at its end.
+            LogOutOfTime();
+            foreach (var connection in connections)
+            {
+                connection.Abort();
+            }
+        }
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    // Few connections are no storm: they are not kept waiting for the whole time.
+    private async Task CloseAsync(ITransportConnection[] connections, CancellationToken cancellationToken)
+    {
+        var steps = Math.Max(1, (int)(options.Value.DrainTime / Step));
+        var perStep = Math.Max(MinClosesPerStep, (connections.Length + steps - 1) / steps);
+        var started = time.GetTimestamp();
+        for (var closed = 0; closed < connections.Length;)
+        {
+            foreach (var connection in connections.AsSpan(closed, Math.Min(perStep, connections.Length - closed)))
+            {
+                connection.Drain();
+            }
+
+            closed += perStep;
+            var due = closed / perStep * Step;
+            if (closed < connections.Length && due - time.GetElapsedTime(started) is { Ticks: > 0 } wait)
+            {
+                await Task.Delay(wait, time, cancellationToken);
+            }
+        }
+    }
+
+    [LoggerMessage(4101, LogLevel.Information, "Closing {Connections} connections before the stop")]
+    private partial void LogDraining(int connections);
+
+    [LoggerMessage(4102, LogLevel.Warning, "Connections were cut off because the time for the stop is used up")]
+    private partial void LogOutOfTime();
+}

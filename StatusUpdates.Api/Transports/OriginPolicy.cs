@@ -1,0 +1,49 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.Options;
+
+namespace StatusUpdates.Api.Transports;
+
+/// <summary>
+/// Which pages may open a connection. Browsers send <c>Origin</c> with every WebSocket handshake but do not keep foreign pages from
+/// making one, so the server must (RFC 6455, section 10.2). Other clients send none and are judged by their token alone. Thread-safe.
+/// </summary>
+internal sealed class OriginPolicy(IOptions<ConnectionOptions> options)
+{
+    private readonly HashSet<string> _allowed =
+        [.. options.Value.AllowedOrigins.Select(text => TryParse(text, out var origin) ? origin : throw new ArgumentException(text))];
+
+    /// <summary>An origin in its normal form: lower case, without a default port. A path, a query or credentials make it none.</summary>
+    public static bool TryParse(string? text, [NotNullWhen(true)] out string? origin)
+    {
+        origin = null;
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri)
+            || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps)
+            || uri.UserInfo.Length > 0
+            || uri.PathAndQuery is not "/"
+            || uri.Fragment.Length > 0)
+        {
+            return false;
+        }
+
+        origin = uri.GetLeftPart(UriPartial.Authority);
+        return true;
+    }
+
+    /// <summary>Whether the request comes from no page, from a page of this host, or from one of the allowed origins.</summary>
+    public bool IsAllowed(HttpRequest request)
+    {
+        var header = request.Headers.Origin;
+        if (header.Count == 0)
+        {
+            return true;
+        }
+
+        return header.Count == 1 && TryParse(header[0], out var origin) && (IsOwn(origin, request.Host) || _allowed.Contains(origin));
+    }
+
+    // Host and port alone are compared: behind a proxy that ends TLS the two schemes differ.
+    private static bool IsOwn(string origin, HostString host) =>
+        Uri.TryCreate(origin, UriKind.Absolute, out var page)
+        && Uri.TryCreate($"{page.Scheme}://{host.Value}", UriKind.Absolute, out var own)
+        && string.Equals(page.Authority, own.Authority, StringComparison.Ordinal);
+}

@@ -1,0 +1,51 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace StatusUpdates.Api.Transports.WebSockets;
+
+/// <summary>What a client sends. Members that are not known are ignored.</summary>
+/// <param name="Type">What it is.</param>
+/// <param name="Token">With <c>authenticate</c>: the fresh token.</param>
+internal sealed record ClientMessage(string? Type, string? Token)
+{
+    public const string Ping = "ping";
+    public const string Authenticate = "authenticate";
+}
+
+/// <summary>What the server sends beside updates. One <c>type</c> each; absent members are omitted.</summary>
+internal sealed record ServerMessage(string Type)
+{
+    public string? UserId { get; init; }
+
+    public long? Seq { get; init; }
+
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    public string? Code { get; init; }
+
+    public string? Message { get; init; }
+
+    public static ServerMessage Pong { get; } = new("pong");
+
+    public static ServerMessage Connected(string userId, long seq) => new("connected") { UserId = userId, Seq = seq };
+
+    public static ServerMessage Position(long seq) => new("position") { Seq = seq };
+
+    public static ServerMessage Resync(long seq) => new("resync") { Seq = seq };
+
+    public static ServerMessage TokenExpiring(DateTimeOffset expiresAt) => new("token_expiring") { ExpiresAt = expiresAt };
+
+    public static ServerMessage Authenticated(DateTimeOffset expiresAt) => new("authenticated") { ExpiresAt = expiresAt };
+
+    public static ServerMessage Error(string code, string message) => new("error") { Code = code, Message = message };
+
+    public byte[] Encode() => JsonSerializer.SerializeToUtf8Bytes(this, WebSocketJsonContext.Default.ServerMessage);
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    MaxDepth = 8)]
+[JsonSerializable(typeof(ClientMessage))]
+[JsonSerializable(typeof(ServerMessage))]
+internal sealed partial class WebSocketJsonContext : JsonSerializerContext;

@@ -1,0 +1,107 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using StatusUpdates.Api.Errors;
+
+namespace StatusUpdates.Api.Transports.WebSockets;
+
+/// <summary>
+/// The opening handshake: RFC 6455 over HTTP/1.1, RFC 8441 over HTTP/2. Done here and not by the framework's middleware because its
+/// WebSocket writes, and flushes, every message by itself.
+/// </summary>
+internal static class WebSocketHandshake
+{
+    private const string Version = "13";
+
+    private static ReadOnlySpan<byte> KeySuffix => "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"u8;
+
+    /// <summary>What is wrong with the request as a handshake; null if nothing is.</summary>
+    public static ProblemResult? Check(HttpContext context)
+    {
+        var headers = context.Request.Headers;
+        var extended = context.Features.Get<IHttpExtendedConnectFeature>();
+        var isExtended = extended is { IsExtendedConnect: true };
+        var isHandshake = isExtended
+            ? string.Equals(extended!.Protocol, "websocket", StringComparison.OrdinalIgnoreCase)
+            : HttpMethods.IsGet(context.Request.Method)
+                && context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
+                && HasToken(headers.Upgrade, "websocket");
+        if (!isHandshake)
+        {
+            if (HttpProtocol.IsHttp11(context.Request.Protocol))
+            {
+                // A 426 names what to upgrade to (RFC 9110, section 15.5.22).
+                context.Response.Headers.Upgrade = "websocket";
+                context.Response.Headers.Connection = "Upgrade";
+            }
+
+            return new(StatusCodes.Status426UpgradeRequired, ProblemCodes.UpgradeRequired, "This address speaks WebSocket only.");
+        }
+
+        if (headers.SecWebSocketVersion is not [Version])
+        {
+            context.Response.Headers.SecWebSocketVersion = Version;
+            return new(StatusCodes.Status426UpgradeRequired, ProblemCodes.UpgradeRequired, "Sec-WebSocket-Version must be 13.");
+        }
+
+        return isExtended || IsKey(headers.SecWebSocketKey)
+            ? null
+            : ProblemResult.Invalid(FieldErrors.Of("Sec-WebSocket-Key", "Must be 16 bytes in base64, once."));
+    }
+
+    /// <summary>Switches protocols. From here on the bytes are the caller's.</summary>
+    public static async Task<Stream> AcceptAsync(HttpContext context)
+    {
+        // A peer that is slow, or stops for a while, is judged by the send time-out instead.
+        if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate && !HttpProtocol.IsHttp2(context.Request.Protocol))
+        {
+            rate.MinDataRate = null;
+        }
+
+        if (context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } connect)
+        {
+            return await connect.AcceptAsync();
+        }
+
+        var headers = context.Response.Headers;
+        headers.Upgrade = "websocket";
+        headers.SecWebSocketAccept = Accept(context.Request.Headers.SecWebSocketKey.ToString());
+        return await context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
+    }
+
+    /// <summary>The answer to a key (RFC 6455, section 4.2.2).</summary>
+    internal static string Accept(string key)
+    {
+        Span<byte> input = stackalloc byte[24 + KeySuffix.Length];
+        Encoding.ASCII.GetBytes(key, input);
+        KeySuffix.CopyTo(input[24..]);
+        Span<byte> hash = stackalloc byte[SHA1.HashSizeInBytes];
+#pragma warning disable CA5350 // The RFC names SHA-1; nothing is protected by it.
+        SHA1.HashData(input, hash);
+#pragma warning restore CA5350
+        return Convert.ToBase64String(hash);
+    }
+
+    private static bool IsKey(IList<string?> values)
+    {
+        Span<byte> key = stackalloc byte[18];
+        return values is [{ Length: 24 } text] && Convert.TryFromBase64String(text, key, out var length) && length == 16;
+    }
+
+    private static bool HasToken(IList<string?> values, string token)
+    {
+        foreach (var value in values)
+        {
+            foreach (var part in value.AsSpan().Split(','))
+            {
+                if (value.AsSpan()[part].Trim().Equals(token, StringComparison.OrdinalIgnoreCase))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+}
