@@ -1,6 +1,7 @@
 // Starts the page: who is it, then the workspace of that user.
 
 import { Api, ApiError, Session, offersDevelopmentTokens } from './api.js';
+import { isBusy, setBusy } from './busy.js';
 import { TASKS, TYPES } from './format.js';
 import { Workspace } from './workspace.js';
 
@@ -166,7 +167,7 @@ async function submit(fields) {
   const error = element('submit-error');
   const button = element('submit');
   const target = workspace;
-  if (button.disabled) {
+  if (isBusy(button)) {
     return;
   }
 
@@ -177,7 +178,7 @@ async function submit(fields) {
     return;
   }
 
-  button.disabled = true;
+  setBusy(button, true);
   button.textContent = 'Submitting…';
   try {
     const generation = await api.submit({ type: fields.get('type'), task: fields.get('task'), prompt: fields.get('prompt') });
@@ -192,7 +193,7 @@ async function submit(fields) {
 
     refuse(failure.message);
   } finally {
-    button.disabled = false;
+    setBusy(button, false);
     button.textContent = 'Generate';
   }
 }

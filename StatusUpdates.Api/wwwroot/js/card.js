@@ -1,5 +1,6 @@
 // One generation as a card. Whatever a user or a provider wrote is set as textContent, never as markup.
 
+import { isBusy, setBusy } from './busy.js';
 import { STATUSES, TYPES, formatAge, formatClock, formatDuration, formatFull, formatNumber, isTerminal } from './format.js';
 import { showResults } from './results.js';
 
@@ -104,7 +105,7 @@ export class Card {
     const { cancel } = this.#slots;
     const hadFocus = document.activeElement === cancel;
     cancel.hidden = isTerminal(generation.status);
-    cancel.disabled = Boolean(generation.cancelRequestedAt);
+    setBusy(cancel, Boolean(generation.cancelRequestedAt));
     cancel.textContent = generation.cancelRequestedAt ? 'Canceling…' : 'Cancel';
     if (hadFocus && cancel.hidden) {
       this.#slots.toggle.focus();
@@ -129,7 +130,11 @@ export class Card {
 
   async #cancel() {
     const { cancel } = this.#slots;
-    cancel.disabled = true;
+    if (isBusy(cancel)) {
+      return;
+    }
+
+    setBusy(cancel, true);
     cancel.textContent = 'Canceling…';
     const isDone = await this.#actions.cancel(this.#generation.id);
     if (!isDone) {

@@ -1,5 +1,6 @@
 // The page of a signed-in user: the list of cards, kept up to date by the feed.
 
+import { isBusy, setBusy } from './busy.js';
 import { Card } from './card.js';
 import { StatusFeed } from './feed.js';
 import { STATUSES, TYPES, formatNumber } from './format.js';
@@ -87,9 +88,13 @@ export class Workspace {
 
   async #loadMore() {
     const more = element('more');
-    more.disabled = true;
+    if (isBusy(more)) {
+      return;
+    }
+
+    setBusy(more, true);
     await this.#loadPage(this.#nextCursor);
-    more.disabled = false;
+    setBusy(more, false);
   }
 
   async #loadPage(cursor) {
