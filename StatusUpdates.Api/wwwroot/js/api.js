@@ -1,0 +1,171 @@
+// The REST side of the API: tokens, generations, problems.
+
+const GENERATIONS = '/api/v1/generations';
+const SUBMIT_TRIES = 4;
+
+/** A failure that the API described (RFC 9457), or one of the network (status 0). */
+export class ApiError extends Error {
+  constructor(status, problem) {
+    const fields = Object.entries(problem?.errors ?? {}).map(([field, messages]) => `${field}: ${messages.join(' ')}`);
+    super(fields.length > 0 ? fields.join('\n') : problem?.detail ?? problem?.title ?? `The server answered ${status}.`);
+    this.status = status;
+    this.code = problem?.code;
+  }
+}
+
+/** Asks for a development token of any user. Null where the server hands out none. */
+export async function requestDevelopmentToken(userId) {
+  const response = await send('POST', '/api/v1/dev/token', { body: { userId } });
+  if (response.status === 404 || response.status === 405) {
+    return null;
+  }
+
+  return (await read(response)).token;
+}
+
+/** Whether the server says that it hands out development tokens; true when it cannot be told. */
+export async function offersDevelopmentTokens() {
+  try {
+    const response = await send('GET', '/openapi/v1.json');
+    return !response.ok || '/api/v1/dev/token' in ((await response.json()).paths ?? {});
+  } catch {
+    return true;
+  }
+}
+
+/** Who is signed in. A session with a user name renews its token by itself; one with a pasted token cannot. */
+export class Session {
+  #token;
+  #renewable;
+
+  constructor(userId, token, renewable) {
+    this.userId = userId;
+    this.#token = token;
+    this.#renewable = renewable;
+  }
+
+  static async forUser(userId) {
+    const token = await requestDevelopmentToken(userId);
+    return token === null ? null : new Session(userId, token, true);
+  }
+
+  static forToken(token) {
+    return new Session(subjectOf(token), token, false);
+  }
+
+  get token() {
+    return this.#token;
+  }
+
+  /** Replaces the token. False if there is no way to. */
+  async renew() {
+    const token = this.#renewable ? await requestDevelopmentToken(this.userId) : null;
+    this.#token = token ?? this.#token;
+    return token !== null;
+  }
+}
+
+/** Calls the API for one session. */
+export class Api {
+  constructor(session, onSignedOut) {
+    this.session = session;
+    this.onSignedOut = onSignedOut;
+  }
+
+  list({ limit, cursor } = {}) {
+    const query = new URLSearchParams({ limit });
+    if (cursor) {
+      query.set('cursor', cursor);
+    }
+
+    return this.#call('GET', `${GENERATIONS}?${query}`);
+  }
+
+  get(id) {
+    return this.#call('GET', `${GENERATIONS}/${encodeURIComponent(id)}`);
+  }
+
+  history(id) {
+    return this.#call('GET', `${GENERATIONS}/${encodeURIComponent(id)}/history?limit=1000`);
+  }
+
+  cancel(id) {
+    return this.#call('POST', `${GENERATIONS}/${encodeURIComponent(id)}/cancel`);
+  }
+
+  /** Submits once, however often the request has to be repeated: the key names the submission. */
+  async submit(request) {
+    const headers = { 'Idempotency-Key': randomKey() };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#call('POST', GENERATIONS, { body: request, headers });
+      } catch (error) {
+        if (!(error instanceof ApiError) || ![0, 503].includes(error.status) || attempt === SUBMIT_TRIES) {
+          throw error;
+        }
+
+        await new Promise(resolve => setTimeout(resolve, (0.5 + Math.random()) * 300 * 2 ** attempt));
+      }
+    }
+  }
+
+  async #call(method, path, { body, headers } = {}) {
+    const request = () => send(method, path, { body, headers: { ...headers, Authorization: `Bearer ${this.session.token}` } });
+    let response = await request();
+    if (response.status === 401 && await this.session.renew()) {
+      response = await request();
+    }
+
+    if (response.status === 401) {
+      const error = await problemOf(response);
+      this.onSignedOut(error.message);
+      throw error;
+    }
+
+    return read(response);
+  }
+}
+
+async function send(method, path, { body, headers } = {}) {
+  try {
+    return await fetch(path, {
+      method,
+      headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/json' },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      cache: 'no-store',
+      credentials: 'omit',
+    });
+  } catch {
+    throw new ApiError(0, { detail: 'The server cannot be reached.' });
+  }
+}
+
+async function read(response) {
+  if (!response.ok) {
+    throw await problemOf(response);
+  }
+
+  return (await response.json()).data;
+}
+
+async function problemOf(response) {
+  // A proxy in between may answer with something else than a problem.
+  const problem = await response.json().catch(() => null);
+  return new ApiError(response.status, problem);
+}
+
+// Only to show a name before the server says it: the server alone decides whose token it is.
+function subjectOf(token) {
+  try {
+    const payload = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
+    const bytes = Uint8Array.from(atob(payload), c => c.charCodeAt(0));
+    return String(JSON.parse(new TextDecoder().decode(bytes)).sub ?? '');
+  } catch {
+    return '';
+  }
+}
+
+// crypto.randomUUID would need a secure context; the page also serves over plain HTTP in a local network.
+function randomKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,98 @@
+// Shows what a generation made. Addresses come from providers: only http(s) is ever opened, and only what this server serves is
+// shown in place; everything else is a link.
+
+const MAX_TEXT = 4_000;
+
+/** Fills the three places of a card: pictures and clips, texts, links. */
+export async function showResults(urls, { media, texts, links }) {
+  const results = urls.map(addressOf).filter(url => url !== null);
+  results.forEach((url, index) => links.append(linkTo(url, results.length > 1 ? `Open result ${index + 1}` : 'Open result')));
+  for (const url of results.filter(url => url.origin === location.origin)) {
+    const shown = await preview(url);
+    if (shown !== null) {
+      (shown.isText ? texts : media).append(shown.element);
+    }
+  }
+}
+
+function addressOf(text) {
+  const url = URL.parse?.(text, location.href) ?? tryParse(text);
+  return url?.protocol === 'https:' || url?.protocol === 'http:' ? url : null;
+}
+
+function tryParse(text) {
+  try {
+    return new URL(text, location.href);
+  } catch {
+    return null;
+  }
+}
+
+function linkTo(url, label) {
+  const link = document.createElement('a');
+  link.className = 'button small';
+  link.href = url.href;
+  link.target = '_blank';
+  link.rel = 'noopener noreferrer';
+  const icon = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  icon.setAttribute('class', 'icon');
+  icon.setAttribute('aria-hidden', 'true');
+  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
+  use.setAttribute('href', '#icon-open');
+  icon.append(use);
+  link.append(icon, label);
+  return link;
+}
+
+async function preview(url) {
+  const type = await typeOf(url);
+  if (type.startsWith('image/')) {
+    const link = document.createElement('a');
+    link.href = url.href;
+    link.target = '_blank';
+    link.rel = 'noopener noreferrer';
+    const image = document.createElement('img');
+    image.src = url.href;
+    image.alt = 'Result';
+    image.decoding = 'async';
+    link.append(image);
+    return { element: link };
+  }
+
+  if (type.startsWith('video/')) {
+    const video = document.createElement('video');
+    video.src = url.href;
+    video.controls = true;
+    video.preload = 'metadata';
+    return { element: video };
+  }
+
+  return type.startsWith('text/plain') || type.startsWith('text/markdown') ? textOf(url) : null;
+}
+
+async function typeOf(url) {
+  try {
+    const response = await fetch(url, { method: 'HEAD', credentials: 'omit' });
+    return response.ok ? response.headers.get('Content-Type') ?? '' : '';
+  } catch {
+    return '';
+  }
+}
+
+async function textOf(url) {
+  try {
+    const response = await fetch(url, { credentials: 'omit' });
+    if (!response.ok) {
+      return null;
+    }
+
+    const text = (await response.text()).trim();
+    const element = document.createElement('p');
+    element.className = 'answer';
+    element.dir = 'auto';
+    element.textContent = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+    return { element, isText: true };
+  } catch {
+    return null;
+  }
+}

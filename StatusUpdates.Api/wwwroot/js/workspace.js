@@ -1,0 +1,267 @@
+// The page of a signed-in user: the list of cards, kept up to date by the feed.
+
+import { isBusy, setBusy } from './busy.js';
+import { Card } from './card.js';
+import { StatusFeed } from './feed.js';
+import { STATUSES, TYPES, formatNumber } from './format.js';
+import { Generations } from './generations.js';
+
+const PAGE_SIZE = 20;
+const CONNECTION_TEXTS = { connecting: 'Connecting…', live: 'Live', waiting: 'Reconnecting…' };
+
+const element = id => document.getElementById(id);
+
+export class Workspace {
+  #api;
+  #feed;
+  #generations = new Generations();
+  #cards = new Map();
+  #loading = null;
+  #nextCursor = null;
+  #total = 0;
+  #oldest = '';
+  #clock = 0;
+  #stopped = new AbortController();
+
+  constructor(api) {
+    this.#api = api;
+    this.#feed = new StatusFeed(api.session, {
+      onState: state => this.#showConnection(state),
+      onConnected: seq => this.#connected(seq),
+      onUpdate: update => this.#updated(update),
+      onResync: () => this.#resync(),
+      onRefused: () => this.#checkToken(),
+    });
+  }
+
+  start() {
+    element('more').addEventListener('click', () => this.#loadMore(), { signal: this.#stopped.signal });
+    this.#clock = setInterval(() => this.#tick(), 1_000);
+    this.#reload();
+    this.#feed.start();
+  }
+
+  stop() {
+    this.#stopped.abort();
+    clearInterval(this.#clock);
+    this.#feed.stop();
+    this.#clear();
+    element('more').hidden = true;
+    element('empty').hidden = true;
+    element('feed-count').textContent = '';
+    showError('');
+  }
+
+  /** Takes a generation that was just submitted. */
+  add(generation) {
+    if (!this.#generations.get(generation.id)?.isComplete) {
+      this.#total++;
+    }
+
+    this.#show(this.#generations.put(generation));
+    this.#showCount();
+  }
+
+  get #isStopped() {
+    return this.#stopped.signal.aborted;
+  }
+
+  // The list was read before the feed was at its first position: what happened in between is read again.
+  async #connected(seq) {
+    await this.#loading;
+    if (seq > this.#generations.seq) {
+      await this.#reload();
+    }
+  }
+
+  // The log may even have gone back: no position known before counts any more.
+  async #resync() {
+    this.#generations.forgetPositions();
+    await this.#reload();
+  }
+
+  async #reload() {
+    const loading = this.#loadPage(null);
+    this.#loading = loading;
+    await loading;
+  }
+
+  async #loadMore() {
+    const more = element('more');
+    if (isBusy(more)) {
+      return;
+    }
+
+    setBusy(more, true);
+    await this.#loadPage(this.#nextCursor);
+    setBusy(more, false);
+  }
+
+  async #loadPage(cursor) {
+    try {
+      const page = await this.#api.list({ limit: PAGE_SIZE, cursor });
+      if (this.#isStopped) {
+        return;
+      }
+
+      this.#nextCursor = page.nextCursor ?? null;
+      this.#total = page.total;
+      if (cursor === null) {
+        this.#forgetAllBut(page.items);
+      }
+
+      this.#oldest = page.items.at(-1)?.createdAt ?? '';
+      page.items.forEach(generation => this.#show(this.#generations.put(generation)));
+      element('more').hidden = this.#nextCursor === null;
+      this.#showCount();
+      showError('');
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #updated(update) {
+    const before = this.#generations.get(update.generationId)?.status;
+    const generation = this.#generations.apply(update);
+    if (generation === null) {
+      return;
+    }
+
+    this.#show(generation);
+    if (before !== generation.status) {
+      announce(generation);
+    }
+
+    if (!generation.isComplete) {
+      this.#complete(generation.id);
+    }
+  }
+
+  // Submitted elsewhere, in another tab or by curl; or too old to be on the pages loaded so far. An update does not carry the prompt.
+  async #complete(id) {
+    try {
+      const generation = await this.#api.get(id);
+      if (!this.#isStopped && !this.#generations.get(id)?.isComplete) {
+        this.#total += generation.createdAt >= this.#oldest ? 1 : 0;
+        this.#show(this.#generations.put(generation));
+        this.#showCount();
+      }
+    } catch (error) {
+      // 404: announced by a service that keeps no record here. The card stays as the feed told it.
+      if (error.status !== 404) {
+        this.#failed(error);
+      }
+    }
+  }
+
+  async #cancel(id) {
+    try {
+      const generation = await this.#api.cancel(id);
+      this.#show(this.#generations.put(generation));
+      return true;
+    } catch (error) {
+      // 409: it ended first, and the feed says how.
+      if (error.status !== 409) {
+        this.#failed(error);
+      }
+
+      return false;
+    }
+  }
+
+  async #history(id) {
+    try {
+      return await this.#api.history(id);
+    } catch (error) {
+      this.#failed(error);
+      return null;
+    }
+  }
+
+  async #checkToken() {
+    try {
+      await this.#api.list({ limit: 1 });
+    } catch {
+      // No network: the feed goes on trying. A refused token has signed out already.
+    }
+  }
+
+  #show(generation) {
+    if (generation === null) {
+      return;
+    }
+
+    let card = this.#cards.get(generation.id);
+    if (card === undefined) {
+      card = new Card(element('card-template'), { cancel: id => this.#cancel(id), history: id => this.#history(id) });
+      this.#cards.set(generation.id, card);
+      card.show(generation, Date.now());
+      this.#insert(card, generation);
+    } else {
+      card.show(generation, Date.now());
+    }
+
+    card.measure();
+  }
+
+  // Newest first; ids rise with time and break ties.
+  #insert(card, generation) {
+    const key = other => `${other.createdAt} ${other.id}`;
+    const list = element('cards');
+    const next = Array.from(list.children).find(item =>
+      key(this.#generations.get(item.firstElementChild.dataset.id)) < key(generation));
+    list.insertBefore(card.element, next ?? null);
+  }
+
+  #forgetAllBut(items) {
+    const kept = new Set(items.map(item => item.id));
+    const newest = items[0]?.createdAt ?? '';
+    for (const generation of Array.from(this.#generations.all())) {
+      // What is newer came after the question: by the feed, or submitted here.
+      if (!kept.has(generation.id) && generation.createdAt <= newest) {
+        this.#cards.get(generation.id)?.element.remove();
+        this.#cards.delete(generation.id);
+        this.#generations.delete(generation.id);
+      }
+    }
+  }
+
+  #clear() {
+    this.#generations.clear();
+    this.#cards.clear();
+    element('cards').replaceChildren();
+  }
+
+  #tick() {
+    const now = Date.now();
+    this.#cards.forEach(card => card.tick(now));
+  }
+
+  #showCount() {
+    element('feed-count').textContent = this.#total > 0 ? `${formatNumber(this.#total)} in all` : '';
+    element('empty').hidden = this.#cards.size > 0;
+  }
+
+  #showConnection(state) {
+    if (!this.#isStopped) {
+      element('connection').dataset.state = state;
+      element('connection-text').textContent = CONNECTION_TEXTS[state];
+    }
+  }
+
+  #failed(error) {
+    if (!this.#isStopped) {
+      showError(error.message);
+    }
+  }
+}
+
+function announce(generation) {
+  const what = TYPES[generation.type]?.name ?? generation.type;
+  const prompt = generation.prompt ? `, ${generation.prompt.slice(0, 60)}` : '';
+  element('announcer').textContent = `${what}${prompt}: ${STATUSES[generation.status] ?? generation.status}`;
+}
+
+function showError(message) {
+  element('feed-error').textContent = message;
+}
