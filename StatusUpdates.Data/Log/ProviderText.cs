@@ -12,6 +12,9 @@ public static class ProviderText
     /// <summary>Longest error message, in UTF-16 code units.</summary>
     public const int MaxErrorLength = 2000;
 
+    /// <summary>Longest result URL, in UTF-16 code units.</summary>
+    public const int MaxUrlLength = 4000;
+
     /// <summary>Whether the text can be stored as it is.</summary>
     public static bool IsClean(ReadOnlySpan<char> text)
     {

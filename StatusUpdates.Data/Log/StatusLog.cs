@@ -1,5 +1,4 @@
 using Npgsql;
-using NpgsqlTypes;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Messaging;
 
@@ -13,52 +12,6 @@ public sealed class StatusLog(StatusDatabase database)
 {
     /// <summary>How many heads one statement reads.</summary>
     internal const int BoundsChunk = 1000;
-
-    private const string AppendSql =
-        $"""
-        WITH input AS MATERIALIZED (
-            SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::bigint[], $7::text[], $8::text[], $9::text[],
-                                 $10::interval[], $11::boolean[])
-                WITH ORDINALITY AS i (id, update_id, status, attempt, progress, tokens_used, error_message, metadata, traceparent,
-                                      run_after, counts_as_failure, ord)
-        ),
-        locked AS MATERIALIZED (
-            SELECT g.id, g.user_id, g.type, g.status, g.attempt, g.failures, g.progress, g.tokens_used, g.run_at, g.last_update_id,
-                   g.lease_owner, g.lease_expires_at
-            FROM generations g WHERE g.id = ANY ($1) ORDER BY g.id
-            FOR NO KEY UPDATE
-        ),
-        judged AS MATERIALIZED (
-            SELECT i.ord, l.status AS current_status, CASE
-                WHEN l.id IS NULL THEN 'not_found'
-                WHEN l.last_update_id = i.update_id THEN 'repeated'
-                WHEN l.status IN ('completed', 'failed', 'canceled') THEN 'terminal'
-                WHEN l.status = 'pending' AND i.attempt IS NOT NULL THEN 'stale_attempt'
-                WHEN l.status = 'pending' AND i.status NOT IN ('failed', 'canceled') THEN 'not_allowed'
-                WHEN l.status = 'processing' AND i.attempt IS NULL THEN 'not_allowed'
-                WHEN l.status = 'processing' AND i.attempt <> l.attempt THEN 'stale_attempt'
-                ELSE 'accepted' END AS verdict
-            FROM input i LEFT JOIN locked l ON l.id = i.id
-        ),
-        accepted AS MATERIALIZED (
-            SELECT l.id, l.user_id, l.type, i.ord, i.status, i.update_id, i.traceparent, i.metadata::jsonb AS metadata, l.attempt,
-                   l.failures + i.counts_as_failure::int AS failures,
-                   CASE WHEN i.status <> 'pending' THEN COALESCE(i.progress, l.progress) END AS progress,
-                   CASE WHEN i.status = 'completed'
-                        THEN ARRAY(SELECT jsonb_array_elements_text(i.metadata::jsonb -> 'resultUrls')) END AS result_urls,
-                   COALESCE(i.tokens_used, l.tokens_used) AS tokens_used,
-                   CASE WHEN i.status = 'failed' THEN i.error_message END AS error_message,
-                   CASE WHEN i.status = 'pending' THEN clock_timestamp() + i.run_after ELSE l.run_at END AS run_at,
-                   CASE WHEN i.status = 'processing' THEN l.lease_owner END AS lease_owner,
-                   CASE WHEN i.status = 'processing' THEN l.lease_expires_at END AS lease_expires_at
-            FROM judged j JOIN input i ON i.ord = j.ord JOIN locked l ON l.id = i.id
-            WHERE j.verdict = 'accepted'
-        ),
-        {LogSql.Tail}
-        SELECT j.verdict, j.current_status, n.user_id, n.type, n.seq, n.occurred_at
-        FROM judged j LEFT JOIN numbered n ON n.ord = j.ord
-        ORDER BY j.ord
-        """;
 
     // Looks with a snapshot of its own: an update that was committed while the append waited for its lock is found as well.
     private const string FindCommittedSql =
@@ -199,8 +152,7 @@ public sealed class StatusLog(StatusDatabase database)
 
     private async Task<AppendResult[]> TryAppendAsync(AppendBatch batch, CancellationToken cancellationToken)
     {
-        await using var command = database.DataSource.CreateCommand(AppendSql);
-        batch.AddParameters(command);
+        await using var command = batch.CreateCommand(database.DataSource);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var results = new AppendResult[batch.Changes.Count];
         for (var i = 0; await reader.ReadAsync(cancellationToken); i++)
@@ -251,81 +203,5 @@ public sealed class StatusLog(StatusDatabase database)
         {
             DataTelemetry.Refused.Add(results.Length - committed);
         }
-    }
-
-    /// <summary>The changes of one statement as arrays, made once and sent again as they are when a try is repeated.</summary>
-    private sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
-    {
-        private readonly StatusMetadata?[] _metadata = [.. changes.Select(MetadataOf)];
-
-        public IReadOnlyList<StatusChange> Changes => changes;
-
-        public void AddParameters(NpgsqlCommand command)
-        {
-            Add(command, changes.Select(c => c.GenerationId));
-            Add(command, changes.Select(c => c.UpdateId));
-            Add(command, changes.Select(c => c.Status.ToWireName()));
-            Add(command, changes.Select(c => c.Attempt));
-            Add(command, changes.Select(c => c.Status == GenerationStatus.Completed ? 100 : c.Progress));
-            Add(command, changes.Select(c => c.TokensUsed));
-            Add(command, _metadata.Select(m => m?.ErrorMessage), NpgsqlDbType.Text);
-            Add(command, _metadata.Select(EventReader.EncodeMetadata), NpgsqlDbType.Text);
-            Add(command, changes.Select(c => c.TraceParent), NpgsqlDbType.Text);
-            Add(command, changes.Select(c => c.RunAfter));
-            Add(command, changes.Select(c => c.CountsAsFailure));
-        }
-
-        public AppendResult ReadResult(NpgsqlDataReader reader, int index)
-        {
-            var change = changes[index];
-            var current = reader.IsDBNull(1) ? (GenerationStatus?)null : EventReader.ParseStatus(reader.GetString(1));
-            return reader.GetString(0) switch
-            {
-                "accepted" => new AppendResult(
-                    new StatusUpdate
-                    {
-                        GenerationId = change.GenerationId,
-                        UserId = reader.GetString(2),
-                        Type = EventReader.ParseType(reader.GetString(3)),
-                        Status = change.Status,
-                        Seq = reader.GetInt64(4),
-                        Timestamp = reader.GetFieldValue<DateTimeOffset>(5).ToUnixTimeMilliseconds(),
-                        TraceParent = change.TraceParent,
-                        Metadata = _metadata[index],
-                    },
-                    null,
-                    null),
-                "not_found" => new AppendResult(null, RefusalReason.NotFound, null),
-                "stale_attempt" => new AppendResult(null, RefusalReason.StaleAttempt, current),
-                "not_allowed" => new AppendResult(null, RefusalReason.NotAllowed, current),
-                _ => new AppendResult(null, RefusalReason.Terminal, current),
-            };
-        }
-
-        private static StatusMetadata? MetadataOf(StatusChange change)
-        {
-            var metadata = new StatusMetadata
-            {
-                ResultUrls = change.Status == GenerationStatus.Completed ? change.ResultUrls ?? [] : null,
-                TokensUsed = change.TokensUsed,
-                Progress = change.Status switch
-                {
-                    GenerationStatus.Completed => 100,
-                    GenerationStatus.Pending => null,
-                    _ => change.Progress,
-                },
-                Attempt = change.Attempt,
-                ErrorMessage = change.Status is GenerationStatus.Failed or GenerationStatus.Pending
-                    ? ProviderText.Clean(change.ErrorMessage, ProviderText.MaxErrorLength)
-                    : null,
-            };
-            return metadata == new StatusMetadata() ? null : metadata;
-        }
-
-        private static void Add<T>(NpgsqlCommand command, IEnumerable<T> values) =>
-            command.Parameters.Add(new NpgsqlParameter<T[]> { TypedValue = [.. values] });
-
-        private static void Add(NpgsqlCommand command, IEnumerable<string?> values, NpgsqlDbType type) =>
-            command.Parameters.Add(new NpgsqlParameter<string?[]> { TypedValue = [.. values], NpgsqlDbType = NpgsqlDbType.Array | type });
     }
 }

@@ -54,6 +54,26 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
         Assert.Equal("no \uFFFD credit", stored.Metadata!.ErrorMessage);
     }
 
+    [Fact]
+    public async Task Poison_text_of_a_provider_is_mended_and_the_generation_ends()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.SubmitAsync("u", cancellationToken: Token);
+        await db.SubmitAsync("u", cancellationToken: Token);
+        var jobs = (await db.ClaimAsync(2, cancellationToken: Token)).Claimed;
+
+        var results = await db.Log.AppendAsync(
+            [
+                Change(jobs[0].Id, GenerationStatus.Completed, 1) with { ResultUrls = ["https://example.org/\0\ud800"] },
+                Change(jobs[1].Id, GenerationStatus.Failed, 1) with { ErrorMessage = "\udfff" + new string('x', 5000) },
+            ],
+            Token);
+
+        Assert.Equal(["https://example.org/\uFFFD\uFFFD"], results[0].Update!.Metadata!.ResultUrls!);
+        Assert.Equal(ProviderText.MaxErrorLength, results[1].Update!.Metadata!.ErrorMessage!.Length);
+        await db.AssertConsistentAsync(Token);
+    }
+
     [Theory]
     [InlineData(GenerationStatus.Completed)]
     [InlineData(GenerationStatus.Failed)]
