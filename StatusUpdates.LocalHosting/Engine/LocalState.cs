@@ -39,12 +39,10 @@ internal sealed class LocalState : IDisposable
         catch (IOException) when (File.Exists(file))
         {
             throw new DistributedApplicationException(
-                $"StatusUpdates already runs from {settings.StateDirectory}{await HolderAsync(file, cancellationToken)}. Stop that run first (Ctrl+C there).");
+                $"StatusUpdates already runs from {settings.StateDirectory}{await HolderAsync(settings, cancellationToken)}. Stop that run first (Ctrl+C there).");
         }
 
-        await held.WriteAsync(System.Text.Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)), cancellationToken);
-        held.SetLength(held.Position);
-        await held.FlushAsync(cancellationToken);
+        await File.WriteAllTextAsync(HolderFile(settings), Environment.ProcessId.ToString(CultureInfo.InvariantCulture), cancellationToken);
         return new LocalState(settings, held);
     }
 
@@ -97,11 +95,11 @@ internal sealed class LocalState : IDisposable
         }
     }
 
-    private static async Task<string> HolderAsync(string file, CancellationToken cancellationToken)
-    {
-        using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-        return await reader.ReadToEndAsync(cancellationToken) is { Length: > 0 } pid ? $" (process {pid})" : "";
-    }
+    // Not in the lock file itself: who does not hold the lock cannot read that.
+    private static string HolderFile(EngineSettings settings) => Path.Combine(settings.StateDirectory, "lock.pid");
+
+    private static async Task<string> HolderAsync(EngineSettings settings, CancellationToken cancellationToken) =>
+        File.Exists(HolderFile(settings)) ? $" (process {await File.ReadAllTextAsync(HolderFile(settings), cancellationToken)})" : "";
 }
 
 /// <summary>One entry of resources.json.</summary>

@@ -16,6 +16,7 @@ internal sealed class SupervisedInstance(
     /// <summary>A process that was well for so long has earned a fresh back-off.</summary>
     private static readonly TimeSpan WellAfter = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan EagerProbe = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan PatientProbe = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CalmProbe = TimeSpan.FromSeconds(3);
 
     private readonly SemaphoreSlim _turn = new(1);
@@ -78,8 +79,20 @@ internal sealed class SupervisedInstance(
         }
     }
 
-    /// <summary>Ends the process at once; a stop that waits for it returns soon after.</summary>
-    public void Kill() => _process?.Kill();
+    /// <summary>Ends the process at once and for good; a stop that waits for it returns soon after.</summary>
+    public void Kill()
+    {
+        try
+        {
+            _stopping?.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Stopped and disposed of between two steps of a shutdown: nothing is left to kill.
+        }
+
+        _process?.Kill();
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -166,6 +179,7 @@ internal sealed class SupervisedInstance(
             var isWell = Probe is null;
             board.Update(Id, state => state with { State = KnownResourceStates.Running, ProcessId = process.ProcessId, IsHealthy = isWell, Address = Address(), Problem = "" });
             var wasHealthy = isWell;
+            var began = time.GetTimestamp();
             while (!process.Exited.IsCompleted)
             {
                 if (Probe is not null)
@@ -175,8 +189,9 @@ internal sealed class SupervisedInstance(
                     board.Update(Id, state => state with { IsHealthy = isWell });
                 }
 
-                // Probing often matters only until someone who waits can go on.
-                await Task.WhenAny(process.Exited, Task.Delay(isWell ? CalmProbe : EagerProbe, time, stopping));
+                // Probing often matters only while others wait for the start.
+                var pause = isWell ? CalmProbe : time.GetElapsedTime(began) < WellAfter ? EagerProbe : PatientProbe;
+                await Task.WhenAny(process.Exited, Task.Delay(pause, time, stopping));
                 stopping.ThrowIfCancellationRequested();
             }
 

@@ -7,6 +7,9 @@ namespace StatusUpdates.LocalHosting.Hosting;
 /// <summary>An app model, run as native processes.</summary>
 public sealed class DistributedApplication : IAsyncDisposable
 {
+    /// <summary>Wrappers such as timeout(1) signal both the process and its group: what comes so soon is the same wish.</summary>
+    private static readonly TimeSpan EchoOfSignal = TimeSpan.FromSeconds(0.5);
+
     private readonly AppHostInterception? _interception;
 
     internal DistributedApplication(LocalEngine engine, AppHostInterception? interception)
@@ -56,15 +59,16 @@ public sealed class DistributedApplication : IAsyncDisposable
         }
 
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var signals = 0;
+        long firstSignal = 0;
         void OnSignal(PosixSignalContext context)
         {
             context.Cancel = true;
-            if (Interlocked.Increment(ref signals) == 1)
+            var before = Interlocked.CompareExchange(ref firstSignal, TimeProvider.System.GetTimestamp(), 0);
+            if (before == 0)
             {
                 stopping.Cancel();
             }
-            else
+            else if (TimeProvider.System.GetElapsedTime(before) > EchoOfSignal)
             {
                 Engine.KillAll();
             }

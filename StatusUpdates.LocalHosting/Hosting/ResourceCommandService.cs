@@ -45,7 +45,8 @@ public sealed class ResourceCommandService
             {
                 await instance.StopAsync(cancellationToken);
                 await instance.StartAsync(cancellationToken);
-            },
+            }
+            ,
             _ => null,
         };
         if (command is null || instances.Count == 0)

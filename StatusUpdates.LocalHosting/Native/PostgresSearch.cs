@@ -44,5 +44,5 @@ internal static class PostgresSearch
 
     // "17", "pgsql-16", "postgresql@15"; plain "postgresql" comes last.
     private static int MajorOf(string name) =>
-        int.TryParse(string.Concat(name.Where(char.IsAsciiDigit)), NumberStyles.None, CultureInfo.InvariantCulture, out var major) ? major : 0;
+        int.TryParse(string.Concat(name.SkipWhile(letter => !char.IsAsciiDigit(letter)).TakeWhile(char.IsAsciiDigit)), NumberStyles.None, CultureInfo.InvariantCulture, out var major) ? major : 0;
 }

@@ -52,6 +52,14 @@ public sealed class AppHostDeathTests : IDisposable
             await AssertNothingIsLeftAsync(cancellation);
         }
 
+        await using (var again = AppHostProcess.Start(_state, _ports))
+        {
+            await again.UntilReadyAsync(cancellation);
+            Assert.Equal(42, await ScalarAsync("select id from kept", cancellation));
+            again.Signal(Posix.SigKill);
+        }
+
+        // At once, while the guards of the one before are still at work.
         await using var last = AppHostProcess.Start(_state, _ports);
         await last.UntilReadyAsync(cancellation);
         Assert.Equal(42, await ScalarAsync("select id from kept", cancellation));
@@ -61,23 +69,7 @@ public sealed class AppHostDeathTests : IDisposable
     }
 
     [Fact]
-    public async Task A_start_right_after_a_kill_does_not_wait_for_the_old_servers_to_go()
-    {
-        var cancellation = TestContext.Current.CancellationToken;
-        await using (var killed = AppHostProcess.Start(_state, _ports))
-        {
-            await killed.UntilReadyAsync(cancellation);
-            killed.Signal(Posix.SigKill);
-        }
-
-        await using var next = AppHostProcess.Start(_state, _ports);
-        await next.UntilReadyAsync(cancellation);
-        next.Signal(Posix.SigTerm);
-        Assert.Equal(0, await next.UntilExitAsync(cancellation));
-    }
-
-    [Fact]
-    public async Task Stopped_it_stops_all_in_reverse_order_and_the_next_start_has_data_and_key_and_private_files()
+    public async Task It_refuses_a_second_run_stops_all_in_reverse_order_and_the_next_run_has_its_data_and_key()
     {
         var cancellation = TestContext.Current.CancellationToken;
         string parameters;
@@ -88,6 +80,13 @@ public sealed class AppHostDeathTests : IDisposable
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_state, "resources.json")));
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_state, "parameters.json")));
             parameters = await File.ReadAllTextAsync(Path.Combine(_state, "parameters.json"), cancellation);
+
+            await using (var second = AppHostProcess.Start(_state, _ports))
+            {
+                Assert.Equal(1, await second.UntilExitAsync(cancellation));
+                Assert.Contains("already runs", second.Output, StringComparison.Ordinal);
+            }
+
             first.Signal(Posix.SigInt);
             Assert.Equal(0, await first.UntilExitAsync(cancellation));
             var order = first.Output.Split('\n').Where(line => line.EndsWith("| Exited", StringComparison.Ordinal)).Select(line => line.Split(' ')[0].Split('-')[0]);
@@ -95,24 +94,10 @@ public sealed class AppHostDeathTests : IDisposable
         }
 
         Assert.False(File.Exists(Path.Combine(_state, "resources.json")));
-        await using var second = AppHostProcess.Start(_state, _ports);
-        await second.UntilReadyAsync(cancellation);
+        await using var next = AppHostProcess.Start(_state, _ports);
+        await next.UntilReadyAsync(cancellation);
         Assert.Equal(42, await ScalarAsync("select id from kept", cancellation));
         Assert.Equal(parameters, await File.ReadAllTextAsync(Path.Combine(_state, "parameters.json"), cancellation));
-    }
-
-    [Fact]
-    public async Task A_second_run_of_the_same_folder_is_refused_and_harms_nothing()
-    {
-        var cancellation = TestContext.Current.CancellationToken;
-        await using var first = AppHostProcess.Start(_state, _ports);
-        await first.UntilReadyAsync(cancellation);
-
-        await using var second = AppHostProcess.Start(_state, _ports);
-
-        Assert.Equal(1, await second.UntilExitAsync(cancellation));
-        Assert.Contains("already runs", second.Output, StringComparison.Ordinal);
-        Assert.Equal(1, await ScalarAsync("select 1", cancellation));
     }
 
     [Fact]

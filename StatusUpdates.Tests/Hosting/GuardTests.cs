@@ -1,0 +1,77 @@
+using System.Text.Json;
+using StatusUpdates.LocalHosting.Native;
+
+namespace StatusUpdates.Tests.Hosting;
+
+public sealed class GuardTests : IDisposable
+{
+    private static readonly StopStep[] Steps = [new(Posix.SigTerm, TimeSpan.FromSeconds(5))];
+    private readonly string _folder = Directory.CreateTempSubdirectory("status-updates-guard-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task A_child_ends_with_its_pipe_though_a_later_one_lives_on()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var first = await GuardedProcess.StartAsync(Sleep(), output: null, cancellation);
+        await using var second = await GuardedProcess.StartAsync(Sleep(), output: null, cancellation);
+
+        // Had the second inherited the first one's pipe, the first would not see its end.
+        await first.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(4), cancellation);
+
+        Assert.False(first.Child.IsAlive);
+        Assert.True(second.Child.IsAlive);
+    }
+
+    [Fact]
+    public async Task A_child_that_ignores_its_signal_is_killed_when_the_patience_is_over()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var trapped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var stubborn = await GuardedProcess.StartAsync(
+            new GuardSpec
+            {
+                FileName = "/bin/sh",
+                Arguments = ["-c", "trap '' TERM; echo trapped; while true; do sleep 1; done"],
+                StopSteps = [new StopStep(Posix.SigTerm, TimeSpan.FromMilliseconds(200))],
+            },
+            line => trapped.TrySetResult(),
+            cancellation);
+        await trapped.Task.WaitAsync(cancellation);
+
+        await stubborn.DisposeAsync();
+
+        Assert.Equal(128 + Posix.SigKill, await stubborn.Exited);
+        Assert.False(stubborn.Child.IsAlive);
+    }
+
+    [Fact]
+    public async Task A_program_that_is_not_there_is_an_error_that_names_it()
+    {
+        var error = await Assert.ThrowsAsync<ChildProcessException>(() => GuardedProcess.StartAsync(
+            new GuardSpec { FileName = "/nowhere/server", Arguments = [], StopSteps = Steps }, output: null, TestContext.Current.CancellationToken));
+
+        Assert.Contains("/nowhere/server", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_leftover_is_stopped_but_a_process_that_only_got_its_id_is_not()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        await using var bystander = await GuardedProcess.StartAsync(Sleep(), output: null, cancellation);
+        var recycled = new ProcessIdentity(bystander.Child.Pid, bystander.Child.StartMark - 1);
+        var stateFile = Path.Combine(_folder, "server.json");
+        await File.WriteAllTextAsync(stateFile, JsonSerializer.Serialize(new GuardState(recycled, recycled), GuardJson.Default.GuardState), cancellation);
+
+        await LeftoverServer.StopAsync(stateFile, Steps, cancellation);
+        Assert.True(bystander.Child.IsAlive);
+
+        await using var leftover = await GuardedProcess.StartAsync(Sleep() with { StateFile = stateFile }, output: null, cancellation);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(stateFile));
+        await LeftoverServer.StopAsync(stateFile, Steps, cancellation);
+        Assert.False(leftover.Child.IsAlive);
+    }
+
+    private static GuardSpec Sleep() => new() { FileName = "sleep", Arguments = ["600"], StopSteps = Steps };
+}
