@@ -40,8 +40,7 @@ internal static class HttpDefaults
             options.SerializerOptions.Converters.Add(new TimestampConverter());
         });
 
-        builder.Services.AddOptions<RequestOptions>().BindConfiguration(RequestOptions.SectionName).ValidateOnStart();
-        builder.Services.AddSingleton<IValidateOptions<RequestOptions>, RequestOptionsValidator>();
+        builder.Services.AddSectionOptions<RequestOptions, RequestOptionsValidator>(RequestOptions.SectionName);
         builder.Services.AddRequestTimeouts();
         builder.Services.AddOptions<RequestTimeoutOptions>().Configure<IOptions<RequestOptions>>((timeouts, options) =>
             timeouts.AddPolicy(PlainRequest, new RequestTimeoutPolicy

@@ -9,7 +9,7 @@ internal sealed class RequestOptions
     public const string SectionName = "Requests";
 
     /// <summary>How long a request may take before it is answered with 503. Default 10 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:00.100", "00:05:00", ErrorMessage = "Requests:Timeout must be between 00:00:00.100 and 00:05:00.")]
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:05:00")]
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(10);
 }
 

@@ -24,11 +24,11 @@ internal sealed class RateLimitOptions
 internal sealed class TokenBucketOptions
 {
     /// <summary>How fast it fills.</summary>
-    [Range(1, 1_000_000, ErrorMessage = "RateLimits:User:PermitsPerSecond and RateLimits:Address:PermitsPerSecond must be between 1 and 1000000.")]
+    [Range(1, 1_000_000)]
     public int PermitsPerSecond { get; set; }
 
     /// <summary>How much it holds.</summary>
-    [Range(1, 10_000_000, ErrorMessage = "RateLimits:User:Burst and RateLimits:Address:Burst must be between 1 and 10000000.")]
+    [Range(1, 10_000_000)]
     public int Burst { get; set; }
 }
 

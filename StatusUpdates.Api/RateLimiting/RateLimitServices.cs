@@ -15,8 +15,7 @@ internal static class RateLimitServices
     public static void AddRateLimits(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddOptions<RateLimitOptions>().BindConfiguration(RateLimitOptions.SectionName).ValidateOnStart();
-        services.AddSingleton<IValidateOptions<RateLimitOptions>, RateLimitOptionsValidator>();
+        services.AddSectionOptions<RateLimitOptions, RateLimitOptionsValidator>(RateLimitOptions.SectionName);
         services.AddKeyedSingleton(Address, (provider, _) => new RequestLimiter(Address, Options(provider).Address));
         services.AddKeyedSingleton(User, (provider, _) => new RequestLimiter(User, Options(provider).User));
     }

@@ -65,7 +65,8 @@ internal sealed class BearerOptionsSetup(TimeProvider time, IConfiguration confi
             failures.Add($"{Section}:SigningKeys:0:Value must have at least {MinKeyBits / 8} bytes.");
         }
 
-        if (parameters.ValidAudiences?.Any(audience => !string.IsNullOrWhiteSpace(audience)) is not true)
+        string?[] audiences = [parameters.ValidAudience, .. parameters.ValidAudiences ?? []];
+        if (audiences.All(string.IsNullOrWhiteSpace))
         {
             failures.Add($"Set {Section}:ValidAudiences:0 (or ValidAudience): without it tokens meant for others would be taken.");
         }

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.Extensions.Options;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 
@@ -10,8 +9,7 @@ internal static class DevTokenEndpoints
 {
     public static void AddDevTokens(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<DevTokenOptions>().BindConfiguration(DevTokenOptions.SectionName).ValidateOnStart();
-        builder.Services.AddSingleton<IValidateOptions<DevTokenOptions>, DevTokenOptionsValidator>();
+        builder.Services.AddSectionOptions<DevTokenOptions, DevTokenOptionsValidator>(DevTokenOptions.SectionName);
         builder.Services.AddSingleton<DevTokenIssuer>();
         builder.Services.ConfigureHttpJsonOptions(
             options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, DevTokenJsonContext.Default));

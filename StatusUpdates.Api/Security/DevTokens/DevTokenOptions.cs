@@ -9,7 +9,7 @@ internal sealed class DevTokenOptions
     public const string SectionName = "DevToken";
 
     /// <summary>How long a token holds. Default 12 hours.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "30.00:00:00", ErrorMessage = "DevToken:Lifetime must be between 00:00:01 and 30.00:00:00.")]
+    [Range(typeof(TimeSpan), "00:00:01", "30.00:00:00")]
     public TimeSpan Lifetime { get; set; } = TimeSpan.FromHours(12);
 }
 

@@ -1,0 +1,140 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using StackExchange.Redis;
+using StatusUpdates.Api.Security;
+using StatusUpdates.Api.Security.DevTokens;
+
+namespace StatusUpdates.Tests.Api;
+
+public sealed class ConfigurationTests
+{
+    private const string Bearer = "Authentication:Schemes:Bearer";
+    private const string Key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public static TheoryData<string, string?[]> Unsafe => new()
+    {
+        { $"{Bearer}:Authority", [] },
+        { $"{Bearer}:SigningKeys:0:Value", ["ValidAudiences:0=a"] },
+        { $"{Bearer}:SigningKeys:0:Issuer", ["ValidAudiences:0=a", "ValidIssuer=i", "SigningKeys:0:Issuer=other", $"SigningKeys:0:Value={Key}"] },
+        { $"{Bearer}:SigningKeys:0:Value", ["ValidAudiences:0=a", "ValidIssuer=i", "SigningKeys:0:Issuer=i", "SigningKeys:0:Value=not base64"] },
+        { "32 bytes", ["ValidAudiences:0=a", "ValidIssuer=i", "SigningKeys:0:Issuer=i", "SigningKeys:0:Value=c2hvcnQ="] },
+        { $"{Bearer}:ValidAudiences:0", ["ValidIssuer=i", "SigningKeys:0:Issuer=i", $"SigningKeys:0:Value={Key}"] },
+        { $"{Bearer}:ValidAudiences:0", ["Authority=https://login.test"] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Unsafe))]
+    public async Task A_start_that_would_let_in_anybody_or_nobody_says_what_to_set(string named, string?[] settings)
+    {
+        var error = await StartErrorAsync(settings.Select(s => s!.Split('=', 2)).ToDictionary(s => $"{Bearer}:{s[0]}", s => (string?)s[1]));
+        Assert.Contains(named, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("RateLimits:User:Burst", "0")]
+    [InlineData("RateLimits:Address:PermitsPerSecond", "-1")]
+    [InlineData("DevToken:Lifetime", "00:00:00")]
+    [InlineData("Requests:Timeout", "1.00:00:00")]
+    public async Task A_setting_out_of_its_range_ends_the_start_naming_key_and_range(string key, string value)
+    {
+        var error = await StartErrorAsync(new(TestTokens.Settings) { [key] = value });
+        Assert.Contains(key, error.Message, StringComparison.Ordinal);
+        Assert.Contains("between", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task In_Development_one_generated_secret_is_all_that_security_needs()
+    {
+        // A generated secret of letters and digits is base64 if its length is a multiple of four.
+        await using var app = TestApi.Build("Development", builder => builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            [$"{Bearer}:SigningKeys:0:Value"] = string.Concat(Enumerable.Repeat("aZ09", 16)),
+            ["ConnectionStrings:statusdb"] = "Host=127.0.0.1;Port=1",
+            ["ConnectionStrings:redis"] = "127.0.0.1:1",
+        }));
+        var token = app.Services.GetRequiredService<DevTokenIssuer>().Issue("user-1").Token;
+        var read = await app.Services.GetRequiredService<AccessTokenValidator>().ValidateAsync(token, Token);
+        Assert.Equal("user-1", read?.UserId);
+    }
+
+    [Fact]
+    public async Task A_start_without_a_database_names_the_key()
+    {
+        var error = await StartErrorAsync(new(TestTokens.Settings) { ["ConnectionStrings:statusdb"] = null });
+        Assert.Contains("ConnectionStrings:statusdb", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Redis_without_settings_is_an_error_that_names_them()
+    {
+        using var host = RedisHost([]);
+        var error = Assert.Throws<OptionsValidationException>(() => host.Services.GetRequiredService<IConnectionMultiplexer>());
+        Assert.Contains("ConnectionStrings:redis", error.Message, StringComparison.Ordinal);
+        Assert.Contains("REDIS_HOST", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("redis.test", null, null, "Unspecified/redis.test:6379", null)]
+    [InlineData("redis.test", "7000", "p,w=d, 1", "Unspecified/redis.test:7000", "p,w=d, 1")]
+    [InlineData("::1", "7000", "", "[::1]:7000", null)]
+    public void The_seeds_settings_make_the_connection(string host, string? port, string? password, string endpoint, string? expected)
+    {
+        using var built = RedisHost(new() { ["REDIS_HOST"] = host, ["REDIS_PORT"] = port, ["REDIS_PASSWORD"] = password });
+        var options = built.Services.GetRequiredService<IOptions<ConfigurationOptions>>().Value;
+        Assert.Equal(endpoint, Assert.Single(options.EndPoints).ToString());
+        Assert.Equal(expected, options.Password);
+        Assert.False(options.AbortOnConnectFail);
+    }
+
+    [Fact]
+    public void A_connection_string_wins_over_the_seeds_settings_and_keeps_all_it_says()
+    {
+        using var built = RedisHost(new()
+        {
+            ["ConnectionStrings:redis"] = "a.test:1,b.test:2,password=x=y,ssl=true",
+            ["REDIS_HOST"] = "c.test",
+            ["REDIS_PASSWORD"] = "other",
+        });
+        var options = built.Services.GetRequiredService<IOptions<ConfigurationOptions>>().Value;
+        Assert.Equal((2, "x=y", true), (options.EndPoints.Count, options.Password, options.Ssl));
+    }
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("65536")]
+    [InlineData("port")]
+    public void A_port_that_is_none_is_an_error_that_names_it(string port)
+    {
+        var error = Assert.Throws<InvalidOperationException>(() => RedisHost(new() { ["REDIS_HOST"] = "h", ["REDIS_PORT"] = port }));
+        Assert.Contains("REDIS_PORT", error.Message, StringComparison.Ordinal);
+    }
+
+    private static IHost RedisHost(Dictionary<string, string?> settings)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration.AddInMemoryCollection(settings);
+        builder.AddServiceDefaults();
+        builder.AddRedisClient("redis");
+        return builder.Build();
+    }
+
+    private static async Task<Exception> StartErrorAsync(Dictionary<string, string?> settings)
+    {
+        // Nothing listens there, and nothing is asked: settings are checked before the database is.
+        var error = await Record.ExceptionAsync(async () =>
+        {
+            await using var app = TestApi.Build("Production", builder => builder.Configuration.AddInMemoryCollection(
+                new Dictionary<string, string?>
+                {
+                    ["ConnectionStrings:statusdb"] = "Host=127.0.0.1;Port=1",
+                    ["ConnectionStrings:redis"] = "127.0.0.1:1",
+                }.Concat(settings).GroupBy(pair => pair.Key).Select(pairs => pairs.Last())));
+            await app.StartAsync(Token);
+        });
+        return error ?? throw new InvalidOperationException("The start did not fail.");
+    }
+}

@@ -1,0 +1,70 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Routing;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Api;
+
+public sealed class DescriptionTests(TestServers servers)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Every_route_of_the_API_is_described_and_every_description_is_a_route()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var document = await DocumentAsync(api);
+        var described = document["paths"]!.AsObject()
+            .SelectMany(path => path.Value!.AsObject().Select(method => $"{method.Key.ToUpperInvariant()} {path.Key.TrimEnd('/')}"));
+        var mapped = api.Endpoints
+            .Where(e => e.Path.StartsWith("/api/", StringComparison.Ordinal) || e.Path.StartsWith("/results", StringComparison.Ordinal))
+            .Select(e => $"{e.Method} {e.Endpoint.RoutePattern.RawText!.TrimEnd('/')}");
+        Assert.Equal(mapped.Order(StringComparer.Ordinal), described.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_description_says_who_may_call_what_comes_back_and_what_may_be_sent()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var document = await DocumentAsync(api);
+        Assert.Equal("bearer", (string?)document["components"]!["securitySchemes"]!["Bearer"]!["scheme"]);
+
+        var list = document["paths"]!["/api/v1/generations"]!["get"]!;
+        Assert.Equal("Bearer", list["security"]![0]!.AsObject().Single().Key);
+        Assert.Equal(
+            ["status", "type", "startDate", "endDate", "limit", "offset", "cursor"],
+            list["parameters"]!.AsArray().Select(parameter => (string)parameter!["name"]!));
+        Assert.Equal(
+            ["pending", "processing", "completed", "failed", "canceled"],
+            list["parameters"]![0]!["schema"]!["enum"]!.AsArray().Select(name => (string)name!));
+        foreach (var status in new[] { "400", "401", "429", "503" })
+        {
+            Assert.NotNull(list["responses"]![status]!["content"]!["application/problem+json"]);
+        }
+
+        var submit = document["paths"]!["/api/v1/generations"]!["post"]!;
+        Assert.NotNull(submit["responses"]!["202"]);
+        Assert.Equal("Idempotency-Key", (string?)submit["parameters"]![0]!["name"]);
+        Assert.Null(document["paths"]!["/api/v1/dev/token"]!["post"]!["security"]);
+
+        var text = document.ToJsonString();
+        Assert.Contains("\"enum\":[\"product_card\",\"sora\",\"chat\"]", text, StringComparison.Ordinal);
+        Assert.Contains("\"image_generation\"", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_description_can_be_read_at_scalar()
+    {
+        await using var api = await TestApi.StartAsync(servers, environment: "Production");
+        using var response = await api.Anonymous.GetAsync("/scalar", Token);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal("text/html", response.Content.Headers.ContentType?.MediaType);
+    }
+
+    private static async Task<JsonObject> DocumentAsync(TestApi api)
+    {
+        using var response = await api.Anonymous.GetAsync("/openapi/v1.json", Token);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        return JsonNode.Parse(await response.Content.ReadAsStringAsync(Token))!.AsObject();
+    }
+}

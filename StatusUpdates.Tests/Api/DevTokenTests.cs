@@ -1,0 +1,53 @@
+using System.Globalization;
+using System.Net;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Api;
+
+public sealed class DevTokenTests(TestServers servers)
+{
+    private const string Path = "/api/v1/dev/token";
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_development_token_opens_the_API_for_its_user_until_it_expires()
+    {
+        await using var api = await TestApi.StartAsync(servers, new Dictionary<string, string?> { ["DevToken:Lifetime"] = "00:10:00" });
+        using var response = await api.Anonymous.PostAsync(Path, Answers.Json("""{"userId":"user-456"}"""), Token);
+        var data = await response.DataAsync();
+        var expiresAt = DateTimeOffset.Parse((string)data["expiresAt"]!, CultureInfo.InvariantCulture);
+        Assert.InRange(expiresAt - TimeProvider.System.GetUtcNow(), TimeSpan.FromMinutes(9), TimeSpan.FromMinutes(10.1));
+
+        using var submitted = await api.CreateClient((string)data["token"]!).PostAsync(
+            "/api/v1/generations", Answers.Json("""{"type":"chat","prompt":"p"}"""), Token);
+        Assert.Equal("user-456", (string?)(await submitted.DataAsync(HttpStatusCode.Accepted))["userId"]);
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("""{"userId":null}""")]
+    [InlineData("""{"userId":""}""")]
+    [InlineData("""{"userId":7}""")]
+    [InlineData("""{"userId":"a\u0000"}""")]
+    [InlineData("""{"userId":"\ud800"}""")]
+    [InlineData("256")]
+    public async Task What_can_be_no_user_gets_no_token(string body)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.Anonymous.PostAsync(
+            Path, Answers.Json(body == "256" ? $$"""{"userId":"{{new string('u', 256)}}"}""" : body), Token);
+        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+        Assert.Equal("userId", Assert.Single(problem["errors"]!.AsObject()).Key);
+    }
+
+    [Fact]
+    public async Task Outside_Development_there_are_no_such_tokens()
+    {
+        await using var api = await TestApi.StartAsync(servers, environment: "Production");
+        using var response = await api.Anonymous.PostAsync(Path, Answers.Json("""{"userId":"u"}"""), Token);
+        await response.ProblemAsync(HttpStatusCode.NotFound, "not_found");
+        Assert.DoesNotContain(Path, api.Endpoints.Select(e => e.Path));
+        Assert.DoesNotContain("dev/token", await api.Anonymous.GetStringAsync("/openapi/v1.json", Token), StringComparison.Ordinal);
+    }
+}

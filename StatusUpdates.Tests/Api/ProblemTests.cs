@@ -1,0 +1,57 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Api;
+
+public sealed class ProblemTests(TestServers servers)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("Development")]
+    [InlineData("Production")]
+    public async Task An_unexpected_failure_tells_nothing_but_its_trace(string environment)
+    {
+        await using var api = await TestApi.StartAsync(
+            servers,
+            environment: environment,
+            map: app => app.MapGet("/fails", string () => throw new InvalidOperationException("secret of the house")));
+        using var response = await api.Anonymous.GetAsync("/fails", Token);
+        var problem = await response.ProblemAsync(HttpStatusCode.InternalServerError, "internal_error");
+        Assert.DoesNotContain("secret", problem.ToJsonString(), StringComparison.Ordinal);
+        Assert.Matches("^[0-9a-f]{32}$", (string?)problem["traceId"]);
+    }
+
+    [Theory]
+    [InlineData("GET", "/api")]
+    [InlineData("GET", "/api/v1/nothing")]
+    [InlineData("POST", "/api/v2/generations")]
+    [InlineData("GET", "/ws/nothing")]
+    [InlineData("GET", "/nothing.html")]
+    public async Task An_unknown_route_is_not_found(string method, string path)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.As("u").SendAsync(new(new(method), path), Token);
+        await response.ProblemAsync(HttpStatusCode.NotFound, "not_found");
+    }
+
+    [Fact]
+    public async Task A_method_that_a_route_does_not_have_is_answered_with_those_it_has()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.As("u").DeleteAsync("/api/v1/generations", Token);
+        await response.ProblemAsync(HttpStatusCode.MethodNotAllowed, "method_not_allowed");
+        Assert.Equal(["GET", "POST"], response.Content.Headers.Allow.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Answers_of_the_API_are_kept_by_no_cache_and_read_as_what_they_are()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.As("u").GetAsync("/api/v1/generations", Token);
+        Assert.True(response.Headers.CacheControl?.NoStore);
+        Assert.Equal("nosniff", response.Headers.GetValues("X-Content-Type-Options").Single());
+        Assert.False(response.Headers.Contains("Server"));
+    }
+}
