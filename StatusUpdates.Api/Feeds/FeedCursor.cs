@@ -112,7 +112,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         Position = position;
         if (position > _feed.Head)
         {
-            _feed.NoteSeen(position);
+            _feed.NoteSeen(position, _epoch);
         }
     }
 
@@ -152,17 +152,16 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
 
     private bool TryRead(out FeedRead read)
     {
-        if (_resync is { } head)
-        {
-            _resync = null;
-            read = Resync(head);
-            return true;
-        }
-
         var epoch = _feed.Epoch;
         if (epoch != _epoch)
         {
             read = ResyncToFeed();
+            return true;
+        }
+
+        if (_resync is { } head)
+        {
+            read = Resync(head);
             return true;
         }
 
@@ -328,6 +327,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
 
     private FeedRead Resync(long head)
     {
+        _resync = null;
         _feed.Context.Metrics.Resynced();
         Advance(head);
         return FeedRead.Resync(head);

@@ -45,7 +45,7 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
                 return new FeedCursor(this, feed, epoch, since, bounds.Last, request);
             }
 
-            feed.NoteSeen(since);
+            feed.NoteSeen(since, epoch);
             return new FeedCursor(this, feed, epoch, since, null, request);
         }
         catch

@@ -188,12 +188,15 @@ internal sealed class UserFeed : IDisposable
         Wake(woken);
     }
 
-    /// <summary>Notes that a cursor saw this position committed.</summary>
-    public void NoteSeen(long position)
+    /// <summary>Notes that a cursor saw this position committed, in the log of that epoch.</summary>
+    public void NoteSeen(long position, int epoch)
     {
         lock (_gate)
         {
-            _seen = Math.Max(_seen, position);
+            if (epoch == _epoch)
+            {
+                _seen = Math.Max(_seen, position);
+            }
         }
     }
 

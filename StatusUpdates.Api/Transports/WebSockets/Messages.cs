@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using StatusUpdates.Api.Json;
 
 namespace StatusUpdates.Api.Transports.WebSockets;
 
@@ -45,6 +46,8 @@ internal sealed record ServerMessage(string Type)
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    AllowDuplicateProperties = false,
+    Converters = [typeof(TimestampConverter)],
     MaxDepth = 8)]
 [JsonSerializable(typeof(ClientMessage))]
 [JsonSerializable(typeof(ServerMessage))]

@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+using StatusUpdates.Api.Feeds;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Tests.Feeds;
+
+/// <summary>A channel that brings what a test hands to it, and nothing else. Thread-safe.</summary>
+internal sealed class FakeChannel : IFeedChannel
+{
+    private readonly ConcurrentDictionary<Subscription, byte> _subscriptions = new();
+    private int _made;
+
+    /// <summary>How many subscriptions were ever made.</summary>
+    public int Made => Volatile.Read(ref _made);
+
+    /// <summary>How many there are.</summary>
+    public int Live => _subscriptions.Count;
+
+    /// <summary>Held by acknowledgements until it is completed; null: they come at once.</summary>
+    public TaskCompletionSource? HoldAcknowledgement { get; set; }
+
+    public Exception? Failure { get; set; }
+
+    public async Task<IAsyncDisposable> SubscribeAsync(string userId, Action<StatusUpdate> handler, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _made);
+        if (Failure is { } failure)
+        {
+            throw failure;
+        }
+
+        var subscription = new Subscription(this, userId, handler);
+        _subscriptions.TryAdd(subscription, 0);
+        if (HoldAcknowledgement is { } hold)
+        {
+            await hold.Task.WaitAsync(cancellationToken);
+        }
+
+        return subscription;
+    }
+
+    public void Bring(StatusUpdate update)
+    {
+        foreach (var subscription in _subscriptions.Keys)
+        {
+            if (subscription.UserId == update.UserId)
+            {
+                subscription.Handler(update);
+            }
+        }
+    }
+
+    private sealed class Subscription(FakeChannel channel, string userId, Action<StatusUpdate> handler) : IAsyncDisposable
+    {
+        public string UserId => userId;
+
+        public Action<StatusUpdate> Handler => handler;
+
+        public ValueTask DisposeAsync()
+        {
+            channel._subscriptions.TryRemove(this, out _);
+            return ValueTask.CompletedTask;
+        }
+    }
+}

@@ -1,0 +1,288 @@
+using CsCheck;
+using StatusUpdates.Api.Feeds;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Tests.Feeds;
+
+/// <summary>
+/// Everything that can happen to a feed, in any order: appends, and a channel that loses, repeats and reorders; connections at any cursor
+/// that read, stall and go; retention, a restored backup, an absent database; sweeps and time.
+/// </summary>
+public sealed class FeedModelTests
+{
+    private const string User = "u";
+
+    private enum Op
+    {
+        Append,
+        Deliver,
+        Lose,
+        Repeat,
+        Swap,
+        Connect,
+        ConnectSince,
+        Disconnect,
+        Read,
+        ReadPart,
+        Trim,
+        Restore,
+        GoAway,
+        Sweep,
+        Settle,
+        ForgetFrames,
+    }
+
+    [Fact]
+    public Task Every_cursor_gets_what_follows_it_in_order_without_gap_or_repeat_or_a_resync_with_a_reason()
+    {
+        // Weights: mostly traffic; what changes the log's bounds is rare, as it would hide all else.
+        var op = Gen.Frequency(
+            (30, Gen.Const(Op.Append)),
+            (25, Gen.Const(Op.Deliver)),
+            (6, Gen.Const(Op.Lose)),
+            (5, Gen.Const(Op.Repeat)),
+            (6, Gen.Const(Op.Swap)),
+            (4, Gen.Const(Op.Connect)),
+            (5, Gen.Const(Op.ConnectSince)),
+            (2, Gen.Const(Op.Disconnect)),
+            (14, Gen.Const(Op.Read)),
+            (8, Gen.Const(Op.ReadPart)),
+            (2, Gen.Const(Op.Trim)),
+            (1, Gen.Const(Op.Restore)),
+            (1, Gen.Const(Op.GoAway)),
+            (4, Gen.Const(Op.Sweep)),
+            (5, Gen.Const(Op.Settle)),
+            (2, Gen.Const(Op.ForgetFrames)));
+        return Gen.Select(op, Gen.Int[0, 999]).Array[1, 150].SampleAsync(
+            async steps =>
+            {
+                await using var model = new Model();
+                foreach (var (step, number) in steps)
+                {
+                    await model.StepAsync(step, number);
+                }
+
+                await model.FinishAsync();
+            },
+            iter: 3000,
+            threads: 1);
+    }
+
+    private sealed class Model : IAsyncDisposable
+    {
+        private readonly Feeds _feeds = new(o => (o.RingFrames, o.PageSize) = (8, 3));
+        private readonly List<StatusUpdate> _inFlight = [];
+        private readonly List<StatusUpdate> _brought = [];
+        private readonly List<Reader> _readers = [];
+
+        public async Task StepAsync(Op op, int number)
+        {
+            switch (op)
+            {
+                case Op.Append:
+                    for (var i = 0; i <= number % 4; i++)
+                    {
+                        _inFlight.Add(_feeds.Log.Append(User, number % 3 == 0 ? "gen-a" : "gen-b"));
+                    }
+
+                    break;
+                case Op.Deliver:
+                    for (var i = 0; i <= number % 4; i++)
+                    {
+                        Bring(0);
+                    }
+
+                    break;
+                case Op.Lose when _inFlight.Count > 0:
+                    _inFlight.RemoveAt(number % _inFlight.Count);
+                    break;
+                case Op.Repeat when _brought.Count > 0:
+                    _feeds.Channel.Bring(_brought[number % _brought.Count]);
+                    break;
+                case Op.Swap:
+                    Bring(number % 4);
+                    break;
+                case Op.Connect:
+                    await ConnectAsync(null, number);
+                    break;
+                case Op.ConnectSince:
+                    await ConnectAsync(Math.Max(0, _feeds.Log.Bounds(User).Last + 2 - (number % 20)), number);
+                    break;
+                case Op.Disconnect when _readers.Count > 0:
+                    _readers[number % _readers.Count].Cursor.Dispose();
+                    _readers.RemoveAt(number % _readers.Count);
+                    break;
+                case Op.Read or Op.ReadPart when _readers.Count > 0:
+                    await _readers[number % _readers.Count].ReadAsync(_feeds.Log, op == Op.ReadPart ? 1 : int.MaxValue);
+                    break;
+                case Op.Trim:
+                    _feeds.Log.Trim(User, number % 10);
+                    break;
+                case Op.Restore:
+                    await RestoreAsync(number % 4);
+                    break;
+                case Op.GoAway:
+                    _feeds.Log.IsAway = true;
+                    await Assert.ThrowsAnyAsync<System.Data.Common.DbException>(SweepAnybodyAsync);
+                    foreach (var reader in _readers)
+                    {
+                        await reader.ReadAsync(_feeds.Log, int.MaxValue);
+                    }
+
+                    await _feeds.SettleAsync();
+                    _feeds.Log.IsAway = false;
+                    break;
+                case Op.Sweep:
+                    await _feeds.SweepAsync();
+                    break;
+                case Op.Settle:
+                    await _feeds.SettleAsync();
+                    break;
+                case Op.ForgetFrames:
+                    _feeds.Time.Advance(_feeds.Context.Options.RingIdle);
+                    await _feeds.SweepAsync();
+                    break;
+            }
+        }
+
+        public async Task FinishAsync()
+        {
+            await _feeds.SweepAsync();
+            foreach (var reader in _readers)
+            {
+                while (await reader.ReadAsync(_feeds.Log, int.MaxValue))
+                {
+                }
+
+                reader.AssertComplete(_feeds.Log);
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            _readers.ForEach(reader => reader.Cursor.Dispose());
+            await _feeds.DisposeAsync();
+        }
+
+        private void Bring(int index)
+        {
+            if (index < _inFlight.Count)
+            {
+                var update = _inFlight[index];
+                _inFlight.RemoveAt(index);
+                _brought.Add(update);
+                _feeds.Channel.Bring(update);
+            }
+        }
+
+        private async Task ConnectAsync(long? since, int number)
+        {
+            var bounds = _feeds.Log.Bounds(User);
+            var cursor = await _feeds.OpenAsync(User, since, number % 5 == 0 ? "gen-a" : null, maxReadBytes: 500);
+            Assert.True(since is null ? cursor.Start <= bounds.Last : cursor.Start == since);
+            var reader = new Reader(cursor, number % 5 == 0 ? "gen-a" : null);
+            if (since is { } position && !bounds.Covers(position))
+            {
+                reader.Excuse();
+            }
+
+            _readers.Add(reader);
+        }
+
+        // A backup that lost what clients have seen. The sweep comes before the log has grown past what was lost: that is what heads can tell.
+        private async Task RestoreAsync(int count)
+        {
+            await SweepAnybodyAsync();
+            _inFlight.Clear();
+            _brought.Clear();
+            _feeds.Log.Restore(User, count);
+            _readers.ForEach(reader => reader.Excuse());
+            await _feeds.SweepAsync();
+        }
+
+        private async Task SweepAnybodyAsync()
+        {
+            if (_readers.Count == 0)
+            {
+                await ConnectAsync(null, 1);
+            }
+
+            await _feeds.SweepAsync();
+        }
+    }
+
+    /// <summary>A client: it keeps what it was given since its last resync, and demands that it be exactly what follows.</summary>
+    private sealed class Reader(FeedCursor cursor, string? generationId)
+    {
+        private readonly List<Frame> _frames = [];
+        private bool _isExcused;
+
+        public FeedCursor Cursor => cursor;
+
+        /// <summary>The log has changed under this cursor: a resync may come.</summary>
+        public void Excuse() => _isExcused = true;
+
+        public async Task<bool> ReadAsync(FakeLog log, int most)
+        {
+            var before = cursor.Position;
+            var reading = cursor.ReadAsync(TestContext.Current.CancellationToken);
+            if (!reading.IsCompleted)
+            {
+                cursor.Signal();
+            }
+
+            using var read = await reading;
+            var position = cursor.Position;
+            switch (read.Kind)
+            {
+                case FeedReadKind.Nothing:
+                    return false;
+                case FeedReadKind.Resync:
+                    Assert.True(_isExcused || !log.Bounds(User).Covers(before), "A resync without a reason.");
+                    Assert.Equal(position, read.End);
+                    _frames.Clear();
+                    return true;
+                default:
+                    foreach (var frame in read.Frames.ToArray().Take(most))
+                    {
+                        Assert.True(frame.Position <= log.Bounds(User).Last || _isExcused, "An update that is not committed.");
+                        AssertFollows(position, frame.Position, log);
+                        _frames.Add(frame);
+                        position = frame.Position;
+                        cursor.Advance(position);
+                    }
+
+                    if (read.Count <= most)
+                    {
+                        cursor.Advance(read.End);
+                    }
+
+                    return true;
+            }
+        }
+
+        public void AssertComplete(FakeLog log)
+        {
+            Assert.Equal(log.Bounds(User).Last, cursor.Position);
+            foreach (var frame in _frames.Where(frame => frame.Position >= log.Bounds(User).Oldest))
+            {
+                Assert.True(frame.IsSameAs(log.At(User, frame.Position)), "An update of another log, and no resync.");
+            }
+        }
+
+        private void AssertFollows(long position, long next, FakeLog log)
+        {
+            if (generationId is null)
+            {
+                Assert.Equal(position + 1, next);
+                return;
+            }
+
+            Assert.True(next > position);
+            for (var passed = Math.Max(position + 1, log.Bounds(User).Oldest); passed < Math.Min(next, log.Bounds(User).Last); passed++)
+            {
+                Assert.NotEqual(generationId, log.At(User, passed).GenerationId);
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+using System.Buffers.Binary;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json.Nodes;
+using StatusUpdates.Tests.Api;
+
+namespace StatusUpdates.Tests.Transports;
+
+/// <summary>A WebSocket client that keeps no rule by itself: it sends the bytes that it is told to.</summary>
+internal sealed class RawSocket : IDisposable
+{
+    private readonly Socket _socket;
+    private readonly byte[] _input = new byte[64 * 1024];
+    private int _start;
+    private int _end;
+
+    private RawSocket(Socket socket) => _socket = socket;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public Socket Socket => _socket;
+
+    /// <summary>Connects, and takes <c>connected</c>.</summary>
+    /// <param name="api">The server.</param>
+    /// <param name="userId">As whom.</param>
+    /// <param name="receiveBuffer">The system's buffer, in bytes; null: its default.</param>
+    public static async Task<RawSocket> ConnectAsync(TestApi api, string userId, int? receiveBuffer = null)
+    {
+        var raw = new RawSocket(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+        if (receiveBuffer is { } size)
+        {
+            raw._socket.ReceiveBufferSize = size;
+        }
+
+        await raw._socket.ConnectAsync(api.Address.Host, api.Address.Port, Token);
+        await raw.SendAsync(Encoding.ASCII.GetBytes(
+            $"GET /ws/status HTTP/1.1\r\nHost: {api.Address.Authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            + $"Authorization: Bearer {TestTokens.Create(userId)}\r\n\r\n"));
+        var head = "";
+        while (!head.EndsWith("\r\n\r\n", StringComparison.Ordinal))
+        {
+            head += (char)await raw.ByteAsync();
+        }
+
+        Assert.StartsWith("HTTP/1.1 101 ", head, StringComparison.Ordinal);
+
+        // RFC 6455, section 1.3, has this key and this answer.
+        Assert.Contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", head, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal("connected", (string?)(await raw.MessageAsync())["type"]);
+        return raw;
+    }
+
+    /// <summary>A masked frame.</summary>
+    public static byte[] Frame(int firstByte, ReadOnlySpan<byte> payload)
+    {
+        byte[] header = payload.Length switch
+        {
+            < 126 => [(byte)firstByte, (byte)(0x80 | payload.Length)],
+            <= ushort.MaxValue => [(byte)firstByte, 0x80 | 126, (byte)(payload.Length >> 8), (byte)payload.Length],
+            _ => [(byte)firstByte, 0x80 | 127, 0, 0, 0, 0, (byte)(payload.Length >> 24), (byte)(payload.Length >> 16), (byte)(payload.Length >> 8), (byte)payload.Length],
+        };
+        byte[] mask = [0x37, 0xFA, 0x21, 0x3D];
+        var masked = payload.ToArray();
+        for (var i = 0; i < masked.Length; i++)
+        {
+            masked[i] ^= mask[i % 4];
+        }
+
+        return [.. header, .. mask, .. masked];
+    }
+
+    public static byte[] Text(string text) => Frame(0x81, Encoding.UTF8.GetBytes(text));
+
+    public async Task SendAsync(byte[] bytes) => await _socket.SendAsync(bytes, Token);
+
+    /// <summary>The next frame's first byte and payload.</summary>
+    public async Task<(int FirstByte, byte[] Payload)> FrameAsync()
+    {
+        var first = await ByteAsync();
+        long length = await ByteAsync();
+        Assert.True(length < 128, "A server's frame is masked.");
+        if (length == 126)
+        {
+            length = BinaryPrimitives.ReadUInt16BigEndian(await BytesAsync(2));
+        }
+        else if (length == 127)
+        {
+            length = BinaryPrimitives.ReadInt64BigEndian(await BytesAsync(8));
+        }
+
+        return (first, await BytesAsync((int)length));
+    }
+
+    public async Task<JsonObject> MessageAsync()
+    {
+        var (first, payload) = await FrameAsync();
+        Assert.Equal(0x81, first);
+        return JsonNode.Parse(payload)!.AsObject();
+    }
+
+    /// <summary>The code of the close frame that comes next, whatever else comes before; then the server ends the connection.</summary>
+    public async Task<int> CloseCodeAsync()
+    {
+        while (true)
+        {
+            var (first, payload) = await FrameAsync();
+            if (first == 0x88)
+            {
+                _socket.Shutdown(SocketShutdown.Send);
+                Assert.Equal(0, await _socket.ReceiveAsync(_input, Token));
+                return payload.Length == 0 ? 0 : BinaryPrimitives.ReadUInt16BigEndian(payload);
+            }
+        }
+    }
+
+    public void Dispose() => _socket.Dispose();
+
+    private async Task<byte[]> BytesAsync(int count)
+    {
+        var bytes = new byte[count];
+        for (var i = 0; i < count; i++)
+        {
+            bytes[i] = (byte)await ByteAsync();
+        }
+
+        return bytes;
+    }
+
+    private async ValueTask<int> ByteAsync()
+    {
+        if (_start == _end)
+        {
+            _start = 0;
+            _end = await _socket.ReceiveAsync(_input, Token);
+            if (_end == 0)
+            {
+                throw new IOException("The server ended the connection.");
+            }
+        }
+
+        return _input[_start++];
+    }
+}

@@ -1,0 +1,134 @@
+using System.Net.WebSockets;
+using System.Text;
+using System.Text.Json.Nodes;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Api;
+
+namespace StatusUpdates.Tests.Transports;
+
+/// <summary>A client of <c>/ws/status</c> as anybody would write it.</summary>
+internal sealed class SocketClient : IAsyncDisposable
+{
+    private readonly ClientWebSocket _socket;
+    private readonly byte[] _buffer = new byte[256 * 1024];
+
+    private SocketClient(ClientWebSocket socket) => _socket = socket;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public static Uri Address(TestApi api, string query = "") =>
+        new(api.Address.ToString().Replace("http://", "ws://", StringComparison.Ordinal).TrimEnd('/') + "/ws/status" + query);
+
+    /// <summary>Connects, and takes <c>connected</c>.</summary>
+    public static async Task<SocketClient> ConnectAsync(TestApi api, string userId, string query = "", string? token = null)
+    {
+        var client = await OpenAsync(api, token ?? TestTokens.Create(userId), query);
+        var connected = await client.NextAsync();
+        Assert.Equal("connected", (string?)connected["type"]);
+        Assert.Equal(userId, (string?)connected["userId"]);
+        client.Start = (long)connected["seq"]!;
+        return client;
+    }
+
+    public static async Task<SocketClient> OpenAsync(TestApi api, string token, string query = "", string? origin = null)
+    {
+        var socket = new ClientWebSocket();
+        socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
+        if (origin is not null)
+        {
+            socket.Options.SetRequestHeader("Origin", origin);
+        }
+
+        try
+        {
+            await socket.ConnectAsync(Address(api, query), Token);
+            return new SocketClient(socket);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What <c>connected</c> said.</summary>
+    public long Start { get; private set; }
+
+    /// <summary>The next message; fails if the server closes instead.</summary>
+    public async Task<JsonObject> NextAsync()
+    {
+        var length = 0;
+        while (true)
+        {
+            var result = await _socket.ReceiveAsync(_buffer.AsMemory(length), Token);
+            Assert.True(result.MessageType == WebSocketMessageType.Text, $"closed: {_socket.CloseStatus} {_socket.CloseStatusDescription}");
+            length += result.Count;
+            if (result.EndOfMessage)
+            {
+                return JsonNode.Parse(_buffer.AsSpan(0, length))!.AsObject();
+            }
+        }
+    }
+
+    /// <summary>The next message, which is an update; its seq.</summary>
+    public async Task<long> NextSeqAsync() => (long)(await NextPayloadAsync())["seq"]!;
+
+    public async Task<JsonObject> NextPayloadAsync()
+    {
+        var message = await NextAsync();
+        Assert.True((string?)message["type"] == "status_update", message.ToJsonString());
+        return message["payload"]!.AsObject();
+    }
+
+    /// <summary>The seqs of that many updates.</summary>
+    public async Task<long[]> SeqsAsync(int count)
+    {
+        var seqs = new long[count];
+        for (var i = 0; i < count; i++)
+        {
+            seqs[i] = await NextSeqAsync();
+        }
+
+        return seqs;
+    }
+
+    /// <summary>Reads on until the server closes; the code.</summary>
+    public async Task<int> CloseCodeAsync()
+    {
+        while ((await _socket.ReceiveAsync(_buffer.AsMemory(), Token)).MessageType != WebSocketMessageType.Close)
+        {
+        }
+
+        return (int)_socket.CloseStatus!.Value;
+    }
+
+    public Task SendAsync(string text) => SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true);
+
+    public Task SendAsync(byte[] bytes, WebSocketMessageType type, bool isLast) => _socket.SendAsync(bytes, type, isLast, Token);
+
+    public Task CloseAsync() => _socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "bye", Token);
+
+    public ValueTask DisposeAsync()
+    {
+        _socket.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>Writers, as a worker is one: commit, then announce.</summary>
+internal static class Writers
+{
+    /// <summary>Commits an update of a new generation without a word to anybody.</summary>
+    public static async Task<StatusUpdate> CommitAsync(this TestApi api, string userId) =>
+        (await api.Database.SubmitAsync(userId, cancellationToken: TestContext.Current.CancellationToken)).Update!;
+
+    public static async Task<StatusUpdate> PublishAsync(this TestApi api, string userId)
+    {
+        var update = await api.CommitAsync(userId);
+        await api.AnnounceAsync(update);
+        return update;
+    }
+
+    public static Task AnnounceAsync(this TestApi api, params StatusUpdate[] updates) =>
+        ((StatusPublisher)api.App.Services.GetService(typeof(StatusPublisher))!).TryPublishAsync(updates);
+}
