@@ -1,14 +1,20 @@
-// Shows what a generation made. Addresses come from providers: only http(s) is ever opened, and only what this server serves is
-// shown in place; everything else is a link.
+// Shows what a generation made. Addresses come from providers: only http(s) is ever opened, and only what this API
+// serves is shown in place; everything else is a link.
 
 const MAX_TEXT = 4_000;
 
+// What this API itself serves: the id is 128 random bits, so a server that has it is the one that is meant, under whatever name.
+const OWN_RESULT = /^\/results\/[0-9a-f]{32}$/;
+
 /** Fills the three places of a card: pictures and clips, texts, links. */
 export async function showResults(urls, { media, texts, links }) {
-  const results = urls.map(addressOf).filter(url => url !== null);
-  results.forEach((url, index) => links.append(linkTo(url, results.length > 1 ? `Open result ${index + 1}` : 'Open result')));
-  for (const url of results.filter(url => url.origin === location.origin)) {
-    const shown = await preview(url);
+  const addresses = urls.map(addressOf).filter(url => url !== null);
+  for (const [index, address] of addresses.entries()) {
+    const own = OWN_RESULT.test(address.pathname) ? new URL(address.pathname, location.origin) : null;
+    const type = own === null ? '' : await typeOf(own);
+    const url = type === '' ? address : own;
+    links.append(linkTo(url, addresses.length > 1 ? `Open result ${index + 1}` : 'Open result'));
+    const shown = type === '' ? null : await preview(url, type);
     if (shown !== null) {
       (shown.isText ? texts : media).append(shown.element);
     }
@@ -16,13 +22,9 @@ export async function showResults(urls, { media, texts, links }) {
 }
 
 function addressOf(text) {
-  const url = URL.parse?.(text, location.href) ?? tryParse(text);
-  return url?.protocol === 'https:' || url?.protocol === 'http:' ? url : null;
-}
-
-function tryParse(text) {
   try {
-    return new URL(text, location.href);
+    const url = new URL(text, location.href);
+    return url.protocol === 'https:' || url.protocol === 'http:' ? url : null;
   } catch {
     return null;
   }
@@ -44,8 +46,7 @@ function linkTo(url, label) {
   return link;
 }
 
-async function preview(url) {
-  const type = await typeOf(url);
+async function preview(url, type) {
   if (type.startsWith('image/')) {
     const link = document.createElement('a');
     link.href = url.href;
