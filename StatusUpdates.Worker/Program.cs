@@ -1,1 +1,30 @@
-Host.CreateApplicationBuilder(args).Build().Run();
+using Microsoft.Extensions.Hosting;
+using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Jobs;
+using StatusUpdates.Worker.Processors;
+
+namespace StatusUpdates.Worker;
+
+internal static class Program
+{
+    public static Task Main(string[] args) => Build(new() { Args = args }).RunAsync();
+
+    /// <summary>The worker, ready to run. Tests add their settings and providers by <paramref name="configure"/>, before anything is registered.</summary>
+    public static IHost Build(HostApplicationBuilderSettings settings, Action<IHostApplicationBuilder>? configure = null)
+    {
+        var builder = Host.CreateApplicationBuilder(settings);
+        configure?.Invoke(builder);
+
+        builder.AddServiceDefaults();
+        builder.AddRedisClient("redis");
+        var database = builder.AddStatusDatabase("statusdb");
+        builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);
+        builder.AddStatusMessaging();
+
+        builder.AddJobs();
+        builder.AddProcessors();
+        return builder.Build();
+    }
+}

@@ -1,0 +1,150 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Processors;
+
+namespace StatusUpdates.Worker.Jobs;
+
+/// <summary>Runs one attempt by its processor and sees to it that it comes to an outcome, whatever the processor does. Thread-safe.</summary>
+internal sealed partial class JobExecutor(
+    ProcessorRegistry processors, IOptions<WorkerOptions> options, TimeProvider time, ILogger<JobExecutor> logger)
+{
+    private static readonly Func<ILogger, string, int, IDisposable?> JobScope =
+        LoggerMessage.DefineScope<string, int>("Generation {GenerationId}, attempt {Attempt}");
+
+    /// <summary>Returns when the processor has come back, which may be long after the outcome: see <see cref="RunningJob.Settled"/>.</summary>
+    public async Task ExecuteAsync(RunningJob job)
+    {
+        using var scope = JobScope(logger, job.Generation.Id, job.Generation.Attempt);
+        var processor = processors.Find(job.Generation.Task);
+        Task work;
+        using (var activity = WorkerTelemetry.StartJob(job.Generation))
+        {
+            var started = time.GetTimestamp();
+            WorkerTelemetry.JobStarted(job.Generation);
+            var outcome = JobOutcome.Dropped;
+            work = Task.Run(() => processor.ProcessAsync(job));
+            try
+            {
+                outcome = await SettleAsync(job, processor, work);
+            }
+            finally
+            {
+                if (outcome is JobOutcome.Failed)
+                {
+                    activity?.SetStatus(ActivityStatusCode.Error);
+                }
+
+                WorkerTelemetry.JobEnded(job.Generation, outcome, time.GetElapsedTime(started));
+                job.Settle();
+            }
+        }
+
+        if (!work.IsCompleted)
+        {
+            // It keeps its slot until it ends: what does not listen must not pile up.
+            WorkerTelemetry.CountLeftBehind(job.Generation);
+            LogLeftBehind(job.Reason);
+            await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            LogCameBack(work.Exception);
+        }
+    }
+
+    private async Task<JobOutcome> SettleAsync(RunningJob job, BaseProcessor processor, Task work)
+    {
+        Exception failure;
+        await using (time.CreateTimer(static j => ((RunningJob)j!).Stop(StopReason.TimedOut), job, options.Value.JobTimeout, Timeout.InfiniteTimeSpan))
+        {
+            try
+            {
+                await work.WaitAsync(job.LeaveBehind);
+                return JobOutcome.Completed;
+            }
+            catch (Exception e)
+            {
+                // Whatever a processor throws: of a stopped one it means no more than that it has stopped.
+                failure = e;
+            }
+        }
+
+        try
+        {
+            return job.TryBeginSettling()
+                ? await WriteFailureAsync(job, processor, failure)
+                : await WriteStopAsync(job, processor);
+        }
+        catch (OperationCanceledException)
+        {
+            LogRefused();
+            return JobOutcome.Lost;
+        }
+        catch (Exception e)
+        {
+            // Mostly the database; whatever it is, this run has nothing more to try.
+            LogNotWritten(e);
+            return JobOutcome.Dropped;
+        }
+    }
+
+    private async Task<JobOutcome> WriteStopAsync(RunningJob job, BaseProcessor processor)
+    {
+        // Written without the job's token: it has fired, and this is what comes after it.
+        switch (job.Reason)
+        {
+            case StopReason.CancelRequested:
+                await processor.UpdateStatusAsync(job, GenerationStatus.Canceled, cancellationToken: CancellationToken.None);
+                LogCanceled();
+                return JobOutcome.Canceled;
+            case StopReason.ShuttingDown:
+                await processor.UpdateStatusAsync(job, GenerationStatus.Pending, cancellationToken: CancellationToken.None);
+                WorkerTelemetry.CountHandBack();
+                LogHandedBack();
+                return JobOutcome.Released;
+            case StopReason.TimedOut:
+                var message = $"The generation did not finish within {options.Value.JobTimeout}.";
+                await processor.UpdateStatusAsync(
+                    job, GenerationStatus.Failed, new StatusDetails { ErrorMessage = message }, CancellationToken.None);
+                LogTimedOut(options.Value.JobTimeout);
+                return JobOutcome.Failed;
+            case StopReason.DatabaseAway:
+                return JobOutcome.Dropped;
+            case StopReason.LeaseLost:
+                return JobOutcome.Lost;
+            default:
+                throw new UnreachableException($"Stopped for no reason: {job.Reason}.");
+        }
+    }
+
+    private async Task<JobOutcome> WriteFailureAsync(RunningJob job, BaseProcessor processor, Exception failure)
+    {
+        LogFailed(failure);
+        await processor.UpdateStatusAsync(
+            job, GenerationStatus.Failed, new StatusDetails { ErrorMessage = FailureMessage.Of(failure) }, CancellationToken.None);
+        return JobOutcome.Failed;
+    }
+
+    [LoggerMessage(3201, LogLevel.Warning, "The generation failed")]
+    private partial void LogFailed(Exception exception);
+
+    [LoggerMessage(3202, LogLevel.Information, "Canceled by its owner")]
+    private partial void LogCanceled();
+
+    [LoggerMessage(3203, LogLevel.Information, "Handed back: this worker stops")]
+    private partial void LogHandedBack();
+
+    [LoggerMessage(3204, LogLevel.Warning, "Failed: not finished within {JobTimeout}")]
+    private partial void LogTimedOut(TimeSpan jobTimeout);
+
+    [LoggerMessage(3205, LogLevel.Warning, "The outcome was refused: another attempt had begun or the generation had ended")]
+    private partial void LogRefused();
+
+    [LoggerMessage(3206, LogLevel.Error, "The outcome could not be written; the generation goes back to the queue by the heartbeat or when its lease ends")]
+    private partial void LogNotWritten(Exception exception);
+
+    [LoggerMessage(3207, LogLevel.Error, "The provider did not come back when it was stopped ({Reason}); it keeps its slot until it does")]
+    private partial void LogLeftBehind(StopReason? reason);
+
+    [LoggerMessage(3208, LogLevel.Information, "The provider that had been left behind came back")]
+    private partial void LogCameBack(Exception? exception);
+}

@@ -1,0 +1,42 @@
+namespace StatusUpdates.Worker.Jobs;
+
+/// <summary>How an attempt ended, as this worker sees it.</summary>
+internal enum JobOutcome
+{
+    /// <summary>With results.</summary>
+    Completed,
+
+    /// <summary>The provider failed, or took too long.</summary>
+    Failed,
+
+    /// <summary>Its owner stopped it.</summary>
+    Canceled,
+
+    /// <summary>Back in the queue: this worker stops.</summary>
+    Released,
+
+    /// <summary>Another attempt had begun, or the generation had ended otherwise: nothing was written.</summary>
+    Lost,
+
+    /// <summary>The database was away for too long: the generation is handed back when it returns, or its lease runs out.</summary>
+    Dropped,
+}
+
+/// <summary>Why a running attempt is to stop. The first reason counts.</summary>
+internal enum StopReason
+{
+    /// <summary>Its owner asked for it.</summary>
+    CancelRequested,
+
+    /// <summary>The attempt may write no more: the lease went to another one.</summary>
+    LeaseLost,
+
+    /// <summary>This process ends.</summary>
+    ShuttingDown,
+
+    /// <summary>It took longer than <see cref="WorkerOptions.JobTimeout"/>.</summary>
+    TimedOut,
+
+    /// <summary>The database did not take an update in time.</summary>
+    DatabaseAway,
+}

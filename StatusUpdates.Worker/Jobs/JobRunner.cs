@@ -1,0 +1,176 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using StatusUpdates.Data.Queue;
+using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Processors;
+
+namespace StatusUpdates.Worker.Jobs;
+
+/// <summary>
+/// Claims as many generations as can start and starts them. Woken by Redis when something is submitted or handed back, by a slot that
+/// becomes free while there may be more, and by a timer, because messages get lost. On a stop it claims no more, lets what runs go on for
+/// the grace period, and hands the rest back.
+/// </summary>
+internal sealed partial class JobRunner(
+    GenerationQueue queue,
+    RunningJobs jobs,
+    JobExecutor executor,
+    LeaseHeartbeat heartbeat,
+    ProcessorRegistry processors,
+    WorkerIdentity identity,
+    WakeUp wakeUp,
+    StatusPublisher publisher,
+    StatusSubscriber subscriber,
+    IOptions<WorkerOptions> options,
+    TimeProvider time,
+    ILogger<JobRunner> logger) : BackgroundService
+{
+    private static readonly TimeSpan MaxBackOff = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(5);
+
+    private volatile bool _mayHaveMore;
+    private bool _claimWasCut;
+
+    /// <summary>Claims once, for all free slots, and starts what it got.</summary>
+    /// <returns>Whether there may be more in the queue and a slot for it.</returns>
+    /// <exception cref="NpgsqlException">The database is away.</exception>
+    internal async Task<bool> RunOnceAsync(CancellationToken cancellationToken)
+    {
+        var limit = jobs.Free;
+        if (limit <= 0)
+        {
+            _mayHaveMore = true;
+            return false;
+        }
+
+        var request = new ClaimRequest
+        {
+            Owner = identity.Owner,
+            Tasks = processors.Tasks,
+            Limit = limit,
+            Lease = options.Value.Lease,
+            MaxFailures = options.Value.MaxFailures,
+        };
+        var (result, claimed) = await jobs.ClaimAsync(() => queue.ClaimAsync(request, cancellationToken), cancellationToken);
+        _mayHaveMore = result.Updates.Count >= limit;
+
+        // Announced before the work begins, so that its own updates do not overtake this one on Redis.
+        await publisher.TryPublishAsync(result.Updates);
+        foreach (var job in claimed)
+        {
+            WorkerTelemetry.CountClaim(job.Generation);
+            job.Start(RunAsync);
+        }
+
+        return _mayHaveMore && jobs.Free > 0;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        LogStarted(identity.Owner, options.Value.Concurrency);
+        try
+        {
+            await using var subscription = await subscriber.SubscribeAllAsync(WakeUpForPending, stoppingToken);
+            await ClaimUntilStoppedAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // Stopped while it subscribed, claimed or waited.
+        }
+
+        await DrainAsync();
+    }
+
+    private async Task ClaimUntilStoppedAsync(CancellationToken stoppingToken)
+    {
+        var failures = 0;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                _claimWasCut = true;
+                var more = await RunOnceAsync(stoppingToken);
+                _claimWasCut = false;
+                failures = 0;
+                if (!more)
+                {
+                    await wakeUp.WaitAsync(options.Value.PollInterval * Jitter(), stoppingToken);
+                }
+            }
+            catch (NpgsqlException e)
+            {
+                // The claim has tried for a while already; from here on with growing pauses.
+                var pause = Min(TimeSpan.FromSeconds(1 << Math.Min(failures++, 4)), MaxBackOff) * Jitter();
+                LogDatabaseAway(e, pause);
+                await Task.Delay(pause, time, stoppingToken);
+            }
+        }
+    }
+
+    // Takes no token: the host's shutdown time limits it from outside, and whatever is not written by then is left to the leases.
+    private async Task DrainAsync()
+    {
+        var running = jobs.Snapshot();
+        if (running.Count > 0)
+        {
+            LogDraining(running.Count, options.Value.GracePeriod);
+            var settled = Task.WhenAll(running.Select(j => j.Settled));
+            using var grace = new CancellationTokenSource(options.Value.GracePeriod, time);
+            await settled.WaitAsync(grace.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            foreach (var job in running)
+            {
+                job.Stop(StopReason.ShuttingDown);
+            }
+
+            await settled;
+        }
+
+        if (_claimWasCut)
+        {
+            // It may have been committed all the same: what it took shows up as leases that nothing here runs for.
+            using var limit = new CancellationTokenSource(LastLook, time);
+            await heartbeat.TryRunOnceAsync(limit.Token);
+        }
+    }
+
+    private async Task RunAsync(RunningJob job)
+    {
+        try
+        {
+            await executor.ExecuteAsync(job);
+        }
+        finally
+        {
+            jobs.Remove(job);
+            await job.DisposeAsync();
+            if (_mayHaveMore)
+            {
+                wakeUp.Set();
+            }
+        }
+    }
+
+    private void WakeUpForPending(StatusUpdate update)
+    {
+        if (update.Status == GenerationStatus.Pending)
+        {
+            wakeUp.Set();
+        }
+    }
+
+    // Between a half and the whole, so that workers that were started together do not ask together.
+    private static double Jitter() => 0.5 + (Random.Shared.NextDouble() / 2);
+
+    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+
+    [LoggerMessage(3001, LogLevel.Information, "Worker {Owner} runs up to {Concurrency} generations at once")]
+    private partial void LogStarted(string owner, int concurrency);
+
+    [LoggerMessage(3002, LogLevel.Warning, "The database did not answer a claim; the next try is in {Pause}")]
+    private partial void LogDatabaseAway(Exception exception, TimeSpan pause);
+
+    [LoggerMessage(3003, LogLevel.Information, "Stopping: {Count} generations may finish within {GracePeriod}, the rest is handed back")]
+    private partial void LogDraining(int count, TimeSpan gracePeriod);
+}

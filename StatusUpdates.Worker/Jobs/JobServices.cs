@@ -1,0 +1,35 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace StatusUpdates.Worker.Jobs;
+
+internal static class JobServices
+{
+    // What a stop takes beside grace and patience: the last writes.
+    private static readonly TimeSpan TimeToWrite = TimeSpan.FromSeconds(10);
+
+    /// <summary>Adds the runner and the heartbeat; needs the data side, messaging and the processors.</summary>
+    public static void AddJobs(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<WorkerOptions>().BindConfiguration(WorkerOptions.SectionName).ValidateOnStart();
+        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<WorkerOptions>, WorkerOptionsValidator>());
+        builder.Services.AddOptions<HostOptions>().PostConfigure<IOptions<WorkerOptions>>((host, worker) =>
+        {
+            var needed = worker.Value.GracePeriod + worker.Value.StopPatience + TimeToWrite;
+            host.ShutdownTimeout = needed > host.ShutdownTimeout ? needed : host.ShutdownTimeout;
+        });
+
+        builder.Services.AddSingleton<WorkerIdentity>();
+        builder.Services.AddSingleton<WakeUp>();
+        builder.Services.AddSingleton<RunningJobs>();
+        builder.Services.AddSingleton<JobExecutor>();
+
+        // Stopped in reverse: the heart beats until the runner has settled what ran.
+        builder.Services.AddSingleton<LeaseHeartbeat>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<LeaseHeartbeat>());
+        builder.Services.AddSingleton<JobRunner>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<JobRunner>());
+    }
+}

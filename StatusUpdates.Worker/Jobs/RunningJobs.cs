@@ -1,0 +1,146 @@
+using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Queue;
+
+namespace StatusUpdates.Worker.Jobs;
+
+/// <summary>What runs in this process: the slots, and the way from a generation to its token. Thread-safe.</summary>
+internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider time) : IDisposable
+{
+    // As many cancel requests as may arrive during one claim; past that the heartbeat finds them.
+    private const int MaxEarlyCancels = 1024;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<(string Id, int Attempt), RunningJob> _jobs = [];
+    private readonly HashSet<string> _earlyCancels = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _claiming = new(1, 1);
+
+    /// <summary>How many more can start.</summary>
+    public int Free
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return options.Value.Concurrency - _jobs.Count;
+            }
+        }
+    }
+
+    public IReadOnlyList<RunningJob> Snapshot()
+    {
+        lock (_lock)
+        {
+            return [.. _jobs.Values];
+        }
+    }
+
+    public bool Contains(string generationId, int attempt)
+    {
+        lock (_lock)
+        {
+            return _jobs.ContainsKey((generationId, attempt));
+        }
+    }
+
+    /// <summary>
+    /// Claims and registers as one step, for those who need to know what a claim has taken: until it is over, a lease or a cancel request
+    /// may belong to a generation that this worker holds and does not know of yet.
+    /// </summary>
+    public async Task<(ClaimResult Result, IReadOnlyList<RunningJob> Jobs)> ClaimAsync(
+        Func<Task<ClaimResult>> claim, CancellationToken cancellationToken)
+    {
+        await _claiming.WaitAsync(cancellationToken);
+        try
+        {
+            lock (_lock)
+            {
+                _earlyCancels.Clear();
+            }
+
+            var result = await claim();
+            return (result, [.. result.Claimed.Select(Add)]);
+        }
+        finally
+        {
+            _claiming.Release();
+        }
+    }
+
+    /// <summary>Those of the leases that belong to nothing that runs here, told while no claim is under way; empty if one is for longer.</summary>
+    public async Task<IReadOnlyList<HeldLease>> FindUnknownAsync(
+        IReadOnlyList<HeldLease> leases, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        if (leases.All(l => Contains(l.GenerationId, l.Attempt)) || !await _claiming.WaitAsync(patience, cancellationToken))
+        {
+            return [];
+        }
+
+        try
+        {
+            return [.. leases.Where(l => !Contains(l.GenerationId, l.Attempt))];
+        }
+        finally
+        {
+            _claiming.Release();
+        }
+    }
+
+    /// <summary>Stops a generation that its owner no longer wants; one that is just being claimed is stopped when it arrives.</summary>
+    public void RequestCancel(string generationId)
+    {
+        RunningJob[] asked;
+        lock (_lock)
+        {
+            asked = [.. _jobs.Values.Where(j => j.Generation.Id == generationId)];
+            if (asked.Length == 0 && _claiming.CurrentCount == 0 && _earlyCancels.Count < MaxEarlyCancels)
+            {
+                _earlyCancels.Add(generationId);
+            }
+        }
+
+        foreach (var job in asked)
+        {
+            job.Stop(StopReason.CancelRequested);
+        }
+    }
+
+    /// <summary>Frees the slot.</summary>
+    public void Remove(RunningJob job)
+    {
+        lock (_lock)
+        {
+            _jobs.Remove((job.Generation.Id, job.Generation.Attempt));
+        }
+    }
+
+    public void Dispose() => _claiming.Dispose();
+
+    private RunningJob Add(ClaimedGeneration generation)
+    {
+        var job = new RunningJob(generation, options.Value.StopPatience, time);
+        RunningJob[] earlier;
+        bool isCanceled;
+        lock (_lock)
+        {
+            earlier = [.. _jobs.Values.Where(j => j.Generation.Id == generation.Id)];
+            isCanceled = _earlyCancels.Remove(generation.Id);
+            _jobs.Add((generation.Id, generation.Attempt), job);
+        }
+
+        // This worker itself took over what it had lost: never twice at once.
+        foreach (var lost in earlier)
+        {
+            if (lost.Stop(StopReason.LeaseLost))
+            {
+                WorkerTelemetry.CountLostLease();
+            }
+        }
+
+        if (isCanceled)
+        {
+            job.Stop(StopReason.CancelRequested);
+        }
+
+        return job;
+    }
+}

@@ -1,0 +1,132 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Npgsql;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Jobs;
+using StatusUpdates.Worker.Providers;
+
+namespace StatusUpdates.Worker.Processors;
+
+/// <summary>
+/// Does one task's generations by its provider. Every status it sets is durable before it is announced. Thread-safe: one instance runs
+/// many attempts at once.
+/// </summary>
+internal abstract class BaseProcessor(
+    GenerationTask task, IGenerationProvider provider, StatusLog log, StatusPublisher publisher, ResultUploader results)
+{
+    /// <summary>Which generations it does.</summary>
+    public GenerationTask GenerationTask => task;
+
+    /// <summary>The type that its updates carry.</summary>
+    public GenerationType GenerationType => GenerationTaskNames.TypeOf(task);
+
+    /// <summary>What its results are, for the message when a provider returns something else.</summary>
+    protected abstract string Makes { get; }
+
+    /// <summary>Runs one attempt up to <c>completed</c>.</summary>
+    /// <exception cref="OperationCanceledException">The attempt was stopped: <see cref="RunningJob.Reason"/> says why.</exception>
+    /// <exception cref="Exception">What the provider threw: the generation has failed.</exception>
+    public async Task ProcessAsync(RunningJob job)
+    {
+        job.Stopping.ThrowIfCancellationRequested();
+        using var progress = new ProgressReporter(this, job);
+        var result = await provider.GenerateAsync(CreateRequest(job), progress, job.Stopping);
+        Check(result);
+        job.Stopping.ThrowIfCancellationRequested();
+        var urls = await GuardAsync(job, () => results.UploadAsync(job.Generation.Id, result.Outputs, job.Stopping));
+
+        if (!job.TryBeginSettling())
+        {
+            throw new OperationCanceledException("Stopped on the finishing line.", job.Stopping);
+        }
+
+        await UpdateStatusAsync(
+            job,
+            GenerationStatus.Completed,
+            new StatusDetails { ResultUrls = urls, TokensUsed = Math.Max(0, result.TokensUsed), Progress = 100 },
+            CancellationToken.None);
+    }
+
+    /// <summary>Sets a status: 1. in the database, 2. on Redis. Returns once it is durable.</summary>
+    /// <exception cref="OperationCanceledException">Refused: another attempt has begun, or the generation has ended. This attempt is stopped.</exception>
+    /// <exception cref="NpgsqlException">The database did not take it in time. This attempt is stopped.</exception>
+    internal async Task<StatusUpdate> UpdateStatusAsync(
+        RunningJob job, GenerationStatus status, StatusDetails? details = null, CancellationToken cancellationToken = default)
+    {
+        var change = new StatusChange
+        {
+            GenerationId = job.Generation.Id,
+            Status = status,
+            Attempt = job.Generation.Attempt,
+            Progress = details?.Progress,
+            ResultUrls = details?.ResultUrls,
+            TokensUsed = details?.TokensUsed,
+            ErrorMessage = details?.ErrorMessage,
+            TraceParent = Activity.Current?.Id ?? job.Generation.TraceParent,
+        };
+
+        // 1. The database. The attempt is the fencing token: what an attempt that lost its lease writes is refused.
+        var result = await GuardAsync(job, () => log.AppendAsync(change, cancellationToken));
+        if (result.Update is not { } update)
+        {
+            job.StopWriting(StopReason.LeaseLost);
+            throw new OperationCanceledException($"The update was refused: {result.Refusal}.");
+        }
+
+        // 2. Redis. Never fails what is durable already.
+        await publisher.TryPublishAsync([update]);
+        return update;
+    }
+
+    /// <summary>Whether content of this media type is what the task makes.</summary>
+    protected abstract bool Accepts(string contentType);
+
+    protected static bool IsKind(string contentType, string kind) => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase);
+
+    private ProviderRequest CreateRequest(RunningJob job)
+    {
+        using var options = JsonDocument.Parse(job.Generation.Options ?? "{}");
+        var root = options.RootElement.Clone();
+        return new ProviderRequest
+        {
+            GenerationId = job.Generation.Id,
+            Task = task,
+            Attempt = job.Generation.Attempt,
+            Prompt = job.Generation.Prompt,
+            Options = root,
+            Seed = RequestSeed.Of(job.Generation.Prompt, root),
+        };
+    }
+
+    private void Check(ProviderResult? result)
+    {
+        if (result is not { Outputs.Count: > 0 })
+        {
+            throw new ProviderException("The provider returned no result.");
+        }
+
+        if (result.Outputs.OfType<ProviderContent>().FirstOrDefault(c => !Accepts(c.ContentType)) is { } other)
+        {
+            throw new ProviderException($"The provider returned {other.ContentType} instead of {Makes}.");
+        }
+    }
+
+    /// <summary>
+    /// Marks a failure of the database as ours: it stops the attempt and is no failure of the generation. What Postgres refuses for its
+    /// content (SQLSTATE classes 22, 23 and 54) would be refused again, so that is one.
+    /// </summary>
+    private static async Task<T> GuardAsync<T>(RunningJob job, Func<Task<T>> write)
+    {
+        try
+        {
+            return await write();
+        }
+        catch (NpgsqlException e) when (e is not PostgresException { SqlState: ['2', '2' or '3', ..] or ['5', '4', ..] })
+        {
+            job.StopWriting(StopReason.DatabaseAway);
+            throw;
+        }
+    }
+}

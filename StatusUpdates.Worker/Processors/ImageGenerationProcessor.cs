@@ -1,0 +1,17 @@
+using Microsoft.Extensions.DependencyInjection;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Providers;
+
+namespace StatusUpdates.Worker.Processors;
+
+/// <summary>Images made in a chat: type <c>chat</c>, task <c>image_generation</c>.</summary>
+internal sealed class ImageGenerationProcessor(
+    [FromKeyedServices(GenerationTask.ImageGeneration)] IGenerationProvider provider, StatusLog log, StatusPublisher publisher, ResultUploader results)
+    : BaseProcessor(GenerationTask.ImageGeneration, provider, log, publisher, results)
+{
+    protected override string Makes => "an image";
+
+    protected override bool Accepts(string contentType) => IsKind(contentType, "image/");
+}

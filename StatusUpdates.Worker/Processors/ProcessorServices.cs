@@ -1,0 +1,34 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Worker.Providers;
+using StatusUpdates.Worker.Providers.BuiltIn;
+
+namespace StatusUpdates.Worker.Processors;
+
+internal static class ProcessorServices
+{
+    /// <summary>Adds the four processors, and the built-in provider of each task that has no other one registered.</summary>
+    public static void AddProcessors(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<ResultsOptions>().BindConfiguration(ResultsOptions.SectionName).ValidateOnStart();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ResultsOptions>, ResultsOptionsValidator>());
+        services.AddOptions<BuiltInProvidersOptions>().BindConfiguration(BuiltInProvidersOptions.SectionName).ValidateOnStart();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<BuiltInProvidersOptions>, BuiltInProvidersOptionsValidator>());
+
+        services.TryAddKeyedSingleton<IGenerationProvider, SoraProvider>(GenerationTask.Sora);
+        services.TryAddKeyedSingleton<IGenerationProvider, ProductCardProvider>(GenerationTask.ProductCard);
+        services.TryAddKeyedSingleton<IGenerationProvider, ChatProcessingProvider>(GenerationTask.ChatProcessing);
+        services.TryAddKeyedSingleton<IGenerationProvider, ImageGenerationProvider>(GenerationTask.ImageGeneration);
+
+        services.AddSingleton<ResultUploader>();
+        services.AddSingleton<BaseProcessor, SoraProcessor>();
+        services.AddSingleton<BaseProcessor, ProductCardProcessor>();
+        services.AddSingleton<BaseProcessor, ChatProcessingProcessor>();
+        services.AddSingleton<BaseProcessor, ImageGenerationProcessor>();
+        services.AddSingleton<ProcessorRegistry>();
+    }
+}

@@ -1,0 +1,17 @@
+using Microsoft.Extensions.DependencyInjection;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Providers;
+
+namespace StatusUpdates.Worker.Processors;
+
+/// <summary>Product cards: type <c>product_card</c>.</summary>
+internal sealed class ProductCardProcessor(
+    [FromKeyedServices(GenerationTask.ProductCard)] IGenerationProvider provider, StatusLog log, StatusPublisher publisher, ResultUploader results)
+    : BaseProcessor(GenerationTask.ProductCard, provider, log, publisher, results)
+{
+    protected override string Makes => "an image";
+
+    protected override bool Accepts(string contentType) => IsKind(contentType, "image/");
+}

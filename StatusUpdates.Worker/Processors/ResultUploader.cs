@@ -1,0 +1,62 @@
+using System.Net.Http.Headers;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Results;
+using StatusUpdates.Worker.Providers;
+
+namespace StatusUpdates.Worker.Processors;
+
+/// <summary>Gives every result an address: content is stored and served by the API, a link is checked and passed on. Thread-safe.</summary>
+internal sealed class ResultUploader(GenerationResultStore store, IOptions<ResultsOptions> options)
+{
+    // As many and as long as an update can sensibly carry.
+    private const int MaxOutputs = 16;
+    private const int MaxUrlLength = 2048;
+    private const int MaxContentTypeLength = 255;
+
+    private readonly string _baseUrl = options.Value.PublicBaseUrl.TrimEnd('/');
+
+    /// <exception cref="ProviderException">A result that cannot be passed on.</exception>
+    public async Task<IReadOnlyList<string>> UploadAsync(
+        string generationId, IReadOnlyList<ProviderOutput> outputs, CancellationToken cancellationToken)
+    {
+        if (outputs.Count > MaxOutputs)
+        {
+            throw new ProviderException($"The provider returned {outputs.Count} results; {MaxOutputs} are allowed.");
+        }
+
+        foreach (var output in outputs)
+        {
+            Check(output);
+        }
+
+        var urls = new List<string>(outputs.Count);
+        foreach (var output in outputs)
+        {
+            urls.Add(output is ProviderContent content
+                ? $"{_baseUrl}/results/{await store.SaveAsync(generationId, content.ContentType, content.Bytes, cancellationToken)}"
+                : ((ProviderLink)output).Url.AbsoluteUri);
+        }
+
+        return urls;
+    }
+
+    private static void Check(ProviderOutput output)
+    {
+        switch (output)
+        {
+            case ProviderLink { Url: { IsAbsoluteUri: true } url }
+                when (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps) && url.AbsoluteUri.Length <= MaxUrlLength:
+                return;
+            case ProviderLink:
+                throw new ProviderException("The provider returned a result address that is not a plain http or https address.");
+            case ProviderContent content when content.Bytes.Length > GenerationResultStore.MaxBytes:
+                throw new ProviderException(
+                    $"The provider returned a result of {content.Bytes.Length} bytes; {GenerationResultStore.MaxBytes} are allowed.");
+            case ProviderContent content
+                when content.ContentType.Length <= MaxContentTypeLength && MediaTypeHeaderValue.TryParse(content.ContentType, out _):
+                return;
+            default:
+                throw new ProviderException("The provider returned a result without a proper media type.");
+        }
+    }
+}

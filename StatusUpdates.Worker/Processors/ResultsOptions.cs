@@ -1,0 +1,31 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace StatusUpdates.Worker.Processors;
+
+/// <summary>Where stored results are served; configuration section <c>Results</c>.</summary>
+internal sealed class ResultsOptions
+{
+    public const string SectionName = "Results";
+
+    /// <summary>The API's address as clients reach it; a result is at <c>{PublicBaseUrl}/results/{id}</c>. Default http://localhost:5080.</summary>
+    [Required(ErrorMessage = BaseUrlError)]
+    [HttpUrl(ErrorMessage = BaseUrlError)]
+    public string PublicBaseUrl { get; set; } = "http://localhost:5080";
+
+    private const string BaseUrlError =
+        "Results:PublicBaseUrl must be an absolute http or https address without query or fragment, such as https://status.example.com.";
+}
+
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class HttpUrlAttribute : ValidationAttribute
+{
+    public override bool IsValid(object? value) =>
+        value is string text
+        && Uri.TryCreate(text, UriKind.Absolute, out var url)
+        && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps)
+        && url is { Query: "", Fragment: "", UserInfo: "" };
+}
+
+[OptionsValidator]
+internal sealed partial class ResultsOptionsValidator : IValidateOptions<ResultsOptions>;

@@ -1,0 +1,17 @@
+using Microsoft.Extensions.DependencyInjection;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Providers;
+
+namespace StatusUpdates.Worker.Processors;
+
+/// <summary>Videos: type <c>sora</c>.</summary>
+internal sealed class SoraProcessor(
+    [FromKeyedServices(GenerationTask.Sora)] IGenerationProvider provider, StatusLog log, StatusPublisher publisher, ResultUploader results)
+    : BaseProcessor(GenerationTask.Sora, provider, log, publisher, results)
+{
+    protected override string Makes => "a video or an image";
+
+    protected override bool Accepts(string contentType) => IsKind(contentType, "video/") || IsKind(contentType, "image/");
+}
