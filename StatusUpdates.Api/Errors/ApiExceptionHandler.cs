@@ -34,7 +34,7 @@ internal sealed partial class ApiExceptionHandler(ILogger<ApiExceptionHandler> l
         }
 
         LogUnhandled(logger, exception);
-        Activity.Current?.SetStatus(ActivityStatusCode.Error).AddException(exception);
+        Activity.Current?.SetStatus(ActivityStatusCode.Error).SetTag("error.type", exception.GetType().FullName);
         return new(
             StatusCodes.Status500InternalServerError, ProblemCodes.InternalError, "Something went wrong on our side; see traceId in the telemetry.");
     }
