@@ -40,10 +40,14 @@ internal sealed class ResourcesFileWriter : IAsyncDisposable
                 RedisResource => "redis",
                 _ => "project",
             },
-            properties?["URI"] ?? (instance.Address.Length > 0 ? instance.Address : null),
+            UrlOf(properties) ?? (instance.Address.Length > 0 ? instance.Address : null),
             ConnectionStringOf(instance.Resource),
             instance.ProcessId != 0 ? instance.ProcessId : null);
     }
+
+    // redis-cli takes an empty user name for a name; everything else takes "default" for what it is.
+    private static string? UrlOf(Dictionary<string, string>? properties) =>
+        properties?["URI"].Replace("redis://:", "redis://default:", StringComparison.Ordinal);
 
     private static string? ConnectionStringOf(IResource resource) => resource switch
     {
