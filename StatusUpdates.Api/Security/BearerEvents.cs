@@ -1,6 +1,6 @@
+using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.IdentityModel.Tokens;
-using System.Security.Claims;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Security.QueryCredentials;
 

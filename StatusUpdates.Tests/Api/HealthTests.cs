@@ -9,7 +9,8 @@ namespace StatusUpdates.Tests.Api;
 
 public sealed class HealthTests(TestServers servers)
 {
-    private static readonly TimeSpan Quick = TimeSpan.FromSeconds(5);
+    // Far above the bound of a check, and far below the clients' own time-outs in these tests.
+    private static readonly TimeSpan Quick = TimeSpan.FromSeconds(15);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -119,6 +120,7 @@ public sealed class HealthTests(TestServers servers)
         await using var link = new BreakableLink(target.Port);
         target.Host = "127.0.0.1";
         target.Port = link.Port;
+        target.CommandTimeout = target.Timeout = 60;
         await using var api = await TestApi.StartAsync(
             servers, new Dictionary<string, string?> { ["ConnectionStrings:statusdb"] = target.ConnectionString });
         link.Freeze();
@@ -157,6 +159,7 @@ public sealed class HealthTests(TestServers servers)
         await using var redis = await servers.ConnectRedisAsync();
         var options = ConfigurationOptions.Parse(redis.ConnectionString);
         var link = new BreakableLink(((IPEndPoint)options.EndPoints[0]).Port);
+        options.AsyncTimeout = 60_000;
         options.EndPoints.Clear();
         options.EndPoints.Add(IPAddress.Loopback, link.Port);
         return new(link, new() { ["ConnectionStrings:redis"] = options.ToString(includePassword: true) });

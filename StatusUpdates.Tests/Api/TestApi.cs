@@ -38,11 +38,15 @@ internal sealed class TestApi : IAsyncDisposable
     /// <summary>A client without a token.</summary>
     public HttpClient Anonymous { get; }
 
-    /// <summary>Every endpoint of the app, as method and path, with <c>{parameters}</c> filled in.</summary>
+    /// <summary>
+    /// Every endpoint of the app, as method and path, with <c>{parameters}</c> filled in. Without CONNECT, which is how HTTP/2 opens the
+    /// WebSocket of a GET endpoint.
+    /// </summary>
     public IEnumerable<(string Method, string Path, RouteEndpoint Endpoint)> Endpoints =>
         from source in App.Services.GetServices<EndpointDataSource>()
         from endpoint in source.Endpoints.OfType<RouteEndpoint>()
         from method in endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["GET"]
+        where method != "CONNECT"
         select (method, PathOf(endpoint), endpoint);
 
     public static async Task<TestApi> StartAsync(
