@@ -105,9 +105,8 @@ export class Workspace {
       }
 
       this.#nextCursor = page.nextCursor ?? null;
-      this.#total = page.total;
       if (cursor === null) {
-        this.#forgetAllBut(page.items);
+        this.#total = page.total + this.#forgetAllBut(page.items);
       }
 
       this.#oldest = page.items.at(-1)?.createdAt ?? '';
@@ -199,31 +198,37 @@ export class Workspace {
       this.#insert(card, generation);
     } else {
       card.show(generation, Date.now());
+      if (card.key !== keyOf(generation)) {
+        // So far only the feed had told of it, and its first update need not be the first it ever had.
+        this.#insert(card, generation);
+      }
     }
 
     card.measure();
   }
 
-  // Newest first; ids rise with time and break ties.
   #insert(card, generation) {
-    const key = other => `${other.createdAt} ${other.id}`;
-    const list = element('cards');
-    const next = Array.from(list.children).find(item =>
-      key(this.#generations.get(item.firstElementChild.dataset.id)) < key(generation));
-    list.insertBefore(card.element, next ?? null);
+    card.key = keyOf(generation);
+    const next = Array.from(this.#cards.values()).filter(other => other.key < card.key).sort((a, b) => (a.key < b.key ? 1 : -1))[0];
+    element('cards').insertBefore(card.element, next?.element ?? null);
   }
 
+  // What is newer than the page came after the question, by the feed or submitted here: it stays. Returns how many did.
   #forgetAllBut(items) {
     const kept = new Set(items.map(item => item.id));
-    const newest = items[0]?.createdAt ?? '';
-    for (const generation of Array.from(this.#generations.all())) {
-      // What is newer came after the question: by the feed, or submitted here.
-      if (!kept.has(generation.id) && generation.createdAt <= newest) {
+    const newest = items.length > 0 ? keyOf(items[0]) : '';
+    let newer = 0;
+    for (const generation of Array.from(this.#generations.all()).filter(generation => !kept.has(generation.id))) {
+      if (keyOf(generation) > newest) {
+        newer += generation.isComplete ? 1 : 0;
+      } else {
         this.#cards.get(generation.id)?.element.remove();
         this.#cards.delete(generation.id);
         this.#generations.delete(generation.id);
       }
     }
+
+    return newer;
   }
 
   #clear() {
@@ -255,6 +260,9 @@ export class Workspace {
     }
   }
 }
+
+// Newest first. Ids rise with time and break ties.
+const keyOf = generation => `${generation.createdAt} ${generation.id}`;
 
 function announce(generation) {
   const what = TYPES[generation.type]?.name ?? generation.type;
