@@ -82,8 +82,9 @@ public sealed partial class StatusPublisher(
         {
             return "timeout";
         }
-        catch (Exception e) when (e is RedisException or ObjectDisposedException)
+        catch (Exception e) when (e is RedisException or ObjectDisposedException or OperationCanceledException)
         {
+            // Canceled by the client, not by a caller: it gives up what waits when a server that hangs loses its connection.
             return e.GetType().Name;
         }
     }

@@ -82,9 +82,9 @@ internal sealed class DevTools : IAsyncDisposable
                 }
             }
         }
-        catch (WebSocketException)
+        catch (Exception e) when (e is WebSocketException or OperationCanceledException)
         {
-            // The browser has gone, or this end has closed.
+            // The browser has gone, or this end was aborted.
         }
 
         foreach (var answer in _pending.Values)

@@ -7,6 +7,9 @@ namespace StatusUpdates.Tests.Browser;
 /// <summary>The page at <c>/</c> in a real browser, against the whole running system.</summary>
 public sealed class LivePageTests(RunningSystem system, ChromiumBrowser browser) : IClassFixture<ChromiumBrowser>
 {
+    // Against hanging, in milliseconds: a wait that can never end fails here and says what it waited for.
+    private const int Limit = 180_000;
+
     private const string Live = "document.getElementById('connection').dataset.state === 'live'";
 
     // Keeps every status that any card ever showed, in order.
@@ -22,7 +25,7 @@ public sealed class LivePageTests(RunningSystem system, ChromiumBrowser browser)
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Fact]
+    [Fact(Timeout = Limit)]
     public async Task A_submitted_generation_moves_to_completed_on_the_page_without_a_reload_and_its_result_is_shown()
     {
         var me = await system.SignInAsync($"page-{Guid.NewGuid():N}", Token);
@@ -43,7 +46,7 @@ public sealed class LivePageTests(RunningSystem system, ChromiumBrowser browser)
         Assert.Empty(page.Complaints);
     }
 
-    [Theory]
+    [Theory(Timeout = Limit)]
     [InlineData("""<img src=x onerror="window.broken = 1">""")]
     [InlineData("""</h3></article><script>window.broken = 1</script>""")]
     [InlineData("""<svg/onload=window.broken=1>&lt;b&gt;""")]
@@ -68,7 +71,7 @@ public sealed class LivePageTests(RunningSystem system, ChromiumBrowser browser)
         Assert.Empty(page.Complaints);
     }
 
-    [Fact]
+    [Fact(Timeout = Limit)]
     public async Task A_page_that_lost_its_connection_with_an_update_on_the_way_comes_back_and_misses_nothing()
     {
         var me = await system.SignInAsync($"page-{Guid.NewGuid():N}", Token);

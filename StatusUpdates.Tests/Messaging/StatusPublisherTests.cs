@@ -1,0 +1,64 @@
+using System.Reflection;
+using StackExchange.Redis;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Tests.Messaging;
+
+public sealed class StatusPublisherTests
+{
+    private static readonly StatusUpdate Update = new()
+    {
+        GenerationId = "gen-1",
+        UserId = "user-1",
+        Type = GenerationType.Chat,
+        Status = GenerationStatus.Completed,
+        Timestamp = 1,
+    };
+
+    public static TheoryData<string> Failures => [.. Outcomes.Keys];
+
+    private static Dictionary<string, Func<Task<long>>> Outcomes { get; } = new()
+    {
+        ["given up by the client"] = () => Task.FromCanceled<long>(new CancellationToken(canceled: true)),
+        ["connection lost"] = () => Task.FromException<long>(new RedisConnectionException(ConnectionFailureType.SocketFailure, "lost")),
+        ["timed out"] = () => Task.FromException<long>(new RedisTimeoutException("late", CommandStatus.Sent)),
+        ["disposed"] = () => throw new ObjectDisposedException("redis"),
+        ["never answered"] = () => new TaskCompletionSource<long>().Task,
+    };
+
+    [Theory]
+    [MemberData(nameof(Failures))]
+    public async Task However_Redis_fails_announcing_what_is_committed_throws_nothing(string failure)
+    {
+        var publisher = new StatusPublisher(Redis(Outcomes[failure]), new StatusMessagingOptions { PublishTimeout = TimeSpan.FromMilliseconds(20) });
+        Assert.False(await publisher.TryPublishAsync([Update]));
+        Assert.False(await publisher.TryPublishCancelRequestAsync("gen-1"));
+    }
+
+    // A client that says it is connected and answers each PUBLISH as told: how the real one fails is a matter of timing.
+    private static IConnectionMultiplexer Redis(Func<Task<long>> publish)
+    {
+        var subscriber = Stub.For<ISubscriber>(method => method == nameof(ISubscriber.PublishAsync) ? publish() : null);
+        return Stub.For<IConnectionMultiplexer>(method => method switch
+        {
+            "get_IsConnected" => true,
+            nameof(IConnectionMultiplexer.GetSubscriber) => subscriber,
+            _ => null,
+        });
+    }
+
+    public class Stub : DispatchProxy
+    {
+        private Func<string, object?>? _answer;
+
+        public static T For<T>(Func<string, object?> answer)
+            where T : class
+        {
+            var stub = Create<T, Stub>();
+            ((Stub)(object)stub)._answer = answer;
+            return stub;
+        }
+
+        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => _answer!(targetMethod!.Name);
+    }
+}
