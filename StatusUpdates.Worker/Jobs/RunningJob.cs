@@ -13,6 +13,7 @@ internal sealed class RunningJob : IAsyncDisposable
     private readonly CancellationTokenSource _leave;
     private readonly TimeSpan _patience;
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<Task> _run = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _stopping = Task.CompletedTask;
     private StopReason? _reason;
     private bool _isSettling;
@@ -38,8 +39,8 @@ internal sealed class RunningJob : IAsyncDisposable
     /// <summary>Ends when the outcome is written.</summary>
     public Task Settled => _settled.Task;
 
-    /// <summary>The whole run, until the slot is free again.</summary>
-    public Task Run { get; private set; } = Task.CompletedTask;
+    /// <summary>Ends when the provider has come back and the slot is free again.</summary>
+    public Task Ended => _run.Task.Unwrap();
 
     /// <summary>Why it was stopped; null if it was not.</summary>
     public StopReason? Reason
@@ -54,7 +55,7 @@ internal sealed class RunningJob : IAsyncDisposable
     }
 
     /// <summary>Starts the work on the thread pool: a provider may compute for long before it first waits.</summary>
-    public void Start(Func<RunningJob, Task> run) => Run = Task.Run(() => run(this));
+    public void Start(Func<RunningJob, Task> run) => _run.SetResult(Task.Run(() => run(this)));
 
     /// <summary>Fires <see cref="Stopping"/>, without waiting for those who listen to it.</summary>
     /// <returns>False if it was stopped before, or its outcome is being written.</returns>

@@ -1,0 +1,138 @@
+using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Queue;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Infrastructure;
+using StatusUpdates.Worker.Jobs;
+
+namespace StatusUpdates.Tests.Worker;
+
+public sealed class CancelTests(TestServers servers)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_running_generation_is_canceled_by_the_hint_on_Redis()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var waiting = ScriptedProvider.WaitingForStop();
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting);
+        var id = await scene.SubmitAsync();
+        await waiting.NextStartAsync(Token);
+
+        await scene.CancelAsync(id);
+
+        await scene.WaitForAsync(id, GenerationStatus.Canceled);
+        Assert.Equal(["pending", "processing", "canceled"], (await scene.ReadLogAsync()).Select(u => u.Status.ToWireName()));
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task Without_Redis_the_heartbeat_finds_the_cancel_request()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var waiting = ScriptedProvider.WaitingForStop();
+        var id = await scene.SubmitAsync();
+        await using var worker = await TestWorker.StartAsync(scene.Database, null, waiting, ("Worker:Lease", "00:00:01"));
+        await waiting.NextStartAsync(Token);
+        var job = Assert.Single(worker.Jobs.Snapshot());
+
+        await scene.CancelAsync(id);
+        await job.Settled.WaitAsync(Token);
+
+        Assert.Equal(GenerationStatus.Canceled, (await scene.FindAsync(id)).Status);
+    }
+
+    [Fact]
+    public async Task A_cancel_is_final_even_if_the_provider_does_not_listen()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var deaf = new ScriptedProvider(async (_, _, _) =>
+        {
+            await release.Task;
+            return ScriptedProvider.Result;
+        });
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, deaf, ("Worker:StopPatience", "00:00:00.050"));
+        var id = await scene.SubmitAsync();
+        await deaf.NextStartAsync(Token);
+        var job = Assert.Single(worker.Jobs.Snapshot());
+
+        await scene.CancelAsync(id);
+        await scene.WaitForAsync(id, GenerationStatus.Canceled);
+        release.SetResult();
+        await job.Ended.WaitAsync(Token);
+
+        Assert.Equal(GenerationStatus.Canceled, (await scene.FindAsync(id)).Status);
+        Assert.Equal(3, (await scene.ReadLogAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Cancel_racing_completion_has_one_winner()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var provider = new ScriptedProvider(async (_, progress, token) =>
+        {
+            await progress.ReportAsync(90, token);
+            return ScriptedProvider.Result;
+        });
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider);
+        for (var i = 0; i < 40; i++)
+        {
+            var id = await scene.SubmitAsync();
+            await provider.NextStartAsync(Token);
+            var run = worker.Jobs.Snapshot() is [var job, ..] ? job.Ended : Task.CompletedTask;
+            await scene.Database.CreateCommands().CancelAsync("u", id, cancellationToken: Token);
+            await scene.Publisher.TryPublishCancelRequestAsync(id);
+            await run.WaitAsync(Token);
+        }
+
+        await worker.StopAsync();
+        Assert.Equal(0L, await scene.Database.ScalarAsync<long>("SELECT count(*) FROM generations WHERE completed_at IS NULL", Token));
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_cancel_request_that_overtakes_the_answer_of_the_claim_is_not_lost()
+    {
+        using var jobs = new RunningJobs(Options.Create(new WorkerOptions()), TimeProvider.System);
+        var generation = new ClaimedGeneration
+        {
+            Id = "gen-1",
+            UserId = "u",
+            Type = GenerationType.Sora,
+            Task = GenerationTask.Sora,
+            Prompt = "p",
+            Attempt = 1,
+            Failures = 0,
+        };
+
+        var (_, claimed) = await jobs.ClaimAsync(
+            () =>
+            {
+                jobs.RequestCancel("gen-1");
+                return Task.FromResult(new ClaimResult([generation], []));
+            },
+            Token);
+
+        await using var job = Assert.Single(claimed);
+        Assert.Equal(StopReason.CancelRequested, job.Reason);
+    }
+
+    [Fact]
+    public async Task A_lease_is_not_unknown_while_the_claim_that_took_it_is_under_way()
+    {
+        using var jobs = new RunningJobs(Options.Create(new WorkerOptions()), TimeProvider.System);
+        HeldLease[] leases = [new("gen-1", 1, false)];
+
+        await jobs.ClaimAsync(
+            async () =>
+            {
+                Assert.Empty(await jobs.FindUnknownAsync(leases, TimeSpan.Zero, Token));
+                return new ClaimResult([], []);
+            },
+            Token);
+
+        Assert.Equal(leases, await jobs.FindUnknownAsync(leases, TimeSpan.Zero, Token));
+    }
+}

@@ -1,0 +1,172 @@
+using Npgsql;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Queue;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Infrastructure;
+using StatusUpdates.Worker.Jobs;
+
+namespace StatusUpdates.Tests.Worker;
+
+public sealed class LeaseTests(TestServers servers)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_lost_lease_fires_the_token_and_the_old_attempt_changes_nothing()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var stubborn = new ScriptedProvider(async (_, _, token) =>
+        {
+            token.Register(stopped.SetResult);
+            await stopped.Task;
+            return ScriptedProvider.Result;
+        });
+        var id = await scene.SubmitAsync();
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, stubborn);
+        await stubborn.NextStartAsync(Token);
+        var job = Assert.Single(worker.Jobs.Snapshot());
+        await scene.ExpireLeasesAsync();
+        var successor = Assert.Single((await scene.Database.ClaimAsync(owner: "other", cancellationToken: Token)).Claimed);
+
+        await worker.Heartbeat.RunOnceAsync(Token);
+        await job.Ended.WaitAsync(Token);
+
+        Assert.Equal(StopReason.LeaseLost, job.Reason);
+        Assert.Equal((GenerationStatus.Processing, 2), ((await scene.FindAsync(id)).Status, successor.Attempt));
+        Assert.Equal(3, (await scene.ReadLogAsync()).Count);
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_refused_update_stops_the_attempt_before_any_heartbeat_does()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var mayReport = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var wasStopped = false;
+        var provider = new ScriptedProvider(async (_, progress, token) =>
+        {
+            await mayReport.Task.WaitAsync(token);
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => progress.ReportAsync(50, CancellationToken.None));
+            wasStopped = token.IsCancellationRequested;
+            return ScriptedProvider.Result;
+        });
+        await scene.SubmitAsync();
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider);
+        await provider.NextStartAsync(Token);
+        var job = Assert.Single(worker.Jobs.Snapshot());
+        await scene.ExpireLeasesAsync();
+        await scene.Database.ClaimAsync(owner: "other", cancellationToken: Token);
+
+        mayReport.SetResult();
+        await job.Ended.WaitAsync(Token);
+
+        Assert.True(wasStopped);
+        Assert.Equal(3, (await scene.ReadLogAsync()).Count);
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_worker_that_takes_over_its_own_expired_generation_stops_the_first_run()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var provider = new ScriptedProvider(async (request, _, token) =>
+        {
+            if (request.Attempt == 1)
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, token);
+            }
+
+            return ScriptedProvider.Result;
+        });
+        var id = await scene.SubmitAsync();
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider);
+        await provider.NextStartAsync(Token);
+        var first = Assert.Single(worker.Jobs.Snapshot());
+        await scene.ExpireLeasesAsync();
+
+        await scene.SubmitAsync(userId: "v");
+        var update = await scene.WaitForAsync(id, GenerationStatus.Completed);
+        await first.Ended.WaitAsync(Token);
+
+        Assert.Equal(2, update.Metadata!.Attempt);
+        Assert.Equal(StopReason.LeaseLost, first.Reason);
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task Leases_of_a_claim_whose_answer_was_lost_go_back_to_the_queue()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        await using var worker = await TestWorker.StartAsync(scene.Database, null, ScriptedProvider.Finishing());
+        var id = (await scene.Database.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
+        await scene.Database.ClaimAsync(owner: worker.Owner, cancellationToken: Token);
+
+        await worker.Heartbeat.RunOnceAsync(Token);
+
+        var generation = await scene.FindAsync(id);
+        Assert.Equal((GenerationStatus.Pending, 1, 0), (generation.Status, generation.Attempt, generation.Failures));
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task The_heart_beats_by_itself_and_keeps_a_long_job_alive()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var waiting = ScriptedProvider.WaitingForStop();
+        await scene.SubmitAsync();
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting, ("Worker:Lease", "00:00:01"));
+        await waiting.NextStartAsync(Token);
+        var job = Assert.Single(worker.Jobs.Snapshot());
+
+        // Others look for expired leases for three times as long as one lasts.
+        var until = TimeProvider.System.GetTimestamp();
+        while (TimeProvider.System.GetElapsedTime(until) < TimeSpan.FromSeconds(3))
+        {
+            Assert.Empty((await scene.Database.ClaimAsync(owner: "other", cancellationToken: Token)).Updates);
+        }
+
+        Assert.Null(job.Reason);
+    }
+
+    [Fact]
+    public async Task A_database_that_is_away_is_no_failure_of_the_generation()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var target = new NpgsqlConnectionStringBuilder(scene.Database.ConnectionString);
+        await using var proxy = new TcpProxy(target.Port);
+        target.Host = "127.0.0.1";
+        target.Port = proxy.Port;
+        var mayReport = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var provider = new ScriptedProvider(async (request, progress, token) =>
+        {
+            if (request.Attempt == 1)
+            {
+                await mayReport.Task.WaitAsync(token);
+                await progress.ReportAsync(50, token);
+            }
+
+            return ScriptedProvider.Result;
+        });
+        var id = await scene.SubmitAsync();
+        await using var worker = await TestWorker.StartAsync(
+            scene.Database,
+            scene.Redis,
+            provider,
+            ("ConnectionStrings:statusdb", target.ConnectionString),
+            ("StatusDatabase:RetryFor", "00:00:00"));
+        await provider.NextStartAsync(Token);
+        var job = Assert.Single(worker.Jobs.Snapshot());
+
+        proxy.LoseAnswers(1);
+        mayReport.SetResult();
+        await job.Ended.WaitAsync(Token);
+
+        Assert.Equal(StopReason.DatabaseAway, job.Reason);
+        Assert.Equal(GenerationStatus.Processing, (await scene.FindAsync(id)).Status);
+        await worker.Heartbeat.RunOnceAsync(Token);
+        Assert.Equal(2, (await scene.WaitForAsync(id, GenerationStatus.Completed)).Metadata!.Attempt);
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+}

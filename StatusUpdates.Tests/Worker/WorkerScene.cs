@@ -1,0 +1,103 @@
+using System.Threading.Channels;
+using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Worker;
+
+/// <summary>A database, a Redis prefix, what is announced there, and a user who submits.</summary>
+internal sealed class WorkerScene : IAsyncDisposable
+{
+    private readonly Channel<StatusUpdate> _announced = Channel.CreateBounded<StatusUpdate>(100_000);
+    private StatusSubscription? _subscription;
+
+    private WorkerScene(TestDatabase database, TestRedis redis)
+    {
+        Database = database;
+        Redis = redis;
+        Publisher = new StatusPublisher(redis.Connection, redis.Options);
+    }
+
+    public TestDatabase Database { get; }
+
+    public TestRedis Redis { get; }
+
+    public StatusPublisher Publisher { get; }
+
+    public static async Task<WorkerScene> CreateAsync(TestServers servers)
+    {
+        var token = TestContext.Current.CancellationToken;
+        var scene = new WorkerScene(await servers.CreateDatabaseAsync(token), await servers.ConnectRedisAsync());
+        scene._subscription = await new StatusSubscriber(scene.Redis.Connection, scene.Redis.Options).SubscribeAllAsync(
+            update => Assert.True(scene._announced.Writer.TryWrite(update)), token);
+        Assert.True(scene._subscription.IsAcknowledged);
+        return scene;
+    }
+
+    /// <summary>Submits and announces, as the API does.</summary>
+    public async Task<string> SubmitAsync(
+        GenerationTask task = GenerationTask.ProductCard,
+        string prompt = "Product card: clean",
+        string? options = null,
+        string userId = "u",
+        string? traceParent = null)
+    {
+        var result = await Database.CreateCommands().SubmitAsync(
+            new Submission
+            {
+                UserId = userId,
+                Type = GenerationTaskNames.TypeOf(task),
+                Task = task,
+                Prompt = prompt,
+                Options = options,
+                TraceParent = traceParent,
+            },
+            TestContext.Current.CancellationToken);
+        await Publisher.TryPublishAsync([result.Update!]);
+        return result.Generation.Id;
+    }
+
+    /// <summary>Cancels and gives the hint, as the API does.</summary>
+    public async Task CancelAsync(string id)
+    {
+        var result = await Database.CreateCommands().CancelAsync("u", id, cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal(CancelOutcome.Requested, result.Outcome);
+        await Publisher.TryPublishCancelRequestAsync(id);
+    }
+
+    /// <summary>Waits until this status of this generation is announced.</summary>
+    public async Task<StatusUpdate> WaitForAsync(string id, GenerationStatus status)
+    {
+        await foreach (var update in _announced.Reader.ReadAllAsync(TestContext.Current.CancellationToken))
+        {
+            if (update.GenerationId == id && update.Status == status)
+            {
+                return update;
+            }
+        }
+
+        throw new InvalidOperationException("The announcements ended.");
+    }
+
+    public async Task<Generation> FindAsync(string id, string userId = "u") =>
+        (await Database.CreateQueries().FindAsync(userId, id, TestContext.Current.CancellationToken))!;
+
+    public async Task<IReadOnlyList<StatusUpdate>> ReadLogAsync(string userId = "u") =>
+        (await Database.Log.ReadAfterAsync(userId, 0, 10_000, TestContext.Current.CancellationToken)).Items;
+
+    /// <summary>Makes every lease expired, as time would.</summary>
+    public Task ExpireLeasesAsync() => Database.ExecuteAsync(
+        "UPDATE generations SET lease_expires_at = now() - interval '1 second' WHERE status = 'processing'", TestContext.Current.CancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_subscription is not null)
+        {
+            await _subscription.DisposeAsync();
+        }
+
+        await Redis.DisposeAsync();
+        await Database.DisposeAsync();
+    }
+}
