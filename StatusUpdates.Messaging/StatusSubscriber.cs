@@ -77,6 +77,11 @@ public sealed partial class StatusSubscriber(
         var queue = subscriber.Subscribe(channel, CommandFlags.FireAndForget);
         queue.OnMessage(message => receive(message.Message));
         var subscription = new StatusSubscription(queue, sink);
+        if (!redis.IsConnected)
+        {
+            LogNotAcknowledged("not connected");
+            return subscription;
+        }
 
         try
         {

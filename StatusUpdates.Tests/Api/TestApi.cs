@@ -69,6 +69,9 @@ internal sealed class TestApi : IAsyncDisposable
                     ["ConnectionStrings:statusdb"] = database.ConnectionString,
                     ["ConnectionStrings:redis"] = redis.ConnectionString,
                     ["StatusMessaging:ChannelPrefix"] = redis.ChannelPrefix,
+
+                    // What has no place in the log is heard by the subscribed alone, however slow the machine is.
+                    ["StatusMessaging:SubscribeTimeout"] = "00:00:20",
                 });
                 builder.Configuration.AddInMemoryCollection(settings ?? new Dictionary<string, string?>());
                 configure?.Invoke(builder);
