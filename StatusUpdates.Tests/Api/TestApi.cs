@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using StatusUpdates.LocalHosting.Native;
 using StatusUpdates.Tests.Infrastructure;
 using ApiProgram = StatusUpdates.Api.Program;
 
@@ -54,11 +55,12 @@ internal sealed class TestApi : IAsyncDisposable
         IReadOnlyDictionary<string, string?>? settings = null,
         string environment = "Development",
         Action<WebApplicationBuilder>? configure = null,
-        Action<WebApplication>? map = null)
+        Action<WebApplication>? map = null,
+        RedisFlavor flavor = RedisFlavor.Auto)
     {
         var token = TestContext.Current.CancellationToken;
         var database = await servers.CreateDatabaseAsync(token);
-        var redis = await servers.ConnectRedisAsync();
+        var redis = await servers.ConnectRedisAsync(flavor);
         var app = Build(
             environment,
             builder =>

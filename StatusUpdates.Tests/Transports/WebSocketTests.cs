@@ -248,14 +248,6 @@ public sealed class WebSocketTests(TestServers servers)
     private async Task<TestApi> StartAsync(RedisFlavor flavor = RedisFlavor.Auto, Dictionary<string, string?>? settings = null)
     {
         Assert.SkipWhen(flavor == RedisFlavor.RedisServer && ToolPath.Find("redis-server") is null, "redis-server is not installed");
-        settings ??= [];
-        if (flavor == RedisFlavor.Auto)
-        {
-            return await TestApi.StartAsync(servers, settings);
-        }
-
-        await using var redis = await servers.ConnectRedisAsync(flavor);
-        settings["ConnectionStrings:redis"] = redis.ConnectionString;
-        return await TestApi.StartAsync(servers, settings);
+        return await TestApi.StartAsync(servers, settings, flavor: flavor);
     }
 }
