@@ -48,7 +48,7 @@ internal sealed class LocalEngine(EngineSettings settings, IReadOnlyCollection<I
             _view = settings.IsTemporary ? null : new ConsoleView(Console.Out, resources, _time, !Console.IsOutputRedirected);
             _view?.Begin(settings.StateDirectory);
             await StopLeftoversAsync(_state, cancellationToken);
-            AllocatePorts();
+            PortPlan.Allocate(resources, settings);
             if (resources.OfType<PostgresServerResource>().Any())
             {
                 var binaries = await PostgresBinaries.FindAsync(cancellationToken);
@@ -150,47 +150,6 @@ internal sealed class LocalEngine(EngineSettings settings, IReadOnlyCollection<I
         }));
     }
 
-    private void AllocatePorts()
-    {
-        List<string> taken = [];
-        void Check(string what, int port, string instead)
-        {
-            if (port != 0 && !LoopbackPort.IsFree(port))
-            {
-                var holder = PortHolder.Describe(port) is { } known ? $", held by {known}" : "";
-                taken.Add($"Port {port} for {what} is taken{holder}. Stop that program, or {instead}.");
-            }
-        }
-
-        foreach (var resource in resources)
-        {
-            var variable = $"set {EngineSettings.PortVariablePrefix}{resource.Name} to another port (0: a free one)";
-            switch (resource)
-            {
-                case PostgresServerResource postgres:
-                    Check(resource.Name, settings.PortOf(postgres, postgres.Port), variable);
-                    break;
-                case RedisResource redis:
-                    Check(resource.Name, settings.PortOf(redis, redis.Port), variable);
-                    break;
-                case ProjectResource project:
-                    foreach (var endpoint in project.Endpoints)
-                    {
-                        var port = settings.PortOf(project, endpoint.WantedPort);
-                        Check(resource.Name, port, variable);
-                        endpoint.Port = port != 0 ? port : LoopbackPort.FindFree();
-                    }
-
-                    break;
-            }
-        }
-
-        if (taken.Count > 0)
-        {
-            throw new DistributedApplicationException(string.Join(Environment.NewLine, taken));
-        }
-    }
-
     private async Task AddAsync(IResource resource, LocalState state, CancellationToken cancellationToken)
     {
         Action<string> LogOf(string id) => _view is { } view ? line => view.Log(id, line) : _ => { };
@@ -220,6 +179,7 @@ internal sealed class LocalEngine(EngineSettings settings, IReadOnlyCollection<I
                 {
                     Directory = state.DirectoryOf(postgres.HasDataVolume ? postgres.Name : $"{postgres.Name}-{Path.GetRandomFileName()}"),
                     Port = settings.PortOf(postgres, postgres.Port),
+                    TemporaryDirectory = settings.IsTemporary ? settings.StateDirectory : null,
                     Output = LogOf(postgres.Name),
                 };
                 Add(postgres.Name, postgres, [], Launchers.Postgres(postgres, postgresOptions), () => $"127.0.0.1:{postgres.Address.Value.Port}");

@@ -86,12 +86,7 @@ internal sealed class LocalState : IDisposable
         _lock.Dispose();
         if (_settings.IsTemporary)
         {
-            foreach (var folder in Directory.EnumerateDirectories(_settings.StateDirectory))
-            {
-                ServerFolder.Delete(folder); // It may be a link to where the server's account can reach it.
-            }
-
-            Directory.Delete(_settings.StateDirectory, recursive: true);
+            ServerFolder.Delete(_settings.StateDirectory);
         }
     }
 

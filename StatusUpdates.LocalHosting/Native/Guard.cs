@@ -36,6 +36,7 @@ internal static class Guard
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, StopOnSignal);
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, StopOnSignal);
 
+        var parent = Posix.ParentId();
         using var input = new StreamReader(Console.OpenStandardInput());
         if (await input.ReadLineAsync() is not { } line)
         {
@@ -67,12 +68,35 @@ internal static class Guard
         await Task.WhenAny(exited, parentGone, wanted.Task);
         await StopAsync(child.Id, exited, spec.StopSteps);
 
-        if (spec.StateFile is { } stateFile)
-        {
-            File.Delete(stateFile);
-        }
-
+        CleanUp(spec, parent);
         return child.ExitCode;
+    }
+
+    private static void CleanUp(GuardSpec spec, int parent)
+    {
+        try
+        {
+            if (spec.StateFile is { } stateFile)
+            {
+                File.Delete(stateFile);
+            }
+
+            DeleteTemporary(spec, parent);
+        }
+        catch (IOException error)
+        {
+            // Other guards of the same dead parent tidy up at the same time; what one leaves, another or nobody misses.
+            Console.Error.WriteLine(error.Message);
+        }
+    }
+
+    private static void DeleteTemporary(GuardSpec spec, int parent)
+    {
+        // After the stop: a dying process closes its pipes before its children get another parent.
+        if (spec.TemporaryDirectory is { } temporary && Posix.ParentId() != parent)
+        {
+            ServerFolder.Delete(temporary);
+        }
     }
 
     /// <summary>Stops a process step by step, then by force. Bounded by the sum of the steps' patience.</summary>

@@ -20,6 +20,9 @@ internal sealed record GuardSpec
     /// <summary>Where the guard writes its <see cref="GuardState"/> while the child runs; null for nowhere.</summary>
     public string? StateFile { get; init; }
 
+    /// <summary>Deleted by the guard if the parent dies, for then nobody else will; null for nothing.</summary>
+    public string? TemporaryDirectory { get; init; }
+
     /// <summary>Tried in order, then SIGKILL for the whole tree.</summary>
     public required IReadOnlyList<StopStep> StopSteps { get; init; }
 }

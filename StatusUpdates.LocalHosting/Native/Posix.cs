@@ -38,6 +38,9 @@ internal static partial class Posix
         _ = setsid();
     }
 
+    /// <summary>The id of our parent: another one once the process that started us is gone.</summary>
+    public static int ParentId() => getppid();
+
     public static void ChangeOwner(string path, UnixUser user)
     {
         if (lchown(path, user.UserId, user.GroupId) != 0)
@@ -51,6 +54,9 @@ internal static partial class Posix
 
     [LibraryImport("libc")]
     private static partial uint geteuid();
+
+    [LibraryImport("libc")]
+    private static partial int getppid();
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int setsid();

@@ -28,6 +28,9 @@ internal sealed class PostgresDirectory
 
     public PostgresBinaries Binaries { get; }
 
+    /// <summary>What nobody will miss when our process is gone; null for nothing.</summary>
+    public string? TemporaryDirectory => _options.TemporaryDirectory ?? (IsTemporary ? _wanted : null);
+
     public bool IsTemporary => _options.Directory is null;
 
     private string PasswordFile => IOPath.Combine(Path, "password");
@@ -80,6 +83,7 @@ internal sealed class PostgresDirectory
                 WorkingDirectory = Path,
                 UserName = User?.Name,
                 StateFile = StateFile,
+                TemporaryDirectory = TemporaryDirectory,
                 StopSteps = [new StopStep(Posix.SigTerm, TimeSpan.FromSeconds(1))],
             },
             output: null,

@@ -174,6 +174,7 @@ public sealed class PostgresServer : IAsyncDisposable
                 WorkingDirectory = _directory.Path,
                 UserName = _directory.User?.Name,
                 StateFile = _directory.StateFile,
+                TemporaryDirectory = _directory.TemporaryDirectory,
                 StopSteps = StopSteps,
             },
             _options.Output,

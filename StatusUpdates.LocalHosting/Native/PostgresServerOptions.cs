@@ -21,6 +21,9 @@ public sealed class PostgresServerOptions
     /// <summary>Takes each line that the server logs. Called from any thread.</summary>
     public Action<string>? Output { get; init; }
 
+    /// <summary>Deleted by the guard if this process dies; null for <see cref="Directory"/> if that is temporary.</summary>
+    internal string? TemporaryDirectory { get; init; }
+
     /// <summary>How long a start may take, recovery included.</summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(60);
 }

@@ -172,6 +172,7 @@ public sealed class RedisServer : IAsyncDisposable
                 WorkingDirectory = _directory,
                 UserName = _user?.Name,
                 StateFile = StateFile,
+                TemporaryDirectory = _options.Directory is null ? _wantedDirectory : null,
                 StopSteps = StopSteps,
             },
             _options.Output,

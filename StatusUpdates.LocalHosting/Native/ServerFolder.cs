@@ -49,6 +49,12 @@ internal static class ServerFolder
         Directory.Delete(folder);
         var shelter = Path.Combine(RootsShelter, NameOf(wanted));
         Directory.CreateDirectory(RootsShelter, Passable);
+        if (Directory.Exists(shelter))
+        {
+            // Nothing links to it any more: whoever deleted the wanted place meant this.
+            Directory.Delete(shelter, recursive: true);
+        }
+
         Directory.CreateDirectory(shelter, OwnerOnly);
         Posix.ChangeOwner(shelter, user);
         if (!await IsReachableAsync(shelter, user, cancellationToken))
@@ -60,7 +66,7 @@ internal static class ServerFolder
         return shelter;
     }
 
-    /// <summary>Removes the folder, and the link to it.</summary>
+    /// <summary>Removes the folder, and what it or a folder directly in it is a link to.</summary>
     public static void Delete(string wanted)
     {
         if (new DirectoryInfo(wanted).LinkTarget is { } target)
@@ -69,10 +75,17 @@ internal static class ServerFolder
             wanted = target;
         }
 
-        if (Directory.Exists(wanted))
+        if (!Directory.Exists(wanted))
         {
-            Directory.Delete(wanted, recursive: true);
+            return;
         }
+
+        foreach (var inner in new DirectoryInfo(wanted).EnumerateDirectories().Where(folder => folder.LinkTarget is not null))
+        {
+            Delete(inner.FullName);
+        }
+
+        Directory.Delete(wanted, recursive: true);
     }
 
     // Asking the kernel as that user is exact; reading every parent's mode, owner and access list is not.
