@@ -38,7 +38,7 @@ public sealed class CancelTests(TestServers servers)
         var job = Assert.Single(worker.Jobs.Snapshot());
 
         await scene.CancelAsync(id);
-        await job.Settled.WaitAsync(Token);
+        await job.Settled.WaitAsync(WorkerScene.Patience, Token);
 
         Assert.Equal(GenerationStatus.Canceled, (await scene.FindAsync(id)).Status);
     }
@@ -61,7 +61,7 @@ public sealed class CancelTests(TestServers servers)
         await scene.CancelAsync(id);
         await scene.WaitForAsync(id, GenerationStatus.Canceled);
         release.SetResult();
-        await job.Ended.WaitAsync(Token);
+        await job.Ended.WaitAsync(WorkerScene.Patience, Token);
 
         Assert.Equal(GenerationStatus.Canceled, (await scene.FindAsync(id)).Status);
         Assert.Equal(3, (await scene.ReadLogAsync()).Count);
@@ -84,7 +84,7 @@ public sealed class CancelTests(TestServers servers)
             var run = worker.Jobs.Snapshot() is [var job, ..] ? job.Ended : Task.CompletedTask;
             await scene.Database.CreateCommands().CancelAsync("u", id, cancellationToken: Token);
             await scene.Publisher.TryPublishCancelRequestAsync(id);
-            await run.WaitAsync(Token);
+            await run.WaitAsync(WorkerScene.Patience, Token);
         }
 
         await worker.StopAsync();

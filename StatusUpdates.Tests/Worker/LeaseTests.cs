@@ -31,7 +31,7 @@ public sealed class LeaseTests(TestServers servers)
         var successor = Assert.Single((await scene.Database.ClaimAsync(owner: "other", cancellationToken: Token)).Claimed);
 
         await worker.Heartbeat.RunOnceAsync(Token);
-        await job.Ended.WaitAsync(Token);
+        await job.Ended.WaitAsync(WorkerScene.Patience, Token);
 
         Assert.Equal(StopReason.LeaseLost, job.Reason);
         Assert.Equal((GenerationStatus.Processing, 2), ((await scene.FindAsync(id)).Status, successor.Attempt));
@@ -60,7 +60,7 @@ public sealed class LeaseTests(TestServers servers)
         await scene.Database.ClaimAsync(owner: "other", cancellationToken: Token);
 
         mayReport.SetResult();
-        await job.Ended.WaitAsync(Token);
+        await job.Ended.WaitAsync(WorkerScene.Patience, Token);
 
         Assert.True(wasStopped);
         Assert.Equal(3, (await scene.ReadLogAsync()).Count);
@@ -73,14 +73,14 @@ public sealed class LeaseTests(TestServers servers)
         await using var scene = await WorkerScene.CreateAsync(servers);
         var provider = new ScriptedProvider(async (request, _, token) =>
         {
-            if (request.Attempt == 1)
+            if (request is { Prompt: "wait", Attempt: 1 })
             {
                 await Task.Delay(Timeout.InfiniteTimeSpan, token);
             }
 
             return ScriptedProvider.Result;
         });
-        var id = await scene.SubmitAsync();
+        var id = await scene.SubmitAsync(prompt: "wait");
         await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider);
         await provider.NextStartAsync(Token);
         var first = Assert.Single(worker.Jobs.Snapshot());
@@ -88,7 +88,7 @@ public sealed class LeaseTests(TestServers servers)
 
         await scene.SubmitAsync(userId: "v");
         var update = await scene.WaitForAsync(id, GenerationStatus.Completed);
-        await first.Ended.WaitAsync(Token);
+        await first.Ended.WaitAsync(WorkerScene.Patience, Token);
 
         Assert.Equal(2, update.Metadata!.Attempt);
         Assert.Equal(StopReason.LeaseLost, first.Reason);
@@ -99,7 +99,10 @@ public sealed class LeaseTests(TestServers servers)
     public async Task Leases_of_a_claim_whose_answer_was_lost_go_back_to_the_queue()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
-        await using var worker = await TestWorker.StartAsync(scene.Database, null, ScriptedProvider.Finishing());
+        var waiting = ScriptedProvider.WaitingForStop();
+        await scene.SubmitAsync();
+        await using var worker = await TestWorker.StartAsync(scene.Database, null, waiting, ("Worker:GracePeriod", "00:00:00"));
+        await waiting.NextStartAsync(Token);
         var id = (await scene.Database.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
         await scene.Database.ClaimAsync(owner: worker.Owner, cancellationToken: Token);
 
@@ -107,6 +110,7 @@ public sealed class LeaseTests(TestServers servers)
 
         var generation = await scene.FindAsync(id);
         Assert.Equal((GenerationStatus.Pending, 1, 0), (generation.Status, generation.Attempt, generation.Failures));
+        Assert.Null(Assert.Single(worker.Jobs.Snapshot()).Reason);
         await scene.Database.AssertConsistentAsync(Token);
     }
 
@@ -116,7 +120,7 @@ public sealed class LeaseTests(TestServers servers)
         await using var scene = await WorkerScene.CreateAsync(servers);
         var waiting = ScriptedProvider.WaitingForStop();
         await scene.SubmitAsync();
-        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting, ("Worker:Lease", "00:00:01"));
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting, ("Worker:Lease", "00:00:01"), ("Worker:GracePeriod", "00:00:00"));
         await waiting.NextStartAsync(Token);
         var job = Assert.Single(worker.Jobs.Snapshot());
 
@@ -161,12 +165,40 @@ public sealed class LeaseTests(TestServers servers)
 
         proxy.LoseAnswers(1);
         mayReport.SetResult();
-        await job.Ended.WaitAsync(Token);
+        await job.Ended.WaitAsync(WorkerScene.Patience, Token);
 
         Assert.Equal(StopReason.DatabaseAway, job.Reason);
         Assert.Equal(GenerationStatus.Processing, (await scene.FindAsync(id)).Status);
         await worker.Heartbeat.RunOnceAsync(Token);
         Assert.Equal(2, (await scene.WaitForAsync(id, GenerationStatus.Completed)).Metadata!.Attempt);
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task Lost_answers_of_the_database_lose_no_generation()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var target = new NpgsqlConnectionStringBuilder(scene.Database.ConnectionString);
+        await using var proxy = new TcpProxy(target.Port);
+        target.Host = "127.0.0.1";
+        target.Port = proxy.Port;
+        var provider = ScriptedProvider.Finishing();
+        await using var worker = await TestWorker.StartAsync(
+            scene.Database,
+            scene.Redis,
+            provider,
+            ("ConnectionStrings:statusdb", target.ConnectionString),
+            ("StatusDatabase:RetryFor", "00:00:00"),
+            ("Worker:Lease", "00:00:03"),
+            ("Worker:PollInterval", "00:00:00.010"));
+        await scene.WaitForAsync(await scene.SubmitAsync(), GenerationStatus.Completed);
+
+        proxy.LoseAnswers(4);
+        var id = await scene.SubmitAsync();
+
+        // Whichever answers are lost, those of claims, of heartbeats or of the run's own updates: it is run again.
+        await scene.WaitForAsync(id, GenerationStatus.Completed);
+        Assert.Equal(0, (await scene.FindAsync(id)).Failures);
         await scene.Database.AssertConsistentAsync(Token);
     }
 }

@@ -34,7 +34,8 @@ internal sealed class ScriptedProvider(
     });
 
     /// <summary>The next run that begins.</summary>
-    public ValueTask<ProviderRequest> NextStartAsync(CancellationToken cancellationToken) => _started.Reader.ReadAsync(cancellationToken);
+    public Task<ProviderRequest> NextStartAsync(CancellationToken cancellationToken) =>
+        _started.Reader.ReadAsync(cancellationToken).AsTask().WaitAsync(WorkerScene.Patience, cancellationToken);
 
     public async Task<ProviderResult> GenerateAsync(ProviderRequest request, IProviderProgress progress, CancellationToken cancellationToken)
     {

@@ -7,8 +7,8 @@ public sealed class WorkerOptionsTests(TestServers servers)
 {
     [Theory]
     [InlineData("Worker:Concurrency", "0", "Worker:Concurrency must be between 1 and 1000.")]
-    [InlineData("Worker:PollInterval", "00:00:00", "Worker:PollInterval must be between 00:00:00.010 and 00:10:00.")]
-    [InlineData("Worker:Lease", "02:00:00", "Worker:Lease must be between 00:00:00.100 and 01:00:00.")]
+    [InlineData("Worker:PollInterval", "00:00:00", "Worker:PollInterval must be between 00:00:00.0100000 and 00:10:00.")]
+    [InlineData("Worker:Lease", "02:00:00", "Worker:Lease must be between 00:00:00.1000000 and 01:00:00.")]
     [InlineData("Worker:GracePeriod", "-00:00:01", "Worker:GracePeriod must be between 00:00:00 and 01:00:00.")]
     [InlineData("Worker:Providers:Sora:Duration", "-00:00:01", "Worker:Providers:Sora:Duration must be between 00:00:00 and 01:00:00.")]
     [InlineData("Results:PublicBaseUrl", "ftp://example.com", "Results:PublicBaseUrl must be an absolute http or https address")]
@@ -18,9 +18,12 @@ public sealed class WorkerOptionsTests(TestServers servers)
     public async Task A_setting_out_of_range_stops_the_start_with_an_error_that_names_it(string key, string value, string message)
     {
         await using var database = await servers.CreateDatabaseAsync(TestContext.Current.CancellationToken);
-        using var host = TestWorker.Build(database, null, null, (key, value));
 
-        var failure = await Assert.ThrowsAnyAsync<OptionsValidationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
+        var failure = await Assert.ThrowsAnyAsync<OptionsValidationException>(async () =>
+        {
+            using var host = TestWorker.Build(database, null, null, (key, value));
+            await host.StartAsync(TestContext.Current.CancellationToken);
+        });
 
         Assert.Contains(message, failure.Message, StringComparison.Ordinal);
     }

@@ -9,6 +9,9 @@ namespace StatusUpdates.Tests.Worker;
 /// <summary>A database, a Redis prefix, what is announced there, and a user who submits.</summary>
 internal sealed class WorkerScene : IAsyncDisposable
 {
+    /// <summary>After this time a signal is taken for lost, and the test fails instead of hanging.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private readonly Channel<StatusUpdate> _announced = Channel.CreateBounded<StatusUpdate>(100_000);
     private StatusSubscription? _subscription;
 
@@ -69,15 +72,16 @@ internal sealed class WorkerScene : IAsyncDisposable
     /// <summary>Waits until this status of this generation is announced.</summary>
     public async Task<StatusUpdate> WaitForAsync(string id, GenerationStatus status)
     {
-        await foreach (var update in _announced.Reader.ReadAllAsync(TestContext.Current.CancellationToken))
+        using var limit = new CancellationTokenSource(Patience);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, TestContext.Current.CancellationToken);
+        while (true)
         {
+            var update = await _announced.Reader.ReadAsync(either.Token);
             if (update.GenerationId == id && update.Status == status)
             {
                 return update;
             }
         }
-
-        throw new InvalidOperationException("The announcements ended.");
     }
 
     public async Task<Generation> FindAsync(string id, string userId = "u") =>

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -13,8 +12,7 @@ internal static class JobServices
     /// <summary>Adds the runner and the heartbeat; needs the data side, messaging and the processors.</summary>
     public static void AddJobs(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<WorkerOptions>().BindConfiguration(WorkerOptions.SectionName).ValidateOnStart();
-        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<WorkerOptions>, WorkerOptionsValidator>());
+        builder.Services.AddSectionOptions<WorkerOptions, WorkerOptionsValidator>(WorkerOptions.SectionName);
         builder.Services.AddOptions<HostOptions>().PostConfigure<IOptions<WorkerOptions>>((host, worker) =>
         {
             var needed = worker.Value.GracePeriod + worker.Value.StopPatience + TimeToWrite;

@@ -79,11 +79,10 @@ internal sealed partial class LeaseHeartbeat(
         try
         {
             await using var subscription = await subscriber.SubscribeCancelRequestsAsync(jobs.RequestCancel, stoppingToken);
-            while (true)
+            for (var answered = true; ; stoppingToken.ThrowIfCancellationRequested())
             {
-                var answered = await TryRunOnceAsync(stoppingToken);
-                stoppingToken.ThrowIfCancellationRequested();
                 await Task.Delay(options.Value.Lease / (answered ? 3 : 10), time, stoppingToken);
+                answered = await TryRunOnceAsync(stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

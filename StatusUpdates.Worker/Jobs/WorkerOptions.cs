@@ -9,31 +9,31 @@ internal sealed class WorkerOptions
     public const string SectionName = "Worker";
 
     /// <summary>How many generations this process runs at once. Default 16.</summary>
-    [Range(1, 1000, ErrorMessage = "Worker:Concurrency must be between 1 and 1000.")]
+    [Range(1, 1000)]
     public int Concurrency { get; set; } = 16;
 
     /// <summary>How often the queue is looked at when no message from Redis says that there is work. Default 1 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:00.010", "00:10:00", ErrorMessage = "Worker:PollInterval must be between 00:00:00.010 and 00:10:00.")]
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:10:00")]
     public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>For how long a claim holds a generation. Extended every third of it while the work goes on. Default 30 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00", ErrorMessage = "Worker:Lease must be between 00:00:00.100 and 01:00:00.")]
+    [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00")]
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>After how many expired leases a generation fails for good. Default 3.</summary>
-    [Range(1, 100, ErrorMessage = "Worker:MaxFailures must be between 1 and 100.")]
+    [Range(1, 100)]
     public int MaxFailures { get; set; } = 3;
 
     /// <summary>How long one attempt may take before it fails: the end of a provider that hangs. Default 15 min.</summary>
-    [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00", ErrorMessage = "Worker:JobTimeout must be between 00:00:00.100 and 1.00:00:00.")]
+    [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
     public TimeSpan JobTimeout { get; set; } = TimeSpan.FromMinutes(15);
 
     /// <summary>How long a stopped provider may take to come back before its generation is settled without it. Default 3 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "00:10:00", ErrorMessage = "Worker:StopPatience must be between 00:00:00 and 00:10:00.")]
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     public TimeSpan StopPatience { get; set; } = TimeSpan.FromSeconds(3);
 
     /// <summary>How long running generations may go on when the process is asked to stop; the rest is handed back. Default 10 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "01:00:00", ErrorMessage = "Worker:GracePeriod must be between 00:00:00 and 01:00:00.")]
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan GracePeriod { get; set; } = TimeSpan.FromSeconds(10);
 }
 

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Worker.Providers;
 using StatusUpdates.Worker.Providers.BuiltIn;
@@ -14,10 +13,8 @@ internal static class ProcessorServices
     public static void AddProcessors(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddOptions<ResultsOptions>().BindConfiguration(ResultsOptions.SectionName).ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ResultsOptions>, ResultsOptionsValidator>());
-        services.AddOptions<BuiltInProvidersOptions>().BindConfiguration(BuiltInProvidersOptions.SectionName).ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<BuiltInProvidersOptions>, BuiltInProvidersOptionsValidator>());
+        services.AddSectionOptions<ResultsOptions, ResultsOptionsValidator>(ResultsOptions.SectionName);
+        services.AddSectionOptions<BuiltInProvidersOptions, BuiltInProvidersOptionsValidator>(BuiltInProvidersOptions.SectionName);
 
         services.TryAddKeyedSingleton<IGenerationProvider, SoraProvider>(GenerationTask.Sora);
         services.TryAddKeyedSingleton<IGenerationProvider, ProductCardProvider>(GenerationTask.ProductCard);

@@ -8,8 +8,6 @@ internal sealed class BuiltInProvidersOptions
 {
     public const string SectionName = "Worker:Providers";
 
-    private const string DurationError = SectionName + ":{0} must be between 00:00:00 and 01:00:00.";
-
     /// <summary>How long a product card takes. Default 3 s.</summary>
     [ValidateObjectMembers]
     public ProviderPace ProductCard { get; set; } = new() { Duration = TimeSpan.FromSeconds(3) };
@@ -30,7 +28,7 @@ internal sealed class BuiltInProvidersOptions
     internal sealed class ProviderPace
     {
         /// <summary>Time spread over the progress reports, beside the rendering itself; zero is allowed.</summary>
-        [Range(typeof(TimeSpan), "00:00:00", "01:00:00", ErrorMessage = DurationError)]
+        [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
         public TimeSpan Duration { get; set; }
     }
 }
