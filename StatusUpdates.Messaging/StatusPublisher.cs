@@ -82,9 +82,9 @@ public sealed partial class StatusPublisher(
         {
             return "timeout";
         }
-        catch (Exception e) when (e is RedisException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception e)
         {
-            // Canceled by the client, not by a caller: it gives up what waits when a server that hangs loses its connection.
+            // Whatever it is: the update is durable, and the client hands the cause of a connection's death, of any type, to all that waited.
             return e.GetType().Name;
         }
     }

@@ -31,6 +31,12 @@ internal static class CancelGeneration
             await publisher.TryPublishAsync([update]);
         }
 
+        if (result.Outcome == CancelOutcome.Requested)
+        {
+            // The worker's heartbeat would find the request too, up to a third of a lease later.
+            await publisher.TryPublishCancelRequestAsync(id);
+        }
+
         if (result.Generation is not { } generation)
         {
             return GenerationIds.NotFound();

@@ -90,6 +90,25 @@ public sealed class LivePageTests(RunningSystem system, ChromiumBrowser browser)
         Assert.Equal("completed", Strings(await page.EvaluateAsync("window.statuses", Token))[^1]);
     }
 
+    [Fact(Timeout = Limit)]
+    public async Task A_running_generation_is_canceled_by_its_button()
+    {
+        var me = await system.SignInAsync($"page-{Guid.NewGuid():N}", Token);
+        await using var page = await OpenAsync(me.Http.BaseAddress!, me.UserId);
+
+        // A video takes the longest of all; to be told by the worker's heartbeat alone would be too late.
+        await page.ClickAsync("input[value=sora]", Token);
+        await page.TypeAsync("#prompt", "To be canceled", Token);
+        await page.ClickAsync("#submit", Token);
+        await page.WaitUntilAsync("document.querySelector('.card')?.dataset.status === 'processing'", Token);
+        await page.ClickAsync(".card [data-slot=cancel]", Token);
+        await page.WaitUntilAsync("['canceled', 'completed'].includes(document.querySelector('.card').dataset.status)", Token);
+
+        Assert.Equal(["pending", "processing", "canceled"], Strings(await page.EvaluateAsync("window.statuses", Token)));
+        Assert.True((bool)(await page.EvaluateAsync("document.querySelector('.card [data-slot=cancel]').hidden", Token))!);
+        Assert.Empty(page.Complaints);
+    }
+
     private static List<string> Strings(System.Text.Json.Nodes.JsonNode? node) => node.Deserialize<List<string>>()!;
 
     // Signs in by name, as a person does, and waits for the connection.

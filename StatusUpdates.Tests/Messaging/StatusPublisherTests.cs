@@ -21,6 +21,7 @@ public sealed class StatusPublisherTests
     {
         ["given up by the client"] = () => Task.FromCanceled<long>(new CancellationToken(canceled: true)),
         ["connection lost"] = () => Task.FromException<long>(new RedisConnectionException(ConnectionFailureType.SocketFailure, "lost")),
+        ["connection broken by the client"] = () => Task.FromException<long>(new InvalidOperationException("Reading is not allowed after reader was completed.")),
         ["timed out"] = () => Task.FromException<long>(new RedisTimeoutException("late", CommandStatus.Sent)),
         ["disposed"] = () => throw new ObjectDisposedException("redis"),
         ["never answered"] = () => new TaskCompletionSource<long>().Task,

@@ -20,13 +20,14 @@ export class Workspace {
   #nextCursor = null;
   #total = 0;
   #oldest = '';
+  #hasFailed = false;
   #clock = 0;
   #stopped = new AbortController();
 
   constructor(api) {
     this.#api = api;
     this.#feed = new StatusFeed(api.session, {
-      onState: state => this.#showConnection(state),
+      onState: state => this.#stateChanged(state),
       onConnected: seq => this.#connected(seq),
       onUpdate: update => this.#updated(update),
       onResync: () => this.#resync(),
@@ -113,6 +114,7 @@ export class Workspace {
       page.items.forEach(generation => this.#show(this.#generations.put(generation)));
       element('more').hidden = this.#nextCursor === null;
       this.#showCount();
+      this.#hasFailed = false;
       showError('');
     } catch (error) {
       this.#failed(error);
@@ -247,15 +249,22 @@ export class Workspace {
     element('empty').hidden = this.#cards.size > 0;
   }
 
-  #showConnection(state) {
-    if (!this.#isStopped) {
-      element('connection').dataset.state = state;
-      element('connection-text').textContent = CONNECTION_TEXTS[state];
+  #stateChanged(state) {
+    if (this.#isStopped) {
+      return;
+    }
+
+    element('connection').dataset.state = state;
+    element('connection-text').textContent = CONNECTION_TEXTS[state];
+    if (state === 'live' && this.#hasFailed) {
+      // What could not be read while the server was away.
+      this.#reload();
     }
   }
 
   #failed(error) {
     if (!this.#isStopped) {
+      this.#hasFailed = true;
       showError(error.message);
     }
   }
