@@ -33,6 +33,7 @@ public static class AspireEFPostgreSqlExtensions
         var section = builder.Configuration.GetSection(SectionName);
         var settings = new NpgsqlEntityFrameworkCorePostgreSQLSettings();
         section.Bind(settings);
+        section.GetSection(connectionName).Bind(settings);
         section.GetSection(typeof(TContext).Name).Bind(settings);
         settings.ConnectionString = builder.Configuration.GetConnectionString(connectionName) ?? settings.ConnectionString;
         configureSettings?.Invoke(settings);

@@ -12,6 +12,6 @@ public sealed class StackExchangeRedisSettings
     /// <summary>Whether to record no traces of Redis commands. Default: false.</summary>
     public bool DisableTracing { get; set; }
 
-    /// <summary>Whether to connect on first use instead of at start. Default: false.</summary>
-    public bool DisableAutoActivation { get; set; }
+    /// <summary>Whether to connect on first use instead of at start. Default: true.</summary>
+    public bool DisableAutoActivation { get; set; } = true;
 }
