@@ -10,43 +10,43 @@ public sealed class FeedOptions
     public const string SectionName = "Gateway:Feeds";
 
     /// <summary>How many of the latest frames a feed keeps for its connections. Default 256.</summary>
-    [Range(8, 65_536, ErrorMessage = "Gateway:Feeds:RingFrames must be between 8 and 65536.")]
+    [Range(8, 65_536)]
     public int RingFrames { get; set; } = 256;
 
     /// <summary>How many bytes of frames a feed keeps. Default 256 KiB.</summary>
-    [Range(4_096, 67_108_864, ErrorMessage = "Gateway:Feeds:RingBytes must be between 4096 and 67108864.")]
+    [Range(4_096, 67_108_864)]
     public int RingBytes { get; set; } = 256 * 1024;
 
     /// <summary>After how long without an update a feed gives its ring's memory back. Default 30 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00", ErrorMessage = "Gateway:Feeds:RingIdle must be between 00:00:01 and 1.00:00:00.")]
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan RingIdle { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a message that is ahead waits for its predecessor before the log is read. Default 20 ms.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "00:00:01", ErrorMessage = "Gateway:Feeds:ReorderWait must be between 00:00:00 and 00:00:01.")]
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:01")]
     public TimeSpan ReorderWait { get; set; } = TimeSpan.FromMilliseconds(20);
 
     /// <summary>How often every feed's head is compared with the log. Default 1.5 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:00.050", "00:00:02", ErrorMessage = "Gateway:Feeds:SweepInterval must be between 00:00:00.050 and 00:00:02.")]
+    [Range(typeof(TimeSpan), "00:00:00.050", "00:00:02")]
     public TimeSpan SweepInterval { get; set; } = TimeSpan.FromSeconds(1.5);
 
     /// <summary>How long a feed stays after its last connection has gone. Default 30 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "01:00:00", ErrorMessage = "Gateway:Feeds:Linger must be between 00:00:00 and 01:00:00.")]
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan Linger { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long an opening feed waits for Redis to acknowledge its subscription; past that the sweep stands in. Default 500 ms.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "00:00:10", ErrorMessage = "Gateway:Feeds:SubscribeWait must be between 00:00:00 and 00:00:10.")]
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
     public TimeSpan SubscribeWait { get; set; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How many updates one read of the log takes. Default 128.</summary>
-    [Range(1, 1_000, ErrorMessage = "Gateway:Feeds:PageSize must be between 1 and 1000.")]
+    [Range(1, 1_000)]
     public int PageSize { get; set; } = 128;
 
     /// <summary>How many connections of this instance replay from the log at once; the others wait their turn. Default 16.</summary>
-    [Range(1, 1_000, ErrorMessage = "Gateway:Feeds:MaxConcurrentReplays must be between 1 and 1000.")]
+    [Range(1, 1_000)]
     public int MaxConcurrentReplays { get; set; } = 16;
 
     /// <summary>How many feeds of this instance close gaps from the log at once. Apart from replays, so that they cannot starve it. Default 8.</summary>
-    [Range(1, 1_000, ErrorMessage = "Gateway:Feeds:MaxConcurrentRepairs must be between 1 and 1000.")]
+    [Range(1, 1_000)]
     public int MaxConcurrentRepairs { get; set; } = 8;
 }
 

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Options;
 
 namespace StatusUpdates.Api.Feeds;
 
@@ -9,8 +8,7 @@ internal static class FeedServices
     public static void AddFeeds(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddOptions<FeedOptions>().BindConfiguration(FeedOptions.SectionName).ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<FeedOptions>, FeedOptionsValidator>());
+        services.AddSectionOptions<FeedOptions, FeedOptionsValidator>(FeedOptions.SectionName);
         services.TryAddSingleton(TimeProvider.System);
         services.AddMetrics();
         services.TryAddSingleton<IFeedLog, DatabaseFeedLog>();

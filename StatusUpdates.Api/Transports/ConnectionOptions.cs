@@ -10,15 +10,15 @@ public sealed class ConnectionOptions : IValidatableObject
     public const string SectionName = "Gateway:Connections";
 
     /// <summary>How many connections this instance holds at once; further ones are answered 429. Default 50,000.</summary>
-    [Range(1, 10_000_000, ErrorMessage = "Gateway:Connections:MaxConnections must be between 1 and 10000000.")]
+    [Range(1, 10_000_000)]
     public int MaxConnections { get; set; } = 50_000;
 
     /// <summary>How many of them one user may hold. Default 100.</summary>
-    [Range(1, 10_000_000, ErrorMessage = "Gateway:Connections:MaxConnectionsPerUser must be between 1 and 10000000.")]
+    [Range(1, 10_000_000)]
     public int MaxConnectionsPerUser { get; set; } = 100;
 
     /// <summary>Over how long a shutdown spreads its closes, so that clients do not all come back at once. Default 5 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "00:10:00", ErrorMessage = "Gateway:Connections:DrainTime must be between 00:00:00 and 00:10:00.")]
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     public TimeSpan DrainTime { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Origins whose pages may connect, such as <c>https://app.example.com</c>, beside the host itself.</summary>

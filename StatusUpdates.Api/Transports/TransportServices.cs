@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Options;
 using StatusUpdates.Api.Transports.WebSockets;
 
 namespace StatusUpdates.Api.Transports;
@@ -10,10 +9,8 @@ internal static class TransportServices
     public static void AddTransports(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddOptions<ConnectionOptions>().BindConfiguration(ConnectionOptions.SectionName).ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ConnectionOptions>, ConnectionOptionsValidator>());
-        services.AddOptions<StatusSocketOptions>().BindConfiguration(StatusSocketOptions.SectionName).ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<StatusSocketOptions>, StatusSocketOptionsValidator>());
+        services.AddSectionOptions<ConnectionOptions, ConnectionOptionsValidator>(ConnectionOptions.SectionName);
+        services.AddSectionOptions<StatusSocketOptions, StatusSocketOptionsValidator>(StatusSocketOptions.SectionName);
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<OriginPolicy>();
         services.AddSingleton<ConnectionRegistry>();

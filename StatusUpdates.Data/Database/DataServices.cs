@@ -27,11 +27,7 @@ public static class DataServices
                 $"ConnectionStrings:{connectionName} is not set. It is an Npgsql connection string, such as Host=…;Database=…;Username=…;Password=….");
         var options = new StatusDatabaseOptions();
         builder.Configuration.GetSection(StatusDatabaseOptions.SectionName).Bind(options);
-        var validation = new StatusDatabaseOptionsValidator().Validate(null, options);
-        if (validation.Failed)
-        {
-            throw new OptionsValidationException(StatusDatabaseOptions.SectionName, typeof(StatusDatabaseOptions), validation.Failures);
-        }
+        Validate(options);
 
         // Made here and not by the container: the EF Core integration needs it while the container is still being built.
         var database = new StatusDatabase(connectionString, options);
@@ -46,5 +42,19 @@ public static class DataServices
         builder.Services.AddScoped<GenerationQueries>();
         builder.Services.AddHostedService<DatabaseMigrator>();
         return database;
+    }
+
+    private static void Validate(StatusDatabaseOptions options)
+    {
+        // The generated rules call a setting <name>.<member>; the error names its configuration key.
+        const string Section = StatusDatabaseOptions.SectionName;
+        var result = new StatusDatabaseOptionsValidator().Validate(Section, options);
+        if (result.Failed)
+        {
+            throw new OptionsValidationException(
+                Section,
+                typeof(StatusDatabaseOptions),
+                result.Failures.Select(failure => failure.Replace(Section + ".", Section + ":", StringComparison.Ordinal)));
+        }
     }
 }

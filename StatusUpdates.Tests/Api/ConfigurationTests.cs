@@ -39,6 +39,10 @@ public sealed class ConfigurationTests
     [InlineData("RateLimits:Address:PermitsPerSecond", "-1")]
     [InlineData("DevToken:Lifetime", "00:00:00")]
     [InlineData("Requests:Timeout", "1.00:00:00")]
+    [InlineData("Gateway:Feeds:PageSize", "0")]
+    [InlineData("Gateway:Connections:MaxConnections", "0")]
+    [InlineData("Gateway:WebSocket:MaxMessageBytes", "1")]
+    [InlineData("StatusMessaging:HandlerCapacity", "0")]
     public async Task A_setting_out_of_its_range_ends_the_start_naming_key_and_range(string key, string value)
     {
         var error = await StartErrorAsync(new(TestTokens.Settings) { [key] = value });

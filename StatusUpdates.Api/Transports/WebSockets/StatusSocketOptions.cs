@@ -10,35 +10,35 @@ public sealed class StatusSocketOptions
     public const string SectionName = "Gateway:WebSocket";
 
     /// <summary>The largest message a client may send, in bytes; past that 1009. Default 4 KiB.</summary>
-    [Range(125, 1_048_576, ErrorMessage = "Gateway:WebSocket:MaxMessageBytes must be between 125 and 1048576.")]
+    [Range(125, 1_048_576)]
     public int MaxMessageBytes { get; set; } = 4 * 1024;
 
     /// <summary>How many messages a client may send in a second; past that 4429. Default 20.</summary>
-    [Range(1, 10_000, ErrorMessage = "Gateway:WebSocket:MaxMessagesPerSecond must be between 1 and 10000.")]
+    [Range(1, 10_000)]
     public int MaxMessagesPerSecond { get; set; } = 20;
 
     /// <summary>After how long a silence the peer is pinged. Default 14 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "01:00:00", ErrorMessage = "Gateway:WebSocket:PingInterval must be between 00:00:01 and 01:00:00.")]
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan PingInterval { get; set; } = TimeSpan.FromSeconds(14);
 
     /// <summary>After how long a silence the peer is taken for dead. Default 28 s: with a send that blocks last of all, under 60 s in the worst case.</summary>
-    [Range(typeof(TimeSpan), "00:00:02", "02:00:00", ErrorMessage = "Gateway:WebSocket:PeerTimeout must be between 00:00:02 and 02:00:00.")]
+    [Range(typeof(TimeSpan), "00:00:02", "02:00:00")]
     public TimeSpan PeerTimeout { get; set; } = TimeSpan.FromSeconds(28);
 
     /// <summary>How long a peer may take no byte of what is sent to it. Default 30 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "01:00:00", ErrorMessage = "Gateway:WebSocket:SendTimeout must be between 00:00:01 and 01:00:00.")]
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan SendTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a closing handshake may take. Default 5 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00", ErrorMessage = "Gateway:WebSocket:CloseTimeout must be between 00:00:00.100 and 00:01:00.")]
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00")]
     public TimeSpan CloseTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How often a filtered connection is told its position. Default 15 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "00:00:15", ErrorMessage = "Gateway:WebSocket:PositionInterval must be between 00:00:01 and 00:00:15.")]
+    [Range(typeof(TimeSpan), "00:00:01", "00:00:15")]
     public TimeSpan PositionInterval { get; set; } = TimeSpan.FromSeconds(15);
 
     /// <summary>How many bytes of frames go out in one write; a blocked connection holds about this much. Default 8 KiB.</summary>
-    [Range(1_024, 65_536, ErrorMessage = "Gateway:WebSocket:WriteBytes must be between 1024 and 65536.")]
+    [Range(1_024, 65_536)]
     public int WriteBytes { get; set; } = 8 * 1024;
 }
 
