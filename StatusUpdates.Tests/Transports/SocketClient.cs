@@ -9,6 +9,9 @@ namespace StatusUpdates.Tests.Transports;
 /// <summary>A client of <c>/ws/status</c> as anybody would write it.</summary>
 internal sealed class SocketClient : IAsyncDisposable
 {
+    // What has not come by then never will.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private readonly ClientWebSocket _socket;
     private readonly byte[] _buffer = new byte[256 * 1024];
 
@@ -57,10 +60,12 @@ internal sealed class SocketClient : IAsyncDisposable
     /// <summary>The next message; fails if the server closes instead.</summary>
     public async Task<JsonObject> NextAsync()
     {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        patience.CancelAfter(Patience);
         var length = 0;
         while (true)
         {
-            var result = await _socket.ReceiveAsync(_buffer.AsMemory(length), Token);
+            var result = await _socket.ReceiveAsync(_buffer.AsMemory(length), patience.Token);
             Assert.True(result.MessageType == WebSocketMessageType.Text, $"closed: {_socket.CloseStatus} {_socket.CloseStatusDescription}");
             length += result.Count;
             if (result.EndOfMessage)
@@ -95,7 +100,9 @@ internal sealed class SocketClient : IAsyncDisposable
     /// <summary>Reads on until the server closes; the code.</summary>
     public async Task<int> CloseCodeAsync()
     {
-        while ((await _socket.ReceiveAsync(_buffer.AsMemory(), Token)).MessageType != WebSocketMessageType.Close)
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        patience.CancelAfter(Patience);
+        while ((await _socket.ReceiveAsync(_buffer.AsMemory(), patience.Token)).MessageType != WebSocketMessageType.Close)
         {
         }
 

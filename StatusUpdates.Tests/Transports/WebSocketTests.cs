@@ -1,5 +1,5 @@
-using System.Net.WebSockets;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
 using StatusUpdates.Api.Transports;
 using StatusUpdates.LocalHosting.Native;
@@ -67,7 +67,7 @@ public sealed class WebSocketTests(TestServers servers)
         await cut.DisposeAsync();
         await Task.WhenAll(connections.Select(connection => connection.Ended)).WaitAsync(Token);
 
-        await Eventually(() => registry.Count == 0);
+        await Eventually.TrueAsync(() => registry.Count == 0);
         Assert.Empty(registry.Connections);
     }
 
@@ -77,7 +77,7 @@ public sealed class WebSocketTests(TestServers servers)
     {
         await using var api = await StartAsync(flavor);
         await using var client = await SocketClient.ConnectAsync(api, "alice");
-        await api.Redis.Connection.GetSubscriber().PublishAsync(
+        await api.App.Services.GetRequiredService<IConnectionMultiplexer>().GetSubscriber().PublishAsync(
             RedisChannel.Literal(Prefix(api) + "generation:user:alice"),
             """{"generationId":"gen-x","userId":"alice","type":"sora","status":"completed","timestamp":1700000000000,"metadata":{"resultUrls":["https://r.test/1"],"custom":true}}""");
         var payload = await client.NextPayloadAsync();
@@ -235,15 +235,6 @@ public sealed class WebSocketTests(TestServers servers)
     }
 
     private static string Prefix(TestApi api) => api.App.Configuration["StatusMessaging:ChannelPrefix"]!;
-
-    private static async Task Eventually(Func<bool> condition)
-    {
-        while (!condition())
-        {
-            Token.ThrowIfCancellationRequested();
-            await Task.Yield();
-        }
-    }
 
     private async Task<TestApi> StartAsync(RedisFlavor flavor = RedisFlavor.Auto, Dictionary<string, string?>? settings = null)
     {

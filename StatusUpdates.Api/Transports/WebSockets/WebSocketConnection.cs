@@ -47,6 +47,9 @@ internal sealed class WebSocketConnection : ITransportConnection
 
     public Task Ended { get; private set; }
 
+    /// <summary>Whether a write is under way that the peer, or the network, has not taken yet.</summary>
+    internal bool IsWriting => _sender.WriteStarted is not null;
+
     /// <summary>Serves the connection to its end.</summary>
     public Task RunAsync() => Ended = Task.WhenAll(ReceiveAsync(), SendAsync());
 

@@ -1,0 +1,129 @@
+using System.Net.Sockets;
+using StatusUpdates.Api.Transports.WebSockets;
+using StatusUpdates.Tests.Api;
+using StatusUpdates.Tests.Infrastructure;
+
+namespace StatusUpdates.Tests.Transports;
+
+/// <summary>Peers that are silent, slow or gone; and a server that goes.</summary>
+public sealed class PeerTests(TestServers servers)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_silent_peer_is_pinged_and_then_taken_for_dead_and_one_that_answers_is_not()
+    {
+        var time = Sockets.StoppedClock();
+        await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
+        using var silent = await RawSocket.ConnectAsync(api, "alice");
+        var dead = Sockets.Only(api);
+        using var alive = await RawSocket.ConnectAsync(api, "bob");
+        for (var round = 0; round < 2; round++)
+        {
+            Sockets.Advance(api, time, TimeSpan.FromSeconds(14));
+            Assert.Equal(0x89, (await alive.FrameAsync()).FirstByte);
+
+            // The answer to the second message says that the pong before it was heard.
+            await alive.SendAsync([.. RawSocket.Frame(0x8A, []), .. RawSocket.Text("""{"type":"ping"}""")]);
+            Assert.Equal("pong", (string?)(await alive.MessageAsync())["type"]);
+        }
+
+        Assert.Equal(0x89, (await silent.FrameAsync()).FirstByte);
+        await dead.Ended.WaitAsync(Token);
+        Sockets.Advance(api, time, TimeSpan.FromSeconds(14));
+        Assert.Equal(0x89, (await alive.FrameAsync()).FirstByte);
+    }
+
+    [Fact]
+    public async Task A_reader_that_stops_costs_nothing_but_its_place_and_goes_on_where_it_was()
+    {
+        await using var api = await TestApi.StartAsync(servers, configure: Sockets.SmallBuffers);
+        using var slow = await RawSocket.ConnectAsync(api, "alice", receiveBuffer: 4096);
+        await using var healthy = await SocketClient.ConnectAsync(api, "alice");
+        const int Updates = 600;
+        for (var i = 0; i < Updates; i++)
+        {
+            await api.PublishAsync("alice");
+        }
+
+        Assert.Equal(Enumerable.Range(1, Updates).Select(i => (long)i), await healthy.SeqsAsync(Updates));
+        Assert.Contains(Sockets.Registry(api).Connections, connection => ((WebSocketConnection)connection).IsWriting);
+        for (var seq = 1; seq <= Updates; seq++)
+        {
+            Assert.Equal(seq, (long)(await slow.MessageAsync())["payload"]!["seq"]!);
+        }
+    }
+
+    [Fact]
+    public async Task A_peer_that_takes_nothing_is_aborted_by_the_send_timeout_and_not_by_its_missing_pongs()
+    {
+        var time = Sockets.StoppedClock();
+        await using var api = await TestApi.StartAsync(
+            servers,
+            configure: builder =>
+            {
+                Sockets.With(time)(builder);
+                Sockets.SmallBuffers(builder);
+            });
+        using var slow = await RawSocket.ConnectAsync(api, "alice", receiveBuffer: 4096);
+        await using var healthy = await SocketClient.ConnectAsync(api, "alice");
+        var connections = Sockets.Registry(api).Connections.Cast<WebSocketConnection>().ToArray();
+        const int Updates = 300;
+        for (var i = 0; i < Updates; i++)
+        {
+            await api.PublishAsync("alice");
+        }
+
+        await healthy.SeqsAsync(Updates);
+        await Eventually.TrueAsync(() => connections.Any(connection => connection.IsWriting));
+        var blocked = connections.Single(connection => connection.IsWriting);
+        for (var elapsed = 0; elapsed < 29; elapsed++)
+        {
+            Sockets.Advance(api, time, TimeSpan.FromSeconds(1));
+            Assert.False(blocked.Ended.IsCompleted);
+        }
+
+        Sockets.Advance(api, time, TimeSpan.FromSeconds(2));
+        await blocked.Ended.WaitAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_stop_tells_every_connection_to_come_back_before_the_server_goes()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var clients = new List<SocketClient>();
+        for (var i = 0; i < 30; i++)
+        {
+            clients.Add(await SocketClient.ConnectAsync(api, $"user-{i % 3}"));
+        }
+
+        var codes = clients.Select(async client =>
+        {
+            var code = await client.CloseCodeAsync();
+            await client.CloseAsync();
+            return code;
+        }).ToArray();
+        await api.App.StopAsync(Token);
+
+        Assert.All(await Task.WhenAll(codes), code => Assert.Equal(1001, code));
+        Assert.Equal(0, Sockets.Registry(api).Count);
+        await Assert.ThrowsAnyAsync<Exception>(() => SocketClient.ConnectAsync(api, "late"));
+        foreach (var client in clients)
+        {
+            await client.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task A_peer_that_vanishes_without_a_word_is_let_go()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var client = await RawSocket.ConnectAsync(api, "alice");
+        var connection = Sockets.Only(api);
+        client.Socket.LingerState = new LingerOption(true, 0);
+        client.Dispose();
+
+        await connection.Ended.WaitAsync(Token);
+        await Eventually.TrueAsync(() => Sockets.Registry(api).Count == 0);
+    }
+}

@@ -1,0 +1,46 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using StatusUpdates.Api.Transports;
+using StatusUpdates.Api.Transports.WebSockets;
+using StatusUpdates.Tests.Api;
+
+namespace StatusUpdates.Tests.Transports;
+
+/// <summary>What tests see and set of a server's sockets.</summary>
+internal static class Sockets
+{
+    private const int SmallBuffer = 16 * 1024;
+
+    public static ConnectionRegistry Registry(TestApi api) => api.App.Services.GetRequiredService<ConnectionRegistry>();
+
+    public static WebSocketConnection Only(TestApi api) => Assert.IsType<WebSocketConnection>(Assert.Single(Registry(api).Connections));
+
+    /// <summary>A clock that stands still, from now.</summary>
+    public static FakeTimeProvider StoppedClock() => new(TimeProvider.System.GetUtcNow());
+
+    /// <summary>Moves the clock, and lets all connections look at it.</summary>
+    public static void Advance(TestApi api, FakeTimeProvider time, TimeSpan by)
+    {
+        time.Advance(by);
+        api.App.Services.GetRequiredService<ConnectionClock>().RunOnce();
+    }
+
+    public static Action<WebApplicationBuilder> With(FakeTimeProvider time) =>
+        builder => builder.Services.AddSingleton<TimeProvider>(time);
+
+    /// <summary>Buffers so small that a peer which stops reading is soon felt.</summary>
+    public static void SmallBuffers(WebApplicationBuilder builder)
+    {
+        builder.Services.Configure<KestrelServerOptions>(options => options.Limits.MaxResponseBufferSize = SmallBuffer);
+        builder.WebHost.UseSockets(options => options.CreateBoundListenSocket = endpoint =>
+        {
+            var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+            socket.SendBufferSize = SmallBuffer;
+            return socket;
+        });
+    }
+}
