@@ -16,10 +16,10 @@ internal sealed class Frame
     private const byte TextFrame = 0x81;
 
     [ThreadStatic]
-    private static ArrayBufferWriter<byte>? t_buffer;
+    private static ArrayBufferWriter<byte>? _threadBuffer;
 
     [ThreadStatic]
-    private static Utf8JsonWriter? t_writer;
+    private static Utf8JsonWriter? _threadWriter;
 
     private readonly byte[] _wire;
     private readonly int _headerLength;
@@ -111,8 +111,8 @@ internal sealed class Frame
 
     private static Frame Encode(StatusUpdate update, long position)
     {
-        var buffer = t_buffer ??= new ArrayBufferWriter<byte>(1024);
-        var writer = t_writer ??= new Utf8JsonWriter(buffer);
+        var buffer = _threadBuffer ??= new ArrayBufferWriter<byte>(1024);
+        var writer = _threadWriter ??= new Utf8JsonWriter(buffer);
         buffer.ResetWrittenCount();
         writer.Reset(buffer);
         JsonSerializer.Serialize(
@@ -129,8 +129,8 @@ internal sealed class Frame
 
         if (buffer.Capacity > MaxPooledBuffer)
         {
-            t_buffer = null;
-            t_writer = null;
+            _threadBuffer = null;
+            _threadWriter = null;
         }
 
         return new Frame(wire, headerLength, position, update);
