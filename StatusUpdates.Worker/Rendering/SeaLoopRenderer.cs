@@ -5,10 +5,12 @@ namespace StatusUpdates.Worker.Rendering;
 /// <summary>A sea under a low sun, moving in an endless loop, with the prompt as its caption.</summary>
 internal static class SeaLoopRenderer
 {
-    internal const int Width = 640;
-    internal const int Height = 360;
-    internal const int FrameCount = 48;
+    internal const int FrameCount = 40;
 
+    // The scene's own measure; the picture is three quarters of it, which halves the work of encoding.
+    private const int Width = 640;
+    private const int Height = 360;
+    private const float Scale = 0.75f;
     private const int Horizon = 196;
     private const int Waves = 6;
     private static readonly TimeSpan FrameTime = TimeSpan.FromMilliseconds(80);
@@ -18,13 +20,15 @@ internal static class SeaLoopRenderer
     {
         var random = new SeededRandom(seed);
         var scene = Scene.Choose(random, Typography.OneLine(prompt));
-        using var surface = Raster.CreateSurface(Width, Height);
-        using var animation = new AnimatedWebP(Width, Height);
+        var (width, height) = ((int)(Width * Scale), (int)(Height * Scale));
+        using var surface = Raster.CreateSurface(width, height);
+        using var animation = new AnimatedWebP(width, height);
+        surface.Canvas.Scale(Scale);
         for (var i = 0; i < FrameCount; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
             scene.Draw(surface.Canvas, MathF.Tau * i / FrameCount);
-            animation.AddFrame(Raster.EncodeWebP(surface, 82), FrameTime);
+            animation.AddFrame(Raster.EncodeWebP(surface, 84), FrameTime);
         }
 
         return animation.ToArray();

@@ -8,6 +8,9 @@ namespace StatusUpdates.Worker.Providers.BuiltIn;
 /// </summary>
 internal abstract class BuiltInProvider(TimeSpan duration, TimeProvider time) : IGenerationProvider
 {
+    // Drawing keeps a core busy: one stays free for updates and heartbeats, however many generations run at once.
+    private static readonly SemaphoreSlim Drawing = new(Math.Max(1, Environment.ProcessorCount - 1));
+
     // Reported at the beginning of equal parts of the duration.
     private static readonly int[] Milestones = [10, 35, 60, 85];
 
@@ -25,8 +28,16 @@ internal abstract class BuiltInProvider(TimeSpan duration, TimeProvider time) : 
             }
         }
 
-        var (content, cost) = Render(request, cancellationToken);
-        return new ProviderResult([content], Tokens(request.Prompt) + cost);
+        await Drawing.WaitAsync(cancellationToken);
+        try
+        {
+            var (content, cost) = Render(request, cancellationToken);
+            return new ProviderResult([content], Tokens(request.Prompt) + cost);
+        }
+        finally
+        {
+            Drawing.Release();
+        }
     }
 
     /// <summary>Makes the content, and says what it costs beside the prompt.</summary>
