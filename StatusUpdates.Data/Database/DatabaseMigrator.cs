@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -58,6 +60,9 @@ internal sealed partial class DatabaseMigrator(
             var builder = new DbContextOptionsBuilder<StatusDbContext>();
             builder.UseNpgsql(connection).UseSnakeCaseNamingConvention();
             await using var context = new StatusDbContext(builder.Options);
+
+            // Made first: to look into a history that is not there would leave an error in the server's log at every first start.
+            await context.GetService<IHistoryRepository>().CreateIfNotExistsAsync(cancellationToken);
             var pending = (await context.Database.GetPendingMigrationsAsync(cancellationToken)).Count();
             if (pending > 0)
             {
