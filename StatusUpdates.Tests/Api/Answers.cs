@@ -7,7 +7,7 @@ namespace StatusUpdates.Tests.Api;
 /// <summary>Reads answers, and checks what every one of them has in common.</summary>
 internal static class Answers
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     public static StringContent Json(string body) => new(body, Encoding.UTF8, "application/json");
 

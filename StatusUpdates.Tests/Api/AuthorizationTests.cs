@@ -1,13 +1,12 @@
 using System.Net;
 using Microsoft.AspNetCore.Authorization;
 using StatusUpdates.Api.Security.QueryCredentials;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Api;
 
 public sealed class AuthorizationTests(TestServers servers)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task Every_endpoint_of_the_API_needs_a_token_but_the_development_token()

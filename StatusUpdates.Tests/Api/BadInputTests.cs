@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using CsCheck;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Api;
 
@@ -9,7 +8,7 @@ public sealed class BadInputTests(TestServers servers)
 {
     private const string Path = "/api/v1/generations";
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     public static TheoryData<string, string> BadQueries => new()
     {

@@ -13,7 +13,7 @@ public sealed class ConfigurationTests
     private const string Bearer = "Authentication:Schemes:Bearer";
     private const string Key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     public static TheoryData<string, string?[]> Unsafe => new()
     {

@@ -13,7 +13,6 @@ using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Api.Security.QueryCredentials;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Api;
 
@@ -21,7 +20,7 @@ public sealed class CredentialSecrecyTests(TestServers servers)
 {
     private const string Ticket = "S3cretT1cket";
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task No_credential_of_a_query_is_in_any_log_span_or_metric()

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Api;
 
@@ -8,7 +7,7 @@ public sealed class DevTokenTests(TestServers servers)
 {
     private const string Path = "/api/v1/dev/token";
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_development_token_opens_the_API_for_its_user_until_it_expires()

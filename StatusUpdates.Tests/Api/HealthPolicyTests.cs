@@ -7,7 +7,7 @@ namespace StatusUpdates.Tests.Api;
 /// <summary>What health means, whoever registered the checks: the real Aspire integrations name theirs as here.</summary>
 public sealed class HealthPolicyTests
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Theory]
     [InlineData("StackExchange.Redis", null, HealthStatus.Degraded)]

@@ -3,7 +3,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Npgsql;
 using StackExchange.Redis;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Api;
 
@@ -12,7 +11,7 @@ public sealed class HealthTests(TestServers servers)
     // Far above the bound of a check, and far below the clients' own time-outs in these tests.
     private static readonly TimeSpan Quick = TimeSpan.FromSeconds(15);
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Theory]
     [InlineData("Development", true)]

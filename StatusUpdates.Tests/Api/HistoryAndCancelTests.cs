@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Api;
 
@@ -10,7 +9,7 @@ public sealed class HistoryAndCancelTests(TestServers servers)
 {
     private const string Path = "/api/v1/generations";
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_history_tells_a_lifecycle_from_pending_to_completed()

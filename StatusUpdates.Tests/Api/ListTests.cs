@@ -3,7 +3,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Api;
 
@@ -11,7 +10,7 @@ public sealed class ListTests(TestServers servers)
 {
     private const string Path = "/api/v1/generations";
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_new_user_has_an_empty_list()

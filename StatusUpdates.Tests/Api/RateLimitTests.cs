@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using StatusUpdates.Api.RateLimiting;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Api;
 
@@ -9,7 +8,7 @@ public sealed class RateLimitTests(TestServers servers)
 {
     private const string Path = "/api/v1/generations";
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_user_over_its_limit_is_told_when_to_come_back_and_others_are_served()

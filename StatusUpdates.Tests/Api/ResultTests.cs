@@ -1,5 +1,4 @@
 using System.Net;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Api;
 
@@ -7,7 +6,7 @@ public sealed class ResultTests(TestServers servers)
 {
     private static readonly byte[] Png = [0x89, 0x50, 0x4E, 0x47, 0, 1, 2, 3];
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_result_is_shown_and_never_run()

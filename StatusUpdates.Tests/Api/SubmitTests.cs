@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Api;
 
@@ -11,7 +10,7 @@ public sealed partial class SubmitTests(TestServers servers)
     private const string Path = "/api/v1/generations";
     private const string Card = """{"type":"product_card","prompt":"Product card: clean"}""";
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_submitted_generation_is_pending_and_found_where_Location_says()

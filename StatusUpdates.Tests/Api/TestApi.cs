@@ -9,7 +9,6 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using StatusUpdates.LocalHosting.Native;
-using StatusUpdates.Tests.Infrastructure;
 using ApiProgram = StatusUpdates.Api.Program;
 
 namespace StatusUpdates.Tests.Api;
@@ -58,7 +57,7 @@ internal sealed class TestApi : IAsyncDisposable
         Action<WebApplication>? map = null,
         RedisFlavor flavor = RedisFlavor.Auto)
     {
-        var token = TestContext.Current.CancellationToken;
+        var token = TestTime.Token;
         var database = await servers.CreateDatabaseAsync(token);
         var redis = await servers.ConnectRedisAsync(flavor);
         var app = Build(

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using StatusUpdates.Tests.EndToEnd;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Browser;
 
@@ -23,7 +22,7 @@ public sealed class LivePageTests(RunningSystem system, ChromiumBrowser browser)
         }).observe(document.getElementById('cards'), { subtree: true, childList: true, attributes: true });
         """;
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact(Timeout = Limit)]
     public async Task A_submitted_generation_moves_to_completed_on_the_page_without_a_reload_and_its_result_is_shown()

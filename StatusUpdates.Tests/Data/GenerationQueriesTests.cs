@@ -1,12 +1,11 @@
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Data;
 
 public abstract class GenerationQueriesTests(TestServers servers, PostgresAge age)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task Pages_by_cursor_and_by_offset_show_every_generation_once_newest_first()

@@ -3,13 +3,12 @@ using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Data;
 
 public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task Workers_that_claim_at_once_share_the_queue_without_overlap()

@@ -1,13 +1,12 @@
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Data;
 
 public abstract class StatusLogTests(TestServers servers, PostgresAge age)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_generation_goes_from_pending_to_completed_with_a_gapless_log()

@@ -6,14 +6,13 @@ using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Data;
 
 /// <summary>The rules of the write path, each tried by what would break it.</summary>
 public abstract class WritePathTests(TestServers servers, PostgresAge age)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task All_writers_mixed_on_overlapping_users_never_deadlock_and_leave_no_hole()

@@ -7,7 +7,7 @@ namespace StatusUpdates.Tests.EndToEnd;
 /// <summary>Programs in another language, written from the first description of the system alone.</summary>
 public sealed partial class ForeignClientTests(RunningSystem system)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_JavaScript_WebSocket_client_sees_pending_processing_completed_of_its_user_and_nothing_of_another()

@@ -8,7 +8,7 @@ namespace StatusUpdates.Tests.EndToEnd;
 /// <summary>Processes of a running system killed with -9 in the middle of work. Only the local engine tells their ids.</summary>
 public sealed class KilledProcessTests
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task Submissions_under_one_key_make_one_generation_even_if_the_API_dies_in_the_middle_and_all_are_repeated()

@@ -10,7 +10,6 @@ using Microsoft.Extensions.Logging;
 using OpenTelemetry;
 using OpenTelemetry.Trace;
 using StatusUpdates.Tests.Api;
-using StatusUpdates.Tests.Infrastructure;
 using WorkerProgram = StatusUpdates.Worker.Program;
 
 namespace StatusUpdates.Tests.EndToEnd;
@@ -18,7 +17,7 @@ namespace StatusUpdates.Tests.EndToEnd;
 /// <summary>One trace runs from the POST through queue, worker, database and Redis to the send.</summary>
 public sealed class OneTraceTests(TestServers servers)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task From_the_POST_to_the_send_there_is_one_trace_and_no_token_in_any_span_or_log()

@@ -8,7 +8,7 @@ internal static class CursorReads
     /// <summary>The positions of the next read, all of them taken. Negative: a resync to that position.</summary>
     public static async Task<long[]> NextAsync(this FeedCursor cursor)
     {
-        using var read = await cursor.ReadAsync(TestContext.Current.CancellationToken);
+        using var read = await cursor.ReadAsync(TestTime.Token);
         if (read.Kind == FeedReadKind.Resync)
         {
             return [-read.End];

@@ -135,7 +135,7 @@ public sealed class FeedHubTests
         await using var feeds = new Feeds(o => o.Linger = TimeSpan.Zero);
         for (var round = 0; round < 300; round++)
         {
-            var token = TestContext.Current.CancellationToken;
+            var token = TestTime.Token;
             using var start = new Barrier(2);
             var sweeping = Task.Run(
                 async () =>

@@ -225,7 +225,7 @@ public sealed class FeedModelTests
         public async Task<bool> ReadAsync(FakeLog log, int most)
         {
             var before = cursor.Position;
-            var reading = cursor.ReadAsync(TestContext.Current.CancellationToken);
+            var reading = cursor.ReadAsync(TestTime.Token);
             if (!reading.IsCompleted)
             {
                 cursor.Signal();

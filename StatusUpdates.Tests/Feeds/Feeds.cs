@@ -50,7 +50,7 @@ internal sealed class Feeds : IAsyncDisposable
     };
 
     public Task<FeedCursor> OpenAsync(string userId, long? since = null, string? generationId = null, int maxReadBytes = 8192) =>
-        Hub.OpenAsync(new FeedRequest(userId, since, generationId, maxReadBytes), TestContext.Current.CancellationToken);
+        Hub.OpenAsync(new FeedRequest(userId, since, generationId, maxReadBytes), TestTime.Token);
 
     /// <summary>Commits an update and brings it.</summary>
     public StatusUpdate Publish(string userId, string generationId = "gen-1")
@@ -62,7 +62,7 @@ internal sealed class Feeds : IAsyncDisposable
 
     public async Task SweepAsync()
     {
-        await Sweeper.RunOnceAsync(TestContext.Current.CancellationToken);
+        await Sweeper.RunOnceAsync(TestTime.Token);
         await SettleAsync();
     }
 

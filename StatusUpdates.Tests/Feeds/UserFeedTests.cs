@@ -172,7 +172,7 @@ public sealed class UserFeedTests
         await using var feeds = new Feeds();
         using var cursor = await feeds.OpenAsync("u");
         feeds.Channel.Bring(Feeds.Update("u", null, "gen-9"));
-        using (var read = await cursor.ReadAsync(TestContext.Current.CancellationToken))
+        using (var read = await cursor.ReadAsync(TestTime.Token))
         {
             Assert.Equal(FeedReadKind.WithoutSeq, read.Kind);
             Assert.Equal("gen-9", read.Frames[0].GenerationId);

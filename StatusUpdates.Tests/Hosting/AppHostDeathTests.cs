@@ -32,7 +32,7 @@ public sealed class AppHostDeathTests : IDisposable
     public async Task Killed_at_random_moments_it_leaves_no_process_and_no_port_and_starts_again_with_its_data()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "finds the processes in /proc");
-        var cancellation = TestContext.Current.CancellationToken;
+        var cancellation = TestTime.Token;
         var kills = int.Parse(Environment.GetEnvironmentVariable("STATUSUPDATES_KILLS") ?? "3", CultureInfo.InvariantCulture);
         await StartAndKillAsync(latest: 1500, cancellation); // while initdb is at work
         await using (var first = AppHostProcess.Start(_state, _ports))
@@ -68,7 +68,7 @@ public sealed class AppHostDeathTests : IDisposable
     [Fact]
     public async Task It_refuses_a_second_run_stops_all_in_reverse_order_and_the_next_run_has_its_data_and_key()
     {
-        var cancellation = TestContext.Current.CancellationToken;
+        var cancellation = TestTime.Token;
         string parameters;
         await using (var first = AppHostProcess.Start(_state, _ports))
         {
@@ -100,7 +100,7 @@ public sealed class AppHostDeathTests : IDisposable
     [Fact]
     public async Task A_taken_port_is_an_error_that_names_it_its_holder_and_the_way_out()
     {
-        var cancellation = TestContext.Current.CancellationToken;
+        var cancellation = TestTime.Token;
         using var holder = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, _ports["redis"]);
         holder.Start();
 

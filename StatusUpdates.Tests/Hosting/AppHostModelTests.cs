@@ -6,7 +6,7 @@ public sealed class AppHostModelTests
     [Fact]
     public async Task The_model_has_the_servers_the_database_the_key_the_api_and_the_worker()
     {
-        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>(TestContext.Current.CancellationToken);
+        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>(TestTime.Token);
 
         string[] expected = ["api", "jwt-signing-key", "postgres", "redis", "statusdb", "worker"];
         var names = builder.Resources.Select(resource => resource.Name).ToHashSet();

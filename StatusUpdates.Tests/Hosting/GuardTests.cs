@@ -13,7 +13,7 @@ public sealed class GuardTests : IDisposable
     [Fact]
     public async Task A_child_ends_with_its_pipe_though_a_later_one_lives_on()
     {
-        var cancellation = TestContext.Current.CancellationToken;
+        var cancellation = TestTime.Token;
         var first = await GuardedProcess.StartAsync(Sleep(), output: null, cancellation);
         await using var second = await GuardedProcess.StartAsync(Sleep(), output: null, cancellation);
 
@@ -27,7 +27,7 @@ public sealed class GuardTests : IDisposable
     [Fact]
     public async Task A_child_that_ignores_its_signal_is_killed_when_the_patience_is_over()
     {
-        var cancellation = TestContext.Current.CancellationToken;
+        var cancellation = TestTime.Token;
         var trapped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var stubborn = await GuardedProcess.StartAsync(
             new GuardSpec
@@ -50,7 +50,7 @@ public sealed class GuardTests : IDisposable
     public async Task A_program_that_is_not_there_is_an_error_that_names_it()
     {
         var error = await Assert.ThrowsAsync<ChildProcessException>(() => GuardedProcess.StartAsync(
-            new GuardSpec { FileName = "/nowhere/server", Arguments = [], StopSteps = Steps }, output: null, TestContext.Current.CancellationToken));
+            new GuardSpec { FileName = "/nowhere/server", Arguments = [], StopSteps = Steps }, output: null, TestTime.Token));
 
         Assert.Contains("/nowhere/server", error.Message, StringComparison.Ordinal);
     }
@@ -58,7 +58,7 @@ public sealed class GuardTests : IDisposable
     [Fact]
     public async Task A_leftover_is_stopped_but_a_process_that_only_got_its_id_is_not()
     {
-        var cancellation = TestContext.Current.CancellationToken;
+        var cancellation = TestTime.Token;
         await using var bystander = await GuardedProcess.StartAsync(Sleep(), output: null, cancellation);
         var recycled = new ProcessIdentity(bystander.Child.Pid, bystander.Child.StartMark - 1);
         var stateFile = Path.Combine(_folder, "server.json");

@@ -81,7 +81,7 @@ public sealed class LocalEngineTests
 
     private static CancellationTokenSource CancelAfterLimit()
     {
-        var source = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        var source = CancellationTokenSource.CreateLinkedTokenSource(TestTime.Token);
         source.CancelAfter(Limit);
         return source;
     }

@@ -10,7 +10,7 @@ public sealed class PostgresServerTests
     [Fact]
     public async Task A_server_takes_connections_and_leaves_nothing_when_disposed()
     {
-        var cancellation = TestContext.Current.CancellationToken;
+        var cancellation = TestTime.Token;
         int pid;
         await using (var server = await PostgresServer.StartAsync(new() { Settings = NotDurable }, cancellation))
         {
@@ -26,7 +26,7 @@ public sealed class PostgresServerTests
     [Fact]
     public async Task Killed_and_restarted_it_has_its_committed_data_on_the_same_port()
     {
-        var cancellation = TestContext.Current.CancellationToken;
+        var cancellation = TestTime.Token;
         await using var server = await PostgresServer.StartAsync(new(), cancellation);
         await ScalarAsync(server, "create table kept (id int); insert into kept values (42); select 1", cancellation);
         var (port, pid) = (server.Port, server.ProcessId);
@@ -47,7 +47,7 @@ public sealed class PostgresServerTests
     [InlineData(StopMode.Immediate)]
     public async Task A_folder_is_used_again_with_its_password_and_data(StopMode mode)
     {
-        var cancellation = TestContext.Current.CancellationToken;
+        var cancellation = TestTime.Token;
         var folder = Directory.CreateTempSubdirectory("status-updates-test-").FullName;
         try
         {
@@ -73,7 +73,7 @@ public sealed class PostgresServerTests
     [Fact]
     public async Task A_start_stops_the_live_server_of_its_folder_first()
     {
-        var cancellation = TestContext.Current.CancellationToken;
+        var cancellation = TestTime.Token;
         var folder = Directory.CreateTempSubdirectory("status-updates-test-").FullName;
         try
         {
@@ -94,7 +94,7 @@ public sealed class PostgresServerTests
     [Fact]
     public async Task Every_version_that_the_machine_offers_starts()
     {
-        var cancellation = TestContext.Current.CancellationToken;
+        var cancellation = TestTime.Token;
         var all = await PostgresBinaries.FindAllAsync(cancellation);
 
         Assert.NotEmpty(all);

@@ -9,7 +9,7 @@ public sealed class ProjectEnvironmentTests
     [Fact]
     public async Task A_project_is_given_what_Aspire_would_give_it()
     {
-        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>(TestContext.Current.CancellationToken);
+        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>(TestTime.Token);
         builder.Resources.OfType<PostgresServerResource>().Single().Address.Set(new NpgsqlConnectionStringBuilder
         {
             Host = "127.0.0.1",
@@ -22,7 +22,7 @@ public sealed class ProjectEnvironmentTests
         var api = builder.Resources.OfType<ProjectResource>().Single(project => project.Name == "api");
         api.Endpoints[0].Port = 7777;
 
-        var variables = await ProjectEnvironment.BuildAsync(api, TestContext.Current.CancellationToken);
+        var variables = await ProjectEnvironment.BuildAsync(api, TestTime.Token);
 
         Assert.Equal("Host=127.0.0.1;Port=5555;Username=postgres;Password=secret;Database=statusdb", variables["ConnectionStrings__statusdb"]);
         Assert.Equal("127.0.0.1:6666,password=hush", variables["ConnectionStrings__redis"]);
@@ -40,7 +40,7 @@ public sealed class ProjectEnvironmentTests
         Assert.Equal("key", variables["Authentication__Schemes__Bearer__SigningKeys__0__Value"]);
 
         var worker = builder.Resources.OfType<ProjectResource>().Single(project => project.Name == "worker");
-        Assert.Equal("http://localhost:7777", (await ProjectEnvironment.BuildAsync(worker, TestContext.Current.CancellationToken))["Results__PublicBaseUrl"]);
+        Assert.Equal("http://localhost:7777", (await ProjectEnvironment.BuildAsync(worker, TestTime.Token))["Results__PublicBaseUrl"]);
     }
 
     [Fact]

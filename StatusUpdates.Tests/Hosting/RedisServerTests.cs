@@ -10,7 +10,7 @@ public sealed class RedisServerTests
     [InlineData(RedisFlavor.Garnet)]
     public async Task Either_flavor_publishes_and_delivers_and_comes_back_after_a_kill(RedisFlavor flavor)
     {
-        var cancellation = TestContext.Current.CancellationToken;
+        var cancellation = TestTime.Token;
         Assert.SkipWhen(flavor == RedisFlavor.RedisServer && ToolPath.Find("redis-server") is null, "redis-server is not installed");
         await using var server = await RedisServer.StartAsync(new() { Flavor = flavor, Password = "secret7" }, cancellation);
         var port = server.Port;
@@ -28,7 +28,7 @@ public sealed class RedisServerTests
     [InlineData(RedisFlavor.Garnet)]
     public async Task A_password_is_demanded(RedisFlavor flavor)
     {
-        var cancellation = TestContext.Current.CancellationToken;
+        var cancellation = TestTime.Token;
         Assert.SkipWhen(flavor == RedisFlavor.RedisServer && ToolPath.Find("redis-server") is null, "redis-server is not installed");
         await using var server = await RedisServer.StartAsync(new() { Flavor = flavor, Password = "secret7" }, cancellation);
 

@@ -27,7 +27,7 @@ public sealed class SupervisedInstanceTests
             throw new ChildProcessException("no luck");
         });
 
-        await instance.StartAsync(TestContext.Current.CancellationToken);
+        await instance.StartAsync(TestTime.Token);
         var state = await UntilAsync(KnownResourceStates.FailedToStart);
 
         Assert.Equal(SupervisedInstance.MostEarlyFailures, launches);
@@ -45,16 +45,16 @@ public sealed class SupervisedInstanceTests
             lives.Enqueue(life);
             return Task.FromResult(new RunningProcess(++launches, life.Task, () => Task.FromResult(life.TrySetResult("stopped")), () => { }));
         });
-        await instance.StartAsync(TestContext.Current.CancellationToken);
+        await instance.StartAsync(TestTime.Token);
 
         for (var life = 1; life <= 2 * SupervisedInstance.MostEarlyFailures; life++)
         {
-            await _board.UntilAsync("thing", all => all[0].IsHealthy && all[0].ProcessId == life, TestContext.Current.CancellationToken);
+            await _board.UntilAsync("thing", all => all[0].IsHealthy && all[0].ProcessId == life, TestTime.Token);
             Assert.True(lives.TryDequeue(out var current));
             current.SetResult("it fell over");
         }
 
-        await _board.UntilAsync("thing", all => all[0].IsHealthy, TestContext.Current.CancellationToken);
+        await _board.UntilAsync("thing", all => all[0].IsHealthy, TestTime.Token);
         Assert.All(_log, line => Assert.StartsWith("it fell over", line, StringComparison.Ordinal));
     }
 
@@ -75,7 +75,7 @@ public sealed class SupervisedInstanceTests
         new("thing", _resource, _board, _time, (_, line) => _log.Enqueue(line)) { Launch = launch };
 
     private async Task<InstanceState> UntilAsync(string state) =>
-        (await _board.UntilAsync("thing", all => all[0].State == state, TestContext.Current.CancellationToken))[0];
+        (await _board.UntilAsync("thing", all => all[0].State == state, TestTime.Token))[0];
 
     /// <summary>Whoever waits, waits a millisecond.</summary>
     private sealed class ImpatientTime : TimeProvider

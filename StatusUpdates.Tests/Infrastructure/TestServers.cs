@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using StackExchange.Redis;
 using StatusUpdates.LocalHosting.Native;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 
 [assembly: AssemblyFixture(typeof(TestServers))]
 

@@ -3,14 +3,13 @@ using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 using StatusUpdates.LocalHosting.Native;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Messaging;
 
 /// <summary>The pub/sub promises, on redis-server and on Garnet.</summary>
 public sealed class PubSubTests(TestServers servers)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Theory]
     [InlineData(RedisFlavor.RedisServer)]
@@ -32,7 +31,9 @@ public sealed class PubSubTests(TestServers servers)
         await publisher.PublishStatusUpdateAsync(Update("user-789", 1), Token);
 
         Assert.True(subscriptionToAll.IsAcknowledged && subscriptionToMine.IsAcknowledged);
-        Assert.Equal(StatusJson.Encode(update), StatusJson.Encode(await mine.NextAsync()));
+
+        // Whether the message names a trace depends on who listens to traces in this process, not on the update.
+        Assert.Equal(StatusJson.Encode(update), StatusJson.Encode(await mine.NextAsync() with { TraceParent = null }));
         Assert.Equal(["user-456", "user-789"], [(await all.NextAsync()).UserId, (await all.NextAsync()).UserId]);
         Assert.Equal("user-789", (await others.NextAsync()).UserId);
         Assert.False(mine.HasMore || others.HasMore);

@@ -1,7 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
 using StatusUpdates.Tests.Api;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Transports;
 

@@ -8,7 +8,7 @@ internal static class Eventually
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
         while (!condition())
         {
-            await timer.WaitForNextTickAsync(TestContext.Current.CancellationToken);
+            await timer.WaitForNextTickAsync(TestTime.Token);
         }
     }
 }

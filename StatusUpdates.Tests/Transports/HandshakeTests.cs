@@ -1,13 +1,12 @@
 using System.Net;
 using System.Net.WebSockets;
 using StatusUpdates.Tests.Api;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Transports;
 
 public sealed class HandshakeTests(TestServers servers)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task Without_a_valid_token_there_is_no_upgrade()

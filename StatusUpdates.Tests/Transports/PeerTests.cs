@@ -1,14 +1,13 @@
 using System.Net.Sockets;
 using StatusUpdates.Api.Transports.WebSockets;
 using StatusUpdates.Tests.Api;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Transports;
 
 /// <summary>Peers that are silent, slow or gone; and a server that goes.</summary>
 public sealed class PeerTests(TestServers servers)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_silent_peer_is_pinged_and_then_taken_for_dead_and_one_that_answers_is_not()
@@ -39,16 +38,18 @@ public sealed class PeerTests(TestServers servers)
     {
         await using var api = await TestApi.StartAsync(servers, configure: Sockets.SmallBuffers);
         using var slow = await RawSocket.ConnectAsync(api, "alice", receiveBuffer: 4096);
+        var blocked = Sockets.Only(api);
         await using var healthy = await SocketClient.ConnectAsync(api, "alice");
-        const int Updates = 600;
-        for (var i = 0; i < Updates; i++)
+        await BlockAsync(api, healthy, blocked);
+        const int More = 300;
+        for (var i = 0; i < More; i++)
         {
             await api.PublishAsync("alice");
         }
 
-        Assert.Equal(Enumerable.Range(1, Updates).Select(i => (long)i), await healthy.SeqsAsync(Updates));
-        Assert.Contains(Sockets.Registry(api).Connections, connection => ((WebSocketConnection)connection).IsWriting);
-        for (var seq = 1; seq <= Updates; seq++)
+        await healthy.SeqsAsync(More);
+        var head = (await api.Database.Log.ReadBoundsAsync("alice", Token)).Last;
+        for (var seq = 1; seq <= head; seq++)
         {
             Assert.Equal(seq, (long)(await slow.MessageAsync())["payload"]!["seq"]!);
         }
@@ -66,17 +67,9 @@ public sealed class PeerTests(TestServers servers)
                 Sockets.SmallBuffers(builder);
             });
         using var slow = await RawSocket.ConnectAsync(api, "alice", receiveBuffer: 4096);
+        var blocked = Sockets.Only(api);
         await using var healthy = await SocketClient.ConnectAsync(api, "alice");
-        var connections = Sockets.Registry(api).Connections.Cast<WebSocketConnection>().ToArray();
-        const int Updates = 300;
-        for (var i = 0; i < Updates; i++)
-        {
-            await api.PublishAsync("alice");
-        }
-
-        await healthy.SeqsAsync(Updates);
-        await Eventually.TrueAsync(() => connections.Any(connection => connection.IsWriting));
-        var blocked = connections.Single(connection => connection.IsWriting);
+        await BlockAsync(api, healthy, blocked);
         for (var elapsed = 0; elapsed < 29; elapsed++)
         {
             Sockets.Advance(api, time, TimeSpan.FromSeconds(1));
@@ -125,5 +118,24 @@ public sealed class PeerTests(TestServers servers)
 
         await connection.Ended.WaitAsync(Token);
         await Eventually.TrueAsync(() => Sockets.Registry(api).Count == 0);
+    }
+
+    // How much fits between the two is the system's business: updates come until a connection stays where it is while the other client
+    // of the same user is given all of them.
+    private static async Task BlockAsync(TestApi api, SocketClient healthy, WebSocketConnection slow)
+    {
+        const int Step = 50;
+        long before;
+        do
+        {
+            before = slow.Position;
+            for (var i = 0; i < Step; i++)
+            {
+                await api.PublishAsync("alice");
+            }
+
+            await healthy.SeqsAsync(Step);
+        }
+        while (!slow.IsWriting || slow.Position != before);
     }
 }

@@ -16,10 +16,7 @@ internal sealed class RawSocket : IDisposable
 
     private RawSocket(Socket socket) => _socket = socket;
 
-    // What has not come by then never will.
-    private readonly CancellationTokenSource _patience = new(TimeSpan.FromSeconds(60));
-
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     public Socket Socket => _socket;
 
@@ -111,17 +108,13 @@ internal sealed class RawSocket : IDisposable
             if (first == 0x88)
             {
                 _socket.Shutdown(SocketShutdown.Send);
-                Assert.Equal(0, await _socket.ReceiveAsync(_input, _patience.Token));
+                Assert.Equal(0, await _socket.ReceiveAsync(_input, Token));
                 return payload.Length == 0 ? 0 : BinaryPrimitives.ReadUInt16BigEndian(payload);
             }
         }
     }
 
-    public void Dispose()
-    {
-        _socket.Dispose();
-        _patience.Dispose();
-    }
+    public void Dispose() => _socket.Dispose();
 
     private async Task<byte[]> BytesAsync(int count)
     {
@@ -139,7 +132,7 @@ internal sealed class RawSocket : IDisposable
         if (_start == _end)
         {
             _start = 0;
-            _end = await _socket.ReceiveAsync(_input, _patience.Token);
+            _end = await _socket.ReceiveAsync(_input, Token);
             if (_end == 0)
             {
                 throw new IOException("The server ended the connection.");

@@ -17,7 +17,7 @@ internal sealed class SocketClient : IAsyncDisposable
 
     private SocketClient(ClientWebSocket socket) => _socket = socket;
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     public static Uri Address(TestApi api, string query = "") =>
         new(api.Address.ToString().Replace("http://", "ws://", StringComparison.Ordinal).TrimEnd('/') + "/ws/status" + query);
@@ -127,7 +127,7 @@ internal static class Writers
 {
     /// <summary>Commits an update of a new generation without a word to anybody.</summary>
     public static async Task<StatusUpdate> CommitAsync(this TestApi api, string userId) =>
-        (await api.Database.SubmitAsync(userId, cancellationToken: TestContext.Current.CancellationToken)).Update!;
+        (await api.Database.SubmitAsync(userId, cancellationToken: TestTime.Token)).Update!;
 
     public static async Task<StatusUpdate> PublishAsync(this TestApi api, string userId)
     {

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using StatusUpdates.Tests.Api;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Transports;
 

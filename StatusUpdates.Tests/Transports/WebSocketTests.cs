@@ -5,13 +5,12 @@ using StatusUpdates.Api.Transports;
 using StatusUpdates.LocalHosting.Native;
 using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Api;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Transports;
 
 public sealed class WebSocketTests(TestServers servers)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     public static TheoryData<RedisFlavor> Flavors => [RedisFlavor.RedisServer, RedisFlavor.Garnet];
 

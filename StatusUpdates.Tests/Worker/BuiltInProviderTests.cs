@@ -3,7 +3,6 @@ using SkiaSharp;
 using StatusUpdates.Data.Results;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 using StatusUpdates.Worker.Providers.BuiltIn;
 using StatusUpdates.Worker.Rendering;
 
@@ -41,7 +40,7 @@ public sealed class BuiltInProviderTests(TestServers servers)
     [Fact]
     public void A_video_moves_and_ends_where_it_began()
     {
-        using var codec = SKCodec.Create(new MemoryStream(SeaLoopRenderer.Render(Prompt, 3, TestContext.Current.CancellationToken)));
+        using var codec = SKCodec.Create(new MemoryStream(SeaLoopRenderer.Render(Prompt, 3, TestTime.Token)));
 
         Assert.Equal(SeaLoopRenderer.FrameCount, codec.FrameCount);
         Assert.Equal(-1, codec.RepetitionCount);
@@ -61,7 +60,7 @@ public sealed class BuiltInProviderTests(TestServers servers)
         Assert.Equal(Flow(5), Flow(5));
         Assert.NotEqual(Flow(5), Flow(6));
 
-        static byte[] Flow(ulong seed) => FlowFieldRenderer.Render(seed, TestContext.Current.CancellationToken);
+        static byte[] Flow(ulong seed) => FlowFieldRenderer.Render(seed, TestTime.Token);
     }
 
     [Fact]
@@ -99,7 +98,7 @@ public sealed class BuiltInProviderTests(TestServers servers)
         var update = await scene.WaitForAsync(await scene.SubmitAsync(task, Prompt), GenerationStatus.Completed);
         var url = Assert.Single(update.Metadata!.ResultUrls!);
         Assert.StartsWith("http://localhost:5080/results/", url, StringComparison.Ordinal);
-        return (await scene.Database.Results.FindAsync(url[^32..], TestContext.Current.CancellationToken))!;
+        return (await scene.Database.Results.FindAsync(url[^32..], TestTime.Token))!;
     }
 
     private static SKColor[] Frame(SKCodec codec, int index)

@@ -2,14 +2,13 @@ using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 using StatusUpdates.Worker.Jobs;
 
 namespace StatusUpdates.Tests.Worker;
 
 public sealed class CancelTests(TestServers servers)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_running_generation_is_canceled_by_the_hint_on_Redis()

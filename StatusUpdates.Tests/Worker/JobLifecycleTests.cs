@@ -2,14 +2,13 @@ using System.Diagnostics;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Tests.Worker;
 
 public sealed class JobLifecycleTests(TestServers servers)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_generation_goes_from_pending_through_progress_to_completed_without_a_gap()

@@ -3,14 +3,13 @@ using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 using StatusUpdates.Worker.Jobs;
 
 namespace StatusUpdates.Tests.Worker;
 
 public sealed class LeaseTests(TestServers servers)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_lost_lease_fires_the_token_and_the_old_attempt_changes_nothing()

@@ -1,11 +1,10 @@
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Worker;
 
 public sealed class StopTests(TestServers servers)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_stop_hands_back_what_runs_and_another_worker_finishes_it()

@@ -5,7 +5,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Tests.Api;
-using StatusUpdates.Tests.Infrastructure;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Providers;
 using WorkerProgram = StatusUpdates.Worker.Program;
@@ -35,7 +34,7 @@ internal sealed class TestWorker : IAsyncDisposable
         TestDatabase database, TestRedis? redis, IGenerationProvider? provider = null, params (string Key, string Value)[] settings)
     {
         var host = Build(database, redis, provider, settings);
-        await host.StartAsync(TestContext.Current.CancellationToken);
+        await host.StartAsync(TestTime.Token);
         return new(host);
     }
 
@@ -77,7 +76,7 @@ internal sealed class TestWorker : IAsyncDisposable
     public async Task StopAsync()
     {
         _isStopped = true;
-        await _host.StopAsync(TestContext.Current.CancellationToken);
+        await _host.StopAsync(TestTime.Token);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Options;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Worker;
 
@@ -17,12 +16,12 @@ public sealed class WorkerOptionsTests(TestServers servers)
     [InlineData("Results:PublicBaseUrl", "http://example.com/?a=b", "Results:PublicBaseUrl must be an absolute http or https address")]
     public async Task A_setting_out_of_range_stops_the_start_with_an_error_that_names_it(string key, string value, string message)
     {
-        await using var database = await servers.CreateDatabaseAsync(TestContext.Current.CancellationToken);
+        await using var database = await servers.CreateDatabaseAsync(TestTime.Token);
 
         var failure = await Assert.ThrowsAnyAsync<OptionsValidationException>(async () =>
         {
             using var host = TestWorker.Build(database, null, null, (key, value));
-            await host.StartAsync(TestContext.Current.CancellationToken);
+            await host.StartAsync(TestTime.Token);
         });
 
         Assert.Contains(message, failure.Message, StringComparison.Ordinal);

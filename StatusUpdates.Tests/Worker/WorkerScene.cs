@@ -2,7 +2,6 @@ using System.Threading.Channels;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Infrastructure;
 
 namespace StatusUpdates.Tests.Worker;
 
@@ -30,7 +29,7 @@ internal sealed class WorkerScene : IAsyncDisposable
 
     public static async Task<WorkerScene> CreateAsync(TestServers servers)
     {
-        var token = TestContext.Current.CancellationToken;
+        var token = TestTime.Token;
         var scene = new WorkerScene(await servers.CreateDatabaseAsync(token), await servers.ConnectRedisAsync());
         scene._subscription = await new StatusSubscriber(scene.Redis.Connection, scene.Redis.Options).SubscribeAllAsync(
             update => Assert.True(scene._announced.Writer.TryWrite(update)), token);
@@ -56,7 +55,7 @@ internal sealed class WorkerScene : IAsyncDisposable
                 Options = options,
                 TraceParent = traceParent,
             },
-            TestContext.Current.CancellationToken);
+            TestTime.Token);
         await Publisher.TryPublishAsync([result.Update!]);
         return result.Generation.Id;
     }
@@ -64,7 +63,7 @@ internal sealed class WorkerScene : IAsyncDisposable
     /// <summary>Cancels and gives the hint, as the API does.</summary>
     public async Task CancelAsync(string id)
     {
-        var result = await Database.CreateCommands().CancelAsync("u", id, cancellationToken: TestContext.Current.CancellationToken);
+        var result = await Database.CreateCommands().CancelAsync("u", id, cancellationToken: TestTime.Token);
         Assert.Equal(CancelOutcome.Requested, result.Outcome);
         await Publisher.TryPublishCancelRequestAsync(id);
     }
@@ -73,7 +72,7 @@ internal sealed class WorkerScene : IAsyncDisposable
     public async Task<StatusUpdate> WaitForAsync(string id, GenerationStatus status)
     {
         using var limit = new CancellationTokenSource(Patience);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, TestContext.Current.CancellationToken);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, TestTime.Token);
         while (true)
         {
             var update = await _announced.Reader.ReadAsync(either.Token);
@@ -85,14 +84,14 @@ internal sealed class WorkerScene : IAsyncDisposable
     }
 
     public async Task<Generation> FindAsync(string id, string userId = "u") =>
-        (await Database.CreateQueries().FindAsync(userId, id, TestContext.Current.CancellationToken))!;
+        (await Database.CreateQueries().FindAsync(userId, id, TestTime.Token))!;
 
     public async Task<IReadOnlyList<StatusUpdate>> ReadLogAsync(string userId = "u") =>
-        (await Database.Log.ReadAfterAsync(userId, 0, 10_000, TestContext.Current.CancellationToken)).Items;
+        (await Database.Log.ReadAfterAsync(userId, 0, 10_000, TestTime.Token)).Items;
 
     /// <summary>Makes every lease expired, as time would.</summary>
     public Task ExpireLeasesAsync() => Database.ExecuteAsync(
-        "UPDATE generations SET lease_expires_at = now() - interval '1 second' WHERE status = 'processing'", TestContext.Current.CancellationToken);
+        "UPDATE generations SET lease_expires_at = now() - interval '1 second' WHERE status = 'processing'", TestTime.Token);
 
     public async ValueTask DisposeAsync()
     {

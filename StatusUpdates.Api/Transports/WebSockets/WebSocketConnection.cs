@@ -50,6 +50,9 @@ internal sealed class WebSocketConnection : ITransportConnection
     /// <summary>Whether a write is under way that the peer, or the network, has not taken yet.</summary>
     internal bool IsWriting => _sender.WriteStarted is not null;
 
+    /// <summary>The position up to which the client has been given updates.</summary>
+    internal long Position => _cursor.Position;
+
     /// <summary>Serves the connection to its end.</summary>
     public Task RunAsync() => Ended = Task.WhenAll(ReceiveAsync(), SendAsync());
 
