@@ -371,12 +371,18 @@ class Watch {
     let hasAnswered = false;
     try {
       do {
-        const page = await this.#poll(hasAnswered ? POLL_TIMEOUT : 0);
+        const timeout = hasAnswered ? POLL_TIMEOUT : 0;
+        const askedAt = now();
+        const page = await this.#poll(timeout);
         hasAnswered = true;
         this.#failures = 0;
         this.#refusal = null;
         this.#announce('live', { transport: 'long-poll' });
         yield* this.#take(page);
+        if (timeout > 0 && page.items.length === 0 && !page.resync && now() - askedAt < BASE_WAIT) {
+          // A server that does not wait, because it is about to stop or for whatever reason, is not asked in a frenzy.
+          await sleep(Math.random() * BASE_WAIT, this.#signal, false);
+        }
       } while (!this.#signal.aborted && (this.#settings.WebSocket === null || now() < this.#pollUntil));
     } finally {
       if (!hasAnswered) {
@@ -396,7 +402,8 @@ class Watch {
       query.set('since', String(this.cursor));
     }
 
-    const page = /** @type {PollPage | undefined} */ (await this.#request('GET', `api/v1/status/poll?${query}`, timeout + ANSWER_WITHIN));
+    const page = /** @type {PollPage | undefined} */ (
+      await this.#request('GET', `api/v1/status/poll?${query}`, await this.#token(), timeout + ANSWER_WITHIN));
     if (page !== undefined) {
       return page;
     }
@@ -440,7 +447,8 @@ class Watch {
   // The socket's address. A browser can set no header on a handshake, so the token is exchanged for a ticket that is good once and for a short
   // while: an address may end up in somebody's log.
   async #socketAddress() {
-    const ticket = /** @type {{ ticket: string } | undefined} */ (await this.#request('POST', 'api/v1/tickets', ANSWER_WITHIN));
+    const token = await this.#token();
+    const ticket = /** @type {{ ticket: string } | undefined} */ (await this.#request('POST', 'api/v1/tickets', token, ANSWER_WITHIN));
     const url = new URL('ws/status', this.#settings.base);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     url.searchParams.set('batch', 'true');
@@ -453,7 +461,7 @@ class Watch {
     }
 
     if (ticket === undefined) {
-      url.searchParams.set('token', await this.#token());
+      url.searchParams.set('token', token);
     } else {
       url.searchParams.set('ticket', ticket.ticket);
     }
@@ -466,11 +474,12 @@ class Watch {
    *
    * @param {'GET' | 'POST'} method
    * @param {string} path
+   * @param {string} token
    * @param {number} timeout
    * @returns {Promise<unknown>}
    */
-  async #request(method, path, timeout) {
-    const headers = { Authorization: `Bearer ${await this.#token()}`, Accept: 'application/json' };
+  async #request(method, path, token, timeout) {
+    const headers = { Authorization: `Bearer ${token}`, Accept: 'application/json' };
     const control = new AbortController();
     const abort = () => control.abort();
     const timer = setTimeout(abort, timeout);
