@@ -144,6 +144,14 @@ internal static class Writers
         return update;
     }
 
+    /// <summary>Removes a user's updates before this position, as retention does.</summary>
+    public static Task TrimAsync(this TestApi api, string userId, long oldest) => api.Database.ExecuteAsync(
+        $"""
+        WITH s AS (UPDATE user_streams SET oldest_seq = {oldest} WHERE user_id = '{userId}')
+        DELETE FROM status_events WHERE user_id = '{userId}' AND seq < {oldest}
+        """,
+        TestTime.Token);
+
     public static Task AnnounceAsync(this TestApi api, params StatusUpdate[] updates) =>
         ((StatusPublisher)api.App.Services.GetService(typeof(StatusPublisher))!).TryPublishAsync(updates);
 }
