@@ -33,10 +33,18 @@ internal sealed class SocketClient : IAsyncDisposable
         return client;
     }
 
+    /// <param name="api">The server.</param>
+    /// <param name="token">For the header; empty for none, where the query has a credential.</param>
+    /// <param name="query">Of the address.</param>
+    /// <param name="origin">For the header; null for none.</param>
     public static async Task<SocketClient> OpenAsync(TestApi api, string token, string query = "", string? origin = null)
     {
         var socket = new ClientWebSocket();
-        socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
+        if (token.Length > 0)
+        {
+            socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
+        }
+
         if (origin is not null)
         {
             socket.Options.SetRequestHeader("Origin", origin);

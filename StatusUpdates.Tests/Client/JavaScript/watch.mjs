@@ -14,17 +14,23 @@ if (random !== undefined) {
 
 const advance = clock === 'manual' ? takeClock() : () => {};
 
-// Puts a clock that stands still in the place of the real one. Returns what moves it.
+// Puts a clock that stands still in the place of the real one, for the client alone: Node's own fetch goes by the same global functions.
 function takeClock() {
+  const real = { setTimeout, clearTimeout, now: performance.now.bind(performance) };
+  const isClient = () => new Error().stack.split('\n')[3]?.includes('status-updates.mjs');
   const timers = new Map();
   let time = 0;
-  performance.now = () => time;
-  globalThis.setTimeout = (callback, delay) => {
+  performance.now = () => (isClient() ? time : real.now());
+  globalThis.setTimeout = (callback, delay, ...rest) => {
+    if (!isClient()) {
+      return real.setTimeout(callback, delay, ...rest);
+    }
+
     const timer = {};
     timers.set(timer, { callback, due: time + delay });
     return timer;
   };
-  globalThis.clearTimeout = timer => timers.delete(timer);
+  globalThis.clearTimeout = timer => timers.delete(timer) || real.clearTimeout(timer);
   return by => {
     const end = time + by;
     while (true) {
