@@ -308,11 +308,12 @@ class Watch {
     }
 
     const socket = new SocketConnection(new WebSocket(address), this.cursor, () => this.#settings.token({ fresh: true }), this.#signal);
-    let connectedAt = 0;
+    /** @type {number | null} */
+    let connectedAt = null;
     try {
       for (let entry = await socket.next(); entry !== null; entry = await socket.next()) {
         this.cursor = entry.position;
-        if (connectedAt === 0) {
+        if (connectedAt === null) {
           connectedAt = now();
           this.#deadSockets = 0;
           this.#refusal = null;
@@ -327,11 +328,11 @@ class Watch {
       socket.close();
     }
 
-    if (connectedAt !== 0 && now() - connectedAt >= STABLE_AFTER) {
+    if (connectedAt !== null && now() - connectedAt >= STABLE_AFTER) {
       this.#failures = 0;
     }
 
-    this.#judge(socket, connectedAt !== 0);
+    this.#judge(socket, connectedAt !== null);
   }
 
   /**
@@ -377,6 +378,7 @@ class Watch {
         hasAnswered = true;
         this.#failures = 0;
         this.#refusal = null;
+        this.cursor ??= page.seq;
         this.#announce('live', { transport: 'long-poll' });
         yield* this.#take(page);
         if (timeout > 0 && page.items.length === 0 && !page.resync && now() - askedAt < BASE_WAIT) {
