@@ -298,9 +298,7 @@ class Watch {
    * @returns {AsyncGenerator<WatchItem, void, undefined>}
    */
   async *#overWebSocket(WebSocket) {
-    if (this.#state !== 'live') {
-      this.#announce('connecting');
-    }
+    this.#announceConnecting();
 
     const address = await this.#socketAddress();
     if (this.#signal.aborted) {
@@ -365,9 +363,7 @@ class Watch {
 
   /** @returns {AsyncGenerator<WatchItem, void, undefined>} */
   async *#overLongPoll() {
-    if (this.#state !== 'live') {
-      this.#announce('connecting');
-    }
+    this.#announceConnecting();
 
     let hasAnswered = false;
     try {
@@ -536,6 +532,13 @@ class Watch {
 
     // Where the server itself said when, the network coming back changes nothing.
     await sleep(delay, this.#signal, retryAfter === undefined);
+  }
+
+  // While long-poll serves, trying the socket again is no news.
+  #announceConnecting() {
+    if (this.#transport !== 'long-poll') {
+      this.#announce('connecting');
+    }
   }
 
   /**
