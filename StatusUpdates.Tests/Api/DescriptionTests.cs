@@ -46,6 +46,11 @@ public sealed class DescriptionTests(TestServers servers)
         Assert.Equal("Idempotency-Key", (string?)submit["parameters"]![0]!["name"]);
         Assert.Null(document["paths"]!["/api/v1/dev/token"]!["post"]!["security"]);
 
+        var stream = document["paths"]!["/api/v1/status/stream"]!["get"]!;
+        Assert.Equal(
+            ["since", "generationId", "Last-Event-ID", "token", "ticket"],
+            stream["parameters"]!.AsArray().Select(parameter => (string)parameter!["name"]!));
+
         var text = document.ToJsonString();
         Assert.Contains("\"enum\":[\"product_card\",\"sora\",\"chat\"]", text, StringComparison.Ordinal);
         Assert.Contains("\"image_generation\"", text, StringComparison.Ordinal);

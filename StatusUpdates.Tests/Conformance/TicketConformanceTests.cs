@@ -49,6 +49,16 @@ public sealed class TicketConformanceTests(RunningSystem system)
         Assert.Equal((long)submitted["seq"]!, await one.NextSeqAsync());
     }
 
+    [Fact]
+    [Requirement("T6")]
+    public async Task A_connection_that_a_ticket_opened_takes_a_fresh_token_in_place()
+    {
+        await using var user = await _target.UserAsync();
+        await using var socket = await SocketClient.ConnectAsync(user.Address, user.UserId, token: "", $"?ticket={await user.TicketAsync()}");
+        await socket.SendAsync(new JsonObject { ["type"] = "authenticate", ["token"] = await _target.FreshTokenAsync(user) }.ToJsonString());
+        Assert.Equal("authenticated", (string?)(await socket.NextAsync())["type"]);
+    }
+
     [Theory]
     [InlineData(ConformanceTransport.WebSocket)]
     [InlineData(ConformanceTransport.Events)]
@@ -66,7 +76,7 @@ public sealed class TicketConformanceTests(RunningSystem system)
     }
 
     [Fact]
-    [Requirement("T3", "T6")]
+    [Requirement("T3", "T7")]
     public async Task A_ticket_lasts_about_thirty_seconds_and_needs_no_escaping()
     {
         await using var user = await _target.UserAsync();
