@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using StatusUpdates.Api.Transports;
-using StatusUpdates.Api.Transports.WebSockets;
 using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;
@@ -17,7 +16,7 @@ internal static class Sockets
 
     public static ConnectionRegistry Registry(TestApi api) => api.App.Services.GetRequiredService<ConnectionRegistry>();
 
-    public static WebSocketConnection Only(TestApi api) => Assert.IsType<WebSocketConnection>(Assert.Single(Registry(api).Connections));
+    public static FeedConnection Only(TestApi api) => Assert.IsAssignableFrom<FeedConnection>(Assert.Single(Registry(api).Connections));
 
     /// <summary>A clock that stands still, from now.</summary>
     public static FakeTimeProvider StoppedClock() => new(TimeProvider.System.GetUtcNow());
@@ -42,5 +41,26 @@ internal static class Sockets
             socket.SendBufferSize = SmallBuffer;
             return socket;
         });
+    }
+
+    /// <summary>
+    /// Blocks a connection in a send. How much fits between the two ends is the system's business: updates come until the connection
+    /// stays where it is while another client of the same user is given all of them.
+    /// </summary>
+    public static async Task BlockAsync(TestApi api, string userId, SocketClient healthy, FeedConnection slow)
+    {
+        const int Step = 50;
+        long before;
+        do
+        {
+            before = slow.Position;
+            for (var i = 0; i < Step; i++)
+            {
+                await api.PublishAsync(userId);
+            }
+
+            await healthy.SeqsAsync(Step);
+        }
+        while (!slow.IsWriting || slow.Position != before);
     }
 }
