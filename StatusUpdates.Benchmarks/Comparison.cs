@@ -6,6 +6,11 @@ namespace StatusUpdates.Benchmarks;
 /// </summary>
 internal sealed class Comparison
 {
+    /// <summary>The figure that says how much of the machine was not the benchmark's.</summary>
+    public const string Others = "others on the machine, processors";
+
+    private const double Tolerable = 0.1;
+
     private readonly List<Samples> _figures = [];
 
     public static IReadOnlyList<string> Columns { get; } = ["median of the runs", "bare Kestrel", "API", "API / bare"];
@@ -24,6 +29,16 @@ internal sealed class Comparison
 
         Add(figure.Bare, bare);
         Add(figure.Api, api);
+    }
+
+    /// <summary>A warning, if others took so much of the machine that speeds say little.</summary>
+    public IEnumerable<string> Disturbances()
+    {
+        var others = _figures.Where(figure => figure.Name.EndsWith(Others, StringComparison.Ordinal))
+            .SelectMany(figure => figure.Bare.Concat(figure.Api)).ToArray();
+        return others.Length > 0 && Statistics.Median(others) is var median && median > Tolerable
+            ? [$"DISTURBED: others took {Report.Number(median)} of {Environment.ProcessorCount} processors. Speeds and durations are theirs as much as ours; compare processor times and ratios."]
+            : [];
     }
 
     private static void Add(List<double> values, double? value)

@@ -7,6 +7,14 @@ namespace StatusUpdates.Benchmarks.Bursts;
 /// <summary>How much the gateway delivers when it has to deliver all it can: the scenarios <c>fanout</c> and <c>unicast</c>.</summary>
 internal static class BurstScenario
 {
+    private const string Share = "while delivering, ";
+    private const string ServerShare = Share + "server, processors";
+    private const string StoresShare = Share + "Redis and PostgreSQL, processors";
+    private const string LoadShare = Share + "load, processors";
+
+    // Of the machine's processors: above it there is nothing left to be had.
+    private const double Full = 0.85;
+
     // All sockets of one user come from one client here; the limits that keep users from doing that are not what is measured.
     private static readonly Dictionary<string, string> ApiSettings = new()
     {
@@ -86,10 +94,10 @@ internal static class BurstScenario
         Add("Redis' CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Redis));
         Add("PostgreSQL's CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Postgres));
         Add("load's CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Load));
-        Add("while delivering, processors: server", "0.00", f => f.Cores(f.DeliveryCpu.Server));
-        Add("while delivering, processors: Redis and PostgreSQL", "0.00", f => f.Cores(f.DeliveryCpu.Redis + f.DeliveryCpu.Postgres));
-        Add("while delivering, processors: load", "0.00", f => f.Cores(f.DeliveryCpu.Load));
-        Add("while delivering, processors: others on the machine", "0.00", f => f.Cores(f.DeliveryCpu.Others));
+        Add(ServerShare, "0.00", f => f.Cores(f.DeliveryCpu.Server));
+        Add(StoresShare, "0.00", f => f.Cores(f.DeliveryCpu.Redis + f.DeliveryCpu.Postgres));
+        Add(LoadShare, "0.00", f => f.Cores(f.DeliveryCpu.Load));
+        Add(Share + Comparison.Others, "0.00", f => f.Cores(f.DeliveryCpu.Others));
         Add("appends beside, 1/s", "#,0", f => f.Updates / f.AppendSeconds);
 
         void Add(string figure, string format, Func<BurstFigures, double> value) =>
@@ -107,14 +115,14 @@ internal static class BurstScenario
         ];
         foreach (var load in loads)
         {
-            var busy = comparison.Figures
-                .Where(figure => figure.Name.StartsWith($"{load.Name}: while delivering", StringComparison.Ordinal))
-                .ToDictionary(figure => figure.Name[(figure.Name.LastIndexOf(':') + 2)..], figure => Statistics.Median(figure.Api));
-            notes.Add(busy.Values.Sum() >= 0.85 * Environment.ProcessorCount
-                ? $"{load.Name}: the API was limited by the machine's processors, most of all by what {busy.MaxBy(part => part.Value).Key} took of them."
-                : $"{load.Name}: processors were left over; what limits is the way from one process to the next, most of all {busy.MaxBy(part => part.Value).Key}.");
+            var used = new[] { ServerShare, StoresShare, LoadShare, Share + Comparison.Others }
+                .Sum(part => Statistics.Median(comparison.Figures.Single(figure => figure.Name == $"{load.Name}: {part}").Api));
+            notes.Add($"{load.Name}: " + (used >= Full * Environment.ProcessorCount
+                ? "what limits the API are the machine's processors."
+                : "the API left processors idle; what limits is the way of a burst from one process to the next."));
         }
 
+        notes.AddRange(comparison.Disturbances());
         return notes;
     }
 

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text;
 using StatusUpdates.Api.Feeds;
+using StatusUpdates.Api.Transports;
 using StatusUpdates.Benchmarks.Load;
 using StatusUpdates.Messaging;
 
@@ -14,7 +15,7 @@ namespace StatusUpdates.Benchmarks.Floor;
 /// </summary>
 internal sealed class FloorFeed : IDelivery
 {
-    private static readonly int WriteBytes = new StatusUpdates.Api.Transports.WebSockets.StatusSocketOptions().WriteBytes;
+    private static readonly int WriteBytes = new ConnectionOptions().WriteBytes;
 
     private readonly Socket _socket;
     private readonly SemaphoreSlim _turn = new(1);

@@ -40,6 +40,7 @@ internal static class LatencyScenario
                 "From the moment that the append's answer is here, which is when its commit is known, to the moment that the client has read the update.",
                 "bare Kestrel: the same appends by StatusLog, then the same bytes over a socket to a server that writes them to the user's; the API's go by StatusPublisher and Redis.",
                 "Every client checked that it got every update, in order, once.",
+                .. comparison.Disturbances(),
             ])
         {
             Samples = comparison.Figures,
@@ -74,7 +75,7 @@ internal static class LatencyScenario
         Add("Redis' CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Redis));
         Add("PostgreSQL's CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Postgres));
         Add("load's CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Load));
-        Add("processors: others on the machine", "0.00", f => f.Cpu.Others / f.Seconds);
+        Add(Comparison.Others, "0.00", f => f.Cpu.Others / f.Seconds);
 
         void Add(string figure, string format, Func<LatencyFigures, double> value) => comparison.Add(figure, format, value(bare), value(api));
     }

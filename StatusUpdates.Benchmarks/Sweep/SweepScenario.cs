@@ -39,7 +39,7 @@ internal static class SweepScenario
             comparison.Add("the sweep alone: PostgreSQL, processors", "0.0000", null, sweep.Postgres);
             comparison.Add("the sweep alone: together, processors", "0.0000", null, sweep.Server + sweep.Postgres);
             comparison.Add("the sweep alone: one takes, ms", "0.0", null, once);
-            comparison.Add("others on the machine, processors", "0.00", bare.Others, api.Others);
+            comparison.Add(Comparison.Others, "0.00", bare.Others, api.Others);
             Console.WriteLine(
                 $"run {run} of {runs}: sockets, server and PostgreSQL: bare {bare.Server:0.000}, API {api.Server:0.000} + {api.Postgres:0.000}; " +
                 $"sweep alone {sweep.Server:0.000} + {sweep.Postgres:0.000} processors");
@@ -55,6 +55,7 @@ internal static class SweepScenario
                 "The sweep alone: one process with the API's feeds and a waiting cursor for each user, over the same PostgreSQL and Redis; " +
                 "processor time with the sweep (every 1.5 s) less that without it.",
                 $"The limit for the sweep is a tenth of a processor: {(cost < Limit ? "kept" : "NOT KEPT")}, at {Report.Number(cost, "0.000")}.",
+                .. comparison.Disturbances(),
             ])
         {
             Samples = comparison.Figures,
