@@ -1,4 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using StatusUpdates.Api.Transports.EventStreams;
+using StatusUpdates.Api.Transports.LongPolling;
 using StatusUpdates.Api.Transports.WebSockets;
 
 namespace StatusUpdates.Api.Transports;
@@ -11,15 +13,24 @@ internal static class TransportServices
         var services = builder.Services;
         services.AddSectionOptions<ConnectionOptions, ConnectionOptionsValidator>(ConnectionOptions.SectionName);
         services.AddSectionOptions<StatusSocketOptions, StatusSocketOptionsValidator>(StatusSocketOptions.SectionName);
+        services.AddListenSockets();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<OriginPolicy>();
         services.AddSingleton<ConnectionRegistry>();
         services.AddSingleton<ConnectionClock>();
         services.AddHostedService(provider => provider.GetRequiredService<ConnectionClock>());
         services.AddHostedService<ConnectionDrain>();
+        services.AddSingleton<ConnectionContext>();
         services.AddSingleton<WebSocketContext>();
+        services.ConfigureHttpJsonOptions(
+            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, LongPollingJsonContext.Default));
     }
 
-    /// <summary>Maps <c>/ws/status</c>.</summary>
-    public static void MapTransports(this IEndpointRouteBuilder routes) => routes.MapWebSocket();
+    /// <summary>Maps WebSocket, server-sent events and long-poll.</summary>
+    public static void MapTransports(this IEndpointRouteBuilder routes)
+    {
+        routes.MapWebSocket();
+        routes.MapEventStreams();
+        routes.MapPoll();
+    }
 }
