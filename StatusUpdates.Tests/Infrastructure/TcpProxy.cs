@@ -5,7 +5,8 @@ namespace StatusUpdates.Tests.Infrastructure;
 
 /// <summary>
 /// Stands between a client and a server on loopback, and can lose an answer: the request reaches the server, the server answers, and the
-/// connection is cut before a byte of the answer gets through.
+/// connection is cut before a byte of the answer gets through. It can also withhold a request, as a network does that swallows it or
+/// delivers it late.
 /// </summary>
 public sealed class TcpProxy : IAsyncDisposable
 {
@@ -15,6 +16,7 @@ public sealed class TcpProxy : IAsyncDisposable
     private readonly List<Task> _connections = [];
     private readonly Task _accepting;
     private int _answersToLose;
+    private WithheldRequest? _withheld;
 
     public TcpProxy(int targetPort)
     {
@@ -30,6 +32,15 @@ public sealed class TcpProxy : IAsyncDisposable
 
     /// <summary>Loses the next <paramref name="count"/> answers, each with its connection.</summary>
     public void LoseAnswers(int count) => Volatile.Write(ref _answersToLose, count);
+
+    /// <summary>Withholds the next request.</summary>
+    /// <param name="cut">Whether the client sees its connection break; else it waits for an answer that does not come.</param>
+    public WithheldRequest WithholdRequest(bool cut)
+    {
+        var withheld = new WithheldRequest(cut);
+        Volatile.Write(ref _withheld, withheld);
+        return withheld;
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -64,9 +75,10 @@ public sealed class TcpProxy : IAsyncDisposable
             {
                 await server.ConnectAsync(_target, _stop.Token);
                 client.NoDelay = server.NoDelay = true;
+                var withheld = new TaskCompletionSource<WithheldRequest>();
                 await Task.WhenAny(
-                    PumpAsync(client.GetStream(), server.GetStream(), isAnswer: false),
-                    PumpAsync(server.GetStream(), client.GetStream(), isAnswer: true));
+                    PumpRequestsAsync(client.GetStream(), server.GetStream(), withheld),
+                    PumpAnswersAsync(server.GetStream(), client.GetStream(), withheld.Task));
             }
             catch (Exception e) when (e is OperationCanceledException or IOException or SocketException)
             {
@@ -75,25 +87,83 @@ public sealed class TcpProxy : IAsyncDisposable
         }
     }
 
-    private async Task PumpAsync(NetworkStream from, NetworkStream to, bool isAnswer)
+    private async Task PumpRequestsAsync(NetworkStream client, NetworkStream server, TaskCompletionSource<WithheldRequest> withheldHere)
     {
         var buffer = new byte[64 * 1024];
         try
         {
-            while (await from.ReadAsync(buffer, _stop.Token) is var count and > 0)
+            while (await client.ReadAsync(buffer, _stop.Token) is var count and > 0)
             {
-                if (isAnswer && Interlocked.Decrement(ref _answersToLose) >= 0)
+                if (Interlocked.Exchange(ref _withheld, null) is { } withheld)
+                {
+                    if (withheld.IsCut)
+                    {
+                        client.Close();
+                    }
+
+                    await withheld.Delivery.WaitAsync(_stop.Token);
+                    withheldHere.SetResult(withheld);
+                }
+
+                await server.WriteAsync(buffer.AsMemory(0, count), _stop.Token);
+                if (withheldHere.Task.IsCompletedSuccessfully)
+                {
+                    await (await withheldHere.Task).Answered.WaitAsync(_stop.Token);
+                }
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or ObjectDisposedException)
+        {
+            // The other direction ended first, or the client was cut off.
+        }
+    }
+
+    private async Task PumpAnswersAsync(NetworkStream server, NetworkStream client, Task<WithheldRequest> withheldHere)
+    {
+        var buffer = new byte[64 * 1024];
+        try
+        {
+            while (await server.ReadAsync(buffer, _stop.Token) is var count and > 0)
+            {
+                if (withheldHere.IsCompletedSuccessfully)
+                {
+                    (await withheldHere).Answer();
+                }
+
+                if (Interlocked.Decrement(ref _answersToLose) >= 0)
                 {
                     Lost++;
                     return;
                 }
 
-                await to.WriteAsync(buffer.AsMemory(0, count), _stop.Token);
+                await client.WriteAsync(buffer.AsMemory(0, count), _stop.Token);
             }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or ObjectDisposedException)
         {
             // The other direction ended first.
         }
+    }
+
+    /// <summary>A request on its way between client and server.</summary>
+    public sealed class WithheldRequest(bool isCut)
+    {
+        private readonly TaskCompletionSource _delivery = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        internal bool IsCut => isCut;
+
+        internal Task Delivery => _delivery.Task;
+
+        internal Task Answered => _answered.Task;
+
+        /// <summary>Lets the server have it after all, and returns when the server has answered.</summary>
+        public Task DeliverAsync(CancellationToken cancellationToken)
+        {
+            _delivery.SetResult();
+            return _answered.Task.WaitAsync(cancellationToken);
+        }
+
+        internal void Answer() => _answered.TrySetResult();
     }
 }
