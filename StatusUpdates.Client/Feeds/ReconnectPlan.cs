@@ -57,18 +57,17 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
         }
 
         _throughAt = null;
+        if (failure.Kind == FeedFailureKind.TokenRefused && _refusals++ > 0)
+        {
+            throw failure.Exception;
+        }
+
         switch (failure.Kind)
         {
-            case FeedFailureKind.TokenRefused when _refusals > 0:
-                throw failure.Exception;
             case FeedFailureKind.TokenRefused or FeedFailureKind.TokenExpired when _failures == 0:
                 // The token is at fault, not the server: with another one it may go on at once. But only once.
                 _failures = 1;
-                _refusals += failure.Kind == FeedFailureKind.TokenRefused ? 1 : 0;
                 return TimeSpan.Zero;
-            case FeedFailureKind.TokenRefused:
-                _refusals++;
-                break;
             case FeedFailureKind.Limited:
                 return (failure.RetryAfter ?? TimeSpan.Zero) + NextDelay();
             case FeedFailureKind.UpgradeRefused:
