@@ -23,25 +23,28 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     private long _withoutSeq;
     private int _signaled;
     private long? _resync;
+    private long _known;
     private bool _disposed;
 
     /// <param name="hub">Where the cursor came from.</param>
     /// <param name="feed">Its feed, held for it.</param>
     /// <param name="epoch">The feed's epoch when <paramref name="start"/> was checked.</param>
     /// <param name="start">The position to start from.</param>
-    /// <param name="resync">The log's head, if the log cannot serve <paramref name="start"/>.</param>
+    /// <param name="known">The log's head as it was read for this cursor: the feed may not have heard of it yet.</param>
+    /// <param name="isCovered">Whether the log can serve <paramref name="start"/>.</param>
     /// <param name="request">What the connection asked for.</param>
-    public FeedCursor(FeedHub hub, UserFeed feed, int epoch, long start, long? resync, FeedRequest request)
+    public FeedCursor(FeedHub hub, UserFeed feed, int epoch, long start, long known, bool isCovered, FeedRequest request)
     {
         _hub = hub;
         _feed = feed;
         _epoch = epoch;
+        _known = known;
         _generationId = request.GenerationId;
         _maxBytes = request.MaxReadBytes;
         _withoutSeq = feed.WithoutSeqLast;
         Start = start;
         Position = start;
-        _resync = resync;
+        _resync = isCovered ? null : known;
     }
 
     /// <summary>Where the cursor stood when it was opened.</summary>
@@ -49,6 +52,9 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
 
     /// <summary>The last position that the connection has been given, or that its filter passed over.</summary>
     public long Position { get; private set; }
+
+    /// <summary>Whether the log is known to have more.</summary>
+    public bool IsBehind => Position < Math.Max(_feed.Head, _known);
 
     /// <summary>Whether only one generation's updates are read.</summary>
     public bool IsFiltered => _generationId is not null;
@@ -128,7 +134,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         }
     }
 
-    internal bool HasNews() => _epoch != _feed.Epoch || IsBehind || _withoutSeq != _feed.WithoutSeqLast;
+    internal bool HasNews() => _resync is not null || _epoch != _feed.Epoch || IsBehind || _withoutSeq != _feed.WithoutSeqLast;
 
     internal void Arm() => _wait.Reset();
 
@@ -147,8 +153,6 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
 
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _wait.OnCompleted(continuation, state, token, flags);
-
-    private bool IsBehind => Position < _feed.Head;
 
     private bool TryRead(out FeedRead read)
     {
@@ -293,6 +297,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         if (page.Items.Count == 0)
         {
             // The head names what the log does not have: the feed must look, and the sweep lets this cursor go on.
+            _known = 0;
             _feed.Verify();
             return (default, true);
         }
@@ -328,6 +333,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     private FeedRead Resync(long head)
     {
         _resync = null;
+        _known = 0;
         _feed.Context.Metrics.Resynced();
         Advance(head);
         return FeedRead.Resync(head);

@@ -36,17 +36,12 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
             var (head, epoch) = feed.Snapshot();
             if (request.Since is not { } since)
             {
-                return new FeedCursor(this, feed, epoch, head, null, request);
+                return new FeedCursor(this, feed, epoch, head, head, isCovered: true, request);
             }
 
             var bounds = await ReadBoundsAsync(request.UserId, cancellationToken);
-            if (!bounds.Covers(since))
-            {
-                return new FeedCursor(this, feed, epoch, since, bounds.Last, request);
-            }
-
-            feed.NoteSeen(since, epoch);
-            return new FeedCursor(this, feed, epoch, since, null, request);
+            feed.NoteSeen(bounds.Last, epoch);
+            return new FeedCursor(this, feed, epoch, since, bounds.Last, bounds.Covers(since), request);
         }
         catch
         {

@@ -12,6 +12,7 @@ internal static class ApiDescription
         options.AddDocumentTransformer<BearerDocumentTransformer>();
         options.AddOperationTransformer<BearerOperationTransformer>();
         options.AddSchemaTransformer<WireNameSchemas>();
+        options.AddSchemaTransformer<EncodedUpdateSchema>();
     });
 
     public static void MapApiDescription(this WebApplication app)

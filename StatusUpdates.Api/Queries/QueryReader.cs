@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Extensions.Primitives;
 using StatusUpdates.Api.Errors;
 
 namespace StatusUpdates.Api.Queries;
@@ -20,27 +21,17 @@ internal sealed class QueryReader(IQueryCollection query, FieldErrors? errors = 
     public FieldErrors Errors { get; } = errors ?? new();
 
     /// <summary>The parameter's text; null if it is absent or wrong.</summary>
-    public string? Text(string name)
-    {
-        if (!query.TryGetValue(name, out var values))
-        {
-            return null;
-        }
-
-        if (values is [{ Length: > 0 } value])
-        {
-            return value;
-        }
-
-        Errors.Add(name, values.Count == 1 ? "Must not be empty." : "Must be given once.");
-        return null;
-    }
+    public string? Text(string name) => query.TryGetValue(name, out var values) ? Single(name, values) : null;
 
     /// <summary>An integer within its bounds: digits alone, with a minus where the bounds allow it.</summary>
-    public int? Integer(string name, int min, int max) => (int?)Number(name, min, max);
+    public int? Integer(string name, int min, int max) => (int?)Number(name, Text(name), min, max);
 
     /// <summary>A position in a log.</summary>
-    public long? Seq(string name) => Number(name, 0, MaxSeq);
+    public long? Seq(string name) => Number(name, Text(name), 0, MaxSeq);
+
+    /// <summary>A position in a log that a header carries, by the same rules.</summary>
+    public long? HeaderSeq(string name, StringValues values) =>
+        values.Count == 0 ? null : Number(name, Single(name, values), 0, MaxSeq);
 
     public T? Value<T>(string name, Parser<T> parse, string expected)
         where T : struct
@@ -76,9 +67,20 @@ internal sealed class QueryReader(IQueryCollection query, FieldErrors? errors = 
         return null;
     }
 
-    private long? Number(string name, long min, long max)
+    private string? Single(string name, StringValues values)
     {
-        if (Text(name) is not { } text)
+        if (values is [{ Length: > 0 } value])
+        {
+            return value;
+        }
+
+        Errors.Add(name, values.Count == 1 ? "Must not be empty." : "Must be given once.");
+        return null;
+    }
+
+    private long? Number(string name, string? text, long min, long max)
+    {
+        if (text is null)
         {
             return null;
         }

@@ -21,6 +21,26 @@ public sealed class ConnectionOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     public TimeSpan DrainTime { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a peer may take no byte of what is sent to it. Default 30 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public TimeSpan SendTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a connection that is being closed may take to end. Default 5 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00")]
+    public TimeSpan CloseTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How often a filtered connection is told its position, and an event stream that it lives. Default 15 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:00:15")]
+    public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>About how long an event stream's client is told to wait before it comes back (<c>retry:</c>); each one half to one and a half of it. Default 2 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:10:00")]
+    public TimeSpan ReconnectDelay { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How many bytes of updates go out in one write; a blocked connection holds about this much. Default 8 KiB.</summary>
+    [Range(1_024, 65_536)]
+    public int WriteBytes { get; set; } = 8 * 1024;
+
     /// <summary>Origins whose pages may connect, such as <c>https://app.example.com</c>, beside the host itself.</summary>
     public IList<string> AllowedOrigins { get; } = [];
 

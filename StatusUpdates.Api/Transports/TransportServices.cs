@@ -1,4 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using StatusUpdates.Api.Transports.EventStreams;
+using StatusUpdates.Api.Transports.LongPolling;
 using StatusUpdates.Api.Transports.WebSockets;
 
 namespace StatusUpdates.Api.Transports;
@@ -17,9 +19,17 @@ internal static class TransportServices
         services.AddSingleton<ConnectionClock>();
         services.AddHostedService(provider => provider.GetRequiredService<ConnectionClock>());
         services.AddHostedService<ConnectionDrain>();
+        services.AddSingleton<ConnectionContext>();
         services.AddSingleton<WebSocketContext>();
+        services.ConfigureHttpJsonOptions(
+            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, LongPollingJsonContext.Default));
     }
 
-    /// <summary>Maps <c>/ws/status</c>.</summary>
-    public static void MapTransports(this IEndpointRouteBuilder routes) => routes.MapWebSocket();
+    /// <summary>Maps WebSocket, server-sent events and long-poll.</summary>
+    public static void MapTransports(this IEndpointRouteBuilder routes)
+    {
+        routes.MapWebSocket();
+        routes.MapEventStreams();
+        routes.MapPoll();
+    }
 }

@@ -122,7 +122,7 @@ public sealed class HandshakeTests(TestServers servers)
     [InlineData("Gateway:Connections:MaxConnections", "0")]
     [InlineData("Gateway:Connections:AllowedOrigins:0", "https://example.com/path")]
     [InlineData("Gateway:Feeds:SweepInterval", "00:00:03")]
-    [InlineData("Gateway:WebSocket:SendTimeout", "00:00:00")]
+    [InlineData("Gateway:Connections:SendTimeout", "00:00:00")]
     public async Task A_setting_out_of_range_stops_the_start_and_is_named(string key, string value)
     {
         var error = await Assert.ThrowsAnyAsync<Exception>(

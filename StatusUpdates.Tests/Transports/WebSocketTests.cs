@@ -145,7 +145,7 @@ public sealed class WebSocketTests(TestServers servers)
     [Fact]
     public async Task With_generationId_only_that_generation_comes_and_the_position_is_told()
     {
-        await using var api = await StartAsync(settings: new() { ["Gateway:WebSocket:PositionInterval"] = "00:00:01" });
+        await using var api = await StartAsync(settings: new() { ["Gateway:Connections:HeartbeatInterval"] = "00:00:01" });
         await api.CommitAsync("alice");
         var mine = await api.CommitAsync("alice");
         await api.CommitAsync("alice");

@@ -24,22 +24,6 @@ public sealed class StatusSocketOptions
     /// <summary>After how long a silence the peer is taken for dead. Default 28 s: with a send that blocks last of all, under 60 s in the worst case.</summary>
     [Range(typeof(TimeSpan), "00:00:02", "02:00:00")]
     public TimeSpan PeerTimeout { get; set; } = TimeSpan.FromSeconds(28);
-
-    /// <summary>How long a peer may take no byte of what is sent to it. Default 30 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
-    public TimeSpan SendTimeout { get; set; } = TimeSpan.FromSeconds(30);
-
-    /// <summary>How long a closing handshake may take. Default 5 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00")]
-    public TimeSpan CloseTimeout { get; set; } = TimeSpan.FromSeconds(5);
-
-    /// <summary>How often a filtered connection is told its position. Default 15 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "00:00:15")]
-    public TimeSpan PositionInterval { get; set; } = TimeSpan.FromSeconds(15);
-
-    /// <summary>How many bytes of frames go out in one write; a blocked connection holds about this much. Default 8 KiB.</summary>
-    [Range(1_024, 65_536)]
-    public int WriteBytes { get; set; } = 8 * 1024;
 }
 
 [OptionsValidator]

@@ -5,155 +5,72 @@ using StatusUpdates.Api.Security;
 namespace StatusUpdates.Api.Transports.WebSockets;
 
 /// <summary>
-/// One WebSocket of <c>/ws/status</c>.
-/// Concurrency: a receiving and a sending side run side by side; either's end is the other's. The clock and the drain come from outside.
-/// Lifecycle: open -> closing (a reason is set, the close frame goes out, the peer's is waited for) -> ended; a broken or overdue
-/// connection is aborted, which ends both sides.
+/// One WebSocket of <c>/ws/status</c>: a feed that is sent, and a client that may speak.
+/// Concurrency: a receiving and a sending side run side by side; either's end is the other's.
+/// Closing: a reason is set, the close frame goes out, the peer's is waited for.
 /// </summary>
-internal sealed class WebSocketConnection : ITransportConnection
+internal sealed class WebSocketConnection : FeedConnection
 {
-    private readonly HttpContext _http;
     private readonly WebSocketContext _context;
-    private readonly FeedCursor _cursor;
-    private readonly string _userId;
     private readonly Outbox _outbox;
     private readonly WebSocketReader _reader;
-    private readonly WebSocketSender _sender;
-    private TokenClock _token;
-    private bool _warned;
     private MessageRate _rate;
 
     // Timestamps; the clock alone writes all but the first.
     private long _heard;
     private long _pinged;
-    private long _positioned;
-    private long _closing;
 
-    public WebSocketConnection(
-        HttpContext http, Stream stream, FeedCursor cursor, string userId, TokenClock token, bool batches, WebSocketContext context)
+    public WebSocketConnection(HttpContext http, Stream stream, FeedCursor cursor, AccessToken token, bool batches, WebSocketContext context)
+        : base(http, cursor, token, context.Connections, WebSocketContext.Transport)
     {
-        _http = http;
         _context = context;
-        _cursor = cursor;
-        _userId = userId;
-        _token = token;
         _outbox = new Outbox(cursor);
         _reader = new WebSocketReader(stream, context.Options.MaxMessageBytes);
-        _sender = new WebSocketSender(stream, cursor, _outbox, context, batches);
         _rate = new MessageRate(context.Options.MaxMessagesPerSecond);
-        _heard = _pinged = _positioned = context.Time.GetTimestamp();
-        Ended = Task.CompletedTask;
+        _heard = _pinged = Context.Time.GetTimestamp();
+        Sender = new FeedSender(stream, cursor, new WebSocketFormat(_outbox, batches), Context);
     }
 
-    public Task Ended { get; private set; }
+    protected override FeedSender Sender { get; }
 
-    /// <summary>Whether a write is under way that the peer, or the network, has not taken yet.</summary>
-    internal bool IsWriting => _sender.WriteStarted is not null;
-
-    /// <summary>The position up to which the client has been given updates.</summary>
-    internal long Position => _cursor.Position;
+    protected override bool IsClosing => _outbox.Closing is not null;
 
     /// <summary>Serves the connection to its end.</summary>
     public Task RunAsync() => Ended = Task.WhenAll(ReceiveAsync(), SendAsync());
 
-    public void Tick(long timestamp, DateTimeOffset now)
+    public override void Drain() => _outbox.Close(CloseReason.Draining);
+
+    protected override void Expire() => _outbox.Close(CloseReason.TokenExpired);
+
+    protected override void Warn(DateTimeOffset expiresAt) => _outbox.TokenExpiring(expiresAt);
+
+    protected override void Beat()
     {
-        if (_outbox.Closing is not null)
+        if (Cursor.IsFiltered)
         {
-            if (_closing == 0)
-            {
-                _closing = timestamp;
-            }
-            else if (Since(_closing, timestamp) >= _context.Options.CloseTimeout)
-            {
-                Abort();
-            }
-
-            return;
-        }
-
-        CheckToken(now);
-        if (!CheckSend(timestamp))
-        {
-            CheckPeer(timestamp);
-        }
-
-        if (_cursor.IsFiltered && Since(_positioned, timestamp) >= _context.Options.PositionInterval)
-        {
-            _positioned = timestamp;
             _outbox.Position();
         }
     }
 
-    public void Drain() => _outbox.Close(CloseReason.Draining);
-
-    public void Abort() => _http.Abort();
-
-    private void CheckToken(DateTimeOffset now)
+    protected override void Check(long timestamp, bool isBlocked)
     {
-        var token = Volatile.Read(ref _token);
-        if (now >= token.EndAt)
+        if (isBlocked)
         {
-            _outbox.Close(CloseReason.TokenExpired);
-        }
-        else if (now >= token.WarnAt && !Volatile.Read(ref _warned))
-        {
-            Volatile.Write(ref _warned, true);
-            _outbox.TokenExpiring(token.ExpiresAt);
-        }
-    }
-
-    // True: a write is blocked. Such a peer is judged by that alone: its pings wait behind what it does not take.
-    private bool CheckSend(long timestamp)
-    {
-        if (_sender.WriteStarted is not { } started || Since(started, timestamp) < ConnectionClock.Interval / 2)
-        {
-            return false;
+            Volatile.Write(ref _heard, timestamp);
+            return;
         }
 
-        Volatile.Write(ref _heard, timestamp);
-        if (Since(started, timestamp) >= _context.Options.SendTimeout)
-        {
-            _context.LogSlow(_context.Options.SendTimeout);
-            _context.Metrics.SlowAborted(WebSocketContext.Transport);
-            Abort();
-        }
-
-        return true;
-    }
-
-    private void CheckPeer(long timestamp)
-    {
         var silence = Since(Volatile.Read(ref _heard), timestamp);
         if (silence >= _context.Options.PeerTimeout)
         {
-            _context.LogDead(_context.Options.PeerTimeout);
-            _context.Metrics.PeerDied(WebSocketContext.Transport);
+            Context.LogDead(WebSocketContext.Transport, _context.Options.PeerTimeout);
+            Context.Metrics.PeerDied(WebSocketContext.Transport);
             Abort();
         }
         else if (silence >= _context.Options.PingInterval && Since(_pinged, timestamp) >= _context.Options.PingInterval)
         {
             _pinged = timestamp;
             _outbox.Ping();
-        }
-    }
-
-    private TimeSpan Since(long then, long timestamp) => _context.Time.GetElapsedTime(then, timestamp);
-
-    private async Task SendAsync()
-    {
-        try
-        {
-            await _sender.RunAsync(_userId);
-        }
-        catch (Exception e) when (IsLoss(e))
-        {
-            Abort();
-        }
-        catch (Exception e)
-        {
-            _context.LogFailed(e);
-            Abort();
         }
     }
 
@@ -169,7 +86,7 @@ internal sealed class WebSocketConnection : ITransportConnection
         }
         catch (Exception e)
         {
-            _context.LogFailed(e);
+            Context.LogFailed(WebSocketContext.Transport, e);
             _outbox.Close(CloseReason.InternalError);
         }
         finally
@@ -183,7 +100,7 @@ internal sealed class WebSocketConnection : ITransportConnection
         while (true)
         {
             var received = await _reader.ReadAsync();
-            var now = _context.Time.GetTimestamp();
+            var now = Context.Time.GetTimestamp();
             Volatile.Write(ref _heard, now);
             switch (received.Kind)
             {
@@ -196,7 +113,7 @@ internal sealed class WebSocketConnection : ITransportConnection
                 case ReceivedKind.Violation:
                     await CloseAndDrainAsync(received.Reason!);
                     return;
-                case ReceivedKind.Text or ReceivedKind.Ping when !_rate.TryCount(now, _context.Time):
+                case ReceivedKind.Text or ReceivedKind.Ping when !_rate.TryCount(now, Context.Time):
                     await CloseAndDrainAsync(CloseReason.TooManyMessages);
                     return;
                 case ReceivedKind.Ping:
@@ -223,7 +140,7 @@ internal sealed class WebSocketConnection : ITransportConnection
         // After a close either side may end the connection: that is no loss.
         if (_outbox.Close(CloseReason.NoStatus))
         {
-            _context.LogLost(reason);
+            Context.LogLost(WebSocketContext.Transport, reason);
         }
 
         Abort();
@@ -268,17 +185,13 @@ internal sealed class WebSocketConnection : ITransportConnection
             return;
         }
 
-        if (!string.Equals(token.UserId, _userId, StringComparison.Ordinal))
+        if (!string.Equals(token.UserId, UserId, StringComparison.Ordinal))
         {
             _outbox.Close(CloseReason.ForeignToken);
             return;
         }
 
-        // Order: the new clock first, or a tick in between would warn of the old token's end.
-        Volatile.Write(ref _token, TokenClock.Of(token, BearerOptionsSetup.ClockSkew, _context.Time.GetUtcNow()));
-        Volatile.Write(ref _warned, false);
+        Renew(token);
         await _outbox.ReplyAsync(ServerMessage.Authenticated(token.ExpiresAt));
     }
-
-    private static bool IsLoss(Exception exception) => exception is IOException or OperationCanceledException or ObjectDisposedException;
 }

@@ -1,6 +1,6 @@
 using StatusUpdates.Api.Security;
 
-namespace StatusUpdates.Api.Transports.WebSockets;
+namespace StatusUpdates.Api.Transports;
 
 /// <summary>When a connection's token must be spoken of: a warning before it expires, the end after the clock skew.</summary>
 /// <param name="ExpiresAt">The token's own expiry.</param>

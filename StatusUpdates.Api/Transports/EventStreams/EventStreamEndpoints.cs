@@ -1,0 +1,148 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using StatusUpdates.Api.Errors;
+using StatusUpdates.Api.Feeds;
+using StatusUpdates.Api.Generations;
+using StatusUpdates.Api.OpenApi;
+using StatusUpdates.Api.Queries;
+using StatusUpdates.Api.Security;
+using StatusUpdates.Api.Security.QueryCredentials;
+using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Api.Transports.EventStreams;
+
+/// <summary>
+/// <c>/api/v1/status/stream</c>, and the same for one generation to its end. What can be refused is refused before the stream begins, as
+/// a problem with its status.
+/// </summary>
+internal static class EventStreamEndpoints
+{
+    public static void MapEventStreams(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/api/v1/status/stream", FollowUserAsync)
+            .WithName("StreamStatus")
+            .WithTags("Status")
+            .WithSummary("Follows the caller's updates as server-sent events")
+            .WithDescription("Every id is the position to resume from. Last-Event-ID wins over since.")
+            .DescribesParameters(FeedParameters.Since, FeedParameters.GenerationId, FeedParameters.LastEventId)
+            .IsEventStream();
+        routes.MapGet(GenerationEndpoints.Path + "/{id}/stream", FollowGenerationAsync)
+            .WithName("StreamGeneration")
+            .WithTags("Generations")
+            .WithSummary("Follows one generation to its end as server-sent events")
+            .WithDescription("Begins with its first update. A reconnect past its end is answered with 204, which tells an EventSource to stop.")
+            .DescribesParameters(FeedParameters.LastEventId)
+            .Produces(StatusCodes.Status204NoContent)
+            .ProducesProblems(StatusCodes.Status404NotFound)
+            .IsEventStream();
+    }
+
+    private static void IsEventStream(this RouteHandlerBuilder builder) => builder
+        .Produces(StatusCodes.Status200OK, contentType: EventStreamResult.ContentType)
+        .ProducesProblems(
+            StatusCodes.Status400BadRequest,
+            StatusCodes.Status401Unauthorized,
+            StatusCodes.Status429TooManyRequests,
+            StatusCodes.Status503ServiceUnavailable)
+        .RequireAuthorization()
+        .AcceptsQueryCredentials()
+        .DisableRequestTimeout();
+
+    private static async Task<Results<EventStreamResult, ProblemResult>> FollowUserAsync(HttpContext context, FeedHub hub, ConnectionContext connections)
+    {
+        var query = new QueryReader(context.Request.Query);
+        var since = query.Seq(FeedQuery.Since);
+        var last = query.HeaderSeq(FeedQuery.LastEventId, context.Request.Headers[FeedQuery.LastEventId]);
+        var generationId = query.GenerationId();
+        if (!query.Errors.IsEmpty)
+        {
+            return ProblemResult.Invalid(query.Errors);
+        }
+
+        var token = context.User.GetAccessToken();
+        if (ConnectionAdmission.TryAdmit(context, token.UserId, out var place) is { } full)
+        {
+            return full;
+        }
+
+        try
+        {
+            var request = new FeedRequest(token.UserId, last ?? since, generationId, connections.Options.WriteBytes);
+            return new EventStreamResult(token, place!, await hub.OpenAsync(request, context.RequestAborted));
+        }
+        catch
+        {
+            place!.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task<Results<EventStreamResult, NoContent, ProblemResult>> FollowGenerationAsync(
+        string id, HttpContext context, StatusLog log, GenerationQueries queries)
+    {
+        var query = new QueryReader(context.Request.Query);
+        var last = query.HeaderSeq(FeedQuery.LastEventId, context.Request.Headers[FeedQuery.LastEventId]);
+        if (!query.Errors.IsEmpty)
+        {
+            return ProblemResult.Invalid(query.Errors);
+        }
+
+        if (!GenerationIds.IsPossible(id))
+        {
+            return GenerationIds.NotFound();
+        }
+
+        var token = context.User.GetAccessToken();
+        if (last is { } position)
+        {
+            var generation = await queries.FindAsync(token.UserId, id, context.RequestAborted);
+            if (generation is null)
+            {
+                return GenerationIds.NotFound();
+            }
+
+            return generation.Status.IsTerminal() && position >= generation.Seq
+                ? TypedResults.NoContent()
+                : await FollowAsync(context, token, id, position);
+        }
+
+        // From its first update that the log still has; if there is none, from its present state.
+        return await log.ReadHistoryAsync(token.UserId, id, 0, 1, context.RequestAborted) is { } history
+            ? await FollowAsync(context, token, id, history.Items is [{ Seq: { } first }, ..] ? first - 1 : null)
+            : GenerationIds.NotFound();
+    }
+
+    private static async Task<Results<EventStreamResult, NoContent, ProblemResult>> FollowAsync(
+        HttpContext context, AccessToken token, string generationId, long? since)
+    {
+        if (ConnectionAdmission.TryAdmit(context, token.UserId, out var place) is { } full)
+        {
+            return full;
+        }
+
+        FeedCursor? cursor = null;
+        var services = context.RequestServices;
+        try
+        {
+            var generation = ActivatorUtilities.CreateInstance<FollowedGeneration>(services, token.UserId, generationId);
+            var writeBytes = services.GetRequiredService<ConnectionContext>().Options.WriteBytes;
+            cursor = await services.GetRequiredService<FeedHub>()
+                .OpenAsync(new(token.UserId, since, generationId, writeBytes), context.RequestAborted);
+            if (since is null && !await generation.StartWithStateAsync(context.RequestAborted))
+            {
+                cursor.Dispose();
+                place!.Dispose();
+                return GenerationIds.NotFound();
+            }
+
+            return new EventStreamResult(token, place!, cursor, generation);
+        }
+        catch
+        {
+            cursor?.Dispose();
+            place!.Dispose();
+            throw;
+        }
+    }
+}

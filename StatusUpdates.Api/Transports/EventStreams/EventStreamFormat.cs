@@ -1,0 +1,124 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using StatusUpdates.Api.Feeds;
+
+namespace StatusUpdates.Api.Transports.EventStreams;
+
+/// <summary>
+/// A feed as server-sent events (WHATWG HTML, section 9.2). An <c>id</c> is always the position to resume from. Written here and not by
+/// the framework's results: those write, and flush, each event by itself, encode each update for each connection, and have no event that is an
+/// <c>id</c> alone.
+/// Concurrency: <see cref="Heartbeat"/> and <see cref="End"/> may be called by any thread, the rest is the sending side's.
+/// </summary>
+internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFeedFormat
+{
+    private int _heartbeat;
+    private int _ended;
+
+    public string Transport => EventStreamConnection.Transport;
+
+    /// <summary>Whether the stream is to end.</summary>
+    public bool IsEnded => Volatile.Read(ref _ended) != 0;
+
+    /// <summary>Sends a sign of life; on a filtered stream the position as well.</summary>
+    public void Heartbeat()
+    {
+        Volatile.Write(ref _heartbeat, 1);
+        cursor.Signal();
+    }
+
+    /// <summary>Ends the stream.</summary>
+    public void End()
+    {
+        Volatile.Write(ref _ended, 1);
+        cursor.Signal();
+    }
+
+    public void AppendConnected(ref WriteBuffer buffer, string userId, long seq)
+    {
+        buffer.Append("retry: "u8);
+        Append(ref buffer, (long)retry.TotalMilliseconds);
+        buffer.Append("\nevent: connected\n"u8);
+        AppendId(ref buffer, seq);
+        AppendData(ref buffer, JsonSerializer.SerializeToUtf8Bytes(new(userId, seq), EventStreamJsonContext.Default.StreamPosition));
+    }
+
+    public void AppendResync(ref WriteBuffer buffer, long seq)
+    {
+        buffer.Append("event: resync\n"u8);
+        AppendId(ref buffer, seq);
+        AppendData(ref buffer, JsonSerializer.SerializeToUtf8Bytes(new(null, seq), EventStreamJsonContext.Default.StreamPosition));
+    }
+
+    public void AppendState(ref WriteBuffer buffer, Frame state, long position) => AppendUpdate(ref buffer, state, position);
+
+    public void AppendUpdates(ref WriteBuffer buffer, ReadOnlySpan<Frame> frames, bool inLog)
+    {
+        foreach (var frame in frames)
+        {
+            AppendUpdate(ref buffer, frame, inLog ? frame.Position : null);
+        }
+    }
+
+    public ReadOnlyMemory<byte> AsIs(Frame frame) => default;
+
+    public bool AppendDue(ref WriteBuffer buffer)
+    {
+        if (Interlocked.Exchange(ref _heartbeat, 0) != 0)
+        {
+            if (cursor.IsFiltered)
+            {
+                AppendId(ref buffer, cursor.Position);
+                buffer.Append("\n"u8);
+            }
+            else
+            {
+                buffer.Append(":\n\n"u8);
+            }
+        }
+
+        return IsEnded;
+    }
+
+    private static void AppendUpdate(ref WriteBuffer buffer, Frame frame, long? id)
+    {
+        buffer.Append("event: status_update\n"u8);
+        if (id is { } position)
+        {
+            AppendId(ref buffer, position);
+        }
+
+        AppendData(ref buffer, frame.Payload.Span);
+    }
+
+    private static void AppendId(ref WriteBuffer buffer, long seq)
+    {
+        buffer.Append("id: "u8);
+        Append(ref buffer, seq);
+        buffer.Append("\n"u8);
+    }
+
+    // JSON without indentation has no line breaks, so it is one line of data.
+    private static void AppendData(ref WriteBuffer buffer, ReadOnlySpan<byte> json)
+    {
+        buffer.Append("data: "u8);
+        buffer.Append(json);
+        buffer.Append("\n\n"u8);
+    }
+
+    private static void Append(ref WriteBuffer buffer, long number)
+    {
+        const int MaxDigits = 20;
+        number.TryFormat(buffer.GetSpan(MaxDigits), out var length, default, CultureInfo.InvariantCulture);
+        buffer.Advance(length);
+    }
+}
+
+/// <summary>The data of <c>connected</c> and <c>resync</c>: where the stream goes on.</summary>
+internal sealed record StreamPosition(string? UserId, long Seq);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(StreamPosition))]
+internal sealed partial class EventStreamJsonContext : JsonSerializerContext;

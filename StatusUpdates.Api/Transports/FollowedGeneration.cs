@@ -1,0 +1,65 @@
+using StatusUpdates.Api.Errors;
+using StatusUpdates.Api.Feeds;
+using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Api.Transports;
+
+/// <summary>The one generation that a stream follows to its end. One reader at a time.</summary>
+internal sealed class FollowedGeneration(string userId, string generationId, IServiceScopeFactory scopes, DatabaseWatch database)
+{
+    /// <summary>What the stream begins with, where the log has none of the generation's updates any more; null: it begins with those.</summary>
+    public Frame? Start { get; private set; }
+
+    /// <summary>Lets the stream begin with the present state. Order: after the cursor was opened, so that what follows the state follows the cursor.</summary>
+    /// <returns>Whether there is such a generation.</returns>
+    public async Task<bool> StartWithStateAsync(CancellationToken cancellationToken) =>
+        (Start = await ReadStateAsync(cancellationToken)) is not null;
+
+    /// <summary>The generation as it is now, as an update; null if it is gone, or the database is away.</summary>
+    public async ValueTask<Frame?> TryReadStateAsync()
+    {
+        try
+        {
+            // Bounded by the database's own limits, and by nothing of the connection's: whoever waits for it has to be told something.
+            return await ReadStateAsync(CancellationToken.None);
+        }
+        catch (Exception e) when (DatabaseFailures.IsUnavailable(e))
+        {
+            database.Failed(e);
+            return null;
+        }
+    }
+
+    private async Task<Frame?> ReadStateAsync(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var generation = await scope.ServiceProvider.GetRequiredService<GenerationQueries>().FindAsync(userId, generationId, cancellationToken);
+        return generation is null ? null : Frame.Of(UpdateOf(generation));
+    }
+
+    private static StatusUpdate UpdateOf(Generation generation) => new()
+    {
+        GenerationId = generation.Id,
+        UserId = generation.UserId,
+        Type = generation.Type,
+        Status = generation.Status,
+        Timestamp = generation.UpdatedAt.ToUnixTimeMilliseconds(),
+        Seq = generation.Seq,
+        Metadata = MetadataOf(generation),
+    };
+
+    private static StatusMetadata? MetadataOf(Generation generation)
+    {
+        var metadata = new StatusMetadata
+        {
+            ResultUrls = generation.Status == GenerationStatus.Completed ? generation.ResultUrls : null,
+            TokensUsed = generation.TokensUsed,
+            Progress = generation.Progress,
+            Attempt = generation.Attempt > 0 ? generation.Attempt : null,
+            ErrorMessage = generation.ErrorMessage,
+        };
+        return metadata == new StatusMetadata() ? null : metadata;
+    }
+}

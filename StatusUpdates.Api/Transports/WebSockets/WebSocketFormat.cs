@@ -1,0 +1,42 @@
+using StatusUpdates.Api.Feeds;
+
+namespace StatusUpdates.Api.Transports.WebSockets;
+
+/// <summary>A feed as WebSocket messages; the close frame is the end.</summary>
+internal sealed class WebSocketFormat(Outbox outbox, bool batches) : IFeedFormat
+{
+    public string Transport => WebSocketContext.Transport;
+
+    public void AppendConnected(ref WriteBuffer buffer, string userId, long seq) =>
+        buffer.AppendText(ServerMessage.Connected(userId, seq).Encode());
+
+    public void AppendResync(ref WriteBuffer buffer, long seq) => buffer.AppendText(ServerMessage.Resync(seq).Encode());
+
+    public void AppendState(ref WriteBuffer buffer, Frame state, long position) => buffer.Append(state.Wire.Span);
+
+    public void AppendUpdates(ref WriteBuffer buffer, ReadOnlySpan<Frame> frames, bool inLog)
+    {
+        if (batches && frames.Length > 1)
+        {
+            buffer.AppendBatch(frames);
+        }
+        else
+        {
+            buffer.AppendEach(frames);
+        }
+    }
+
+    public ReadOnlyMemory<byte> AsIs(Frame frame) => frame.Wire;
+
+    public bool AppendDue(ref WriteBuffer buffer)
+    {
+        outbox.MoveTo(ref buffer);
+        if (outbox.Closing is not { } reason)
+        {
+            return false;
+        }
+
+        buffer.AppendClose(reason);
+        return true;
+    }
+}
