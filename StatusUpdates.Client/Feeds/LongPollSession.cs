@@ -7,7 +7,7 @@ namespace StatusUpdates.Client;
 /// <param name="Seq">The position to go on from; with <paramref name="Resync"/> the head.</param>
 /// <param name="More">Whether there are more already.</param>
 /// <param name="Resync">Whether the log could not serve the cursor.</param>
-internal sealed record PollPage(IReadOnlyList<StatusUpdate>? Items, long Seq, bool More = false, bool Resync = false);
+internal sealed record PollPage(IReadOnlyList<StatusUpdate>? Items, long Seq, bool More = false, bool? Resync = null);
 
 /// <summary>A feed over <c>GET /api/v1/status/poll</c>: one request after the other, each from the feed's cursor.</summary>
 internal sealed class LongPollSession(ApiCaller api, Func<long?> cursor) : IFeedSession
@@ -44,7 +44,7 @@ internal sealed class LongPollSession(ApiCaller api, Func<long?> cursor) : IFeed
             cancellationToken,
             extraTime: options.LongPollTimeout).ConfigureAwait(false);
         Phase = FeedPhase.Through;
-        var isEmpty = since is not null && !page.Resync && page.Items is not { Count: > 0 };
+        var isEmpty = since is not null && page is { Resync: not true, More: false, Items: null or { Count: 0 } };
         _pause = isEmpty ? LeastInterval - options.TimeProvider.GetElapsedTime(asked) : TimeSpan.Zero;
         return EventsOf(page, since is null);
     }
@@ -54,7 +54,7 @@ internal sealed class LongPollSession(ApiCaller api, Func<long?> cursor) : IFeed
     private List<FeedEvent> EventsOf(PollPage page, bool isFirst)
     {
         _events.Clear();
-        if (page.Resync)
+        if (page.Resync is true)
         {
             _events.Add(new(FeedEventKind.Resync, page.Seq));
             return _events;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 
@@ -5,31 +6,55 @@ namespace StatusUpdates.Tests.Infrastructure;
 
 /// <summary>
 /// Stands between a client and a server on loopback, and can lose an answer: the request reaches the server, the server answers, and the
-/// connection is cut before a byte of the answer gets through.
+/// connection is cut before a byte of the answer gets through. It can also cut or freeze what is connected, and lead on to another server.
 /// </summary>
 public sealed class TcpProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly IPEndPoint _target;
     private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentDictionary<Link, bool> _links = [];
     private readonly List<Task> _connections = [];
     private readonly Task _accepting;
     private int _answersToLose;
 
     public TcpProxy(int targetPort)
     {
-        _target = new IPEndPoint(IPAddress.Loopback, targetPort);
+        TargetPort = targetPort;
         _listener.Start();
         _accepting = AcceptAsync();
     }
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
+    /// <summary>Where connections from now on lead.</summary>
+    public int TargetPort { get; set; }
+
+    /// <summary>How many connections were taken so far.</summary>
+    public int Accepted { get; private set; }
+
     /// <summary>How many answers were lost so far.</summary>
     public int Lost { get; private set; }
 
     /// <summary>Loses the next <paramref name="count"/> answers, each with its connection.</summary>
     public void LoseAnswers(int count) => Volatile.Write(ref _answersToLose, count);
+
+    /// <summary>Ends the connections that there are.</summary>
+    public void Cut()
+    {
+        foreach (var link in _links.Keys)
+        {
+            link.Cut();
+        }
+    }
+
+    /// <summary>From now on the connections that there are stay open, and what they bring goes nowhere.</summary>
+    public void Freeze()
+    {
+        foreach (var link in _links.Keys)
+        {
+            link.Freeze();
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -46,7 +71,9 @@ public sealed class TcpProxy : IAsyncDisposable
         {
             while (true)
             {
-                _connections.Add(ServeAsync(await _listener.AcceptTcpClientAsync(_stop.Token)));
+                var client = await _listener.AcceptTcpClientAsync(_stop.Token);
+                Accepted++;
+                _connections.Add(ServeAsync(client));
             }
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException)
@@ -58,24 +85,30 @@ public sealed class TcpProxy : IAsyncDisposable
     private async Task ServeAsync(TcpClient client)
     {
         using var server = new TcpClient();
+        var link = new Link(client);
         using (client)
         {
             try
             {
-                await server.ConnectAsync(_target, _stop.Token);
+                await server.ConnectAsync(IPAddress.Loopback, TargetPort, _stop.Token);
                 client.NoDelay = server.NoDelay = true;
+                _links[link] = true;
                 await Task.WhenAny(
-                    PumpAsync(client.GetStream(), server.GetStream(), isAnswer: false),
-                    PumpAsync(server.GetStream(), client.GetStream(), isAnswer: true));
+                    PumpAsync(client.GetStream(), server.GetStream(), link, isAnswer: false),
+                    PumpAsync(server.GetStream(), client.GetStream(), link, isAnswer: true));
             }
-            catch (Exception e) when (e is OperationCanceledException or IOException or SocketException)
+            catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
             {
                 // Either side has gone; both are closed here.
+            }
+            finally
+            {
+                _links.TryRemove(link, out _);
             }
         }
     }
 
-    private async Task PumpAsync(NetworkStream from, NetworkStream to, bool isAnswer)
+    private async Task PumpAsync(NetworkStream from, NetworkStream to, Link link, bool isAnswer)
     {
         var buffer = new byte[64 * 1024];
         try
@@ -88,12 +121,26 @@ public sealed class TcpProxy : IAsyncDisposable
                     return;
                 }
 
-                await to.WriteAsync(buffer.AsMemory(0, count), _stop.Token);
+                if (!link.IsFrozen)
+                {
+                    await to.WriteAsync(buffer.AsMemory(0, count), _stop.Token);
+                }
             }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or ObjectDisposedException)
         {
             // The other direction ended first.
         }
+    }
+
+    private sealed class Link(TcpClient client)
+    {
+        private volatile bool _isFrozen;
+
+        public bool IsFrozen => _isFrozen;
+
+        public void Freeze() => _isFrozen = true;
+
+        public void Cut() => client.Dispose();
     }
 }
