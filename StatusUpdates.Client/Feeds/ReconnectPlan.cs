@@ -11,7 +11,8 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     // One refusal is a proxy's word; silence may be chance, once.
     private const int EnoughToFallBack = 2;
 
-    private const int LongestSocketWait = 16;
+    // Of the wait between two tries of a WebSocket: 2^4 = 16 times as long.
+    private const int MostDoublings = 4;
 
     private readonly Backoff _backoff = new(options.ReconnectDelay, options.ReconnectMaxDelay);
     private int _failures;
@@ -70,27 +71,21 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
                 return TimeSpan.Zero;
             case FeedFailureKind.Limited:
                 return (failure.RetryAfter ?? TimeSpan.Zero) + NextDelay();
-            case FeedFailureKind.UpgradeRefused:
-                _blocked = EnoughToFallBack;
-                break;
-            case FeedFailureKind.NotThrough when Transport == StatusTransport.WebSocket:
-                _blocked++;
+            case FeedFailureKind.UpgradeRefused or FeedFailureKind.NotThrough when Transport == StatusTransport.WebSocket:
+                _blocked += failure.Kind == FeedFailureKind.UpgradeRefused ? EnoughToFallBack : 1;
+                if (_blocked >= EnoughToFallBack)
+                {
+                    FallBack();
+
+                    // At once: if it fails too, that costs a wait.
+                    return TimeSpan.Zero;
+                }
+
                 break;
             default:
+                // If polling does not work either, it was not for the WebSocket.
+                Transport = StatusTransport.WebSocket;
                 break;
-        }
-
-        if (Transport == StatusTransport.LongPolling)
-        {
-            // Polling does not work either: so it was not for the WebSocket.
-            Transport = StatusTransport.WebSocket;
-        }
-        else if (_blocked >= EnoughToFallBack)
-        {
-            FallBack();
-
-            // At once: if it fails too, that costs a wait.
-            return TimeSpan.Zero;
         }
 
         return NextDelay();
@@ -100,7 +95,7 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     {
         Transport = StatusTransport.LongPolling;
         _fellBackAt = options.TimeProvider.GetTimestamp();
-        var factor = Math.Min(1 << Math.Min(_fallbacks++, 30), LongestSocketWait);
+        var factor = 1 << Math.Min(_fallbacks++, MostDoublings);
         _socketWait = options.WebSocketRetryInterval * factor * (0.5 + (random() / 2));
     }
 

@@ -92,7 +92,7 @@ public sealed class FeedTests(TestServers servers)
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         await using var items = client.Watch().GetAsyncEnumerator(stop.Token);
         var waiting = items.MoveNextAsync().AsTask();
-        await Eventually.TrueAsync(() => Sockets.Registry(api).Count == 1);
+        await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
         var connection = Sockets.Registry(api).Connections.Single();
         await stop.CancelAsync();
 
