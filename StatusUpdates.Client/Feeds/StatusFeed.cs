@@ -121,10 +121,10 @@ public sealed partial class StatusFeed : IAsyncEnumerable<StatusFeedItem>
         {
             throw;
         }
-        catch (Exception e) when (FeedFailure.Of(e, session.Transport, session.Phase) is not null)
+        catch (Exception e) when (FeedFailure.Of(e, session.Transport, session.Phase) is { } failure)
         {
             Volatile.Write(ref _transport, (int)Unknown);
-            PlanAfter(FeedFailure.Of(e, session.Transport, session.Phase)!.Value, session);
+            PlanAfter(failure, session);
             return null;
         }
     }

@@ -51,13 +51,18 @@ internal sealed class FeedReader(StatusFeed feed) : IAsyncDisposable
     // What has not come by then never will.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
-    private readonly IAsyncEnumerator<StatusFeedItem> _items = feed.GetAsyncEnumerator(TestTime.Token);
+    private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(TestTime.Token);
+    private IAsyncEnumerator<StatusFeedItem>? _items;
     private Task<bool>? _ahead;
 
     public StatusFeed Feed => feed;
 
     /// <summary>Begins to wait for the next item, which connects; a loop would stand here.</summary>
-    public void Begin() => _ahead ??= _items.MoveNextAsync().AsTask();
+    public void Begin()
+    {
+        _items ??= feed.GetAsyncEnumerator(_stop.Token);
+        _ahead ??= _items.MoveNextAsync().AsTask();
+    }
 
     /// <summary>Begins, and waits until the feed stands, and so has a position.</summary>
     public async Task ConnectedAsync()
@@ -72,7 +77,7 @@ internal sealed class FeedReader(StatusFeed feed) : IAsyncDisposable
         var moving = _ahead!;
         Assert.True(await moving.WaitAsync(Patience, TestTime.Token));
         _ahead = null;
-        return _items.Current;
+        return _items!.Current;
     }
 
     public async Task<StatusUpdate> NextUpdateAsync() => Assert.IsType<StatusFeedItem.Updated>(await NextAsync()).Update;
@@ -89,9 +94,18 @@ internal sealed class FeedReader(StatusFeed feed) : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_ahead is null)
+        if (_ahead is not null)
+        {
+            // A step that is under way can only be canceled.
+            await _stop.CancelAsync();
+            await ((Task)_ahead).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        if (_items is not null)
         {
             await _items.DisposeAsync();
         }
+
+        _stop.Dispose();
     }
 }

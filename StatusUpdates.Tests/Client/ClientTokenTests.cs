@@ -47,6 +47,30 @@ public sealed class ClientTokenTests(TestServers servers)
     }
 
     [Fact]
+    public async Task A_token_too_long_for_a_message_is_renewed_by_a_reconnect()
+    {
+        var time = Sockets.StoppedClock();
+        await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
+        await using var proxy = new TcpProxy(api.Address.Port);
+        var tokens = new TokenSequence();
+        tokens.Then(_ => ValueTask.FromResult(TokenFor(time, "alice", 30, new string('g', 4_500))));
+        using var client = new StatusUpdatesClient(ClientScene.Options(ClientScene.AddressOf(proxy)) with { AccessTokenProvider = tokens.NextAsync });
+        await using var reader = client.Watch().Read();
+        await reader.ConnectedAsync();
+        for (var round = 1; round <= 3; round++)
+        {
+            Sockets.Advance(api, time, TimeSpan.FromSeconds(13));
+            Sockets.Advance(api, time, TimeSpan.FromSeconds(12));
+            await Eventually.TrueAsync(() => proxy.Accepted == round + 1 && Sockets.Registry(api).Count == 1);
+            await api.PublishAsync("alice");
+            await reader.ExpectAsync(round, round);
+            reader.Begin();
+        }
+
+        Assert.Equal(4, tokens.Asked);
+    }
+
+    [Fact]
     public async Task A_token_that_expires_unrenewed_is_replaced_by_a_reconnect()
     {
         var time = Sockets.StoppedClock();
@@ -218,8 +242,9 @@ public sealed class ClientTokenTests(TestServers servers)
         Assert.Empty(gateway.Requests);
     }
 
-    private static string TokenFor(FakeTimeProvider time, string userId, int seconds) => TestTokens.Create(userId, payload =>
+    private static string TokenFor(FakeTimeProvider time, string userId, int seconds, string groups = "") => TestTokens.Create(userId, payload =>
     {
+        payload["groups"] = groups;
         var now = time.GetUtcNow().ToUnixTimeSeconds();
         payload["iat"] = now;
         payload["nbf"] = now;
