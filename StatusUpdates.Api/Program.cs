@@ -7,6 +7,7 @@ using StatusUpdates.Api.RateLimiting;
 using StatusUpdates.Api.Results;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Api.Security.DevTokens;
+using StatusUpdates.Api.Security.Tickets;
 using StatusUpdates.Api.Transports;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
@@ -56,6 +57,7 @@ internal static class Program
         app.MapDefaultEndpoints();
         app.MapApiDescription();
         app.MapDevTokens();
+        app.MapTickets();
         app.MapGenerations();
         app.MapResults();
         app.MapTransports();

@@ -6,6 +6,7 @@ internal static class ProblemCodes
     public const string InvalidRequest = "invalid_request";
     public const string Unauthorized = "unauthorized";
     public const string InvalidToken = "invalid_token";
+    public const string InvalidTicket = "invalid_ticket";
     public const string Forbidden = "forbidden";
     public const string NotFound = "not_found";
     public const string MethodNotAllowed = "method_not_allowed";

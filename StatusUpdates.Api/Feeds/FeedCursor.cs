@@ -134,6 +134,8 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         }
     }
 
+    internal bool IsSignaled => Volatile.Read(ref _signaled) != 0;
+
     internal bool HasNews() => _resync is not null || _epoch != _feed.Epoch || IsBehind || _withoutSeq != _feed.WithoutSeqLast;
 
     internal void Arm() => _wait.Reset();
@@ -255,7 +257,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         await context.Replays.WaitAsync(cancellationToken);
         try
         {
-            if (Volatile.Read(ref _signaled) != 0)
+            if (IsSignaled)
             {
                 // The connection may be about to end; if not it comes back.
                 return default;

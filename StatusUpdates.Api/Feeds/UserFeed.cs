@@ -227,12 +227,12 @@ internal sealed class UserFeed : IDisposable
     /// <summary>Lets the cursor wait for news.</summary>
     /// <param name="cursor">The cursor; it waits once at most.</param>
     /// <param name="stalled">Whether it waits for the database: then the head alone is no news to it.</param>
-    /// <returns>False: there is news already.</returns>
+    /// <returns>False: there is news, or a signal, already. The signal is left for the reader to take.</returns>
     public bool TryWait(FeedCursor cursor, bool stalled)
     {
         lock (_gate)
         {
-            if (cursor.TakeSignal() || (!stalled && cursor.HasNews()))
+            if (cursor.IsSignaled || (!stalled && cursor.HasNews()))
             {
                 return false;
             }

@@ -27,6 +27,23 @@ internal sealed record AccessToken(string UserId, DateTimeOffset ExpiresAt)
         return new(userId, DateTimeOffset.FromUnixTimeSeconds(exp)) { IssuedAt = IssuedAtOf(claims) };
     }
 
+    /// <summary>Claims of which <see cref="Of"/> makes this token again.</summary>
+    public ClaimsIdentity ToClaims(string authenticationType)
+    {
+        var claims = new ClaimsIdentity(authenticationType, JwtRegisteredClaimNames.Sub, roleType: null);
+        claims.AddClaim(new(JwtRegisteredClaimNames.Sub, UserId));
+        claims.AddClaim(TimeClaim(JwtRegisteredClaimNames.Exp, ExpiresAt));
+        if (IssuedAt is { } issuedAt)
+        {
+            claims.AddClaim(TimeClaim(JwtRegisteredClaimNames.Iat, issuedAt));
+        }
+
+        return claims;
+    }
+
+    private static Claim TimeClaim(string type, DateTimeOffset time) =>
+        new(type, time.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture), ClaimValueTypes.Integer64);
+
     private static DateTimeOffset? IssuedAtOf(ClaimsIdentity claims) =>
         long.TryParse(claims.FindFirst(JwtRegisteredClaimNames.Iat)?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var issued)
             && issued <= DateTimeOffset.MaxValue.ToUnixTimeSeconds()

@@ -1,23 +1,39 @@
+using System.Runtime.ExceptionServices;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.IdentityModel.Tokens;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Security.QueryCredentials;
+using StatusUpdates.Api.Security.Tickets;
 
 namespace StatusUpdates.Api.Security;
 
 /// <summary>Where a token may come from, whose it must be, and how a refusal is told (RFC 6750, sections 2 and 3).</summary>
 internal sealed class BearerEvents : JwtBearerEvents
 {
-    public override Task MessageReceived(MessageReceivedContext context)
+    public override async Task MessageReceived(MessageReceivedContext context)
     {
-        // The header wins, as it does for clients that can set one.
-        if (context.Request.Headers.Authorization.Count == 0)
+        var query = context.HttpContext.GetQueryCredential();
+        if (query is { Token: not null, Ticket: not null })
         {
-            context.Token = context.HttpContext.GetQueryCredential()?.Token;
+            context.Fail(new AmbiguousCredentialException());
+            return;
         }
 
-        return Task.CompletedTask;
+        // The header wins, as it does for clients that can set one. A ticket beside it is not looked at, and so not used up.
+        if (query is null || context.Request.Headers.Authorization.Count > 0)
+        {
+            return;
+        }
+
+        if (query.Ticket is { } ticket)
+        {
+            await TicketAuthentication.AuthenticateAsync(context, ticket);
+        }
+        else
+        {
+            context.Token = query.Token;
+        }
     }
 
     public override Task TokenValidated(TokenValidatedContext context)
@@ -33,27 +49,42 @@ internal sealed class BearerEvents : JwtBearerEvents
     public override async Task Challenge(JwtBearerChallengeContext context)
     {
         context.HandleResponse();
-
-        // Only fixed texts: what a token says of itself does not go into a header.
-        var response = context.Response;
-        if (context.AuthenticateFailure is null)
+        switch (context.AuthenticateFailure)
         {
-            response.Headers.WWWAuthenticate = "Bearer";
-            await new ProblemResult(
-                    StatusCodes.Status401Unauthorized, ProblemCodes.Unauthorized, "An access token is needed: Authorization: Bearer <token>.")
-                .ExecuteAsync(context.HttpContext);
-            return;
+            case null:
+                await AnswerAsync(
+                    context, "", new(StatusCodes.Status401Unauthorized, ProblemCodes.Unauthorized, "An access token is needed: Authorization: Bearer <token>."));
+                break;
+            case AmbiguousCredentialException:
+                await AnswerAsync(
+                    context, " error=\"invalid_request\"", ProblemResult.Invalid(FieldErrors.Of("ticket", "Must not be given together with token.")));
+                break;
+            case var failure when DatabaseFailures.IsUnavailable(failure):
+                // No fault of the client's: answered, and logged, as everywhere.
+                ExceptionDispatchInfo.Throw(failure);
+                break;
+            case var failure:
+                // Only fixed texts: what a token says of itself does not go into a header.
+                var reason = Reason(failure);
+                var code = failure is InvalidTicketException ? ProblemCodes.InvalidTicket : ProblemCodes.InvalidToken;
+                await AnswerAsync(
+                    context,
+                    $" error=\"invalid_token\", error_description=\"{reason}\"",
+                    new(StatusCodes.Status401Unauthorized, code, reason + "."));
+                break;
         }
-
-        var reason = Reason(context.AuthenticateFailure);
-        response.Headers.WWWAuthenticate = $"Bearer error=\"invalid_token\", error_description=\"{reason}\"";
-        await new ProblemResult(StatusCodes.Status401Unauthorized, ProblemCodes.InvalidToken, reason + ".").ExecuteAsync(context.HttpContext);
     }
 
     public override Task Forbidden(ForbiddenContext context)
     {
         context.Response.Headers.WWWAuthenticate = "Bearer error=\"insufficient_scope\"";
         return ProblemResult.Of(StatusCodes.Status403Forbidden).ExecuteAsync(context.HttpContext);
+    }
+
+    private static Task AnswerAsync(JwtBearerChallengeContext context, string parameters, ProblemResult problem)
+    {
+        context.Response.Headers.WWWAuthenticate = "Bearer" + parameters;
+        return problem.ExecuteAsync(context.HttpContext);
     }
 
     private static string Reason(Exception failure) => failure switch
@@ -63,6 +94,7 @@ internal sealed class BearerEvents : JwtBearerEvents
         SecurityTokenNoExpirationException => "The token has no expiry",
         SecurityTokenInvalidAudienceException => "The token is for another audience",
         SecurityTokenInvalidIssuerException => "The token is from another issuer",
+        InvalidTicketException => "The ticket was used, has expired, or never was",
         _ => "The token is not valid",
     };
 }

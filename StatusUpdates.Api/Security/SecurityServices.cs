@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Api.Security.DevTokens;
 using StatusUpdates.Api.Security.QueryCredentials;
+using StatusUpdates.Api.Security.Tickets;
 
 namespace StatusUpdates.Api.Security;
 
@@ -23,5 +24,6 @@ internal static class SecurityServices
         services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme).ValidateOnStart();
 
         builder.AddDevTokens();
+        builder.AddTickets();
     }
 }

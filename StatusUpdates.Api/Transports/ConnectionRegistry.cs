@@ -79,6 +79,7 @@ internal sealed class ConnectionRegistry(IOptions<ConnectionOptions> options)
     {
         if (connection is not null)
         {
+            connection.Release();
             _connections.TryRemove(connection, out _);
         }
 

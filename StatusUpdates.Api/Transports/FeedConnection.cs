@@ -11,7 +11,7 @@ namespace StatusUpdates.Api.Transports;
 /// </summary>
 internal abstract class FeedConnection : ITransportConnection
 {
-    private readonly HttpContext _http;
+    private readonly RequestAbort _abort;
     private readonly string _transport;
     private TokenClock _token;
     private bool _warned;
@@ -22,7 +22,7 @@ internal abstract class FeedConnection : ITransportConnection
 
     protected FeedConnection(HttpContext http, FeedCursor cursor, AccessToken token, ConnectionContext context, string transport)
     {
-        _http = http;
+        _abort = new RequestAbort(http);
         _transport = transport;
         _token = TokenClock.Of(token, BearerOptionsSetup.ClockSkew, context.Time.GetUtcNow());
         _beaten = context.Time.GetTimestamp();
@@ -77,7 +77,10 @@ internal abstract class FeedConnection : ITransportConnection
 
     public abstract void Drain();
 
-    public void Abort() => _http.Abort();
+    public void Abort() => _abort.Abort();
+
+    /// <summary>The request is about to be over: it can no longer be aborted. Call it before the handler returns.</summary>
+    public void Release() => _abort.Release();
 
     /// <summary>Sends to the end. Nothing escapes: a connection that broke is aborted.</summary>
     protected async Task SendAsync()

@@ -14,6 +14,9 @@ internal interface ITransportConnection
     /// <summary>Begins to close, telling the client to come back with its cursor.</summary>
     void Drain();
 
-    /// <summary>Ends at once.</summary>
+    /// <summary>Ends at once; one that has ended is left alone.</summary>
     void Abort();
+
+    /// <summary>Called when its request is about to be over; from then on it is not aborted any more.</summary>
+    void Release();
 }

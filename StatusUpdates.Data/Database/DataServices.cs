@@ -7,6 +7,7 @@ using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Results;
+using StatusUpdates.Data.Tickets;
 
 namespace StatusUpdates.Data.Database;
 
@@ -40,6 +41,7 @@ public static class DataServices
         builder.Services.AddScoped<GenerationCommands>();
         builder.Services.AddSingleton<GenerationResultStore>();
         builder.Services.AddScoped<GenerationQueries>();
+        builder.Services.AddSingleton<TicketStore>();
         builder.Services.AddHostedService<DatabaseMigrator>();
         return database;
     }

@@ -66,6 +66,24 @@ public sealed class StatusDatabase : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Runs a read, and once more if its connection was lost: a pooled one may have been closed by the server long ago, and that failure
+    /// has emptied the pool. A database that is away stays a failure, told at once.
+    /// </summary>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public static async Task<T> ReadAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await read(cancellationToken);
+        }
+        catch (NpgsqlException e) when (e.IsTransient)
+        {
+            DataTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("error.type", e.SqlState ?? e.GetType().Name));
+            return await read(cancellationToken);
+        }
+    }
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => DataSource.DisposeAsync();
 

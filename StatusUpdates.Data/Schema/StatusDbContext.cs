@@ -21,6 +21,9 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
     /// <summary>What built-in providers rendered.</summary>
     public DbSet<GenerationResult> GenerationResults => Set<GenerationResult>();
 
+    /// <summary>Tickets that were not used yet.</summary>
+    public DbSet<Ticket> Tickets => Set<Ticket>();
+
     /// <inheritdoc/>
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
     {
@@ -60,6 +63,14 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
             results.HasIndex(r => r.GenerationId);
             Bytewise(results.Property(r => r.Id));
             Bytewise(results.Property(r => r.GenerationId));
+        });
+
+        modelBuilder.Entity<Ticket>(tickets =>
+        {
+            tickets.ToTable("tickets");
+            tickets.HasKey(t => t.Hash);
+            tickets.HasIndex(t => t.ExpiresAt);
+            Bytewise(tickets.Property(t => t.UserId));
         });
     }
 

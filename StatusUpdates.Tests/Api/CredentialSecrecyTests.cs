@@ -38,12 +38,20 @@ public sealed class CredentialSecrecyTests(TestServers servers)
                 .WithMetrics(m => m.AddInMemoryExporter(metrics));
         }))
         {
+            var ticket = await TicketAsync(api, secrets);
             string[] paths =
             [
+                $"/api/v1/generations?ticket={ticket}",
+                $"/ws/test?token={good}&ticket={ticket}",
+                $"/ws/test?a=1&%74icket={ticket}",
+                $"/ws/test?ticket={ticket}",
+                $"/ws/test?ticket={ticket}&TICKET={ticket}",
+                $"/ws/test/fails?ticket={await TicketAsync(api, secrets)}",
                 $"/ws/test?token={good}",
                 $"/ws/test?a=1&TOKEN={good}&ticket={Ticket}",
                 $"/ws/test?%74oken={good}",
                 $"/ws/test?token={good}&token={good}",
+                $"/ws/test/fails?token={good}",
                 $"/ws/test/fails?token={good}&ticket={Ticket}",
                 $"/ws/nowhere?token={good}",
                 $"/?token={good}",
@@ -124,6 +132,13 @@ public sealed class CredentialSecrecyTests(TestServers servers)
         Assert.StartsWith("header ", answer, StringComparison.Ordinal);
         using var bad = await api.CreateClient("garbage").GetAsync($"/ws/test?token={TestTokens.Create("query")}", Token);
         Assert.Equal(HttpStatusCode.Unauthorized, bad.StatusCode);
+    }
+
+    private static async Task<string> TicketAsync(TestApi api, List<string> secrets)
+    {
+        using var issued = await api.As("user-1").PostAsync("/api/v1/tickets", null, Token);
+        secrets.Add((string)(await issued.DataAsync())["ticket"]!);
+        return secrets[^1];
     }
 
     private Task<TestApi> StartAsync(Action<WebApplicationBuilder>? configure = null) => TestApi.StartAsync(

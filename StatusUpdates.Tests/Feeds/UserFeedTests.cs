@@ -167,6 +167,24 @@ public sealed class UserFeedTests
     }
 
     [Fact]
+    public async Task A_signal_that_comes_while_nobody_reads_ends_the_next_read_and_no_other()
+    {
+        await using var feeds = new Feeds();
+        using var cursor = await feeds.OpenAsync("u");
+        cursor.Signal();
+        cursor.Signal();
+        using (var read = await cursor.ReadAsync(TestTime.Token))
+        {
+            Assert.Equal(FeedReadKind.Nothing, read.Kind);
+        }
+
+        var next = cursor.NextAsync();
+        Assert.False(next.IsCompleted);
+        feeds.Publish("u");
+        Assert.Equal(1, Assert.Single(await next));
+    }
+
+    [Fact]
     public async Task An_update_without_seq_goes_live_to_all_and_moves_no_cursor()
     {
         await using var feeds = new Feeds();

@@ -84,7 +84,7 @@ public sealed class AppHostDeathTests : IDisposable
                 Assert.Contains("already runs", second.Output, StringComparison.Ordinal);
             }
 
-            first.Signal(Posix.SigInt);
+            first.Interrupt();
             Assert.Equal(0, await first.UntilExitAsync(cancellation));
             var order = first.Output.Split('\n').Where(line => line.EndsWith("| Exited", StringComparison.Ordinal)).Select(line => line.Split(' ')[0].Split('-')[0]);
             Assert.Equal(["worker", "worker", "api", "redis", "statusdb", "postgres"], order);

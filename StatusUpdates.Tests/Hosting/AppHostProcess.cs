@@ -1,6 +1,7 @@
 #if !ASPIRE
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using StatusUpdates.LocalHosting.Engine;
 using StatusUpdates.LocalHosting.Native;
@@ -33,7 +34,7 @@ internal sealed class AppHostProcess : IAsyncDisposable
         start.Environment[EngineSettings.StateDirectoryVariable] = stateDirectory;
         foreach (var (resource, port) in ports)
         {
-            start.Environment[$"{EngineSettings.PortVariablePrefix}{resource}"] = port.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            start.Environment[$"{EngineSettings.PortVariablePrefix}{resource}"] = port.ToString(CultureInfo.InvariantCulture);
         }
 
         return new AppHostProcess(Process.Start(start) ?? throw new InvalidOperationException("the AppHost did not start"));
@@ -56,6 +57,9 @@ internal sealed class AppHostProcess : IAsyncDisposable
 
     public void Signal(int signal) => Posix.Signal(_process.Id, signal);
 
+    /// <summary>Ctrl+C; where whoever started the tests made them deaf to it (a shell does so with what runs in its background), SIGTERM.</summary>
+    public void Interrupt() => Signal(IsDeafToInterrupts() ? Posix.SigTerm : Posix.SigInt);
+
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited)
@@ -73,6 +77,12 @@ internal sealed class AppHostProcess : IAsyncDisposable
         using var resources = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(stateDirectory, "resources.json"), cancellationToken));
         return resources.RootElement.GetProperty(resource).GetProperty(property).GetString() ?? "";
     }
+
+    // An ignored signal is inherited, and .NET leaves it ignored.
+    private static bool IsDeafToInterrupts() =>
+        OperatingSystem.IsLinux()
+        && File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith("SigIgn:", StringComparison.Ordinal)) is { } ignored
+        && (ulong.Parse(ignored.AsSpan("SigIgn:".Length).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) & (1UL << (Posix.SigInt - 1))) != 0;
 
     private async Task PumpAsync(StreamReader reader)
     {

@@ -58,7 +58,7 @@ public sealed class TestCluster : IAsyncDisposable
 
     internal Task DropAsync(string name) => ExecuteAsync($"DROP DATABASE {name} WITH (FORCE)", CancellationToken.None);
 
-    private async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
+    internal async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
     {
         await using var command = _admin.CreateCommand(sql);
         await command.ExecuteNonQueryAsync(cancellationToken);

@@ -12,14 +12,14 @@ public sealed class HandshakeTests(TestServers servers)
     public async Task Without_a_valid_token_there_is_no_upgrade()
     {
         await using var api = await TestApi.StartAsync(servers);
-        using (var none = await ShakeAsync(api, null))
+        using (var none = await Handshake.ShakeAsync(api, null))
         {
             await none.ProblemAsync(HttpStatusCode.Unauthorized, "unauthorized");
         }
 
         foreach (var bad in TestTokens.Bad.Values)
         {
-            using var response = await ShakeAsync(api, bad);
+            using var response = await Handshake.ShakeAsync(api, bad);
             Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
         }
     }
@@ -42,13 +42,13 @@ public sealed class HandshakeTests(TestServers servers)
         await plain.ProblemAsync(HttpStatusCode.UpgradeRequired, "upgrade_required");
         Assert.Equal("websocket", plain.Headers.Upgrade.ToString());
 
-        using var old = await ShakeAsync(api, TestTokens.Create("alice"), version: "8");
+        using var old = await Handshake.ShakeAsync(api, TestTokens.Create("alice"), version: "8");
         await old.ProblemAsync(HttpStatusCode.UpgradeRequired, "upgrade_required");
         Assert.Equal("13", Assert.Single(old.Headers.GetValues("Sec-WebSocket-Version")));
 
         foreach (var key in new[] { "", "c2hvcnQ=", "not base64 but 24 chars.", "dGhlIHNhbXBsZSBub25jZXh4eHg=" })
         {
-            using var response = await ShakeAsync(api, TestTokens.Create("alice"), key: key);
+            using var response = await Handshake.ShakeAsync(api, TestTokens.Create("alice"), key: key);
             await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
         }
     }
@@ -64,7 +64,7 @@ public sealed class HandshakeTests(TestServers servers)
     public async Task A_parameter_out_of_range_is_named_before_the_upgrade(string name, string value)
     {
         await using var api = await TestApi.StartAsync(servers);
-        using var response = await ShakeAsync(api, TestTokens.Create("alice"), $"?{name}={value}");
+        using var response = await Handshake.ShakeAsync(api, TestTokens.Create("alice"), $"?{name}={value}");
         var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
 
         Assert.Equal([name], problem["errors"]!.AsObject().Select(error => error.Key));
@@ -84,7 +84,7 @@ public sealed class HandshakeTests(TestServers servers)
 
         foreach (var foreign in new[] { "https://evil.test", "null", "https://app.example.com:444", "http://app.example.com", "https://app.example.com.evil.test", $"{own}1", "file://" })
         {
-            using var response = await ShakeAsync(api, TestTokens.Create("alice"), origin: foreign);
+            using var response = await Handshake.ShakeAsync(api, TestTokens.Create("alice"), origin: foreign);
             await response.ProblemAsync(HttpStatusCode.Forbidden, "foreign_origin");
         }
     }
@@ -101,14 +101,14 @@ public sealed class HandshakeTests(TestServers servers)
             });
         await using var first = await SocketClient.ConnectAsync(api, "alice");
         await using var second = await SocketClient.ConnectAsync(api, "alice");
-        using (var third = await ShakeAsync(api, TestTokens.Create("alice")))
+        using (var third = await Handshake.ShakeAsync(api, TestTokens.Create("alice")))
         {
             await third.ProblemAsync(HttpStatusCode.TooManyRequests, "too_many_connections");
             Assert.NotNull(third.Headers.RetryAfter);
         }
 
         await using var bob = await SocketClient.ConnectAsync(api, "bob");
-        using (var carol = await ShakeAsync(api, TestTokens.Create("carol")))
+        using (var carol = await Handshake.ShakeAsync(api, TestTokens.Create("carol")))
         {
             await carol.ProblemAsync(HttpStatusCode.TooManyRequests, "too_many_connections");
         }
@@ -129,21 +129,5 @@ public sealed class HandshakeTests(TestServers servers)
             () => TestApi.StartAsync(servers, new Dictionary<string, string?> { [key] = value }));
 
         Assert.Contains(key, error.ToString(), StringComparison.Ordinal);
-    }
-
-    private static async Task<HttpResponseMessage> ShakeAsync(
-        TestApi api, string? token, string query = "", string version = "13", string key = "dGhlIHNhbXBsZSBub25jZQ==", string? origin = null)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/ws/status" + query);
-        request.Headers.Connection.Add("Upgrade");
-        request.Headers.Upgrade.ParseAdd("websocket");
-        request.Headers.TryAddWithoutValidation("Sec-WebSocket-Version", version);
-        request.Headers.TryAddWithoutValidation("Sec-WebSocket-Key", key);
-        if (origin is not null)
-        {
-            request.Headers.TryAddWithoutValidation("Origin", origin);
-        }
-
-        return await api.CreateClient(token).SendAsync(request, Token);
     }
 }

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using StatusUpdates.Api.Transports.WebSockets;
 using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;
@@ -40,7 +39,7 @@ public sealed class PeerTests(TestServers servers)
         using var slow = await RawSocket.ConnectAsync(api, "alice", receiveBuffer: 4096);
         var blocked = Sockets.Only(api);
         await using var healthy = await SocketClient.ConnectAsync(api, "alice");
-        await BlockAsync(api, healthy, blocked);
+        await Sockets.BlockAsync(api, "alice", healthy, blocked);
         const int More = 300;
         for (var i = 0; i < More; i++)
         {
@@ -69,7 +68,7 @@ public sealed class PeerTests(TestServers servers)
         using var slow = await RawSocket.ConnectAsync(api, "alice", receiveBuffer: 4096);
         var blocked = Sockets.Only(api);
         await using var healthy = await SocketClient.ConnectAsync(api, "alice");
-        await BlockAsync(api, healthy, blocked);
+        await Sockets.BlockAsync(api, "alice", healthy, blocked);
         for (var elapsed = 0; elapsed < 29; elapsed++)
         {
             Sockets.Advance(api, time, TimeSpan.FromSeconds(1));
@@ -118,24 +117,5 @@ public sealed class PeerTests(TestServers servers)
 
         await connection.Ended.WaitAsync(Token);
         await Eventually.TrueAsync(() => Sockets.Registry(api).Count == 0);
-    }
-
-    // How much fits between the two is the system's business: updates come until a connection stays where it is while the other client
-    // of the same user is given all of them.
-    private static async Task BlockAsync(TestApi api, SocketClient healthy, WebSocketConnection slow)
-    {
-        const int Step = 50;
-        long before;
-        do
-        {
-            before = slow.Position;
-            for (var i = 0; i < Step; i++)
-            {
-                await api.PublishAsync("alice");
-            }
-
-            await healthy.SeqsAsync(Step);
-        }
-        while (!slow.IsWriting || slow.Position != before);
     }
 }

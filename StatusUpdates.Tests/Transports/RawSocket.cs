@@ -26,13 +26,7 @@ internal sealed class RawSocket : IDisposable
     /// <param name="receiveBuffer">The system's buffer, in bytes; null: its default.</param>
     public static async Task<RawSocket> ConnectAsync(TestApi api, string userId, int? receiveBuffer = null)
     {
-        var raw = new RawSocket(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
-        if (receiveBuffer is { } size)
-        {
-            raw._socket.ReceiveBufferSize = size;
-        }
-
-        await raw._socket.ConnectAsync(api.Address.Host, api.Address.Port, Token);
+        var raw = await OpenAsync(api, receiveBuffer);
         await raw.SendAsync(Encoding.ASCII.GetBytes(
             $"GET /ws/status HTTP/1.1\r\nHost: {api.Address.Authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -48,6 +42,19 @@ internal sealed class RawSocket : IDisposable
         // RFC 6455, section 1.3, has this key and this answer.
         Assert.Contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", head, StringComparison.OrdinalIgnoreCase);
         Assert.Equal("connected", (string?)(await raw.MessageAsync())["type"]);
+        return raw;
+    }
+
+    /// <summary>Connects, and says nothing.</summary>
+    public static async Task<RawSocket> OpenAsync(TestApi api, int? receiveBuffer = null)
+    {
+        var raw = new RawSocket(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+        if (receiveBuffer is { } size)
+        {
+            raw._socket.ReceiveBufferSize = size;
+        }
+
+        await raw._socket.ConnectAsync(api.Address.Host, api.Address.Port, Token);
         return raw;
     }
 

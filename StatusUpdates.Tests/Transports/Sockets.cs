@@ -1,11 +1,8 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using StatusUpdates.Api.Transports;
-using StatusUpdates.Api.Transports.WebSockets;
 using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;
@@ -13,11 +10,16 @@ namespace StatusUpdates.Tests.Transports;
 /// <summary>What tests see and set of a server's sockets.</summary>
 internal static class Sockets
 {
-    private const int SmallBuffer = 16 * 1024;
+    /// <summary>The settings of <see cref="SmallBuffers"/>.</summary>
+    public static IReadOnlyDictionary<string, string?> SmallBufferSettings { get; } = new Dictionary<string, string?>
+    {
+        ["Gateway:Connections:ResponseBufferBytes"] = "16384",
+        ["Gateway:Connections:SendBufferBytes"] = "16384",
+    };
 
     public static ConnectionRegistry Registry(TestApi api) => api.App.Services.GetRequiredService<ConnectionRegistry>();
 
-    public static WebSocketConnection Only(TestApi api) => Assert.IsType<WebSocketConnection>(Assert.Single(Registry(api).Connections));
+    public static FeedConnection Only(TestApi api) => Assert.IsAssignableFrom<FeedConnection>(Assert.Single(Registry(api).Connections));
 
     /// <summary>A clock that stands still, from now.</summary>
     public static FakeTimeProvider StoppedClock() => new(TimeProvider.System.GetUtcNow());
@@ -33,14 +35,26 @@ internal static class Sockets
         builder => builder.Services.AddSingleton<TimeProvider>(time);
 
     /// <summary>Buffers so small that a peer which stops reading is soon felt.</summary>
-    public static void SmallBuffers(WebApplicationBuilder builder)
+    public static void SmallBuffers(WebApplicationBuilder builder) => builder.Configuration.AddInMemoryCollection(SmallBufferSettings);
+
+    /// <summary>
+    /// Blocks a connection in a send. How much fits between the two ends is the system's business: updates come until the connection
+    /// stays where it is while another client of the same user is given all of them.
+    /// </summary>
+    public static async Task BlockAsync(TestApi api, string userId, SocketClient healthy, FeedConnection slow)
     {
-        builder.Services.Configure<KestrelServerOptions>(options => options.Limits.MaxResponseBufferSize = SmallBuffer);
-        builder.WebHost.UseSockets(options => options.CreateBoundListenSocket = endpoint =>
+        const int Step = 50;
+        long before;
+        do
         {
-            var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
-            socket.SendBufferSize = SmallBuffer;
-            return socket;
-        });
+            before = slow.Position;
+            for (var i = 0; i < Step; i++)
+            {
+                await api.PublishAsync(userId);
+            }
+
+            await healthy.SeqsAsync(Step);
+        }
+        while (!slow.IsWriting || slow.Position != before);
     }
 }

@@ -13,7 +13,7 @@ internal sealed class PollConnection : ITransportConnection, IDisposable
     public const string Transport = "long_poll";
 
     private readonly FeedCursor _cursor;
-    private readonly HttpContext _http;
+    private readonly RequestAbort _abort;
     private readonly DateTimeOffset _tokenEndsAt;
     private readonly ITimer _timer;
     private readonly CancellationTokenRegistration _gone;
@@ -22,7 +22,7 @@ internal sealed class PollConnection : ITransportConnection, IDisposable
 
     public PollConnection(HttpContext http, FeedCursor cursor, AccessToken token, TimeSpan timeout, TimeProvider time)
     {
-        _http = http;
+        _abort = new RequestAbort(http);
         _cursor = cursor;
         _tokenEndsAt = TokenClock.Of(token, BearerOptionsSetup.ClockSkew, time.GetUtcNow()).EndAt;
         _timer = time.CreateTimer(static poll => ((PollConnection)poll!).End(), this, timeout, Timeout.InfiniteTimeSpan);
@@ -44,7 +44,9 @@ internal sealed class PollConnection : ITransportConnection, IDisposable
 
     public void Drain() => End();
 
-    public void Abort() => _http.Abort();
+    public void Abort() => _abort.Abort();
+
+    public void Release() => _abort.Release();
 
     public void Dispose()
     {

@@ -1,0 +1,336 @@
+using System.Globalization;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using StatusUpdates.Api.Security.QueryCredentials;
+using StatusUpdates.Tests.Transports;
+
+namespace StatusUpdates.Tests.Api;
+
+public sealed class TicketTests(TestServers servers)
+{
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task A_ticket_opens_one_connection_and_no_second()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var issued = await IssueAsync(api, "alice");
+        Assert.Equal(["ticket", "expiresAt"], issued.Select(member => member.Key));
+        var ticket = (string)issued["ticket"]!;
+        await using var client = await SocketClient.ConnectAsync(api, "alice", $"?ticket={ticket}", token: "");
+        await api.PublishAsync("alice");
+        Assert.Equal(1, await client.NextSeqAsync());
+
+        using var second = await Handshake.ShakeAsync(api, null, $"?ticket={ticket}");
+        await second.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_ticket");
+        Assert.StartsWith("Bearer error=\"invalid_token\"", second.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Of_fifty_simultaneous_handshakes_on_two_instances_one_wins()
+    {
+        await using var one = await TestApi.StartAsync(servers);
+        await using var two = await StartBesideAsync(one);
+        for (var round = 0; round < 10; round++)
+        {
+            var ticket = await TicketAsync(round % 2 == 0 ? one : two, "alice");
+            var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(
+                i => Handshake.ShakeAsync(i % 2 == 0 ? one : two, null, $"?ticket={ticket}")));
+            Assert.Single(answers, answer => answer.StatusCode == HttpStatusCode.SwitchingProtocols);
+            foreach (var lost in answers.Where(answer => answer.StatusCode != HttpStatusCode.SwitchingProtocols))
+            {
+                await lost.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_ticket");
+            }
+
+            Assert.All(answers, answer => answer.Dispose());
+        }
+    }
+
+    [Fact]
+    public async Task A_connection_opened_by_a_ticket_ends_with_the_token_that_the_ticket_was_made_with()
+    {
+        var time = Sockets.StoppedClock();
+        await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
+        var ticket = await TicketAsync(api, "alice", TokenFor(time, "alice", 30));
+        await using var client = await SocketClient.ConnectAsync(api, "alice", $"?ticket={ticket}", token: "");
+
+        // A fifth of the token's lifetime before its end, not of what was left of it.
+        Sockets.Advance(api, time, TimeSpan.FromSeconds(12));
+        await AssertAliveAsync(client);
+        Sockets.Advance(api, time, TimeSpan.FromSeconds(12));
+        var warning = await client.NextAsync();
+        Assert.Equal("token_expiring", (string?)warning["type"]);
+        Assert.Equal(time.GetUtcNow().AddSeconds(6).ToUnixTimeSeconds(), ((DateTimeOffset)warning["expiresAt"]!).ToUnixTimeSeconds());
+
+        for (var i = 0; i < 3; i++)
+        {
+            await AssertAliveAsync(client);
+            Sockets.Advance(api, time, TimeSpan.FromSeconds(11.5));
+        }
+
+        await AssertAliveAsync(client);
+        Sockets.Advance(api, time, TimeSpan.FromSeconds(1.5));
+        Assert.Equal(4401, await client.CloseCodeAsync());
+    }
+
+    [Fact]
+    public async Task A_connection_opened_by_a_ticket_takes_fresh_tokens_in_place()
+    {
+        var time = Sockets.StoppedClock();
+        await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
+        var ticket = await TicketAsync(api, "alice", TokenFor(time, "alice", 30));
+        await using var client = await SocketClient.ConnectAsync(api, "alice", $"?ticket={ticket}", token: "");
+        await client.SendAsync(Authenticate(TokenFor(time, "alice", 3600)));
+        Assert.Equal("authenticated", (string?)(await client.NextAsync())["type"]);
+        for (var i = 0; i < 10; i++)
+        {
+            Sockets.Advance(api, time, TimeSpan.FromSeconds(10));
+            await AssertAliveAsync(client);
+        }
+    }
+
+    [Fact]
+    public async Task A_ticket_is_over_after_its_lifetime()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var before = await api.Database.ScalarAsync<DateTime>("SELECT clock_timestamp()", Token);
+        var issued = await IssueAsync(api, "alice");
+        var after = await api.Database.ScalarAsync<DateTime>("SELECT clock_timestamp()", Token);
+        var expiresAt = DateTimeOffset.Parse((string)issued["expiresAt"]!, CultureInfo.InvariantCulture).UtcDateTime;
+        Assert.InRange(expiresAt, before.AddSeconds(30).AddMilliseconds(-1), after.AddSeconds(30));
+
+        // What is waited for here is the database's clock: its time comes, instead, to the row.
+        await api.Database.ExecuteAsync("UPDATE tickets SET expires_at = expires_at - interval '30 s'", Token);
+        using var late = await Handshake.ShakeAsync(api, null, $"?ticket={(string)issued["ticket"]!}");
+        await late.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_ticket");
+    }
+
+    [Fact]
+    public async Task A_ticket_opens_nothing_once_its_token_has_expired()
+    {
+        var time = Sockets.StoppedClock();
+        await using var api = await TestApi.StartAsync(
+            servers, new Dictionary<string, string?> { ["Tickets:Lifetime"] = "00:10:00" }, configure: Sockets.With(time));
+        var issued = await IssueAsync(api, "alice", TokenFor(time, "alice", 5));
+        var expiresAt = DateTimeOffset.Parse((string)issued["expiresAt"]!, CultureInfo.InvariantCulture);
+        Assert.Equal(time.GetUtcNow().ToUnixTimeSeconds() + 5 + 30, expiresAt.ToUnixTimeSeconds());
+
+        time.Advance(TimeSpan.FromSeconds(37));
+        using var late = await Handshake.ShakeAsync(api, null, $"?ticket={(string)issued["ticket"]!}");
+        await late.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_ticket");
+    }
+
+    [Theory]
+    [InlineData("?ticket=")]
+    [InlineData("?ticket")]
+    [InlineData("?ticket=garbage")]
+    [InlineData("?ticket=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
+    [InlineData("?ticket=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%00")]
+    [InlineData("?ticket=%F0%9F%98%80AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
+    public async Task What_is_no_ticket_gets_the_answer_of_a_used_one(string query)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await Handshake.ShakeAsync(api, null, query);
+        await response.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_ticket");
+    }
+
+    [Fact]
+    public async Task A_ticket_given_twice_is_none_and_stays_unused()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var ticket = await TicketAsync(api, "alice");
+        using var twice = await Handshake.ShakeAsync(api, null, $"?ticket={ticket}&ticket={ticket}");
+        await twice.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_ticket");
+        await AssertUnusedAsync(api, ticket, "alice");
+    }
+
+    [Fact]
+    public async Task A_token_and_a_ticket_together_are_refused_by_name_and_the_ticket_stays_unused()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var ticket = await TicketAsync(api, "alice");
+        var token = TestTokens.Create("alice");
+        foreach (var header in new[] { null, token })
+        {
+            using var both = await Handshake.ShakeAsync(api, header, $"?ticket={ticket}&token={token}");
+            var problem = await both.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+            Assert.Equal(["ticket"], problem["errors"]!.AsObject().Select(error => error.Key));
+        }
+
+        await AssertUnusedAsync(api, ticket, "alice");
+    }
+
+    [Fact]
+    public async Task The_header_wins_over_a_ticket_which_stays_unused()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var ticket = await TicketAsync(api, "alice");
+        await using var bob = await SocketClient.ConnectAsync(api, "bob", $"?ticket={ticket}");
+        using var bad = await Handshake.ShakeAsync(api, "garbage", $"?ticket={ticket}");
+        await bad.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_token");
+        await AssertUnusedAsync(api, ticket, "alice");
+    }
+
+    [Fact]
+    public async Task A_ticket_is_good_for_a_connection_and_for_nothing_else()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var ticket = await TicketAsync(api, "alice");
+        foreach (var (method, path, endpoint) in api.Endpoints.Where(e => e.Path.StartsWith("/api/", StringComparison.Ordinal)))
+        {
+            if (endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null)
+            {
+                continue;
+            }
+
+            using var asToken = new HttpRequestMessage(new HttpMethod(method), path);
+            using var refused = await api.CreateClient(ticket).SendAsync(asToken, Token);
+            await refused.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_token");
+            if (endpoint.Metadata.GetMetadata<AcceptsQueryCredentialsAttribute>() is null)
+            {
+                using var inQuery = new HttpRequestMessage(new HttpMethod(method), $"{path}?ticket={ticket}");
+                using var notLookedAt = await api.Anonymous.SendAsync(inQuery, Token);
+                await notLookedAt.ProblemAsync(HttpStatusCode.Unauthorized, "unauthorized");
+            }
+        }
+
+        using var asTokenInQuery = await Handshake.ShakeAsync(api, null, $"?token={ticket}");
+        await asTokenInQuery.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_token");
+        await using var bob = await SocketClient.ConnectAsync(api, "bob");
+        await bob.SendAsync(Authenticate(ticket));
+        Assert.Equal("invalid_token", (string?)(await bob.NextAsync())["code"]);
+        await AssertAliveAsync(bob);
+        await AssertUnusedAsync(api, ticket, "alice");
+    }
+
+    [Fact]
+    public async Task Only_a_hash_of_a_ticket_is_stored_and_a_used_one_leaves_nothing()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var ticket = await TicketAsync(api, "alice");
+        var hash = await api.Database.ScalarAsync<byte[]>("SELECT hash FROM tickets", Token);
+        Assert.Equal(SHA256.HashData(Encoding.ASCII.GetBytes(ticket)), hash);
+        Assert.DoesNotContain(ticket, await api.Database.ScalarAsync<string>("SELECT t::text FROM tickets t", Token), StringComparison.Ordinal);
+
+        await AssertUnusedAsync(api, ticket, "alice");
+        Assert.Equal(0L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM tickets", Token));
+    }
+
+    [Fact]
+    public async Task Issuing_removes_tickets_that_nobody_used_in_time_and_no_others()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await api.Database.ExecuteAsync(
+            """
+            INSERT INTO tickets (hash, user_id, token_expires_at, expires_at)
+            SELECT sha256(convert_to(i::text, 'UTF8')), 'bob', now() + interval '1 h', now() - i * interval '1 s' FROM generate_series(0, 199) i
+            """,
+            Token);
+        var tickets = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => TicketAsync(api, "alice")));
+        for (var i = 0; i < 20; i++)
+        {
+            await TicketAsync(api, "carol");
+        }
+
+        Assert.Equal(0L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM tickets WHERE user_id = 'bob'", Token));
+        foreach (var ticket in tickets)
+        {
+            await AssertUnusedAsync(api, ticket, "alice");
+        }
+    }
+
+    [Fact]
+    public async Task Tickets_count_against_their_users_rate_limit()
+    {
+        await using var api = await TestApi.StartAsync(
+            servers,
+            new Dictionary<string, string?> { ["RateLimits:User:PermitsPerSecond"] = "1", ["RateLimits:User:Burst"] = "2" });
+        var client = api.As("alice");
+        for (var i = 0; i < 2; i++)
+        {
+            using var served = await client.PostAsync("/api/v1/tickets", null, Token);
+            await served.DataAsync();
+        }
+
+        using var refused = await client.PostAsync("/api/v1/tickets", null, Token);
+        await refused.ProblemAsync(HttpStatusCode.TooManyRequests, "rate_limited");
+        Assert.NotNull(refused.Headers.RetryAfter);
+    }
+
+    [Fact]
+    public async Task With_Postgres_away_a_ticket_is_answered_503_and_is_no_error_of_ours()
+    {
+        await using var database = await servers.CreateDatabaseAsync(Token);
+        var target = new NpgsqlConnectionStringBuilder(database.ConnectionString);
+        await using var link = new BreakableLink(target.Port);
+        target.Host = "127.0.0.1";
+        target.Port = link.Port;
+        using var logs = new CollectedLogs();
+        await using var api = await TestApi.StartAsync(
+            servers,
+            new Dictionary<string, string?> { ["ConnectionStrings:statusdb"] = target.ConnectionString, ["Requests:Timeout"] = "00:00:01" },
+            configure: builder => builder.Logging.AddProvider(logs));
+        var ticket = await TicketAsync(api, "alice");
+
+        await link.CutAsync();
+        using var redeeming = await Handshake.ShakeAsync(api, null, $"?ticket={ticket}");
+        await redeeming.ProblemAsync(HttpStatusCode.ServiceUnavailable, "database_unavailable");
+        Assert.NotNull(redeeming.Headers.RetryAfter);
+        using var issuing = await api.As("alice").PostAsync("/api/v1/tickets", null, Token);
+        await issuing.ProblemAsync(HttpStatusCode.ServiceUnavailable, "database_unavailable");
+        Assert.NotNull(issuing.Headers.RetryAfter);
+        Assert.DoesNotContain(logs.Lines, line => line.StartsWith("Error Microsoft.AspNetCore.Authentication", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("00:00:00")]
+    [InlineData("01:00:00")]
+    public async Task A_lifetime_out_of_range_stops_the_start_and_is_named(string value)
+    {
+        var error = await Assert.ThrowsAnyAsync<Exception>(
+            () => TestApi.StartAsync(servers, new Dictionary<string, string?> { ["Tickets:Lifetime"] = value }));
+        Assert.Contains("Tickets:Lifetime", error.ToString(), StringComparison.Ordinal);
+    }
+
+    private static async Task<JsonObject> IssueAsync(TestApi api, string userId, string? token = null)
+    {
+        using var response = await api.CreateClient(token ?? TestTokens.Create(userId)).PostAsync("/api/v1/tickets", null, Token);
+        return (await response.DataAsync()).AsObject();
+    }
+
+    private static async Task<string> TicketAsync(TestApi api, string userId, string? token = null) =>
+        (string)(await IssueAsync(api, userId, token))["ticket"]!;
+
+    private static async Task AssertUnusedAsync(TestApi api, string ticket, string userId)
+    {
+        await using var client = await SocketClient.ConnectAsync(api, userId, $"?ticket={ticket}", token: "");
+    }
+
+    private static async Task AssertAliveAsync(SocketClient client)
+    {
+        await client.SendAsync("""{"type":"ping"}""");
+        Assert.Equal("pong", (string?)(await client.NextAsync())["type"]);
+    }
+
+    private static string TokenFor(TimeProvider time, string userId, int seconds) => TestTokens.Create(userId, payload =>
+    {
+        var now = time.GetUtcNow().ToUnixTimeSeconds();
+        payload["iat"] = now;
+        payload["nbf"] = now;
+        payload["exp"] = now + seconds;
+    });
+
+    private static string Authenticate(string token) =>
+        new JsonObject { ["type"] = "authenticate", ["token"] = token }.ToJsonString();
+
+    private Task<TestApi> StartBesideAsync(TestApi first) => TestApi.StartAsync(servers, new Dictionary<string, string?>
+    {
+        ["ConnectionStrings:statusdb"] = first.Database.ConnectionString,
+        ["StatusMessaging:ChannelPrefix"] = first.Redis.ChannelPrefix,
+    });
+}

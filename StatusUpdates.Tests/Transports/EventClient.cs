@@ -1,0 +1,113 @@
+using System.Net;
+using System.Net.ServerSentEvents;
+using System.Text;
+using System.Text.Json.Nodes;
+using StatusUpdates.Tests.Api;
+
+namespace StatusUpdates.Tests.Transports;
+
+/// <summary>A client of the event streams, over the framework's own parser: what it takes for an event is one.</summary>
+internal sealed class EventClient : IAsyncDisposable
+{
+    public const string All = "/api/v1/status/stream";
+
+    private readonly HttpResponseMessage _response;
+    private readonly SseParser<string> _parser;
+    private readonly IAsyncEnumerator<SseItem<string>> _events;
+
+    private EventClient(HttpResponseMessage response, Stream body)
+    {
+        _response = response;
+        _parser = SseParser.Create(body, static (_, data) => Encoding.UTF8.GetString(data));
+        _events = _parser.EnumerateAsync(TestTime.Token).GetAsyncEnumerator(TestTime.Token);
+    }
+
+    private static CancellationToken Token => TestTime.Token;
+
+    /// <summary>What an EventSource would resume with.</summary>
+    public string LastEventId => _parser.LastEventId;
+
+    public TimeSpan Retry => _parser.ReconnectionInterval;
+
+    public HttpResponseMessage Response => _response;
+
+    /// <summary>What <c>connected</c> said.</summary>
+    public long Start { get; private set; }
+
+    /// <summary>Connects, and takes <c>connected</c>.</summary>
+    public static async Task<EventClient> ConnectAsync(
+        TestApi api, string userId, string path = All, string? lastEventId = null, string? token = null)
+    {
+        var response = await SendAsync(api, token ?? TestTokens.Create(userId), path, lastEventId);
+        Assert.True(response.StatusCode == HttpStatusCode.OK, $"{path}: {(int)response.StatusCode}");
+        Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.ToString());
+        var client = new EventClient(response, await response.Content.ReadAsStreamAsync(Token));
+        var connected = await client.NextAsync();
+        Assert.Equal("connected", connected.EventType);
+        var data = JsonNode.Parse(connected.Data)!;
+        Assert.Equal(userId, (string?)data["userId"]);
+        client.Start = (long)data["seq"]!;
+        Assert.Equal($"{client.Start}", client.LastEventId);
+        return client;
+    }
+
+    public static async Task<HttpResponseMessage> SendAsync(TestApi api, string? token, string path, string? lastEventId = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        if (lastEventId is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Last-Event-ID", lastEventId);
+        }
+
+        return await api.CreateClient(token).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);
+    }
+
+    /// <summary>The next event; fails if the stream ends instead.</summary>
+    public async Task<SseItem<string>> NextAsync()
+    {
+        Assert.True(await _events.MoveNextAsync(), "the stream ended");
+        return _events.Current;
+    }
+
+    /// <summary>The next event, which is an update; its payload. Its id is its seq.</summary>
+    public async Task<JsonNode> NextUpdateAsync()
+    {
+        var item = await NextAsync();
+        Assert.Equal("status_update", item.EventType);
+        var payload = JsonNode.Parse(item.Data)!;
+        if (payload["seq"] is { } seq)
+        {
+            Assert.Equal($"{(long)seq}", item.EventId);
+        }
+
+        return payload;
+    }
+
+    public async Task<long> NextSeqAsync() => (long)(await NextUpdateAsync())["seq"]!;
+
+    /// <summary>The next event, which is a resync; the position that it names.</summary>
+    public async Task<long> NextResyncAsync()
+    {
+        var item = await NextAsync();
+        Assert.Equal("resync", item.EventType);
+        var seq = (long)JsonNode.Parse(item.Data)!["seq"]!;
+        Assert.Equal($"{seq}", item.EventId);
+        return seq;
+    }
+
+    /// <summary>Whether the stream ends now.</summary>
+    public async Task<bool> EndsAsync() => !await _events.MoveNextAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        _response.Dispose();
+        try
+        {
+            await _events.DisposeAsync();
+        }
+        catch (NotSupportedException)
+        {
+            // A read is still under way: it ends with the response.
+        }
+    }
+}

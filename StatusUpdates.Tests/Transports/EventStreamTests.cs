@@ -1,0 +1,225 @@
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Api;
+
+namespace StatusUpdates.Tests.Transports;
+
+public sealed class EventStreamTests(TestServers servers)
+{
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task A_stream_begins_at_the_head_and_gets_every_update_with_its_seq_as_id()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await api.PublishAsync("alice");
+        await using var client = await EventClient.ConnectAsync(api, "alice");
+        Assert.Equal(1, client.Start);
+        Assert.InRange(client.Retry, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3));
+        Assert.Equal("no-store, no-transform", client.Response.Headers.CacheControl?.ToString());
+        Assert.Equal(["no"], client.Response.Headers.GetValues("X-Accel-Buffering"));
+
+        await api.PublishAsync("bob");
+        var update = await api.PublishAsync("alice");
+        var payload = await client.NextUpdateAsync();
+        Assert.Equal(
+            JsonNode.Parse(StatusJson.Encode(update with { TraceParent = null }))!.ToJsonString(),
+            payload.ToJsonString());
+        Assert.Equal("2", client.LastEventId);
+    }
+
+    [Fact]
+    public async Task The_last_event_id_wins_over_since_and_what_follows_it_is_replayed()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        for (var i = 0; i < 5; i++)
+        {
+            await api.CommitAsync("alice");
+        }
+
+        await using var bySince = await EventClient.ConnectAsync(api, "alice", EventClient.All + "?since=3");
+        Assert.Equal((3, 4, 5), (bySince.Start, await bySince.NextSeqAsync(), await bySince.NextSeqAsync()));
+        await using var byId = await EventClient.ConnectAsync(api, "alice", EventClient.All + "?since=1", lastEventId: "4");
+        Assert.Equal((4, 5), (byId.Start, await byId.NextSeqAsync()));
+    }
+
+    [Theory]
+    [InlineData("?since=9", null)]
+    [InlineData("", "9")]
+    public async Task A_position_that_the_log_does_not_have_gets_a_resync_and_goes_on_without_a_loop(string query, string? lastEventId)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await api.PublishAsync("alice");
+        await using (var client = await EventClient.ConnectAsync(api, "alice", EventClient.All + query, lastEventId))
+        {
+            Assert.Equal(1, await client.NextResyncAsync());
+            Assert.Equal("1", client.LastEventId);
+        }
+
+        // Cut off right after the resync, it resumes from there.
+        await api.PublishAsync("alice");
+        await using var again = await EventClient.ConnectAsync(api, "alice", lastEventId: "1");
+        Assert.Equal(2, await again.NextSeqAsync());
+    }
+
+    [Fact]
+    public async Task A_position_that_retention_has_passed_gets_a_resync()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await api.CommitAsync("alice");
+        await api.CommitAsync("alice");
+        await api.TrimAsync("alice", oldest: 3);
+        await using var client = await EventClient.ConnectAsync(api, "alice", lastEventId: "1");
+        Assert.Equal(2, await client.NextResyncAsync());
+        await api.PublishAsync("alice");
+        Assert.Equal(3, await client.NextSeqAsync());
+    }
+
+    [Fact]
+    public async Task A_stream_cut_off_before_its_first_update_resumes_from_where_it_was_connected()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await api.PublishAsync("alice");
+        string id;
+        await using (var client = await EventClient.ConnectAsync(api, "alice"))
+        {
+            id = client.LastEventId;
+        }
+
+        await api.PublishAsync("alice");
+        await using var again = await EventClient.ConnectAsync(api, "alice", lastEventId: id);
+        Assert.Equal(2, await again.NextSeqAsync());
+    }
+
+    [Fact]
+    public async Task A_heartbeat_is_a_comment_and_on_a_filtered_stream_the_position_as_a_bare_id()
+    {
+        await using var api = await TestApi.StartAsync(
+            servers, new Dictionary<string, string?> { ["Gateway:Connections:HeartbeatInterval"] = "00:00:01" });
+        var mine = await api.PublishAsync("alice");
+        using var response = await EventClient.SendAsync(api, TestTokens.Create("alice"), $"{EventClient.All}?generationId={mine.GenerationId}");
+        using var filtered = new StreamReader(await response.Content.ReadAsStreamAsync(Token));
+        using var plainResponse = await EventClient.SendAsync(api, TestTokens.Create("alice"), EventClient.All);
+        using var plain = new StreamReader(await plainResponse.Content.ReadAsStreamAsync(Token));
+        await api.PublishAsync("alice");
+
+        await UntilAsync(filtered, ["id: 2", ""], not: "event: status_update");
+        await UntilAsync(plain, [":", ""], not: "nothing");
+    }
+
+    [Fact]
+    public async Task A_stream_ends_with_its_token_and_when_the_instance_drains()
+    {
+        var time = Sockets.StoppedClock();
+        await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
+        await using var expiring = await EventClient.ConnectAsync(
+            api, "alice", token: TestTokens.Create("alice", p => p["exp"] = time.GetUtcNow().AddSeconds(30).ToUnixTimeSeconds()));
+        await using var other = await EventClient.ConnectAsync(api, "alice");
+        var end = expiring.EndsAsync();
+        Sockets.Advance(api, time, TimeSpan.FromSeconds(59));
+        Assert.False(end.IsCompleted);
+        Sockets.Advance(api, time, TimeSpan.FromSeconds(2));
+        Assert.True(await end);
+
+        await Eventually.TrueAsync(() => Sockets.Registry(api).Count == 1);
+        var drained = other.EndsAsync();
+        await api.App.StopAsync(Token);
+        Assert.True(await drained);
+    }
+
+    [Fact]
+    public async Task A_client_that_goes_gives_its_place_back()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await using (await EventClient.ConnectAsync(api, "alice"))
+        {
+            Assert.Equal(1, Sockets.Registry(api).Count);
+        }
+
+        await Eventually.TrueAsync(() => Sockets.Registry(api).Count == 0);
+    }
+
+    [Fact]
+    public async Task An_update_without_a_seq_is_passed_on_without_an_id()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await api.PublishAsync("alice");
+        await using var client = await EventClient.ConnectAsync(api, "alice");
+        await api.AnnounceAsync(new StatusUpdate
+        {
+            GenerationId = "gen-foreign",
+            UserId = "alice",
+            Type = GenerationType.Chat,
+            Status = GenerationStatus.Processing,
+            Timestamp = 1,
+        });
+        Assert.Equal("gen-foreign", (string?)(await client.NextUpdateAsync())["generationId"]);
+        Assert.Equal("1", client.LastEventId);
+    }
+
+    [Theory]
+    [InlineData("?since=-1", null, "since")]
+    [InlineData("?since=x", null, "since")]
+    [InlineData("?since=1&since=2", null, "since")]
+    [InlineData("?generationId=", null, "generationId")]
+    [InlineData("", "x", "Last-Event-ID")]
+    [InlineData("", "", "Last-Event-ID")]
+    public async Task A_bad_parameter_is_named(string query, string? lastEventId, string name)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await EventClient.SendAsync(api, TestTokens.Create("alice"), EventClient.All + query, lastEventId);
+        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+        Assert.Equal([name], problem["errors"]!.AsObject().Select(error => error.Key));
+    }
+
+    [Fact]
+    public async Task Streams_and_sockets_share_the_limits_and_a_token_may_be_in_the_query()
+    {
+        await using var api = await TestApi.StartAsync(
+            servers, new Dictionary<string, string?> { ["Gateway:Connections:MaxConnectionsPerUser"] = "2" });
+        await using var socket = await SocketClient.ConnectAsync(api, "alice");
+        await using var stream = await EventClient.ConnectAsync(api, "alice");
+        using var third = await EventClient.SendAsync(api, null, $"{EventClient.All}?token={TestTokens.Create("alice")}");
+        await third.ProblemAsync(HttpStatusCode.TooManyRequests, "too_many_connections");
+        Assert.NotNull(third.Headers.RetryAfter);
+    }
+
+    [Fact]
+    public async Task A_peer_that_takes_nothing_is_aborted_after_the_send_timeout_and_comes_back_without_loss()
+    {
+        var time = Sockets.StoppedClock();
+        await using var api = await TestApi.StartAsync(
+            servers,
+            configure: builder =>
+            {
+                Sockets.With(time)(builder);
+                Sockets.SmallBuffers(builder);
+            });
+        using var slow = await RawSocket.OpenAsync(api, 4096);
+        await slow.SendAsync(Encoding.ASCII.GetBytes(
+            $"GET {EventClient.All} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TestTokens.Create("alice")}\r\n\r\n"));
+        await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
+        var blocked = Sockets.Only(api);
+        await using var healthy = await SocketClient.ConnectAsync(api, "alice");
+        await Sockets.BlockAsync(api, "alice", healthy, blocked);
+
+        Sockets.Advance(api, time, TimeSpan.FromSeconds(29));
+        Assert.False(blocked.Ended.IsCompleted);
+        Sockets.Advance(api, time, TimeSpan.FromSeconds(2));
+        await blocked.Ended.WaitAsync(Token);
+    }
+
+    private static async Task UntilAsync(StreamReader reader, string[] lines, string not)
+    {
+        var seen = 0;
+        while (seen < lines.Length)
+        {
+            var line = await reader.ReadLineAsync(Token);
+            Assert.NotNull(line);
+            Assert.NotEqual(not, line);
+            seen = line == lines[seen] ? seen + 1 : line == lines[0] ? 1 : 0;
+        }
+    }
+}

@@ -1,0 +1,27 @@
+using StatusUpdates.Tests.Api;
+
+namespace StatusUpdates.Tests.Transports;
+
+/// <summary>The opening handshake of <c>/ws/status</c> as a plain request: whatever the answer is, it can be looked at.</summary>
+internal static class Handshake
+{
+    // RFC 6455, section 1.3.
+    private const string SampleKey = "dGhlIHNhbXBsZSBub25jZQ==";
+
+    public static async Task<HttpResponseMessage> ShakeAsync(
+        TestApi api, string? token, string query = "", string version = "13", string key = SampleKey, string? origin = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/ws/status" + query);
+        request.Headers.Connection.Add("Upgrade");
+        request.Headers.Upgrade.ParseAdd("websocket");
+        request.Headers.TryAddWithoutValidation("Sec-WebSocket-Version", version);
+        request.Headers.TryAddWithoutValidation("Sec-WebSocket-Key", key);
+        if (origin is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Origin", origin);
+        }
+
+        // A switch of protocols has no end that could be waited for.
+        return await api.CreateClient(token).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestTime.Token);
+    }
+}

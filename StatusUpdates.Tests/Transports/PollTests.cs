@@ -1,0 +1,170 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Api;
+
+namespace StatusUpdates.Tests.Transports;
+
+/// <summary><c>/api/v1/status/poll</c>.</summary>
+public sealed class PollTests(TestServers servers)
+{
+    private const string Path = "/api/v1/status/poll";
+
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task Without_since_it_answers_the_head_at_once()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        Assert.Equal("""{"items":[],"seq":0,"more":false}""", (await PollAsync(api, "?timeout=60")).ToJsonString());
+        await api.CommitAsync("alice");
+        Assert.Equal("""{"items":[],"seq":1,"more":false}""", (await PollAsync(api, "")).ToJsonString());
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(60)]
+    public async Task What_is_there_after_since_is_answered_at_once_although_nobody_announced_it(int timeout)
+    {
+        await using var api = await TestApi.StartAsync(
+            servers, new Dictionary<string, string?> { ["Gateway:Feeds:SweepInterval"] = "00:00:02" });
+        await using var follower = await SocketClient.ConnectAsync(api, "alice");
+        for (var i = 0; i < 3; i++)
+        {
+            await api.CommitAsync("alice");
+        }
+
+        var page = await PollAsync(api, $"?since=1&timeout={timeout}");
+        Assert.Equal([2L, 3], Seqs(page));
+        Assert.Equal((3, false), ((long)page["seq"]!, (bool)page["more"]!));
+        Assert.Null(page["resync"]);
+        Assert.DoesNotContain("traceparent", page.ToJsonString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_waits_for_the_next_update_and_answers_nothing_when_its_time_is_over()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var waiting = PollAsync(api, "?since=0&timeout=60");
+        await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
+        Assert.False(waiting.IsCompleted);
+        await api.PublishAsync("bob");
+        await api.PublishAsync("alice");
+        Assert.Equal(1L, Assert.Single(Seqs(await waiting)));
+
+        Assert.Equal("""{"items":[],"seq":1,"more":false}""", (await PollAsync(api, "?since=1&timeout=1")).ToJsonString());
+        Assert.Equal("""{"items":[],"seq":1,"more":false}""", (await PollAsync(api, "?since=1&timeout=0")).ToJsonString());
+        Assert.Equal(0, Sockets.Registry(api).Count);
+    }
+
+    [Fact]
+    public async Task A_long_log_comes_in_pages_of_100_at_most_without_gap_or_repeat()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        for (var i = 0; i < 305; i++)
+        {
+            await api.CommitAsync("alice");
+        }
+
+        var seqs = new List<long>();
+        JsonNode page;
+        do
+        {
+            page = await PollAsync(api, $"?since={seqs.LastOrDefault()}&timeout=0");
+            var items = Seqs(page);
+            Assert.InRange(items.Length, 1, 100);
+            Assert.Equal(items[^1], (long)page["seq"]!);
+            seqs.AddRange(items);
+        }
+        while ((bool)page["more"]!);
+
+        Assert.Equal(Enumerable.Range(1, 305).Select(i => (long)i), seqs);
+    }
+
+    [Theory]
+    [InlineData(7)]
+    [InlineData(0)]
+    public async Task A_position_outside_the_log_is_answered_with_a_resync_to_the_head(long since)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await api.CommitAsync("alice");
+        await api.CommitAsync("alice");
+        await api.TrimAsync("alice", oldest: 2);
+        Assert.Equal(
+            """{"items":[],"seq":2,"more":false,"resync":true}""",
+            (await PollAsync(api, $"?since={since}&timeout=60")).ToJsonString());
+    }
+
+    [Fact]
+    public async Task An_update_without_a_place_in_the_log_is_none_of_its_answers()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var waiting = PollAsync(api, "?since=0&timeout=60");
+        await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
+        await api.AnnounceAsync(new StatusUpdate
+        {
+            GenerationId = "gen-foreign",
+            UserId = "alice",
+            Type = GenerationType.Chat,
+            Status = GenerationStatus.Processing,
+            Timestamp = 1,
+        });
+        await api.PublishAsync("alice");
+        Assert.Equal(1L, Assert.Single(Seqs(await waiting)));
+    }
+
+    [Fact]
+    public async Task A_drain_answers_those_that_wait_and_a_client_that_goes_is_let_go()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using (var impatient = CancellationTokenSource.CreateLinkedTokenSource(Token))
+        {
+            var gone = api.As("alice").GetAsync(Path + "?since=0&timeout=60", impatient.Token);
+            await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
+            await impatient.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => gone);
+            await Eventually.TrueAsync(() => Sockets.Registry(api).Count == 0);
+        }
+
+        var waiting = PollAsync(api, "?since=0&timeout=60");
+        await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
+        await api.App.StopAsync(Token);
+        Assert.Equal("""{"items":[],"seq":0,"more":false}""", (await waiting).ToJsonString());
+    }
+
+    [Fact]
+    public async Task It_does_not_outlive_its_token()
+    {
+        var time = Sockets.StoppedClock();
+        await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
+        var token = TestTokens.Create("alice", p => p["exp"] = time.GetUtcNow().AddSeconds(5).ToUnixTimeSeconds());
+        var waiting = api.CreateClient(token).GetAsync(Path + "?since=0&timeout=60", Token);
+        await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
+        Sockets.Advance(api, time, TimeSpan.FromSeconds(36));
+        using var response = await waiting;
+        Assert.Empty(Seqs(await response.DataAsync()));
+    }
+
+    [Theory]
+    [InlineData("since=-1", "since")]
+    [InlineData("since=9007199254740992", "since")]
+    [InlineData("since=", "since")]
+    [InlineData("since=0&timeout=61", "timeout")]
+    [InlineData("since=0&timeout=-1", "timeout")]
+    [InlineData("since=0&timeout=1.5", "timeout")]
+    public async Task A_bad_parameter_is_named(string query, string name)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var response = await api.As("alice").GetAsync($"{Path}?{query}", Token);
+        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+        Assert.Equal([name], problem["errors"]!.AsObject().Select(error => error.Key));
+    }
+
+    private static async Task<JsonNode> PollAsync(TestApi api, string query)
+    {
+        using var response = await api.As("alice").GetAsync(Path + query, Token);
+        return await response.DataAsync();
+    }
+
+    private static long[] Seqs(JsonNode page) => [.. page["items"]!.AsArray().Select(item => (long)item!["seq"]!)];
+}
