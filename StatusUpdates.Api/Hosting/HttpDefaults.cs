@@ -41,6 +41,10 @@ internal static class HttpDefaults
             options.SerializerOptions.Converters.Add(new TimestampConverter());
         });
 
+        // Scripts of one version belong together: a browser keeps them, but asks by ETag each time whether they still are the ones.
+        builder.Services.Configure<StaticFileOptions>(options =>
+            options.OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache");
+
         builder.Services.AddSectionOptions<RequestOptions, RequestOptionsValidator>(RequestOptions.SectionName);
         builder.Services.AddRequestTimeouts();
         builder.Services.AddOptions<RequestTimeoutOptions>().Configure<IOptions<RequestOptions>>((timeouts, options) =>
