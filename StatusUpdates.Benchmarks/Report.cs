@@ -5,9 +5,12 @@ using System.Text.Json.Serialization;
 
 namespace StatusUpdates.Benchmarks;
 
-/// <summary>What a scenario found: a table, with what is compared in the same rows. Printed, and kept as JSON.</summary>
+/// <summary>What a scenario found: a table, with what is compared in the same rows. Printed, and kept as JSON with the runs behind it.</summary>
 internal sealed record Report(string Title, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Rows, IReadOnlyList<string> Notes)
 {
+    /// <summary>The figures of each run, for the scenarios that compare runs.</summary>
+    public IReadOnlyList<Samples> Samples { get; init; } = [];
+
     public string Machine { get; } =
         $"{Environment.ProcessorCount} processors, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}";
 

@@ -2,16 +2,59 @@ using System.Globalization;
 
 namespace StatusUpdates.Benchmarks;
 
-/// <summary>What a scenario was called with: <c>name=value</c> pairs.</summary>
-internal sealed class ScenarioArguments(IReadOnlyDictionary<string, string> values)
+/// <summary>
+/// What a scenario was called with: <c>name=value</c> pairs, and <c>--quick</c> for a run of seconds that only shows that all of it works.
+/// A scenario reads all its settings first and then calls <see cref="ThrowIfUnknown"/>.
+/// </summary>
+internal sealed class ScenarioArguments(IReadOnlyDictionary<string, string> values, bool isQuick)
 {
-    public static ScenarioArguments Parse(IEnumerable<string> arguments) => new(arguments
-        .Select(argument => argument.Split('=', 2))
-        .ToDictionary(
-            pair => pair[0],
-            pair => pair.Length == 2 ? pair[1] : throw new ArgumentException($"{pair[0]}: expected name=value."),
-            StringComparer.Ordinal));
+    private const string QuickFlag = "--quick";
 
-    public int Int(string name, int fallback) =>
-        values.TryGetValue(name, out var value) ? int.Parse(value, CultureInfo.InvariantCulture) : fallback;
+    private readonly List<string> _known = [];
+
+    public bool IsQuick { get; } = isQuick;
+
+    /// <exception cref="UsageException">Neither the flag nor <c>name=value</c>, or a name twice.</exception>
+    public static ScenarioArguments Parse(IReadOnlyCollection<string> arguments)
+    {
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var argument in arguments.Where(argument => argument != QuickFlag))
+        {
+            if (argument.Split('=', 2) is not [{ Length: > 0 } name, var value])
+            {
+                throw new UsageException($"{argument}: expected name=value or {QuickFlag}.");
+            }
+
+            if (!values.TryAdd(name, value))
+            {
+                throw new UsageException($"{name} is given twice.");
+            }
+        }
+
+        return new ScenarioArguments(values, arguments.Contains(QuickFlag));
+    }
+
+    /// <summary>A whole number from 1, or its default.</summary>
+    /// <exception cref="UsageException">It is something else.</exception>
+    public int Int(string name, int fallback, int quick)
+    {
+        _known.Add(name);
+        if (!values.TryGetValue(name, out var value))
+        {
+            return IsQuick ? quick : fallback;
+        }
+
+        return int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
+            ? number
+            : throw new UsageException($"{name} must be a whole number from 1, not {value}.");
+    }
+
+    /// <exception cref="UsageException">Something was given that this scenario does not have.</exception>
+    public void ThrowIfUnknown()
+    {
+        if (values.Keys.FirstOrDefault(name => !_known.Contains(name)) is { } unknown)
+        {
+            throw new UsageException($"{unknown} is not a setting of this scenario; it has {string.Join(", ", _known)}.");
+        }
+    }
 }

@@ -92,7 +92,8 @@ internal sealed class FeedMetrics
 
     private static void Trace(Frame frame, string transport, DateTimeOffset startedAt, DateTimeOffset now)
     {
-        if (frame.Trace == default)
+        // Once for each update, not for each of a user's connections: a span costs more than the delivery itself.
+        if (!frame.TryBeginTrace())
         {
             return;
         }

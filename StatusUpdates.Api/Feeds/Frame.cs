@@ -8,7 +8,8 @@ namespace StatusUpdates.Api.Feeds;
 
 /// <summary>
 /// One update, encoded once for all connections of its user: a whole WebSocket text frame (RFC 6455, section 5.2; servers do not mask)
-/// around <c>{"type":"status_update","payload":{…}}</c>. Other transports take the slice they need. Immutable.
+/// around <c>{"type":"status_update","payload":{…}}</c>. Other transports take the slice they need. Immutable but for
+/// the mark that its delivery has been traced; safe to share between threads.
 /// </summary>
 internal sealed class Frame
 {
@@ -23,6 +24,7 @@ internal sealed class Frame
 
     private readonly byte[] _wire;
     private readonly int _headerLength;
+    private bool _traced;
 
     private Frame(byte[] wire, int headerLength, long position, StatusUpdate update)
     {
@@ -96,6 +98,9 @@ internal sealed class Frame
                 return 10;
         }
     }
+
+    /// <summary>Whether its delivery is to be traced now: true for the first caller alone, and only if it belongs to a trace.</summary>
+    public bool TryBeginTrace() => Trace != default && !Volatile.Read(ref _traced) && !Interlocked.Exchange(ref _traced, true);
 
     /// <summary>Whether this is the same update as <paramref name="other"/>, as far as anybody could tell them apart.</summary>
     public bool IsSameAs(StatusUpdate other) =>

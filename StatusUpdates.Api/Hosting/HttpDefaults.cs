@@ -36,6 +36,7 @@ internal static class HttpDefaults
         {
             options.SerializerOptions.MaxDepth = MaxJsonDepth;
             options.SerializerOptions.AllowDuplicateProperties = false;
+            options.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
             options.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
             options.SerializerOptions.Converters.Add(new TimestampConverter());
         });

@@ -1,9 +1,4 @@
-using System.Security.Claims;
-using System.Security.Cryptography;
-using Microsoft.IdentityModel.JsonWebTokens;
-using Microsoft.IdentityModel.Tokens;
-using Npgsql;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.Benchmarks.Servers;
 
 namespace StatusUpdates.Benchmarks.Connections;
 
@@ -13,25 +8,16 @@ namespace StatusUpdates.Benchmarks.Connections;
 /// </summary>
 internal static class ConnectionsScenario
 {
-    private const string Issuer = "statusupdates-dev";
-    private const string Audience = "statusupdates";
+    private static readonly Dictionary<string, string> ApiSettings = [];
 
     public static async Task<Report> RunAsync(ScenarioArguments arguments, CancellationToken cancellationToken)
     {
-        var runs = arguments.Int("runs", 5);
-        var settle = TimeSpan.FromSeconds(arguments.Int("settle", 5));
-        int[] counts = [arguments.Int("small", 1_000), arguments.Int("large", 10_000)];
+        var runs = arguments.Int("runs", 5, 1);
+        var settle = TimeSpan.FromSeconds(arguments.Int("settle", 5, 1));
+        int[] counts = [arguments.Int("small", 1_000, 200), arguments.Int("large", 10_000, 1_000)];
+        arguments.ThrowIfUnknown();
 
-        await using var postgres = await PostgresServer.StartAsync(new PostgresServerOptions(), cancellationToken);
-        await using var redis = await RedisServer.StartAsync(new RedisServerOptions(), cancellationToken);
-        await using (var admin = NpgsqlDataSource.Create(postgres.ConnectionString))
-        {
-            await using var create = admin.CreateCommand("CREATE DATABASE statusdb");
-            await create.ExecuteNonQueryAsync(cancellationToken);
-        }
-
-        var key = RandomNumberGenerator.GetBytes(48);
-        var api = ApiEnvironment(postgres.ConnectionStringFor("statusdb"), redis.ConnectionString, key);
+        await using var system = await BenchmarkSystem.StartAsync(cancellationToken);
         var rows = new List<IReadOnlyList<string>>();
         foreach (var count in counts)
         {
@@ -40,13 +26,14 @@ internal static class ConnectionsScenario
             for (var run = 1; run <= runs; run++)
             {
                 // In turn, so that both see the same machine.
-                bare.Add(await MeasureAsync(() => StartBareAsync(cancellationToken), "/ws", count, _ => null, settle, cancellationToken));
+                bare.Add(await MeasureAsync(
+                    () => ServerProcess.StartPartAsync("serve-bare", cancellationToken), "/ws", count, _ => null, settle, cancellationToken));
                 ours.Add(await MeasureAsync(
-                    () => StartApiAsync(api, cancellationToken), "/ws/status", count, i => Token(key, $"user-{i}"), settle, cancellationToken));
+                    () => system.StartApiAsync(ApiSettings, cancellationToken), "/ws/status", count, i => system.Token($"user-{i}"), settle, cancellationToken));
                 Console.WriteLine($"{count} sockets, run {run} of {runs}: bare {bare[^1]:0.0} KiB, API {ours[^1]:0.0} KiB each");
             }
 
-            var (floor, cost) = (Median(bare), Median(ours));
+            var (floor, cost) = (Statistics.Median(bare), Statistics.Median(ours));
             rows.Add([$"{count}", Report.Number(floor), Report.Number(cost), Report.Number(cost - floor), Report.Number(cost / floor, "0.00")]);
         }
 
@@ -83,35 +70,4 @@ internal static class ConnectionsScenario
         await Task.Delay(settle, cancellationToken);
         return (server.ResidentBytes() - before) / 1024.0 / count;
     }
-
-    private static Task<ServerProcess> StartBareAsync(CancellationToken cancellationToken) =>
-        ServerProcess.StartAsync(
-            typeof(BareServer).Assembly.Location, ["serve-bare"], new Dictionary<string, string>(), "/ready", cancellationToken);
-
-    private static Task<ServerProcess> StartApiAsync(IReadOnlyDictionary<string, string> environment, CancellationToken cancellationToken) =>
-        ServerProcess.StartAsync(
-            Path.Combine(AppContext.BaseDirectory, "StatusUpdates.Api.dll"), [], environment, "/health", cancellationToken);
-
-    private static Dictionary<string, string> ApiEnvironment(string database, string redis, byte[] key) => new()
-    {
-        ["ASPNETCORE_ENVIRONMENT"] = "Development",
-        ["Logging__LogLevel__Default"] = "Warning",
-        ["ConnectionStrings__statusdb"] = database,
-        ["ConnectionStrings__redis"] = redis,
-        ["Authentication__Schemes__Bearer__ValidIssuer"] = Issuer,
-        ["Authentication__Schemes__Bearer__ValidAudiences__0"] = Audience,
-        ["Authentication__Schemes__Bearer__SigningKeys__0__Issuer"] = Issuer,
-        ["Authentication__Schemes__Bearer__SigningKeys__0__Value"] = Convert.ToBase64String(key),
-    };
-
-    private static string Token(byte[] key, string userId) => new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
-    {
-        Issuer = Issuer,
-        Audience = Audience,
-        Subject = new ClaimsIdentity([new Claim("sub", userId)]),
-        Expires = DateTime.UtcNow.AddHours(1),
-        SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(key), SecurityAlgorithms.HmacSha256),
-    });
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 }

@@ -124,6 +124,9 @@ public sealed class StatusDatabase : IAsyncDisposable
         SetDefault(builder, "Tcp Keepalive", () => builder.TcpKeepAlive = true);
         SetDefault(builder, "Timeout", () => builder.Timeout = 5);
 
+        // A server that lives ends a statement by itself before this; past it the connection leads nowhere, and a write has time left to be repeated.
+        SetDefault(builder, "Command Timeout", () => builder.CommandTimeout = (int)Math.Ceiling(options.StatementTimeout.TotalSeconds) + 1);
+
         // One write to the socket for a whole statement and its commit, so that the server never holds locks while it waits for the rest.
         SetDefault(builder, "Write Buffer Size", () => builder.WriteBufferSize = 64 * 1024);
         return builder.ConnectionString;
@@ -131,7 +134,8 @@ public sealed class StatusDatabase : IAsyncDisposable
 
     private static void SetDefault(NpgsqlConnectionStringBuilder builder, string key, Action set)
     {
-        if (!builder.ContainsKey(key))
+        // Not ContainsKey, which this builder answers with true for every key that it knows, set or not.
+        if (!builder.ShouldSerialize(key))
         {
             set();
         }

@@ -66,6 +66,10 @@ internal sealed class TestApi : IAsyncDisposable
         return await StartAsync(database, redis, ownsServers: true, settings, environment, configure, map);
     }
 
+    /// <summary>The API over servers of the test's own, which outlive it.</summary>
+    public static Task<TestApi> StartAsync(TestDatabase database, TestRedis redis, IReadOnlyDictionary<string, string?>? settings = null) =>
+        StartAsync(database, redis, ownsServers: false, settings, "Development", configure: null, map: null);
+
     /// <summary>Another instance over this one's database and Redis. Dispose it first.</summary>
     /// <param name="address">Where it listens; null: at a free port.</param>
     /// <param name="settings">As at the start.</param>

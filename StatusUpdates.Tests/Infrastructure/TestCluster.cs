@@ -15,7 +15,8 @@ public sealed class TestCluster : IAsyncDisposable
     private TestCluster(PostgresServer server)
     {
         Server = server;
-        _admin = NpgsqlDataSource.Create(server.ConnectionString);
+        // Not pooled: tests restart the server under it.
+        _admin = NpgsqlDataSource.Create(server.ConnectionString + ";Pooling=false");
     }
 
     public PostgresServer Server { get; }

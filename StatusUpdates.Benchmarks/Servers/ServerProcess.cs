@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
+using StatusUpdates.LocalHosting.Native;
 
-namespace StatusUpdates.Benchmarks;
+namespace StatusUpdates.Benchmarks.Servers;
 
 /// <summary>A server under measurement, in a process of its own.</summary>
 internal sealed class ServerProcess : IAsyncDisposable
@@ -16,6 +17,16 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public Uri Address { get; }
 
+    /// <summary>Starts a server that is a part of this program, in a process of its own so that what it takes is its own.</summary>
+    public static Task<ServerProcess> StartPartAsync(
+        string name, CancellationToken cancellationToken, IReadOnlyDictionary<string, string>? settings = null) =>
+        StartAsync(
+            typeof(ServerProcess).Assembly.Location,
+            [name],
+            new Dictionary<string, string>(settings ?? new Dictionary<string, string>()) { ["Logging__LogLevel__Default"] = "Warning" },
+            "/ready",
+            cancellationToken);
+
     /// <summary>Starts <c>dotnet exec</c> of an assembly with an ASP.NET Core server, and waits until <paramref name="readyPath"/> answers 200.</summary>
     public static async Task<ServerProcess> StartAsync(
         string assembly,
@@ -24,7 +35,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         string readyPath,
         CancellationToken cancellationToken)
     {
-        var address = new Uri($"http://127.0.0.1:{LocalHosting.Native.LoopbackPort.FindFree()}");
+        var address = new Uri($"http://127.0.0.1:{LoopbackPort.FindFree()}");
         var start = new ProcessStartInfo("dotnet", ["exec", assembly, .. arguments])
         {
             WorkingDirectory = Path.GetDirectoryName(assembly)!,
@@ -37,7 +48,15 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
 
         var process = Process.Start(start)!;
-        process.OutputDataReceived += (_, _) => { };
+
+        // Servers log warnings and worse alone, and those belong into the sight of whoever reads the figures.
+        process.OutputDataReceived += (_, e) =>
+        {
+            if (e.Data is { } line)
+            {
+                Console.Error.WriteLine($"{Path.GetFileNameWithoutExtension(assembly)}: {line}");
+            }
+        };
         process.BeginOutputReadLine();
         var server = new ServerProcess(process, address);
         using var http = new HttpClient { BaseAddress = address };
@@ -77,6 +96,22 @@ internal sealed class ServerProcess : IAsyncDisposable
         var line = File.ReadLines($"/proc/{_process.Id}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
         return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
+
+    /// <summary>Tells the server something; for the parts of this program.</summary>
+    /// <returns>Its answer.</returns>
+    /// <exception cref="BenchmarkFailedException">It did not succeed.</exception>
+    public async Task<string> PostAsync(string path, CancellationToken cancellationToken)
+    {
+        using var http = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromMinutes(5) };
+        using var response = await http.PostAsync(new Uri(path, UriKind.Relative), null, cancellationToken);
+        var text = await response.Content.ReadAsStringAsync(cancellationToken);
+        return response.IsSuccessStatusCode
+            ? text
+            : throw new BenchmarkFailedException($"{path} was answered {(int)response.StatusCode}: {text}");
+    }
+
+    /// <summary>Processor time that it has used, in seconds.</summary>
+    public double ProcessorSeconds() => ProcessorTime.Of(_process.Id);
 
     public async ValueTask DisposeAsync()
     {
