@@ -51,9 +51,9 @@ internal sealed partial class ApiExceptionHandler(ILogger<ApiExceptionHandler> l
             : FieldErrors.Of(JsonErrors.Body, "Must be a JSON object."));
     }
 
-    [LoggerMessage(3001, LogLevel.Warning, "The database is unavailable")]
+    [LoggerMessage(4301, LogLevel.Warning, "The database is unavailable")]
     private static partial void LogDatabaseUnavailable(ILogger logger, Exception exception);
 
-    [LoggerMessage(3002, LogLevel.Error, "A request failed")]
+    [LoggerMessage(4302, LogLevel.Error, "A request failed")]
     private static partial void LogUnhandled(ILogger logger, Exception exception);
 }

@@ -32,8 +32,14 @@ internal static class JsonErrors
             return exception.Message;
         }
 
-        return exception.InnerException is JsonException || exception.InnerException is null && exception.Path is null or "$"
-            ? $"Not valid JSON at line {exception.LineNumber + 1}, byte {exception.BytePositionInLine}."
-            : "Not a value of the right type, not valid text, or given twice.";
+        if (exception.InnerException is JsonException)
+        {
+            return $"Not valid JSON, or nested too deeply, at line {exception.LineNumber + 1}, byte {exception.BytePositionInLine}.";
+        }
+
+        // What is no text has a converter that says more; see above.
+        return exception.Path is null or "$"
+            ? "Must be a JSON object."
+            : "Must be a text of valid Unicode, without lone surrogates, and given once.";
     }
 }

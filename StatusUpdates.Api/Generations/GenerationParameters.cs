@@ -39,7 +39,8 @@ internal static class GenerationParameters
     private static OpenApiSchema OneOf(IEnumerable<string> names) =>
         new() { Type = JsonSchemaType.String, Enum = [.. names.Select(name => (JsonNode)name)] };
 
-    private static OpenApiSchema Time() => new() { Type = JsonSchemaType.String, Format = "date-time" };
+    // Not of format date-time (RFC 3339): that one has no bare dates and no times without an offset.
+    private static OpenApiSchema Time() => new() { Type = JsonSchemaType.String };
 
     private static OpenApiSchema Number(long minimum, long maximum, long standard) => new()
     {

@@ -36,9 +36,14 @@ internal static class HttpDefaults
         {
             options.SerializerOptions.MaxDepth = MaxJsonDepth;
             options.SerializerOptions.AllowDuplicateProperties = false;
+            options.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
             options.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
             options.SerializerOptions.Converters.Add(new TimestampConverter());
         });
+
+        // Scripts of one version belong together: a browser keeps them, but asks by ETag each time whether they still are the ones.
+        builder.Services.Configure<StaticFileOptions>(options =>
+            options.OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache");
 
         builder.Services.AddSectionOptions<RequestOptions, RequestOptionsValidator>(RequestOptions.SectionName);
         builder.Services.AddRequestTimeouts();

@@ -13,6 +13,7 @@ internal static class ApiDescription
         options.AddOperationTransformer<BearerOperationTransformer>();
         options.AddSchemaTransformer<WireNameSchemas>();
         options.AddSchemaTransformer<EncodedUpdateSchema>();
+        options.AddSchemaTransformer<PresentMemberSchemas>();
     });
 
     public static void MapApiDescription(this WebApplication app)

@@ -41,6 +41,14 @@ public sealed class ConnectionOptions : IValidatableObject
     [Range(1_024, 65_536)]
     public int WriteBytes { get; set; } = 8 * 1024;
 
+    /// <summary>How much of what it sends a blocked connection holds in this process, in bytes; past that a write waits. Default 16 KiB.</summary>
+    [Range(4_096, 1_048_576)]
+    public int ResponseBufferBytes { get; set; } = 16 * 1024;
+
+    /// <summary>The system's send buffer of each connection (<c>SO_SNDBUF</c>), in bytes. Default: as the system sees fit.</summary>
+    [Range(4_096, 16_777_216)]
+    public int? SendBufferBytes { get; set; }
+
     /// <summary>Origins whose pages may connect, such as <c>https://app.example.com</c>, beside the host itself.</summary>
     public IList<string> AllowedOrigins { get; } = [];
 

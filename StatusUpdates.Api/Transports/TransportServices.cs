@@ -13,6 +13,7 @@ internal static class TransportServices
         var services = builder.Services;
         services.AddSectionOptions<ConnectionOptions, ConnectionOptionsValidator>(ConnectionOptions.SectionName);
         services.AddSectionOptions<StatusSocketOptions, StatusSocketOptionsValidator>(StatusSocketOptions.SectionName);
+        services.AddListenSockets();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<OriginPolicy>();
         services.AddSingleton<ConnectionRegistry>();

@@ -58,7 +58,7 @@ internal sealed partial class DatabaseMigrator(
         try
         {
             var builder = new DbContextOptionsBuilder<StatusDbContext>();
-            builder.UseNpgsql(connection).UseSnakeCaseNamingConvention();
+            builder.UseNpgsql(connection, npgsql => npgsql.CommandTimeout(0)).UseSnakeCaseNamingConvention();
             await using var context = new StatusDbContext(builder.Options);
 
             // Made first: to look into a history that is not there would leave an error in the server's log at every first start.
@@ -102,6 +102,6 @@ internal sealed partial class DatabaseMigrator(
     [LoggerMessage(2001, LogLevel.Warning, "The database is not ready yet: {Reason}")]
     private partial void LogWaiting(string reason);
 
-    [LoggerMessage(2002, LogLevel.Information, "Applied {Count} migrations in {Elapsed}")]
+    [LoggerMessage(2002, LogLevel.Information, "Migrations applied: {Count}, in {Elapsed}")]
     private partial void LogMigrated(int count, TimeSpan elapsed);
 }

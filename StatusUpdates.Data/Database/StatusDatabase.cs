@@ -66,6 +66,24 @@ public sealed class StatusDatabase : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Runs a read, and once more if its connection was lost: a pooled one may have been closed by the server long ago, and that failure
+    /// has emptied the pool. A database that is away stays a failure, told at once.
+    /// </summary>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public static async Task<T> ReadAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await read(cancellationToken);
+        }
+        catch (NpgsqlException e) when (e.IsTransient)
+        {
+            DataTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("error.type", e.SqlState ?? e.GetType().Name));
+            return await read(cancellationToken);
+        }
+    }
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => DataSource.DisposeAsync();
 
@@ -106,6 +124,9 @@ public sealed class StatusDatabase : IAsyncDisposable
         SetDefault(builder, "Tcp Keepalive", () => builder.TcpKeepAlive = true);
         SetDefault(builder, "Timeout", () => builder.Timeout = 5);
 
+        // A server that lives ends a statement by itself before this; past it the connection leads nowhere, and a write has time left to be repeated.
+        SetDefault(builder, "Command Timeout", () => builder.CommandTimeout = (int)Math.Ceiling(options.StatementTimeout.TotalSeconds) + 1);
+
         // One write to the socket for a whole statement and its commit, so that the server never holds locks while it waits for the rest.
         SetDefault(builder, "Write Buffer Size", () => builder.WriteBufferSize = 64 * 1024);
         return builder.ConnectionString;
@@ -113,7 +134,8 @@ public sealed class StatusDatabase : IAsyncDisposable
 
     private static void SetDefault(NpgsqlConnectionStringBuilder builder, string key, Action set)
     {
-        if (!builder.ContainsKey(key))
+        // Not ContainsKey, which this builder answers with true for every key that it knows, set or not.
+        if (!builder.ShouldSerialize(key))
         {
             set();
         }

@@ -7,6 +7,7 @@ namespace StatusUpdates.Data.Log;
 /// <summary>The changes of one statement as arrays, made once and sent again as they are when a try is repeated.</summary>
 internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
 {
+    // A try may reach the server after its repeat was committed and others followed it: then its id is in the log, though not the latest.
     private const string Sql =
         $"""
         WITH input AS MATERIALIZED (
@@ -30,6 +31,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
                 WHEN l.status = 'pending' AND i.status NOT IN ('failed', 'canceled') THEN 'not_allowed'
                 WHEN l.status = 'processing' AND i.attempt IS NULL THEN 'not_allowed'
                 WHEN l.status = 'processing' AND i.attempt <> l.attempt THEN 'stale_attempt'
+                WHEN (SELECT true FROM status_events e WHERE e.generation_id = l.id AND e.update_id = i.update_id LIMIT 1) THEN 'repeated'
                 ELSE 'accepted' END AS verdict
             FROM input i LEFT JOIN locked l ON l.id = i.id
         ),

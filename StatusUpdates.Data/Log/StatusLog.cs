@@ -79,7 +79,33 @@ public sealed class StatusLog(StatusDatabase database)
     /// <param name="limit">At most this many, from 1.</param>
     /// <param name="cancellationToken">Ends the read.</param>
     /// <returns>A page; check <see cref="LogBounds.Covers"/> before its items are used.</returns>
-    public async Task<LogPage> ReadAfterAsync(string userId, long cursor, int limit, CancellationToken cancellationToken = default)
+    public Task<LogPage> ReadAfterAsync(string userId, long cursor, int limit, CancellationToken cancellationToken = default) =>
+        StatusDatabase.ReadAsync(token => TryReadAfterAsync(userId, cursor, limit, token), cancellationToken);
+
+    /// <summary>The bounds of one user's log; <see cref="LogBounds.Empty"/> if nothing was ever written to it.</summary>
+    public async Task<LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken = default) =>
+        (await ReadBoundsAsync([userId], cancellationToken)).GetValueOrDefault(userId, LogBounds.Empty);
+
+    /// <summary>The bounds of many logs, by primary key, in statements of at most 1,000 users; users without a log are absent.</summary>
+    public async Task<IReadOnlyDictionary<string, LogBounds>> ReadBoundsAsync(
+        IReadOnlyCollection<string> userIds, CancellationToken cancellationToken = default)
+    {
+        var bounds = new Dictionary<string, LogBounds>(userIds.Count, StringComparer.Ordinal);
+        foreach (var chunk in userIds.Chunk(BoundsChunk))
+        {
+            await StatusDatabase.ReadAsync(token => TryReadBoundsAsync(chunk, bounds, token), cancellationToken);
+        }
+
+        return bounds;
+    }
+
+    /// <summary>Reads one generation's updates after a cursor.</summary>
+    /// <returns>A page; null if this user has no such generation.</returns>
+    public Task<GenerationHistory?> ReadHistoryAsync(
+        string userId, string generationId, long since, int limit, CancellationToken cancellationToken = default) =>
+        StatusDatabase.ReadAsync(token => TryReadHistoryAsync(userId, generationId, since, limit, token), cancellationToken);
+
+    private async Task<LogPage> TryReadAfterAsync(string userId, long cursor, int limit, CancellationToken cancellationToken)
     {
         await using var command = database.DataSource.CreateCommand(ReadAfterSql);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
@@ -100,34 +126,22 @@ public sealed class StatusLog(StatusDatabase database)
         return new LogPage(bounds, items);
     }
 
-    /// <summary>The bounds of one user's log; <see cref="LogBounds.Empty"/> if nothing was ever written to it.</summary>
-    public async Task<LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken = default) =>
-        (await ReadBoundsAsync([userId], cancellationToken)).GetValueOrDefault(userId, LogBounds.Empty);
-
-    /// <summary>The bounds of many logs, by primary key, in statements of at most 1,000 users; users without a log are absent.</summary>
-    public async Task<IReadOnlyDictionary<string, LogBounds>> ReadBoundsAsync(
-        IReadOnlyCollection<string> userIds, CancellationToken cancellationToken = default)
+    private async Task<int> TryReadBoundsAsync(string[] userIds, Dictionary<string, LogBounds> bounds, CancellationToken cancellationToken)
     {
-        var bounds = new Dictionary<string, LogBounds>(userIds.Count, StringComparer.Ordinal);
-        foreach (var chunk in userIds.Chunk(BoundsChunk))
+        await using var command = database.DataSource.CreateCommand(
+            "SELECT user_id, oldest_seq, last_seq FROM user_streams WHERE user_id = ANY ($1)");
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = userIds });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
         {
-            await using var command = database.DataSource.CreateCommand(
-                "SELECT user_id, oldest_seq, last_seq FROM user_streams WHERE user_id = ANY ($1)");
-            command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = chunk });
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            while (await reader.ReadAsync(cancellationToken))
-            {
-                bounds[reader.GetString(0)] = new LogBounds(reader.GetInt64(1), reader.GetInt64(2));
-            }
+            bounds[reader.GetString(0)] = new LogBounds(reader.GetInt64(1), reader.GetInt64(2));
         }
 
-        return bounds;
+        return bounds.Count;
     }
 
-    /// <summary>Reads one generation's updates after a cursor.</summary>
-    /// <returns>A page; null if this user has no such generation.</returns>
-    public async Task<GenerationHistory?> ReadHistoryAsync(
-        string userId, string generationId, long since, int limit, CancellationToken cancellationToken = default)
+    private async Task<GenerationHistory?> TryReadHistoryAsync(
+        string userId, string generationId, long since, int limit, CancellationToken cancellationToken)
     {
         await using var command = database.DataSource.CreateCommand(ReadHistorySql);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });

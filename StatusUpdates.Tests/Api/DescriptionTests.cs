@@ -46,9 +46,36 @@ public sealed class DescriptionTests(TestServers servers)
         Assert.Equal("Idempotency-Key", (string?)submit["parameters"]![0]!["name"]);
         Assert.Null(document["paths"]!["/api/v1/dev/token"]!["post"]!["security"]);
 
+        var stream = document["paths"]!["/api/v1/status/stream"]!["get"]!;
+        Assert.Equal(
+            ["since", "generationId", "Last-Event-ID", "token", "ticket"],
+            stream["parameters"]!.AsArray().Select(parameter => (string)parameter!["name"]!));
+
         var text = document.ToJsonString();
         Assert.Contains("\"enum\":[\"product_card\",\"sora\",\"chat\"]", text, StringComparison.Ordinal);
         Assert.Contains("\"image_generation\"", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_description_gives_the_members_the_types_that_the_answers_have()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var schemas = (await DocumentAsync(api))["components"]!["schemas"]!;
+
+        // What has no value is absent: never required, never null.
+        var page = schemas["GenerationPage"]!;
+        Assert.Equal(["items", "total", "limit", "offset"], Required(page));
+        Assert.Equal("string", (string?)page["properties"]!["nextCursor"]!["type"]);
+        Assert.Equal(["type", "title", "status", "success", "code"], Required(schemas["Problem"]!));
+        Assert.Equal(["type", "prompt"], Required(schemas["SubmitRequest"]!));
+        Assert.Equal(["userId"], Required(schemas["DevTokenRequest"]!));
+
+        // Numbers are numbers and times are texts.
+        var generation = schemas["GenerationView"]!["properties"]!;
+        Assert.Equal("integer", (string?)generation["seq"]!["type"]);
+        Assert.Equal("integer", (string?)generation["progress"]!["type"]);
+        Assert.Equal("string", (string?)generation["createdAt"]!["type"]);
+        Assert.Equal("string", (string?)generation["completedAt"]!["type"]);
     }
 
     [Fact]
@@ -59,6 +86,8 @@ public sealed class DescriptionTests(TestServers servers)
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal("text/html", response.Content.Headers.ContentType?.MediaType);
     }
+
+    private static IEnumerable<string> Required(JsonNode schema) => schema["required"]!.AsArray().Select(name => (string)name!);
 
     private static async Task<JsonObject> DocumentAsync(TestApi api)
     {

@@ -18,8 +18,11 @@ internal sealed class TestApi : IAsyncDisposable
 {
     private readonly List<HttpClient> _clients = [];
 
-    private TestApi(WebApplication app, TestDatabase database, TestRedis redis)
+    private readonly bool _ownsServers;
+
+    private TestApi(WebApplication app, TestDatabase database, TestRedis redis, bool ownsServers)
     {
+        _ownsServers = ownsServers;
         App = app;
         Database = database;
         Redis = redis;
@@ -60,6 +63,45 @@ internal sealed class TestApi : IAsyncDisposable
         var token = TestTime.Token;
         var database = await servers.CreateDatabaseAsync(token);
         var redis = await servers.ConnectRedisAsync(flavor);
+        return await StartAsync(database, redis, ownsServers: true, settings, environment, configure, map);
+    }
+
+    /// <summary>The API over servers of the test's own, which outlive it.</summary>
+    public static Task<TestApi> StartAsync(TestDatabase database, TestRedis redis, IReadOnlyDictionary<string, string?>? settings = null) =>
+        StartAsync(database, redis, ownsServers: false, settings, "Development", configure: null, map: null);
+
+    /// <summary>Another instance over this one's database and Redis. Dispose it first.</summary>
+    /// <param name="address">Where it listens; null: at a free port.</param>
+    /// <param name="settings">As at the start.</param>
+    /// <param name="configure">As at the start.</param>
+    public Task<TestApi> StartAnotherAsync(
+        Uri? address = null, IReadOnlyDictionary<string, string?>? settings = null, Action<WebApplicationBuilder>? configure = null) =>
+        StartAsync(
+            Database,
+            Redis,
+            ownsServers: false,
+            settings,
+            "Development",
+            builder =>
+            {
+                if (address is not null)
+                {
+                    builder.WebHost.UseUrls(address.GetLeftPart(UriPartial.Authority));
+                }
+
+                configure?.Invoke(builder);
+            },
+            map: null);
+
+    private static async Task<TestApi> StartAsync(
+        TestDatabase database,
+        TestRedis redis,
+        bool ownsServers,
+        IReadOnlyDictionary<string, string?>? settings,
+        string environment,
+        Action<WebApplicationBuilder>? configure,
+        Action<WebApplication>? map)
+    {
         var app = Build(
             environment,
             builder =>
@@ -79,8 +121,8 @@ internal sealed class TestApi : IAsyncDisposable
                 configure?.Invoke(builder);
             });
         map?.Invoke(app);
-        await app.StartAsync(token);
-        return new(app, database, redis);
+        await app.StartAsync(TestTime.Token);
+        return new(app, database, redis, ownsServers);
     }
 
     /// <summary>The API with nothing configured but where it listens.</summary>
@@ -122,8 +164,11 @@ internal sealed class TestApi : IAsyncDisposable
 
         await App.StopAsync(CancellationToken.None);
         await App.DisposeAsync();
-        await Redis.DisposeAsync();
-        await Database.DisposeAsync();
+        if (_ownsServers)
+        {
+            await Redis.DisposeAsync();
+            await Database.DisposeAsync();
+        }
     }
 
     private static string PathOf(RouteEndpoint endpoint) => "/" + string.Join('/', endpoint.RoutePattern.PathSegments.Select(

@@ -1,10 +1,12 @@
 using System.Text.Json;
+using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.EndToEnd;
+using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Browser;
 
 /// <summary>The page at <c>/</c> in a real browser, against the whole running system.</summary>
-public sealed class LivePageTests(RunningSystem system, ChromiumBrowser browser) : IClassFixture<ChromiumBrowser>
+public sealed class LivePageTests(RunningSystem system, TestServers servers, ChromiumBrowser browser) : IClassFixture<ChromiumBrowser>
 {
     // Against hanging, in milliseconds: a wait that can never end fails here and says what it waited for.
     private const int Limit = 180_000;
@@ -87,6 +89,25 @@ public sealed class LivePageTests(RunningSystem system, ChromiumBrowser browser)
         Assert.Equal(1, proxy.Lost);
         Assert.Equal("from elsewhere", (string?)await page.EvaluateAsync("document.querySelector('.card .prompt').textContent", Token));
         Assert.Equal("completed", Strings(await page.EvaluateAsync("window.statuses", Token))[^1]);
+    }
+
+    [Fact(Timeout = Limit)]
+    public async Task A_page_whose_API_went_away_and_came_back_shows_what_happened_meanwhile()
+    {
+        var user = $"page-{Guid.NewGuid():N}";
+        await using var api = await TestApi.StartAsync(servers);
+        var before = await api.CommitAsync(user);
+        await using var page = await OpenAsync(new UriBuilder(api.Address) { Host = "localhost" }.Uri, user);
+        await page.WaitUntilAsync($"document.querySelector('.card[data-id=\"{before.GenerationId}\"]')?.dataset.status === 'pending'", Token);
+
+        await api.App.StopAsync(Token);
+        await page.WaitUntilAsync("document.getElementById('connection').dataset.state === 'waiting'", Token);
+        await api.Database.ClaimAsync(cancellationToken: Token);
+        var meanwhile = await api.CommitAsync(user);
+        await using var restarted = await api.StartAnotherAsync(api.Address);
+        await page.WaitUntilAsync(Live, Token);
+        await page.WaitUntilAsync($"document.querySelector('.card[data-id=\"{before.GenerationId}\"]').dataset.status === 'processing'", Token);
+        await page.WaitUntilAsync($"document.querySelector('.card[data-id=\"{meanwhile.GenerationId}\"] .prompt')?.textContent === 'a prompt'", Token);
     }
 
     [Fact(Timeout = Limit)]

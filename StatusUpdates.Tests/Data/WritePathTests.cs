@@ -76,6 +76,43 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
+    public async Task An_update_that_reaches_the_server_again_after_its_repeat_and_others_is_not_appended_twice()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.SubmitAsync("u", cancellationToken: Token);
+        var job = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0];
+        await using var cut = await CutDatabase.OpenAsync(db);
+        StatusChange Progress(int percent) =>
+            new() { GenerationId = job.Id, Status = GenerationStatus.Processing, Attempt = job.Attempt, Progress = percent };
+
+        var first = cut.Proxy.WithholdRequest(cut: true);
+        var repeated = await cut.Log.AppendAsync(Progress(35), Token);
+        var next = await db.Log.AppendAsync(Progress(60), Token);
+        await first.DeliverAsync(Token);
+
+        Assert.Equal((3, 4), (repeated.Update!.Seq, next.Update!.Seq));
+        Assert.Equal(new LogBounds(1, 4), await db.Log.ReadBoundsAsync("u", Token));
+        Assert.Equal(60, (await db.CreateQueries().FindAsync("u", job.Id, Token))!.Progress);
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task An_update_that_the_network_swallows_is_repeated_while_there_is_time()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.SubmitAsync("u", cancellationToken: Token);
+        var job = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0];
+        await using var cut = await CutDatabase.OpenAsync(db, new StatusDatabaseOptions { StatementTimeout = TimeSpan.FromSeconds(1) });
+
+        cut.Proxy.WithholdRequest(cut: false);
+        var result = await cut.Log.AppendAsync(
+            new StatusChange { GenerationId = job.Id, Status = GenerationStatus.Completed, Attempt = job.Attempt }, Token);
+
+        Assert.Equal(3, result.Update!.Seq);
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
     public async Task A_submission_whose_answer_was_lost_after_the_commit_is_there_once()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
@@ -199,6 +236,26 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
         Assert.Equal(SubmitOutcome.Created, (await db.SubmitAsync("u", cancellationToken: Token)).Outcome);
     }
 
+    [Fact]
+    public async Task A_migration_may_take_longer_than_any_statement_of_the_services()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await using var hasty = new StatusDatabase(
+            new NpgsqlConnectionStringBuilder(db.ConnectionString) { CommandTimeout = 1 }.ConnectionString,
+            new StatusDatabaseOptions { StatementTimeout = TimeSpan.FromSeconds(1), LockTimeout = TimeSpan.FromSeconds(1) });
+        await db.ExecuteAsync("DROP SCHEMA public CASCADE; CREATE SCHEMA public", Token);
+        await db.ExecuteAsync(
+            """
+            CREATE FUNCTION take_time() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); END $$;
+            CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION take_time()
+            """,
+            Token);
+
+        await Migrator(hasty).MigrateAsync(Token);
+
+        Assert.True(await db.ScalarAsync<bool>("SELECT to_regclass('status_events') IS NOT NULL", Token));
+    }
+
     private static DatabaseMigrator Migrator(StatusDatabase database) => new(
         database,
         new StatusDatabaseOptions(),
@@ -256,14 +313,14 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
 
         public StatusLog Log { get; }
 
-        public static async Task<CutDatabase> OpenAsync(TestDatabase db)
+        public static async Task<CutDatabase> OpenAsync(TestDatabase db, StatusDatabaseOptions? options = null)
         {
             var connection = new NpgsqlConnectionStringBuilder(db.ConnectionString);
             var proxy = new TcpProxy(connection.Port);
             connection.Port = proxy.Port;
             connection.MaxPoolSize = 1;
             connection.NoResetOnClose = true;
-            var cut = new CutDatabase(proxy, new StatusDatabase(connection.ConnectionString));
+            var cut = new CutDatabase(proxy, new StatusDatabase(connection.ConnectionString, options));
             await cut.Log.ReadBoundsAsync("nobody", Token);
             return cut;
         }

@@ -27,7 +27,7 @@ internal sealed class NodeProgram : IAsyncDisposable
     {
         Assert.SkipWhen(!IsThere("node") || !IsThere("npm"), "Node.js and npm are not installed: there is no foreign client to run.");
         await Packages.Value;
-        var start = new ProcessStartInfo("node", [script, .. arguments]) { WorkingDirectory = Folder, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("node", [script, .. arguments]) { WorkingDirectory = Folder, RedirectStandardInput = true, RedirectStandardOutput = true };
         if (redis is not null)
         {
             var (host, port) = redis.EndPoints[0] switch
@@ -45,6 +45,13 @@ internal sealed class NodeProgram : IAsyncDisposable
     }
 
     public async Task<JsonElement> NextAsync(CancellationToken cancellationToken) => await _lines.Reader.ReadAsync(cancellationToken);
+
+    /// <summary>Tells the program something, as a line of its own.</summary>
+    public async Task SayAsync(string line)
+    {
+        await _process.StandardInput.WriteLineAsync(line);
+        await _process.StandardInput.FlushAsync();
+    }
 
     /// <summary>All further lines, until the program ends by itself.</summary>
     public async Task<IReadOnlyList<JsonElement>> RestAsync(CancellationToken cancellationToken)

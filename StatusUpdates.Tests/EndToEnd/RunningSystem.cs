@@ -27,6 +27,13 @@ public sealed class RunningSystem : IAsyncDisposable
         return new ApiUser(userId, token, http);
     }
 
+    /// <summary>Where the API is.</summary>
+    public async Task<Uri> AddressAsync()
+    {
+        using var http = (await _started.Value).Application.CreateHttpClient("api");
+        return http.BaseAddress!;
+    }
+
     /// <summary>How a program outside finds Redis.</summary>
     public async Task<ConfigurationOptions> RedisAsync()
     {

@@ -15,7 +15,8 @@ public sealed class TestCluster : IAsyncDisposable
     private TestCluster(PostgresServer server)
     {
         Server = server;
-        _admin = NpgsqlDataSource.Create(server.ConnectionString);
+        // Not pooled: tests restart the server under it.
+        _admin = NpgsqlDataSource.Create(server.ConnectionString + ";Pooling=false");
     }
 
     public PostgresServer Server { get; }
@@ -58,7 +59,7 @@ public sealed class TestCluster : IAsyncDisposable
 
     internal Task DropAsync(string name) => ExecuteAsync($"DROP DATABASE {name} WITH (FORCE)", CancellationToken.None);
 
-    private async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
+    internal async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
     {
         await using var command = _admin.CreateCommand(sql);
         await command.ExecuteNonQueryAsync(cancellationToken);

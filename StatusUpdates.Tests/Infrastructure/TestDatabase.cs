@@ -138,6 +138,14 @@ public sealed class TestDatabase : IAsyncDisposable
             cancellationToken));
     }
 
+    /// <summary>A copy of the database as it is now.</summary>
+    public async Task<DatabaseBackup> BackUpAsync(CancellationToken cancellationToken = default)
+    {
+        var backup = new DatabaseBackup(_cluster, _name);
+        await backup.TakeAsync(cancellationToken);
+        return backup;
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Database.DisposeAsync();

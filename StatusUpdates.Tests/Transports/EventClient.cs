@@ -35,10 +35,13 @@ internal sealed class EventClient : IAsyncDisposable
     public long Start { get; private set; }
 
     /// <summary>Connects, and takes <c>connected</c>.</summary>
-    public static async Task<EventClient> ConnectAsync(
-        TestApi api, string userId, string path = All, string? lastEventId = null, string? token = null)
+    public static Task<EventClient> ConnectAsync(
+        TestApi api, string userId, string path = All, string? lastEventId = null, string? token = null) =>
+        ConnectAsync(api.CreateClient(token ?? TestTokens.Create(userId)), userId, path, lastEventId);
+
+    public static async Task<EventClient> ConnectAsync(HttpClient http, string userId, string path, string? lastEventId = null)
     {
-        var response = await SendAsync(api, token ?? TestTokens.Create(userId), path, lastEventId);
+        var response = await SendAsync(http, path, lastEventId);
         Assert.True(response.StatusCode == HttpStatusCode.OK, $"{path}: {(int)response.StatusCode}");
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.ToString());
         var client = new EventClient(response, await response.Content.ReadAsStreamAsync(Token));
@@ -51,7 +54,10 @@ internal sealed class EventClient : IAsyncDisposable
         return client;
     }
 
-    public static async Task<HttpResponseMessage> SendAsync(TestApi api, string? token, string path, string? lastEventId = null)
+    public static Task<HttpResponseMessage> SendAsync(TestApi api, string? token, string path, string? lastEventId = null) =>
+        SendAsync(api.CreateClient(token), path, lastEventId);
+
+    public static async Task<HttpResponseMessage> SendAsync(HttpClient http, string path, string? lastEventId = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
         if (lastEventId is not null)
@@ -59,7 +65,7 @@ internal sealed class EventClient : IAsyncDisposable
             request.Headers.TryAddWithoutValidation("Last-Event-ID", lastEventId);
         }
 
-        return await api.CreateClient(token).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);
+        return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);
     }
 
     /// <summary>The next event; fails if the stream ends instead.</summary>

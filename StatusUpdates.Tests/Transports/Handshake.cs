@@ -8,10 +8,14 @@ internal static class Handshake
     // RFC 6455, section 1.3.
     private const string SampleKey = "dGhlIHNhbXBsZSBub25jZQ==";
 
+    public static Task<HttpResponseMessage> ShakeAsync(
+        TestApi api, string? token, string query = "", string version = "13", string key = SampleKey, string? origin = null) =>
+        ShakeAsync(api.CreateClient(token), query, version, key, origin);
+
     public static async Task<HttpResponseMessage> ShakeAsync(
-        TestApi api, string? token, string query = "", string version = "13", string key = SampleKey, string? origin = null)
+        HttpClient client, string query = "", string version = "13", string key = SampleKey, string? origin = null)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/ws/status" + query);
+        using var request = new HttpRequestMessage(HttpMethod.Get, "ws/status" + query);
         request.Headers.Connection.Add("Upgrade");
         request.Headers.Upgrade.ParseAdd("websocket");
         request.Headers.TryAddWithoutValidation("Sec-WebSocket-Version", version);
@@ -22,6 +26,6 @@ internal static class Handshake
         }
 
         // A switch of protocols has no end that could be waited for.
-        return await api.CreateClient(token).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestTime.Token);
+        return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestTime.Token);
     }
 }

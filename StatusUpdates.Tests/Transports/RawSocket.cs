@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -10,11 +11,16 @@ namespace StatusUpdates.Tests.Transports;
 internal sealed class RawSocket : IDisposable
 {
     private readonly Socket _socket;
+    private readonly Stream _stream;
     private readonly byte[] _input = new byte[64 * 1024];
     private int _start;
     private int _end;
 
-    private RawSocket(Socket socket) => _socket = socket;
+    private RawSocket(Socket socket, Stream stream)
+    {
+        _socket = socket;
+        _stream = stream;
+    }
 
     private static CancellationToken Token => TestTime.Token;
 
@@ -24,13 +30,16 @@ internal sealed class RawSocket : IDisposable
     /// <param name="api">The server.</param>
     /// <param name="userId">As whom.</param>
     /// <param name="receiveBuffer">The system's buffer, in bytes; null: its default.</param>
-    public static async Task<RawSocket> ConnectAsync(TestApi api, string userId, int? receiveBuffer = null)
+    public static Task<RawSocket> ConnectAsync(TestApi api, string userId, int? receiveBuffer = null) =>
+        ConnectAsync(api.Address, TestTokens.Create(userId), receiveBuffer);
+
+    public static async Task<RawSocket> ConnectAsync(Uri address, string token, int? receiveBuffer = null)
     {
-        var raw = await OpenAsync(api, receiveBuffer);
+        var raw = await OpenAsync(address, receiveBuffer);
         await raw.SendAsync(Encoding.ASCII.GetBytes(
-            $"GET /ws/status HTTP/1.1\r\nHost: {api.Address.Authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            $"GET {address.AbsolutePath.TrimEnd('/')}/ws/status HTTP/1.1\r\nHost: {address.Authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            + $"Authorization: Bearer {TestTokens.Create(userId)}\r\n\r\n"));
+            + $"Authorization: Bearer {token}\r\n\r\n"));
         var head = "";
         while (!head.EndsWith("\r\n\r\n", StringComparison.Ordinal))
         {
@@ -46,17 +55,7 @@ internal sealed class RawSocket : IDisposable
     }
 
     /// <summary>Connects, and says nothing.</summary>
-    public static async Task<RawSocket> OpenAsync(TestApi api, int? receiveBuffer = null)
-    {
-        var raw = new RawSocket(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
-        if (receiveBuffer is { } size)
-        {
-            raw._socket.ReceiveBufferSize = size;
-        }
-
-        await raw._socket.ConnectAsync(api.Address.Host, api.Address.Port, Token);
-        return raw;
-    }
+    public static Task<RawSocket> OpenAsync(TestApi api, int? receiveBuffer = null) => OpenAsync(api.Address, receiveBuffer);
 
     /// <summary>A masked frame.</summary>
     public static byte[] Frame(int firstByte, ReadOnlySpan<byte> payload)
@@ -79,7 +78,7 @@ internal sealed class RawSocket : IDisposable
 
     public static byte[] Text(string text) => Frame(0x81, Encoding.UTF8.GetBytes(text));
 
-    public async Task SendAsync(byte[] bytes) => await _socket.SendAsync(bytes, Token);
+    public async Task SendAsync(byte[] bytes) => await _stream.WriteAsync(bytes, Token);
 
     /// <summary>The next frame's first byte and payload.</summary>
     public async Task<(int FirstByte, byte[] Payload)> FrameAsync()
@@ -115,13 +114,37 @@ internal sealed class RawSocket : IDisposable
             if (first == 0x88)
             {
                 _socket.Shutdown(SocketShutdown.Send);
-                Assert.Equal(0, await _socket.ReceiveAsync(_input, Token));
+                Assert.Equal(0, await _stream.ReadAsync(_input, Token));
                 return payload.Length == 0 ? 0 : BinaryPrimitives.ReadUInt16BigEndian(payload);
             }
         }
     }
 
-    public void Dispose() => _socket.Dispose();
+    public void Dispose()
+    {
+        _stream.Dispose();
+        _socket.Dispose();
+    }
+
+    private static async Task<RawSocket> OpenAsync(Uri address, int? receiveBuffer)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        if (receiveBuffer is { } size)
+        {
+            socket.ReceiveBufferSize = size;
+        }
+
+        await socket.ConnectAsync(address.IdnHost, address.Port, Token);
+        var stream = new NetworkStream(socket);
+        if (address.Scheme == Uri.UriSchemeHttp)
+        {
+            return new RawSocket(socket, stream);
+        }
+
+        var secure = new SslStream(stream);
+        await secure.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = address.IdnHost }, Token);
+        return new RawSocket(socket, secure);
+    }
 
     private async Task<byte[]> BytesAsync(int count)
     {
@@ -139,7 +162,7 @@ internal sealed class RawSocket : IDisposable
         if (_start == _end)
         {
             _start = 0;
-            _end = await _socket.ReceiveAsync(_input, Token);
+            _end = await _stream.ReadAsync(_input, Token);
             if (_end == 0)
             {
                 throw new IOException("The server ended the connection.");

@@ -19,13 +19,18 @@ internal sealed class SocketClient : IAsyncDisposable
 
     private static CancellationToken Token => TestTime.Token;
 
-    public static Uri Address(TestApi api, string query = "") =>
-        new(api.Address.ToString().Replace("http://", "ws://", StringComparison.Ordinal).TrimEnd('/') + "/ws/status" + query);
+    public static Uri Address(TestApi api, string query = "") => Address(api.Address, query);
+
+    // "http" becomes "ws", and "https" "wss".
+    private static Uri Address(Uri api, string query) => new("ws" + api.ToString()["http".Length..].TrimEnd('/') + "/ws/status" + query);
 
     /// <summary>Connects, and takes <c>connected</c>.</summary>
-    public static async Task<SocketClient> ConnectAsync(TestApi api, string userId, string query = "", string? token = null)
+    public static Task<SocketClient> ConnectAsync(TestApi api, string userId, string query = "", string? token = null) =>
+        ConnectAsync(api.Address, userId, token ?? TestTokens.Create(userId), query);
+
+    public static async Task<SocketClient> ConnectAsync(Uri api, string userId, string token, string query = "")
     {
-        var client = await OpenAsync(api, token ?? TestTokens.Create(userId), query);
+        var client = await OpenAsync(api, token, query);
         var connected = await client.NextAsync();
         Assert.Equal("connected", (string?)connected["type"]);
         Assert.Equal(userId, (string?)connected["userId"]);
@@ -37,7 +42,10 @@ internal sealed class SocketClient : IAsyncDisposable
     /// <param name="token">For the header; empty for none, where the query has a credential.</param>
     /// <param name="query">Of the address.</param>
     /// <param name="origin">For the header; null for none.</param>
-    public static async Task<SocketClient> OpenAsync(TestApi api, string token, string query = "", string? origin = null)
+    public static Task<SocketClient> OpenAsync(TestApi api, string token, string query = "", string? origin = null) =>
+        OpenAsync(api.Address, token, query, origin);
+
+    private static async Task<SocketClient> OpenAsync(Uri api, string token, string query = "", string? origin = null)
     {
         var socket = new ClientWebSocket();
         if (token.Length > 0)

@@ -1,7 +1,5 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using StatusUpdates.Api.Transports;
@@ -12,7 +10,12 @@ namespace StatusUpdates.Tests.Transports;
 /// <summary>What tests see and set of a server's sockets.</summary>
 internal static class Sockets
 {
-    private const int SmallBuffer = 16 * 1024;
+    /// <summary>The settings of <see cref="SmallBuffers"/>.</summary>
+    public static IReadOnlyDictionary<string, string?> SmallBufferSettings { get; } = new Dictionary<string, string?>
+    {
+        ["Gateway:Connections:ResponseBufferBytes"] = "16384",
+        ["Gateway:Connections:SendBufferBytes"] = "16384",
+    };
 
     public static ConnectionRegistry Registry(TestApi api) => api.App.Services.GetRequiredService<ConnectionRegistry>();
 
@@ -32,16 +35,7 @@ internal static class Sockets
         builder => builder.Services.AddSingleton<TimeProvider>(time);
 
     /// <summary>Buffers so small that a peer which stops reading is soon felt.</summary>
-    public static void SmallBuffers(WebApplicationBuilder builder)
-    {
-        builder.Services.Configure<KestrelServerOptions>(options => options.Limits.MaxResponseBufferSize = SmallBuffer);
-        builder.WebHost.UseSockets(options => options.CreateBoundListenSocket = endpoint =>
-        {
-            var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
-            socket.SendBufferSize = SmallBuffer;
-            return socket;
-        });
-    }
+    public static void SmallBuffers(WebApplicationBuilder builder) => builder.Configuration.AddInMemoryCollection(SmallBufferSettings);
 
     /// <summary>
     /// Blocks a connection in a send. How much fits between the two ends is the system's business: updates come until the connection

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using StatusUpdates.Api.Json;
 
@@ -5,7 +6,7 @@ namespace StatusUpdates.Api.Security.DevTokens;
 
 /// <summary>Asks for a development token.</summary>
 /// <param name="UserId">Any user: 1 to 255 characters.</param>
-internal sealed record DevTokenRequest(string? UserId);
+internal sealed record DevTokenRequest([property: Required] string? UserId);
 
 /// <summary>A development token.</summary>
 /// <param name="Token">The JWT.</param>

@@ -45,6 +45,7 @@ internal static class EventStreamEndpoints
             StatusCodes.Status401Unauthorized,
             StatusCodes.Status429TooManyRequests,
             StatusCodes.Status503ServiceUnavailable)
+        .DescribesParameters(QueryCredentialParameters.All)
         .RequireAuthorization()
         .AcceptsQueryCredentials()
         .DisableRequestTimeout();

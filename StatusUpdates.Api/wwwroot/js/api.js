@@ -57,6 +57,11 @@ export class Session {
     return this.#token;
   }
 
+  /** The token; a fresh one if that is asked for, and null if there is no way to one. */
+  async tokenFor({ fresh }) {
+    return fresh && !await this.renew() ? null : this.#token;
+  }
+
   /** Replaces the token. False if there is no way to. */
   async renew() {
     const token = this.#renewable ? await requestDevelopmentToken(this.userId) : null;

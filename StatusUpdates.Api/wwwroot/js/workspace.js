@@ -1,8 +1,8 @@
 // The page of a signed-in user: the list of cards, kept up to date by the feed.
 
+import { StatusUpdatesClient, StatusUpdatesError } from '../client/status-updates.js';
 import { isBusy, setBusy } from './busy.js';
 import { Card } from './card.js';
-import { StatusFeed } from './feed.js';
 import { STATUSES, TYPES, formatNumber } from './format.js';
 import { Generations } from './generations.js';
 
@@ -14,6 +14,7 @@ const element = id => document.getElementById(id);
 export class Workspace {
   #api;
   #feed;
+  #hasBegun = false;
   #generations = new Generations();
   #cards = new Map();
   #loading = null;
@@ -26,12 +27,9 @@ export class Workspace {
 
   constructor(api) {
     this.#api = api;
-    this.#feed = new StatusFeed(api.session, {
+    this.#feed = new StatusUpdatesClient({
+      token: request => api.session.tokenFor(request),
       onState: state => this.#stateChanged(state),
-      onConnected: seq => this.#connected(seq),
-      onUpdate: update => this.#updated(update),
-      onResync: () => this.#resync(),
-      onRefused: () => this.#checkToken(),
     });
   }
 
@@ -39,13 +37,12 @@ export class Workspace {
     element('more').addEventListener('click', () => this.#loadMore(), { signal: this.#stopped.signal });
     this.#clock = setInterval(() => this.#tick(), 1_000);
     this.#reload();
-    this.#feed.start();
+    this.#follow();
   }
 
   stop() {
     this.#stopped.abort();
     clearInterval(this.#clock);
-    this.#feed.stop();
     this.#clear();
     element('more').hidden = true;
     element('empty').hidden = true;
@@ -65,6 +62,35 @@ export class Workspace {
 
   get #isStopped() {
     return this.#stopped.signal.aborted;
+  }
+
+  async #follow() {
+    try {
+      for await (const item of this.#feed.watch({ signal: this.#stopped.signal })) {
+        this.#take(item);
+      }
+    } catch (error) {
+      if (!(error instanceof StatusUpdatesError)) {
+        throw error;
+      }
+
+      if (!this.#isStopped) {
+        this.#api.onSignedOut(error.message);
+      }
+    }
+  }
+
+  // An update that cannot be shown is no reason to show none after it.
+  #take(item) {
+    try {
+      if (item.type === 'update') {
+        this.#updated(item.update);
+      } else {
+        this.#resync();
+      }
+    } catch (error) {
+      reportError(error);
+    }
   }
 
   // The list was read before the feed was at its first position: what happened in between is read again.
@@ -179,14 +205,6 @@ export class Workspace {
     }
   }
 
-  async #checkToken() {
-    try {
-      await this.#api.list({ limit: 1 });
-    } catch {
-      // No network: the feed goes on trying. A refused token has signed out already.
-    }
-  }
-
   #show(generation) {
     if (generation === null) {
       return;
@@ -250,13 +268,16 @@ export class Workspace {
   }
 
   #stateChanged(state) {
-    if (this.#isStopped) {
+    if (this.#isStopped || state === 'stopped') {
       return;
     }
 
     element('connection').dataset.state = state;
     element('connection-text').textContent = CONNECTION_TEXTS[state];
-    if (state === 'live' && this.#hasFailed) {
+    if (state === 'live' && !this.#hasBegun) {
+      this.#hasBegun = true;
+      this.#connected(this.#feed.cursor);
+    } else if (state === 'live' && this.#hasFailed) {
       // What could not be read while the server was away.
       this.#reload();
     }

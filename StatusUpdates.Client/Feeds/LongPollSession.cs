@@ -1,0 +1,67 @@
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Client;
+
+/// <summary>The answer of a long poll.</summary>
+/// <param name="Items">Updates after the cursor, in order.</param>
+/// <param name="Seq">The position to go on from; with <paramref name="Resync"/> the head.</param>
+/// <param name="More">Whether there are more already.</param>
+/// <param name="Resync">Whether the log could not serve the cursor.</param>
+internal sealed record PollPage(IReadOnlyList<StatusUpdate>? Items, long Seq, bool More = false, bool? Resync = null);
+
+/// <summary>A feed over <c>GET /api/v1/status/poll</c>: one request after the other, each from the feed's cursor.</summary>
+internal sealed class LongPollSession(ApiCaller api, Func<long?> cursor) : IFeedSession
+{
+    // An empty answer that comes sooner than this was not waited for, by whatever answered.
+    private static readonly TimeSpan LeastInterval = TimeSpan.FromSeconds(1);
+
+    private readonly List<FeedEvent> _events = [];
+    private TimeSpan _pause;
+
+    public StatusTransport Transport => StatusTransport.LongPolling;
+
+    public FeedPhase Phase { get; private set; } = FeedPhase.Connecting;
+
+    public string? Token => null;
+
+    public async ValueTask<IReadOnlyList<FeedEvent>> NextAsync(CancellationToken cancellationToken)
+    {
+        var options = api.Options;
+        if (_pause > TimeSpan.Zero)
+        {
+            await Task.Delay(_pause, options.TimeProvider, cancellationToken).ConfigureAwait(false);
+        }
+
+        var since = cursor();
+        var address = new QueryText("api/v1/status/poll");
+        address.Add("since", since);
+        address.Add("timeout", (long)options.LongPollTimeout.TotalSeconds);
+        var asked = options.TimeProvider.GetTimestamp();
+        var page = await api.SendAsync(
+            HttpMethod.Get,
+            address.ToString(),
+            ClientJsonContext.Default.EnvelopePollPage,
+            cancellationToken,
+            extraTime: options.LongPollTimeout).ConfigureAwait(false);
+        Phase = FeedPhase.Through;
+        var isEmpty = since is not null && page is { Resync: not true, More: false, Items: null or { Count: 0 } };
+        _pause = isEmpty ? LeastInterval - options.TimeProvider.GetElapsedTime(asked) : TimeSpan.Zero;
+        return EventsOf(page, since is null);
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private List<FeedEvent> EventsOf(PollPage page, bool isFirst)
+    {
+        _events.Clear();
+        if (page.Resync is true)
+        {
+            _events.Add(new(FeedEventKind.Resync, page.Seq));
+            return _events;
+        }
+
+        _events.AddRange((page.Items ?? []).Select(FeedEvent.Of));
+        _events.Add(new(isFirst ? FeedEventKind.Started : FeedEventKind.Position, page.Seq));
+        return _events;
+    }
+}

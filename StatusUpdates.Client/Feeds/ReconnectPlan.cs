@@ -1,0 +1,103 @@
+namespace StatusUpdates.Client;
+
+/// <summary>
+/// Decides, after each failure, what a feed tries next and when. It knows no sockets: failures in, transport and wait out. Not thread-safe:
+/// one feed's.
+/// </summary>
+/// <param name="options">The waits.</param>
+/// <param name="random">Gives numbers from 0 up to, but not, 1.</param>
+internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<double> random)
+{
+    // One refusal is a proxy's word; silence may be chance, once.
+    private const int EnoughToFallBack = 2;
+
+    // Of the wait between two tries of a WebSocket: 2^4 = 16 times as long.
+    private const int MostDoublings = 4;
+
+    private readonly Backoff _backoff = new(options.ReconnectDelay, options.ReconnectMaxDelay);
+    private int _failures;
+    private int _refusals;
+    private int _blocked;
+    private int _fallbacks;
+    private long? _throughAt;
+    private long _fellBackAt;
+    private TimeSpan _socketWait;
+
+    /// <summary>What to try next.</summary>
+    public StatusTransport Transport { get; private set; }
+
+    /// <summary>Whether a feed that is polling should try a WebSocket again.</summary>
+    public bool IsSocketDue =>
+        Transport == StatusTransport.LongPolling && options.TimeProvider.GetElapsedTime(_fellBackAt) >= _socketWait;
+
+    /// <summary>The connection stands; with long polling: a poll was answered.</summary>
+    public void GotThrough()
+    {
+        _refusals = 0;
+        if (Transport == StatusTransport.LongPolling)
+        {
+            _failures = 0;
+            return;
+        }
+
+        _throughAt ??= options.TimeProvider.GetTimestamp();
+        _blocked = 0;
+        _fallbacks = 0;
+    }
+
+    /// <summary>Leaves long polling for a try of a WebSocket.</summary>
+    public void TrySocket() => Transport = StatusTransport.WebSocket;
+
+    /// <summary>How long to wait until the next try.</summary>
+    /// <exception cref="StatusUpdatesException">A fresh token was refused like the one before it.</exception>
+    public TimeSpan After(FeedFailure failure)
+    {
+        if (_throughAt is { } since && options.TimeProvider.GetElapsedTime(since) >= options.StableAfter)
+        {
+            _failures = 0;
+        }
+
+        _throughAt = null;
+        if (failure.Kind == FeedFailureKind.TokenRefused && _refusals++ > 0)
+        {
+            throw failure.Exception;
+        }
+
+        switch (failure.Kind)
+        {
+            case FeedFailureKind.TokenRefused or FeedFailureKind.TokenExpired when _failures == 0:
+                // The token is at fault, not the server: with another one it may go on at once. But only once.
+                _failures = 1;
+                return TimeSpan.Zero;
+            case FeedFailureKind.Limited:
+                return (failure.RetryAfter ?? TimeSpan.Zero) + NextDelay();
+            case FeedFailureKind.UpgradeRefused or FeedFailureKind.NotThrough when Transport == StatusTransport.WebSocket:
+                _blocked += failure.Kind == FeedFailureKind.UpgradeRefused ? EnoughToFallBack : 1;
+                if (_blocked >= EnoughToFallBack)
+                {
+                    FallBack();
+
+                    // At once: if it fails too, that costs a wait.
+                    return TimeSpan.Zero;
+                }
+
+                break;
+            default:
+                // If polling does not work either, it was not for the WebSocket.
+                Transport = StatusTransport.WebSocket;
+                break;
+        }
+
+        return NextDelay();
+    }
+
+    private void FallBack()
+    {
+        Transport = StatusTransport.LongPolling;
+        _fellBackAt = options.TimeProvider.GetTimestamp();
+        var factor = 1 << Math.Min(_fallbacks++, MostDoublings);
+        _socketWait = options.WebSocketRetryInterval * factor * (0.5 + (random() / 2));
+    }
+
+    private TimeSpan NextDelay() => _backoff.DelayOf(_failures++, random());
+}

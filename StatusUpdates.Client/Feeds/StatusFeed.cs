@@ -1,0 +1,212 @@
+using Microsoft.Extensions.Logging;
+
+namespace StatusUpdates.Client;
+
+/// <summary>
+/// A user's status updates from a cursor on: each exactly once and in order, across reconnects, instances of the API and transports.
+/// Enumerating connects; leaving the enumeration closes the connection, and a new one goes on at <see cref="Cursor"/>. Nothing is read
+/// ahead of the enumeration, so a slow one costs no memory.
+/// A failure of the network or of a server is met by reconnecting, for ever; what ends the enumeration is the caller's cancellation, a
+/// <see cref="StatusUpdatesException"/>, or what the token provider throws.
+/// One enumeration at a time; the properties may be read from any thread.
+/// </summary>
+public sealed partial class StatusFeed : IAsyncEnumerable<StatusFeedItem>
+{
+    private const long Unknown = -1;
+
+    private readonly ApiCaller _api;
+    private readonly StatusFeedOptions _options;
+    private readonly ReconnectPlan _plan;
+    private readonly ILogger _logger;
+    private long _cursor;
+    private string? _userId;
+    private string? _staleToken;
+    private TimeSpan _wait;
+    private int _transport = (int)Unknown;
+    private int _enumerating;
+
+    internal StatusFeed(ApiCaller api, StatusFeedOptions options)
+    {
+        _api = api;
+        _options = options;
+        _plan = new(api.Options, Random.Shared.NextDouble);
+        _logger = api.Options.LoggerFactory.CreateLogger<StatusFeed>();
+        _cursor = options.Since ?? Unknown;
+    }
+
+    /// <summary>
+    /// The position to go on from: every update up to here has been yielded. To keep it with an update's effects, read it in the loop, after
+    /// they are done, and pass it as <see cref="StatusFeedOptions.Since"/> next time. Null until the first connection of a feed that begins
+    /// at the head.
+    /// </summary>
+    public long? Cursor => Volatile.Read(ref _cursor) is var cursor and >= 0 ? cursor : null;
+
+    /// <summary>How the feed is connected at the moment; null if it is not.</summary>
+    public StatusTransport? Transport => Volatile.Read(ref _transport) is var transport and >= 0 ? (StatusTransport)transport : null;
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">The feed is being enumerated already (thrown by the first step).</exception>
+    public async IAsyncEnumerator<StatusFeedItem> GetAsyncEnumerator(CancellationToken cancellationToken = default)
+    {
+        if (Interlocked.Exchange(ref _enumerating, 1) != 0)
+        {
+            throw new InvalidOperationException("A feed is enumerated once at a time; make another by Watch.");
+        }
+
+        try
+        {
+            while (true)
+            {
+                var session = CreateSession();
+                await using (session.ConfigureAwait(false))
+                {
+                    while (await NextAsync(session, cancellationToken).ConfigureAwait(false) is { } events)
+                    {
+                        foreach (var item in events)
+                        {
+                            if (Take(item) is { } taken)
+                            {
+                                yield return taken;
+                            }
+                        }
+                    }
+                }
+
+                await WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref _transport, (int)Unknown);
+            Volatile.Write(ref _enumerating, 0);
+        }
+    }
+
+    private IFeedSession CreateSession()
+    {
+        if (_plan.Transport == StatusTransport.LongPolling)
+        {
+            return new LongPollSession(_api, () => Cursor);
+        }
+
+        var address = new QueryText("ws/status");
+        address.Add("since", Cursor);
+        address.Add("generationId", _options.GenerationId);
+        address.Add("batch", _options.Batch ? "true" : null);
+        return new WebSocketSession(_api, address.ToString(), _staleToken, _logger);
+    }
+
+    /// <summary>What comes next; null when the session is over and the plan has been made for another.</summary>
+    private async ValueTask<IReadOnlyList<FeedEvent>?> NextAsync(IFeedSession session, CancellationToken cancellationToken)
+    {
+        if (_plan.IsSocketDue)
+        {
+            LogTryingSocket(_logger);
+            _plan.TrySocket();
+            _wait = TimeSpan.Zero;
+            return null;
+        }
+
+        try
+        {
+            var events = await session.NextAsync(cancellationToken).ConfigureAwait(false);
+            if (Transport != session.Transport || session.Transport == StatusTransport.LongPolling)
+            {
+                GotThrough(session);
+            }
+
+            return events;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (Exception e) when (FeedFailure.Of(e, session.Transport, session.Phase) is { } failure)
+        {
+            Volatile.Write(ref _transport, (int)Unknown);
+            PlanAfter(failure, session);
+            return null;
+        }
+    }
+
+    private void GotThrough(IFeedSession session)
+    {
+        _staleToken = null;
+        _plan.GotThrough();
+        if (Transport != session.Transport)
+        {
+            Volatile.Write(ref _transport, (int)session.Transport);
+            LogConnected(_logger, session.Transport);
+        }
+    }
+
+    private void PlanAfter(FeedFailure failure, IFeedSession session)
+    {
+        _wait = _plan.After(failure);
+        if (failure.Kind is FeedFailureKind.TokenRefused or FeedFailureKind.TokenExpired)
+        {
+            _staleToken = session.Token;
+        }
+
+        LogDisconnected(_logger, failure.Kind, failure.Exception.Message, _plan.Transport, _wait);
+    }
+
+    private Task WaitAsync(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return _wait > TimeSpan.Zero ? Task.Delay(_wait, _api.Options.TimeProvider, cancellationToken) : Task.CompletedTask;
+    }
+
+    private StatusFeedItem? Take(FeedEvent item)
+    {
+        CheckUser(item.UserId);
+        switch (item.Kind)
+        {
+            case FeedEventKind.Update when item.Update!.Seq is null:
+                return IsWanted(item) ? new StatusFeedItem.Updated(item.Update) : null;
+            case FeedEventKind.Update when item.Seq > _cursor:
+                Volatile.Write(ref _cursor, item.Seq);
+                return IsWanted(item) ? new StatusFeedItem.Updated(item.Update!) : null;
+            case FeedEventKind.Resync:
+                Volatile.Write(ref _cursor, item.Seq);
+                return new StatusFeedItem.Resync(item.Seq);
+            case FeedEventKind.Position when item.Seq > _cursor:
+            case FeedEventKind.Started when _cursor == Unknown:
+                Volatile.Write(ref _cursor, item.Seq);
+                return null;
+            default:
+                // Known already.
+                return null;
+        }
+    }
+
+    private bool IsWanted(FeedEvent item) => _options.GenerationId is null || _options.GenerationId == item.Update!.GenerationId;
+
+    // A cursor counts one user's log. In another's it would skip or repeat without a word.
+    private void CheckUser(string? userId)
+    {
+        if (userId is null)
+        {
+            return;
+        }
+
+        _userId ??= userId;
+        if (!string.Equals(_userId, userId, StringComparison.Ordinal))
+        {
+            throw new StatusUpdatesException("The token is another user's than that which the feed began with.")
+            {
+                Code = StatusUpdatesException.UserChanged,
+            };
+        }
+    }
+
+    [LoggerMessage(7001, LogLevel.Debug, "Connected over {Transport}")]
+    private static partial void LogConnected(ILogger logger, StatusTransport transport);
+
+    [LoggerMessage(7002, LogLevel.Information, "Disconnected ({Kind}: {Reason}); next try over {Transport} in {Wait}")]
+    private static partial void LogDisconnected(
+        ILogger logger, FeedFailureKind kind, string reason, StatusTransport transport, TimeSpan wait);
+
+    [LoggerMessage(7003, LogLevel.Debug, "Trying a WebSocket again")]
+    private static partial void LogTryingSocket(ILogger logger);
+}

@@ -1,0 +1,33 @@
+namespace StatusUpdates.Client;
+
+/// <summary>Where a feed begins and what it is about. Immutable.</summary>
+public sealed record StatusFeedOptions
+{
+    // What a JSON number can hold exactly.
+    private const long MaxSeq = (1L << 53) - 1;
+
+    /// <summary>
+    /// The position after which it begins: a <see cref="StatusFeed.Cursor"/> of an earlier feed, or 0 for the start of the log. Null, the
+    /// default, begins at the head at the time of connecting: updates from then on.
+    /// </summary>
+    public long? Since { get; init; }
+
+    /// <summary>Only updates of this generation.</summary>
+    public string? GenerationId { get; init; }
+
+    /// <summary>Whether updates that are due together may come in one message. Makes no difference but in cost. Default true.</summary>
+    public bool Batch { get; init; } = true;
+
+    internal void Validate()
+    {
+        if (Since is < 0 or > MaxSeq)
+        {
+            throw new ArgumentOutOfRangeException(nameof(Since), Since, $"Must be 0 to {MaxSeq}.");
+        }
+
+        if (GenerationId is "")
+        {
+            throw new ArgumentException("Must be a generation's id, or null.", nameof(GenerationId));
+        }
+    }
+}

@@ -1,0 +1,227 @@
+using System.Net.WebSockets;
+using System.Runtime.ExceptionServices;
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+
+namespace StatusUpdates.Client;
+
+/// <summary>
+/// A feed over <c>/ws/status</c>. Concurrency: one reader; beside it, while a token runs out, the renewal, which alone sends.
+/// Lifecycle: token -> handshake -> the server's first message -> messages -> disposed, with a closing handshake if the socket still stands.
+/// </summary>
+internal sealed partial class WebSocketSession : IFeedSession
+{
+    private const string InvalidToken = "invalid_token";
+
+    // The server answers a close at once, unless it or the network is gone.
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    private static readonly Backoff RenewalBackoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(15));
+
+    private readonly ApiCaller _api;
+    private readonly Uri _address;
+    private readonly string? _staleToken;
+    private readonly ILogger _logger;
+    private readonly ClientWebSocket _socket = new();
+    private readonly MessageReader _reader;
+    private readonly CancellationTokenSource _ended = new();
+    private readonly List<FeedEvent> _events = [];
+    private Task _renewal = Task.CompletedTask;
+    private string? _offered;
+    private int _refusedOffers;
+
+    /// <param name="api">The API.</param>
+    /// <param name="relative">Path and query.</param>
+    /// <param name="staleToken">A token that must not be used again.</param>
+    /// <param name="logger">Where renewals are logged.</param>
+    public WebSocketSession(ApiCaller api, string relative, string? staleToken, ILogger logger)
+    {
+        _api = api;
+        _staleToken = staleToken;
+        _logger = logger;
+        _reader = new(_socket);
+        var address = new UriBuilder(api.AddressOf(relative));
+        address.Scheme = address.Scheme == Uri.UriSchemeHttps ? Uri.UriSchemeWss : Uri.UriSchemeWs;
+        _address = address.Uri;
+    }
+
+    public StatusTransport Transport => StatusTransport.WebSocket;
+
+    public FeedPhase Phase { get; private set; }
+
+    public string? Token { get; private set; }
+
+    public async ValueTask<IReadOnlyList<FeedEvent>> NextAsync(CancellationToken cancellationToken)
+    {
+        _events.Clear();
+        if (Phase != FeedPhase.Through)
+        {
+            await ConnectAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        while (_events.Count == 0)
+        {
+            Take(await _reader.ReadAsync(cancellationToken).ConfigureAwait(false));
+        }
+
+        return _events;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ended.CancelAsync().ConfigureAwait(false);
+        await _renewal.ConfigureAwait(false);
+        await CloseAsync().ConfigureAwait(false);
+        _socket.Abort();
+        await _reader.EndAsync().ConfigureAwait(false);
+        _socket.Dispose();
+        _ended.Dispose();
+    }
+
+    private async Task ConnectAsync(CancellationToken cancellationToken)
+    {
+        Token = _staleToken is null
+            ? await _api.Tokens.GetAsync(cancellationToken).ConfigureAwait(false)
+            : await _api.Tokens.RenewAsync(_staleToken, cancellationToken).ConfigureAwait(false);
+        Phase = FeedPhase.Connecting;
+        var options = _api.Options;
+        _socket.Options.SetRequestHeader("Authorization", $"Bearer {Token}");
+        _socket.Options.KeepAliveInterval = options.KeepAliveInterval;
+        _socket.Options.KeepAliveTimeout = options.KeepAliveTimeout;
+        using var deadline = new Deadline(options.ConnectTimeout, options.TimeProvider, cancellationToken);
+        try
+        {
+            await _socket.ConnectAsync(_address, _api.UpgradeInvoker, deadline.Token).ConfigureAwait(false);
+
+            // A proxy may switch protocols and then let nothing through: only the server's word counts.
+            Take(await _reader.ReadAsync(deadline.Token).ConfigureAwait(false));
+        }
+        catch (WebSocketException e) when (e.InnerException is StatusUpdatesException refused)
+        {
+            // See UpgradeHandler: this says more than the WebSocket's exception around it.
+            ExceptionDispatchInfo.Throw(refused);
+        }
+        catch (Exception e) when (deadline.HasPassed && (e is OperationCanceledException or WebSocketException))
+        {
+            throw new TimeoutException($"No WebSocket stood within {options.ConnectTimeout:c}.", e);
+        }
+
+        if (_events is not [{ Kind: FeedEventKind.Started }])
+        {
+            throw StatusUpdatesException.Unexpected("The server's first message was not \"connected\".");
+        }
+
+        Phase = FeedPhase.Through;
+    }
+
+    private void Take(ServerMessage message)
+    {
+        switch (message)
+        {
+            case { Type: ServerMessage.StatusUpdate, Payload: { } update }:
+                _events.Add(FeedEvent.Of(update));
+                break;
+            case { Type: ServerMessage.StatusBatch, Payloads: { } updates }:
+                _events.AddRange(updates.Select(FeedEvent.Of));
+                break;
+            case { Type: ServerMessage.Connected, Seq: { } seq }:
+                _events.Add(new(FeedEventKind.Started, seq, UserId: message.UserId));
+                break;
+            case { Type: ServerMessage.Position, Seq: { } seq }:
+                _events.Add(new(FeedEventKind.Position, seq));
+                break;
+            case { Type: ServerMessage.Resync, Seq: { } seq }:
+                _events.Add(new(FeedEventKind.Resync, seq));
+                break;
+            case { Type: ServerMessage.TokenExpiring }:
+                Renew(Token);
+                break;
+            case { Type: ServerMessage.Authenticated }:
+                Token = _offered ?? Token;
+                _refusedOffers = 0;
+                break;
+            case { Type: ServerMessage.Error, Code: InvalidToken } when _offered is not null:
+                _refusedOffers++;
+                Renew(_offered);
+                break;
+            case { Type: ServerMessage.Error }:
+                LogError(_logger, message.Code, message.Message);
+                break;
+            default:
+                break;
+        }
+    }
+
+    private void Renew(string? stale) => _renewal = RenewAsync(_renewal, stale, _refusedOffers);
+
+    // Reading goes on meanwhile. Whatever goes wrong here, the old token stands until its end; then the server closes, and the provider's
+    // exception, if it still throws, is the feed's.
+    private async Task RenewAsync(Task previous, string? stale, int attempt)
+    {
+        await previous.ConfigureAwait(false);
+        for (; !_ended.IsCancellationRequested; attempt++)
+        {
+            try
+            {
+                if (attempt > 0)
+                {
+                    await Task.Delay(RenewalBackoff.CeilingOf(attempt - 1), _api.Options.TimeProvider, _ended.Token).ConfigureAwait(false);
+                }
+
+                var fresh = await _api.Tokens.RenewAsync(stale, _ended.Token).ConfigureAwait(false);
+                if (!string.Equals(fresh, stale, StringComparison.Ordinal))
+                {
+                    _offered = fresh;
+                    var message = JsonSerializer.SerializeToUtf8Bytes(new(fresh), ClientJsonContext.Default.AuthenticateMessage);
+                    await _socket.SendAsync(message.AsMemory(), WebSocketMessageType.Text, true, _ended.Token).ConfigureAwait(false);
+                    return;
+                }
+            }
+            catch (OperationCanceledException) when (_ended.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (_socket.State != WebSocketState.Open)
+            {
+                // The reader meets the same end.
+                LogRenewalFailed(_logger, e);
+                return;
+            }
+            catch (Exception e)
+            {
+                LogRenewalFailed(_logger, e);
+            }
+        }
+    }
+
+    private async Task CloseAsync()
+    {
+        if (_socket.State is not (WebSocketState.Open or WebSocketState.CloseReceived))
+        {
+            return;
+        }
+
+        // Clean-up: after the caller's token, and by the system's clock.
+        using var patience = new CancellationTokenSource(CloseTimeout);
+        try
+        {
+            await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, patience.Token).ConfigureAwait(false);
+
+            // To end before the server has answered would reset the connection, and might take the close with it.
+            await _reader.DrainAsync(patience.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is WebSocketException or IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            LogNotClosed(_logger, e);
+        }
+    }
+
+    [LoggerMessage(7011, LogLevel.Warning, "The token could not be renewed in place; the old one stands until its end")]
+    private static partial void LogRenewalFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(7012, LogLevel.Debug, "The server answered {Code}: {Message}")]
+    private static partial void LogError(ILogger logger, string? code, string? message);
+
+    [LoggerMessage(7013, LogLevel.Debug, "The connection ended without a closing handshake")]
+    private static partial void LogNotClosed(ILogger logger, Exception exception);
+}

@@ -1,0 +1,52 @@
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Client;
+
+/// <summary>A generation as it was when the API was asked. Immutable.</summary>
+public sealed record Generation
+{
+    /// <summary><c>gen-…</c>.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Its owner.</summary>
+    public required string UserId { get; init; }
+
+    /// <summary>What was asked for.</summary>
+    public required GenerationType Type { get; init; }
+
+    /// <summary>Status at that moment.</summary>
+    public required GenerationStatus Status { get; init; }
+
+    /// <summary>Position of its latest update in its owner's log: an update of it that is not above is known already.</summary>
+    public required long Seq { get; init; }
+
+    /// <summary>The user's text.</summary>
+    public required string Prompt { get; init; }
+
+    /// <summary>How far it is, 0 to 100 percent.</summary>
+    public int? Progress { get; init; }
+
+    /// <summary>Where the results are, once completed.</summary>
+    public IReadOnlyList<string>? ResultUrls { get; init; }
+
+    /// <summary>What it cost, in tokens.</summary>
+    public long? TokensUsed { get; init; }
+
+    /// <summary>Why it failed.</summary>
+    public string? ErrorMessage { get; init; }
+
+    /// <summary>When it was submitted.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>When its latest update was written.</summary>
+    public required DateTimeOffset UpdatedAt { get; init; }
+
+    /// <summary>When a worker first took it.</summary>
+    public DateTimeOffset? StartedAt { get; init; }
+
+    /// <summary>When it came to its end.</summary>
+    public DateTimeOffset? CompletedAt { get; init; }
+
+    /// <summary>When its owner asked it to stop while it was running.</summary>
+    public DateTimeOffset? CancelRequestedAt { get; init; }
+}

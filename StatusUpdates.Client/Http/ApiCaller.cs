@@ -1,0 +1,123 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace StatusUpdates.Client;
+
+/// <summary>
+/// Sends requests with the token in use and reads their answers. A 401 is answered with one more try under a fresh token. Thread-safe.
+/// </summary>
+internal sealed class ApiCaller : IDisposable
+{
+    private readonly HttpMessageHandler? _owned;
+    private readonly HttpMessageInvoker _invoker;
+    private readonly Uri _base;
+
+    public ApiCaller(StatusUpdatesClientOptions options)
+    {
+        Options = options;
+        Tokens = new(options.AccessTokenProvider);
+
+        // Connections are renewed now and then, or a changed DNS entry would never be seen.
+        var handler = options.HttpMessageHandler
+            ?? (_owned = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), ConnectTimeout = options.ConnectTimeout });
+        _invoker = new(handler, disposeHandler: false);
+        UpgradeInvoker = new(new UpgradeHandler(handler, options.TimeProvider), disposeHandler: false);
+        _base = new(options.BaseAddress.AbsoluteUri.TrimEnd('/') + "/");
+    }
+
+    public StatusUpdatesClientOptions Options { get; }
+
+    public AccessTokens Tokens { get; }
+
+    /// <summary>Sends handshakes of WebSockets.</summary>
+    public HttpMessageInvoker UpgradeInvoker { get; }
+
+    /// <summary>The absolute address of a path of the API.</summary>
+    public Uri AddressOf(string relative) => new(_base, relative);
+
+    /// <exception cref="StatusUpdatesException">The API refused, or the answer is not understood.</exception>
+    /// <exception cref="HttpRequestException">The network failed.</exception>
+    /// <exception cref="TimeoutException">No answer in time.</exception>
+    public async Task<T> SendAsync<T>(
+        HttpMethod method,
+        string relative,
+        JsonTypeInfo<Envelope<T>> type,
+        CancellationToken cancellationToken,
+        Action<HttpRequestMessage>? prepare = null,
+        TimeSpan extraTime = default)
+        where T : class
+    {
+        using var deadline = new Deadline(Options.RequestTimeout + extraTime, Options.TimeProvider, cancellationToken);
+        try
+        {
+            var token = await Tokens.GetAsync(deadline.Token).ConfigureAwait(false);
+            var response = await SendOnceAsync(method, relative, token, prepare, deadline.Token).ConfigureAwait(false);
+            if (response.StatusCode == HttpStatusCode.Unauthorized)
+            {
+                response.Dispose();
+                token = await Tokens.RenewAsync(token, deadline.Token).ConfigureAwait(false);
+                response = await SendOnceAsync(method, relative, token, prepare, deadline.Token).ConfigureAwait(false);
+            }
+
+            using (response)
+            {
+                return await ReadAsync(response, type, deadline.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException e) when (deadline.HasPassed)
+        {
+            throw new TimeoutException($"The API did not answer {method} /{relative.Split('?')[0]} in {Options.RequestTimeout + extraTime:c}.", e);
+        }
+    }
+
+    public void Dispose()
+    {
+        _invoker.Dispose();
+        UpgradeInvoker.Dispose();
+        _owned?.Dispose();
+        Tokens.Dispose();
+    }
+
+    private async Task<HttpResponseMessage> SendOnceAsync(
+        HttpMethod method, string relative, string token, Action<HttpRequestMessage>? prepare, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(method, AddressOf(relative));
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        request.Headers.Accept.ParseAdd("application/json");
+        prepare?.Invoke(request);
+        return await _invoker.SendAsync(request, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<T> ReadAsync<T>(HttpResponseMessage response, JsonTypeInfo<Envelope<T>> type, CancellationToken cancellationToken)
+        where T : class
+    {
+        if (!response.IsSuccessStatusCode)
+        {
+            throw await ProblemReader.ReadAsync(response, Options.TimeProvider, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (!string.Equals(response.Content.Headers.ContentType?.MediaType, "application/json", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new StatusUpdatesException("The answer is no JSON: something else than the API answers at this address.")
+            {
+                StatusCode = response.StatusCode,
+            };
+        }
+
+        var body = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        await using (body.ConfigureAwait(false))
+        {
+            try
+            {
+                var envelope = await JsonSerializer.DeserializeAsync(body, type, cancellationToken).ConfigureAwait(false);
+                return envelope?.Data ?? throw StatusUpdatesException.Unexpected("The API's answer has no data.");
+            }
+            catch (JsonException e)
+            {
+                throw StatusUpdatesException.Unexpected($"The API's answer is not understood at {e.Path ?? "$"}.", e);
+            }
+        }
+    }
+}

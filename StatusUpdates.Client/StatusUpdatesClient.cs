@@ -1,0 +1,152 @@
+using System.Net.Http.Headers;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Client;
+
+/// <summary>
+/// The client of the StatusUpdates API, for one user: whose token it carries. Thread-safe; one instance serves any number of calls and
+/// feeds, and shares its connections and its token among them. Every call may throw <see cref="StatusUpdatesException"/> (the API refused),
+/// <see cref="HttpRequestException"/> or <see cref="IOException"/> (the network failed) and <see cref="TimeoutException"/>.
+/// </summary>
+public sealed class StatusUpdatesClient : IDisposable
+{
+    private const string Generations = "api/v1/generations";
+
+    private readonly ApiCaller _api;
+
+    /// <exception cref="ArgumentException">A setting is out of range; the parameter's name is the setting's.</exception>
+    public StatusUpdatesClient(StatusUpdatesClientOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        _api = new(options);
+    }
+
+    /// <summary>
+    /// A feed of the user's status updates: exactly once, in order, over WebSocket or, where that does not get through, long polling. It
+    /// connects when it is enumerated.
+    /// </summary>
+    /// <param name="options">Where it begins and what it is about; by default everything from now on.</param>
+    public StatusFeed Watch(StatusFeedOptions? options = null)
+    {
+        options ??= new();
+        options.Validate();
+        return new(_api, options);
+    }
+
+    /// <summary>As <see cref="Watch"/>, as a plain sequence of updates.</summary>
+    /// <param name="onResync">
+    /// Told, in place, that the log could not serve the cursor: updates were missed. Gets the position from which the feed goes on; reads
+    /// the state anew by <see cref="ListAsync"/> or <see cref="GetAsync"/>. What it throws ends the sequence.
+    /// </param>
+    /// <param name="options">Where it begins and what it is about; by default everything from now on.</param>
+    /// <param name="cancellationToken">Ends the sequence with an <see cref="OperationCanceledException"/>.</param>
+    public IAsyncEnumerable<StatusUpdate> WatchAsync(
+        Func<long, CancellationToken, ValueTask> onResync,
+        StatusFeedOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(onResync);
+        return UpdatesAsync(Watch(options), onResync, cancellationToken);
+    }
+
+    /// <summary>Submits a generation. The same request again, after an answer was lost, gives the same generation.</summary>
+    public Task<Generation> SubmitAsync(SubmitGenerationRequest request, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var body = JsonSerializer.SerializeToUtf8Bytes(request, ClientJsonContext.Default.SubmitGenerationRequest);
+        return _api.SendAsync(
+            HttpMethod.Post,
+            Generations,
+            ClientJsonContext.Default.EnvelopeGeneration,
+            cancellationToken,
+            message =>
+            {
+                message.Headers.Add("Idempotency-Key", request.IdempotencyKey);
+                message.Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+            });
+    }
+
+    /// <summary>Gets a generation; a <see cref="StatusUpdatesException"/> with the code <c>not_found</c> if it is nobody's or another user's.</summary>
+    public Task<Generation> GetAsync(string id, CancellationToken cancellationToken = default) =>
+        _api.SendAsync(HttpMethod.Get, PathOf(id), ClientJsonContext.Default.EnvelopeGeneration, cancellationToken);
+
+    /// <summary>Gets a page of the user's generations, newest first.</summary>
+    public Task<GenerationPage> ListAsync(GenerationQuery? query = null, CancellationToken cancellationToken = default)
+    {
+        var address = new QueryText(Generations);
+        query?.AddTo(address);
+        return _api.SendAsync(HttpMethod.Get, address.ToString(), ClientJsonContext.Default.EnvelopeGenerationPage, cancellationToken);
+    }
+
+    /// <summary>Gets the user's generations, newest first, page after page as they are asked for.</summary>
+    public async IAsyncEnumerable<Generation> ListAllAsync(
+        GenerationQuery? query = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        query ??= new();
+        while (true)
+        {
+            var page = await ListAsync(query, cancellationToken).ConfigureAwait(false);
+            foreach (var generation in page.Items)
+            {
+                yield return generation;
+            }
+
+            if (page.NextCursor is not { } next)
+            {
+                yield break;
+            }
+
+            query = query with { Cursor = next, Offset = null };
+        }
+    }
+
+    /// <summary>Gets the updates of a generation.</summary>
+    /// <param name="id">The generation.</param>
+    /// <param name="since">Only updates after this position.</param>
+    /// <param name="limit">How many: 1 to 1,000; the API's default is 100.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public Task<GenerationHistory> GetHistoryAsync(
+        string id, long? since = null, int? limit = null, CancellationToken cancellationToken = default)
+    {
+        var address = new QueryText(PathOf(id) + "/history");
+        address.Add("since", since);
+        address.Add("limit", limit);
+        return _api.SendAsync(HttpMethod.Get, address.ToString(), ClientJsonContext.Default.EnvelopeGenerationHistory, cancellationToken);
+    }
+
+    /// <summary>
+    /// Cancels a generation. A pending one is canceled at once; a running one is asked to stop and has a
+    /// <see cref="Generation.CancelRequestedAt"/>; one that has ended is a <see cref="StatusUpdatesException"/> with the code
+    /// <c>generation_terminal</c>.
+    /// </summary>
+    public Task<Generation> CancelAsync(string id, CancellationToken cancellationToken = default) =>
+        _api.SendAsync(HttpMethod.Post, PathOf(id) + "/cancel", ClientJsonContext.Default.EnvelopeGeneration, cancellationToken);
+
+    /// <summary>Ends the client's connections. Feeds must have been left before.</summary>
+    public void Dispose() => _api.Dispose();
+
+    private static async IAsyncEnumerable<StatusUpdate> UpdatesAsync(
+        StatusFeed feed, Func<long, CancellationToken, ValueTask> onResync, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var item in feed.WithCancellation(cancellationToken).ConfigureAwait(false))
+        {
+            if (item is StatusFeedItem.Updated { Update: var update })
+            {
+                yield return update;
+            }
+            else if (item is StatusFeedItem.Resync { Seq: var seq })
+            {
+                await onResync(seq, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static string PathOf(string id)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(id);
+        return $"{Generations}/{Uri.EscapeDataString(id)}";
+    }
+}

@@ -1,0 +1,207 @@
+using StatusUpdates.Client;
+using StatusUpdates.Tests.Api;
+using StatusUpdates.Tests.Transports;
+
+namespace StatusUpdates.Tests.Client;
+
+/// <summary>Where WebSockets do not get through. The gateway stands in for a proxy that does not know them.</summary>
+public sealed class FallbackTests(TestServers servers)
+{
+    private static CancellationToken Token => TestTime.Token;
+
+    [Theory]
+    [InlineData(400)]
+    [InlineData(403)]
+    [InlineData(404)]
+    [InlineData(501)]
+    [InlineData(502)]
+    public async Task Where_the_upgrade_is_refused_polling_brings_every_update_once_and_in_order(int status)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await using var gateway = await Gateway.StartAsync(api.Address);
+        gateway.Answer = context => Task.FromResult(Gateway.IsSocket(context) && Gateway.Refuse(context, status));
+        for (var i = 0; i < 250; i++)
+        {
+            await api.CommitAsync("alice");
+        }
+
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+        await reader.ExpectAsync(1, 250);
+        Assert.Equal(StatusTransport.LongPolling, reader.Feed.Transport);
+        for (var seq = 251; seq <= 270; seq++)
+        {
+            reader.Begin();
+            await api.PublishAsync("alice");
+            await reader.ExpectAsync(seq, seq);
+        }
+
+        Assert.Equal(1, gateway.Count("/ws/status"));
+    }
+
+    [Fact]
+    public async Task A_proxy_that_drops_the_upgrade_header_leads_to_polling()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await using var gateway = await Gateway.StartAsync(api.Address);
+        gateway.Answer = context =>
+        {
+            context.Request.Headers.Remove("Upgrade");
+            context.Request.Headers.Remove("Connection");
+            return Task.FromResult(false);
+        };
+        await api.PublishAsync("alice");
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+
+        await reader.ExpectAsync(1, 1);
+        Assert.Equal(StatusTransport.LongPolling, reader.Feed.Transport);
+    }
+
+    [Fact]
+    public async Task A_websocket_that_stays_silent_is_given_up_for_polling()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await using var gateway = await Gateway.StartAsync(api.Address);
+        gateway.Answer = async context =>
+        {
+            if (!Gateway.IsSocket(context))
+            {
+                return false;
+            }
+
+            // Switches protocols, and then lets nothing through.
+            using var socket = await context.WebSockets.AcceptWebSocketAsync();
+            await Assert.ThrowsAnyAsync<Exception>(async () => await socket.ReceiveAsync(new byte[1], context.RequestAborted));
+            return true;
+        };
+        await api.PublishAsync("alice");
+        var options = ClientScene.Options(gateway.Address) with { ConnectTimeout = TimeSpan.FromMilliseconds(500) };
+        using var client = new StatusUpdatesClient(options);
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+
+        await reader.ExpectAsync(1, 1);
+        Assert.Equal(StatusTransport.LongPolling, reader.Feed.Transport);
+        Assert.Equal(2, gateway.Count("/ws/status"));
+    }
+
+    [Fact]
+    public async Task A_websocket_is_tried_again_later_and_taken_when_it_works()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await using var gateway = await Gateway.StartAsync(api.Address);
+        var isOpen = false;
+        gateway.Answer = context => Task.FromResult(!Volatile.Read(ref isOpen) && Gateway.IsSocket(context) && Gateway.Refuse(context, 502));
+        var time = new HeldTime();
+        var options = ClientScene.Options(gateway.Address) with { TimeProvider = time };
+        using var client = new StatusUpdatesClient(options);
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+        async Task StepAsync(long seq)
+        {
+            await api.PublishAsync("alice");
+            await reader.ExpectAsync(seq, seq);
+        }
+
+        await StepAsync(1);
+        await StepAsync(2);
+        Assert.Equal((StatusTransport.LongPolling, 1), (reader.Feed.Transport, gateway.Count("/ws/status")));
+
+        // Refused again: polling goes on, and the next try is twice as far.
+        time.Advance(options.WebSocketRetryInterval);
+        await StepAsync(3);
+        Assert.Equal((StatusTransport.LongPolling, 2), (reader.Feed.Transport, gateway.Count("/ws/status")));
+        time.Advance(options.WebSocketRetryInterval * 0.9);
+        await StepAsync(4);
+        Assert.Equal(2, gateway.Count("/ws/status"));
+
+        Volatile.Write(ref isOpen, true);
+        time.Advance(options.WebSocketRetryInterval * 2);
+        await StepAsync(5);
+        Assert.Equal((StatusTransport.WebSocket, 3), (reader.Feed.Transport, gateway.Count("/ws/status")));
+        await StepAsync(6);
+    }
+
+    [Fact]
+    public async Task Polling_begins_at_the_head_surfaces_a_resync_and_filters_as_a_websocket_does()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await using var gateway = await Gateway.StartAsync(api.Address);
+        gateway.Answer = context => Task.FromResult(Gateway.IsSocket(context) && Gateway.Refuse(context, 502));
+        await api.PublishManyAsync("alice", 3);
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await using var fromHead = client.Watch().Read();
+        await fromHead.ConnectedAsync();
+        Assert.Equal(3, fromHead.Feed.Cursor);
+        await using var ahead = client.Watch(new() { Since = 9 }).Read();
+        Assert.Equal(new StatusFeedItem.Resync(3), await ahead.NextAsync());
+
+        var mine = await api.CommitAsync("alice");
+        await using var filtered = client.Watch(new() { Since = 0, GenerationId = mine.GenerationId }).Read();
+        await api.PublishAsync("alice");
+        await fromHead.ExpectAsync(4, 5);
+        await ahead.ExpectAsync(4, 5);
+        Assert.Equal(mine.GenerationId, (await filtered.NextUpdateAsync()).GenerationId);
+        filtered.Begin();
+        await Eventually.TrueAsync(() => filtered.Feed.Cursor == 5);
+    }
+
+    [Fact]
+    public async Task A_feed_that_changes_transport_and_instance_all_the_time_repeats_and_loses_nothing()
+    {
+        await using var first = await TestApi.StartAsync(servers);
+        await using var second = await ClientScene.StartBesideAsync(servers, first);
+        await using var gateway = await Gateway.StartAsync(first.Address);
+        await using var proxy = new TcpProxy(gateway.Address.Port);
+        var attempts = 0;
+        gateway.Answer = context => Task.FromResult(
+            Gateway.IsSocket(context) && Interlocked.Increment(ref attempts) % 2 == 0 && Gateway.Refuse(context, 502));
+        using var client = new StatusUpdatesClient(ClientScene.Options(ClientScene.AddressOf(proxy)) with
+        {
+            WebSocketRetryInterval = TimeSpan.FromMilliseconds(1),
+        });
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+        const int Updates = 400;
+        var writing = Task.Run(() => first.PublishManyAsync("alice", Updates), Token);
+        var seen = new HashSet<StatusTransport>();
+        for (var seq = 1; seq <= Updates; seq++)
+        {
+            await reader.ExpectAsync(seq, seq);
+            seen.Add(reader.Feed.Transport ?? StatusTransport.WebSocket);
+            if (seq % 10 == 0)
+            {
+                gateway.Behind = (seq % 20 == 0 ? first : second).Address;
+                proxy.Cut();
+            }
+        }
+
+        await writing;
+        Assert.Equal(2, seen.Count);
+    }
+
+    [Fact]
+    public async Task An_empty_answer_that_nobody_waited_for_is_no_reason_to_ask_again_at_once()
+    {
+        await using var gateway = await Gateway.StartAsync();
+        gateway.Answer = async context =>
+        {
+            if (Gateway.IsSocket(context))
+            {
+                return Gateway.Refuse(context, 502);
+            }
+
+            context.Response.ContentType = "application/json";
+            await context.Response.Body.WriteAsync("""{"success":true,"data":{"items":[],"seq":5,"more":false}}"""u8.ToArray(), Token);
+            return true;
+        };
+        var time = new HeldTime();
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address) with { TimeProvider = time });
+        await using var reader = client.Watch(new() { Since = 5 }).Read();
+        reader.Begin();
+        for (var polls = 1; polls <= 5; polls++)
+        {
+            var wait = await time.NextWaitAsync(wait => wait <= TimeSpan.FromSeconds(1));
+            Assert.Equal((TimeSpan.FromSeconds(1), polls), (wait.DueTime, gateway.Count("/api/v1/status/poll")));
+            time.Pass(wait);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using System.Net.WebSockets;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using StatusUpdates.Client;
+using StatusUpdates.Tests.Api;
+using StatusUpdates.Tests.Transports;
+
+namespace StatusUpdates.Tests.Client;
+
+/// <summary>What a server may send that ours does not, or seldom: the gateway speaks in its place.</summary>
+public sealed class FeedProtocolTests(TestServers servers)
+{
+    private const string Connected = """{"type":"connected","userId":"alice","seq":0}""";
+
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task An_update_that_is_not_above_the_cursor_is_ignored_however_it_comes()
+    {
+        await using var gateway = await Gateway.StartAsync();
+        var connections = 0;
+        gateway.Answer = context => Interlocked.Increment(ref connections) == 1
+            ? SpeakAsync(context, Connected, Update(1), Update(1), $$"""{"type":"status_batch","payloads":[{{Payload(1)}},{{Payload(2)}},{{Payload(2)}}]}""", Update(3), Update(1))
+            : SpeakAsync(context, Connected, Update(2), Update(3), Update(4), """{"type":"position","seq":2}""", Update(4), Update(9), Update(8), Update(10));
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+
+        await reader.ExpectAsync(1, 4);
+        Assert.Equal(9, (await reader.NextUpdateAsync()).Seq);
+        await reader.ExpectAsync(10, 10);
+        Assert.Equal(["/ws/status?since=0&batch=true", "/ws/status?since=3&batch=true"], gateway.Requests);
+    }
+
+    [Fact]
+    public async Task A_close_with_a_code_that_says_nothing_of_the_token_is_followed_by_a_reconnect()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await using var gateway = await Gateway.StartAsync(api.Address);
+        await api.PublishAsync("alice");
+        var codes = new Queue<int>([1000, 1001, 1011, 4000, 4429]);
+        gateway.Answer = async context =>
+        {
+            if (!codes.TryDequeue(out var code))
+            {
+                return false;
+            }
+
+            return await SpeakAsync(context, (WebSocketCloseStatus)code, Connected);
+        };
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+
+        await reader.ExpectAsync(1, 1);
+        Assert.Equal((6, 6), (gateway.Count("/ws/status"), gateway.Requests.Count));
+    }
+
+    [Fact]
+    public async Task A_message_that_is_not_understood_ends_the_feed_and_one_of_a_new_type_does_not()
+    {
+        await using var gateway = await Gateway.StartAsync();
+        gateway.Answer = context => SpeakAsync(
+            context,
+            Connected,
+            """{"type":"weather","seq":7,"forecast":["sun"]}""",
+            Update(1).Replace("\"seq\"", "\"color\":\"red\",\"seq\"", StringComparison.Ordinal),
+            Update(2).Replace("pending", "dreaming", StringComparison.Ordinal));
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+        await reader.ExpectAsync(1, 1);
+
+        var error = await Assert.ThrowsAsync<StatusUpdatesException>(reader.NextAsync);
+        Assert.Equal(StatusUpdatesException.UnexpectedAnswer, error.Code);
+        Assert.Contains("payload.status", error.Message, StringComparison.Ordinal);
+        Assert.Equal(1, reader.Feed.Cursor);
+    }
+
+    private static string Payload(long seq) =>
+        $$"""{"generationId":"gen-1","userId":"alice","type":"sora","status":"pending","timestamp":1,"seq":{{seq}}}""";
+
+    private static string Update(long seq) => $$"""{"type":"status_update","payload":{{Payload(seq)}}}""";
+
+    private static Task<bool> SpeakAsync(HttpContext context, params string[] messages) =>
+        SpeakAsync(context, WebSocketCloseStatus.EndpointUnavailable, messages);
+
+    private static async Task<bool> SpeakAsync(
+        HttpContext context, WebSocketCloseStatus code, params string[] messages)
+    {
+        using var socket = await context.WebSockets.AcceptWebSocketAsync();
+        foreach (var message in messages)
+        {
+            await socket.SendAsync(Encoding.UTF8.GetBytes(message), WebSocketMessageType.Text, true, Token);
+        }
+
+        await socket.CloseAsync(code, "", Token);
+        return true;
+    }
+}

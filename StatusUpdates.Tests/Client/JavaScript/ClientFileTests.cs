@@ -1,0 +1,48 @@
+using System.Net;
+using System.Net.Http.Headers;
+using StatusUpdates.Tests.Api;
+
+namespace StatusUpdates.Tests.Client.JavaScript;
+
+/// <summary>How the API serves <c>/client/status-updates.js</c>.</summary>
+public sealed class ClientFileTests(TestServers servers)
+{
+    private static readonly Uri Address = new("/client/status-updates.js", UriKind.Relative);
+
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task The_module_is_served_as_a_script_and_asked_for_again_by_its_tag()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var answer = await api.Anonymous.GetAsync(Address, Token);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal("text/javascript", answer.Content.Headers.ContentType!.MediaType);
+        Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
+        Assert.Equal("no-cache", answer.Headers.CacheControl!.ToString());
+        Assert.Equal(
+            await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "EndToEnd", "foreign-clients", "status-updates.mjs"), Token),
+            await answer.Content.ReadAsStringAsync(Token));
+
+        using var again = new HttpRequestMessage(HttpMethod.Get, Address);
+        again.Headers.IfNoneMatch.Add(answer.Headers.ETag!);
+        using var unchanged = await api.Anonymous.SendAsync(again, Token);
+        Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
+
+        using var changed = new HttpRequestMessage(HttpMethod.Get, Address);
+        changed.Headers.IfNoneMatch.Add(new EntityTagHeaderValue("\"of another version\""));
+        using var whole = await api.Anonymous.SendAsync(changed, Token);
+        Assert.Equal(HttpStatusCode.OK, whole.StatusCode);
+    }
+
+    [Fact]
+    public async Task The_module_is_no_more_open_to_other_origins_than_the_API()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var request = new HttpRequestMessage(HttpMethod.Get, Address);
+        request.Headers.Add("Origin", "https://elsewhere.test");
+        using var answer = await api.Anonymous.SendAsync(request, Token);
+
+        Assert.DoesNotContain(answer.Headers, header => header.Key.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase));
+    }
+}

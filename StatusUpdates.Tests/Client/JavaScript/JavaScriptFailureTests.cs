@@ -1,0 +1,371 @@
+using System.Net.WebSockets;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using StatusUpdates.Tests.Transports;
+
+namespace StatusUpdates.Tests.Client.JavaScript;
+
+/// <summary><c>status-updates.js</c> against a server that does what the API does rarely or never.</summary>
+public sealed class JavaScriptFailureTests
+{
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task The_token_is_changed_for_a_ticket_and_is_in_no_address()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var bearers = new List<string>();
+        server.OnTicket = context =>
+        {
+            bearers.Add(context.Request.Headers.Authorization.ToString());
+            return ScriptedServer.OkAsync(context, """{"ticket":"a-ticket"}""");
+        };
+        server.OnSocket = Serving("""{"type":"connected","userId":"u","seq":7}""");
+        await using var client = await StartAsync(server, since: 7);
+        await client.StateAsync("live", "websocket");
+
+        Assert.Equal(["Bearer a-token"], bearers);
+        Assert.Equal(["POST /api/v1/tickets", "GET /ws/status?batch=true&since=7&ticket=a-ticket"], server.Requests);
+    }
+
+    [Fact]
+    public async Task A_server_without_tickets_gets_the_token_itself()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        server.OnSocket = Serving("""{"type":"connected","userId":"u","seq":7}""");
+        await using var client = await StartAsync(server);
+        await client.StateAsync("live", "websocket");
+
+        Assert.Equal("GET /ws/status?batch=true&token=a-token", server.Requests[^1]);
+    }
+
+    [Fact]
+    public async Task Repeats_are_ignored_and_a_connection_continues_where_the_last_one_was()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        server.OnTicket = ScriptedServer.Ticket("t");
+        server.OnSocket = async socket =>
+        {
+            if (!server.Requests[^1].Contains("since=", StringComparison.Ordinal))
+            {
+                await ScriptedServer.SendAsync(socket, """{"type":"connected","userId":"u","seq":2}""");
+                await ScriptedServer.SendAsync(socket, Single(2));
+                await ScriptedServer.SendAsync(socket, Single(3));
+                await ScriptedServer.SendAsync(socket, Single(null));
+                await ScriptedServer.SendAsync(socket, $$"""{"type":"status_batch","payloads":[{{ScriptedServer.Update(3)}},{{ScriptedServer.Update(5)}},{{ScriptedServer.Update(4)}}]}""");
+                await ScriptedServer.SendAsync(socket, """{"type":"position","seq":9}""");
+                await ScriptedServer.SendAsync(socket, """{"type":"of a later server","seq":1}""");
+                await ScriptedServer.CloseAsync(socket, 1011);
+            }
+            else
+            {
+                await ScriptedServer.SendAsync(socket, """{"type":"connected","userId":"u","seq":9}""");
+                await ScriptedServer.SendAsync(socket, Single(8));
+                await ScriptedServer.SendAsync(socket, """{"type":"resync","seq":4}""");
+                await ScriptedServer.SendAsync(socket, Single(5));
+            }
+
+            await ScriptedServer.UntilClosedAsync(socket);
+        };
+        await using var client = await StartAsync(server);
+        var items = new List<string>();
+        for (var i = 0; i < 5; i++)
+        {
+            var line = await client.NextAsync("item");
+            var item = line.GetProperty("item");
+            var place = item.TryGetProperty("update", out var update) ? update : item;
+            items.Add($"{item.GetProperty("type")} {(place.TryGetProperty("seq", out var seq) ? seq.GetInt64() : "live")}");
+        }
+
+        Assert.Equal(["update 3", "update live", "update 5", "resync 4", "update 5"], items);
+        Assert.Equal("GET /ws/status?batch=true&since=9&ticket=t", server.Requests[^1]);
+    }
+
+    [Fact]
+    public async Task A_server_that_begins_elsewhere_than_asked_for_is_a_resync()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        server.OnSocket = Serving("""{"type":"connected","userId":"u","seq":12}""");
+        await using var client = await StartAsync(server, since: 7);
+
+        Assert.Equal("""{"type":"resync","seq":12}""", (await client.ItemAsync()).GetRawText());
+    }
+
+    [Theory]
+    [InlineData("no JSON")]
+    [InlineData("null")]
+    [InlineData("""{"type":"status_update"}""")]
+    public async Task A_message_that_is_none_ends_the_connection_and_not_the_watch(string message)
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var isFirst = true;
+        server.OnSocket = async socket =>
+        {
+            await ScriptedServer.SendAsync(socket, """{"type":"connected","userId":"u","seq":2}""");
+            await ScriptedServer.SendAsync(socket, isFirst ? message : Single(3));
+            isFirst = false;
+            await ScriptedServer.UntilClosedAsync(socket);
+        };
+        await using var client = await StartAsync(server);
+
+        Assert.Equal([3], await client.SeqsAsync(1));
+        Assert.Equal(
+            ["connecting", "live", "waiting", "connecting", "live"], client.States.Select(state => state.GetProperty("state").GetString()!));
+    }
+
+    [Fact]
+    public async Task A_connection_that_says_nothing_and_answers_no_ping_is_given_up()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var pinged = new TaskCompletionSource<string?>();
+        server.OnSocket = async socket =>
+        {
+            await ScriptedServer.SendAsync(socket, """{"type":"connected","userId":"u","seq":2}""");
+            if (pinged.Task.IsCompleted)
+            {
+                await ScriptedServer.SendAsync(socket, Single(3));
+            }
+            else
+            {
+                pinged.SetResult(await ScriptedServer.HearAsync(socket));
+            }
+
+            await ScriptedServer.UntilClosedAsync(socket);
+        };
+        await using var client = await StartAsync(server, clock: "manual");
+        await client.StateAsync("live");
+        await client.AdvanceAsync(20_000);
+        Assert.Equal("""{"type":"ping"}""", await pinged.Task.WaitAsync(Token));
+
+        await client.AdvanceAsync(10_000);
+        var waiting = await client.StateAsync("waiting");
+        Assert.Equal("The connection was lost: silent", waiting.GetProperty("error").GetString());
+        await client.AdvanceAsync(waiting.GetProperty("delay").GetDouble());
+        Assert.Equal([3], await client.SeqsAsync(1));
+    }
+
+    [Fact]
+    public async Task A_connection_that_answers_pings_stays_and_is_pinged_three_times_a_minute()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var pings = 0;
+        server.OnSocket = async socket =>
+        {
+            await ScriptedServer.SendAsync(socket, """{"type":"connected","userId":"u","seq":0}""");
+            while (await ScriptedServer.HearAsync(socket) is not null)
+            {
+                await ScriptedServer.SendAsync(socket, """{"type":"pong"}""");
+                await ScriptedServer.SendAsync(socket, Single(++pings));
+            }
+        };
+        await using var client = await StartAsync(server, clock: "manual");
+        await client.StateAsync("live");
+        for (var ping = 1; ping <= 6; ping++)
+        {
+            await client.AdvanceAsync(19_999);
+            await client.AdvanceAsync(1);
+            Assert.Equal([ping], await client.SeqsAsync(1));
+        }
+
+        Assert.Equal(["connecting", "live"], client.States.Select(state => state.GetProperty("state").GetString()!));
+    }
+
+    [Fact]
+    public async Task A_socket_that_is_open_and_says_nothing_at_all_is_given_up_for_long_poll()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var opened = new TaskCompletionSource();
+        server.OnSocket = async socket =>
+        {
+            opened.TrySetResult();
+            await ScriptedServer.UntilClosedAsync(socket);
+        };
+        server.OnPoll = context => ScriptedServer.OkAsync(context, $$"""{"items":[{{ScriptedServer.Update(8)}}],"seq":8,"more":false}""");
+        await using var client = await StartAsync(server, since: 7, clock: "manual");
+        await opened.Task.WaitAsync(Token);
+        await client.AdvanceAsync(10_000);
+
+        Assert.Equal([8], await client.SeqsAsync(1));
+        Assert.Equal("long-poll", client.States.Last().GetProperty("transport").GetString());
+    }
+
+    [Fact]
+    public async Task The_wait_doubles_from_half_a_second_and_is_capped_and_jittered_and_starts_anew_after_success()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var answers = 0;
+        server.OnPoll = context => ++answers == 11
+            ? ScriptedServer.OkAsync(context, """{"items":[],"seq":1,"more":false}""")
+            : ScriptedServer.ProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "away");
+        await using var client = await StartAsync(server, socket: false, random: 0.5, clock: "manual");
+        var delays = new List<double>();
+        for (var i = 0; i < 12; i++)
+        {
+            delays.Add((await client.StateAsync("waiting")).GetProperty("delay").GetDouble());
+            await client.AdvanceAsync(delays[^1]);
+        }
+
+        Assert.Equal([250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000, 15_000, 250, 500], delays);
+    }
+
+    [Theory]
+    [InlineData(429)]
+    [InlineData(503)]
+    public async Task What_the_server_says_about_when_to_come_back_is_kept(int status)
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        server.OnTicket = context => ScriptedServer.ProblemAsync(context, status, "later", retryAfter: "7");
+        await using var client = await StartAsync(server, random: 0.5);
+        var waiting = await client.StateAsync("waiting");
+
+        Assert.Equal((7_250, "later"), (waiting.GetProperty("delay").GetDouble(), waiting.GetProperty("error").GetString()));
+        Assert.Equal(["POST /api/v1/tickets"], server.Requests);
+    }
+
+    [Fact]
+    public async Task A_socket_that_cannot_be_opened_is_tried_again_later_while_long_poll_serves()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        server.OnTicket = ScriptedServer.Ticket("t");
+        var waits = new TaskCompletionSource();
+        var goesOn = new TaskCompletionSource();
+        server.OnPoll = async context =>
+        {
+            switch (context.Request.Query["since"].ToString())
+            {
+                case "":
+                    await ScriptedServer.OkAsync(context, """{"items":[],"seq":2,"more":false}""");
+                    break;
+                case "2":
+                    await ScriptedServer.OkAsync(
+                        context, $$"""{"items":[{{ScriptedServer.Update(2)}},{{ScriptedServer.Update(3)}}],"seq":3,"more":true}""");
+                    break;
+                default:
+                    waits.TrySetResult();
+                    await goesOn.Task.WaitAsync(Token);
+                    await ScriptedServer.OkAsync(context, $$"""{"items":[{{ScriptedServer.Update(4)}}],"seq":4,"more":false}""");
+                    break;
+            }
+        };
+        await using var client = await StartAsync(server, clock: "manual");
+        await client.StateAsync("live", "long-poll");
+        Assert.Equal([3], await client.SeqsAsync(1));
+        await waits.Task.WaitAsync(Token);
+
+        server.OnSocket = Serving("""{"type":"connected","userId":"u","seq":4}""", Single(5));
+        await client.AdvanceAsync(15_000);
+        goesOn.SetResult();
+        Assert.Equal([4], await client.SeqsAsync(1));
+        await client.StateAsync("live", "websocket");
+        Assert.Equal([5], await client.SeqsAsync(1));
+
+        Assert.Equal(["connecting", "live", "live"], client.States.Select(state => state.GetProperty("state").GetString()!));
+    }
+
+    [Fact]
+    public async Task A_server_that_does_not_let_polls_wait_is_not_asked_in_a_frenzy()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var polls = 0;
+        server.OnPoll = context => ScriptedServer.OkAsync(
+            context, ++polls < 4 ? """{"items":[],"seq":2,"more":false}""" : $$"""{"items":[{{ScriptedServer.Update(3)}}],"seq":3,"more":false}""");
+        await using var client = await StartAsync(server, socket: false, random: 0.5);
+        var started = TimeProvider.System.GetTimestamp();
+        Assert.Equal([3], await client.SeqsAsync(1));
+
+        // Two of them came back at once and empty: 250 ms each.
+        Assert.True(TimeProvider.System.GetElapsedTime(started) > TimeSpan.FromMilliseconds(490));
+    }
+
+    [Theory]
+    [InlineData(400, "refused")]
+    [InlineData(403, "forbidden")]
+    public async Task What_the_API_calls_wrong_is_an_error_with_its_reason(int status, string code)
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        server.OnTicket = context => ScriptedServer.ProblemAsync(context, status, "the reason");
+        await using var client = await StartAsync(server);
+        var failed = await client.NextAsync("failed");
+
+        Assert.Equal((code, "the reason"), (failed.GetProperty("failed").GetString(), failed.GetProperty("message").GetString()));
+    }
+
+    [Fact]
+    public async Task What_answers_in_the_APIs_place_is_waited_out()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var answers = 0;
+        server.OnTicket = async context =>
+        {
+            switch (++answers)
+            {
+                case 1:
+                    context.Response.StatusCode = StatusCodes.Status403Forbidden;
+                    await context.Response.WriteAsync("<h1>Please sign in to the hotel</h1>", Token);
+                    break;
+                case 2:
+                    await context.Response.WriteAsync("<h1>Welcome to the hotel</h1>", Token);
+                    break;
+                default:
+                    await ScriptedServer.OkAsync(context, """{"ticket":"t"}""");
+                    break;
+            }
+        };
+        server.OnSocket = Serving("""{"type":"connected","userId":"u","seq":2}""");
+        await using var client = await StartAsync(server);
+        await client.StateAsync("live", "websocket");
+
+        Assert.Equal(2, client.States.Count(state => state.GetProperty("state").GetString() == "waiting"));
+    }
+
+    [Fact]
+    public async Task A_stopped_watch_ends_without_an_error_and_closes_its_socket()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var closed = new TaskCompletionSource();
+        server.OnSocket = async socket =>
+        {
+            await ScriptedServer.SendAsync(socket, """{"type":"connected","userId":"u","seq":2}""");
+            await ScriptedServer.UntilClosedAsync(socket);
+            Assert.Equal(WebSocketCloseStatus.NormalClosure, socket.CloseStatus);
+            closed.SetResult();
+        };
+        await using var client = await StartAsync(server);
+        await client.StateAsync("live");
+        var rest = await client.StopAsync();
+        await closed.Task.WaitAsync(Token);
+
+        Assert.Equal(["""{"state":"stopped","cursor":2}""", """{"ended":true,"cursor":2}"""], rest.Select(line => line.GetRawText()));
+    }
+
+    [Theory]
+    [InlineData("""{"token":"t","baseUrl":"ftp://host"}""", "baseUrl must be an http or https address.")]
+    [InlineData("""{"token":"t"}""", "baseUrl must be an http or https address.")]
+    [InlineData("""{"token":"t","baseUrl":"http://host","since":-1}""", "since must be a whole number from 0, or null.")]
+    [InlineData("""{"token":"t","baseUrl":"http://host","since":"7"}""", "since must be a whole number from 0, or null.")]
+    [InlineData("""{"token":"t","baseUrl":"http://host","filter":""}""", "generationId must be a generation's id.")]
+    public async Task An_option_that_is_none_is_named(string options, string message)
+    {
+        using var json = JsonDocument.Parse(options);
+        await using var client = await JavaScriptWatch.StartAsync(json.RootElement);
+        var failed = await client.NextAsync("failed");
+
+        Assert.Equal(("TypeError", message), (failed.GetProperty("failed").GetString(), failed.GetProperty("message").GetString()));
+    }
+
+    private static string Single(long? seq) => $$"""{"type":"status_update","payload":{{ScriptedServer.Update(seq)}}}""";
+
+    private static Func<WebSocket, Task> Serving(params string[] messages) => async socket =>
+    {
+        foreach (var message in messages)
+        {
+            await ScriptedServer.SendAsync(socket, message);
+        }
+
+        await ScriptedServer.UntilClosedAsync(socket);
+    };
+
+    private static Task<JavaScriptWatch> StartAsync(
+        ScriptedServer server, long? since = null, bool socket = true, double random = 0.01, string? clock = null) =>
+        JavaScriptWatch.StartAsync(new { baseUrl = server.Address, token = "a-token", since, socket, random, clock });
+}

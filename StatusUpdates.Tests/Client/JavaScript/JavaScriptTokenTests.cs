@@ -1,0 +1,99 @@
+using Microsoft.Extensions.Time.Testing;
+using StatusUpdates.Tests.Api;
+using StatusUpdates.Tests.Transports;
+
+namespace StatusUpdates.Tests.Client.JavaScript;
+
+/// <summary>How <c>status-updates.js</c> keeps its token good, against the API itself with a clock that the test moves.</summary>
+public sealed class JavaScriptTokenTests(TestServers servers)
+{
+    // The clock leaps: nobody is to be taken for dead.
+    private static readonly Dictionary<string, string?> Patient = new()
+    {
+        ["Gateway:WebSocket:PingInterval"] = "00:30:00",
+        ["Gateway:WebSocket:PeerTimeout"] = "01:00:00",
+    };
+
+    [Fact]
+    public async Task A_token_that_expires_is_replaced_in_place_and_the_connection_stays()
+    {
+        var time = Sockets.StoppedClock();
+        await using var api = await TestApi.StartAsync(servers, Patient, configure: Sockets.With(time));
+        await using var client = await StartAsync(api, TokenFor(time, "alice"));
+        await client.StateAsync("live", "websocket");
+        for (var round = 0; round < 5; round++)
+        {
+            Sockets.Advance(api, time, TimeSpan.FromSeconds(25));
+            await client.NextAsync("asks");
+            await client.GiveTokenAsync(TokenFor(time, "alice"));
+        }
+
+        await api.PublishAsync("alice");
+        Assert.Equal([1], await client.SeqsAsync(1));
+        Assert.Equal(["connecting", "live"], client.States.Select(state => state.GetProperty("state").GetString()!));
+    }
+
+    [Fact]
+    public async Task A_connection_that_ended_with_its_token_goes_on_with_a_fresh_one_and_misses_nothing()
+    {
+        var time = Sockets.StoppedClock();
+        await using var api = await TestApi.StartAsync(servers, Patient, configure: Sockets.With(time));
+        await using var client = await StartAsync(api, TokenFor(time, "alice"));
+        await client.StateAsync("live", "websocket");
+        Sockets.Advance(api, time, TimeSpan.FromSeconds(25));
+        await client.NextAsync("asks");
+        await client.GiveTokenAsync(null);
+        Sockets.Advance(api, time, TimeSpan.FromSeconds(40));
+        await client.NextAsync("asks");
+        await api.CommitAsync("alice");
+        await client.GiveTokenAsync(TokenFor(time, "alice"));
+
+        Assert.Equal([1], await client.SeqsAsync(1));
+        Assert.Equal(["connecting", "live", "connecting", "live"], client.States.Select(state => state.GetProperty("state").GetString()!));
+    }
+
+    [Fact]
+    public async Task A_refused_token_is_replaced_once_and_a_fresh_one_that_is_refused_too_is_an_error()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await using var lucky = await StartAsync(api, TestTokens.Bad["expired"]);
+        await lucky.NextAsync("asks");
+        await lucky.GiveTokenAsync(TestTokens.Create("alice"));
+        await lucky.StateAsync("live", "websocket");
+
+        await using var unlucky = await StartAsync(api, TestTokens.Bad["expired"]);
+        await unlucky.NextAsync("asks");
+        await unlucky.GiveTokenAsync(TestTokens.Bad["wrong key"]);
+        Assert.Equal("unauthorized", (await unlucky.NextAsync("failed")).GetProperty("failed").GetString());
+
+        await using var tokenless = await StartAsync(api, TestTokens.Bad["expired"]);
+        await tokenless.NextAsync("asks");
+        await tokenless.GiveTokenAsync(null);
+        Assert.Equal("unauthorized", (await tokenless.NextAsync("failed")).GetProperty("failed").GetString());
+    }
+
+    [Fact]
+    public async Task A_token_of_another_user_is_an_error()
+    {
+        var time = Sockets.StoppedClock();
+        await using var api = await TestApi.StartAsync(servers, Patient, configure: Sockets.With(time));
+        await using var client = await StartAsync(api, TokenFor(time, "alice"));
+        await client.StateAsync("live", "websocket");
+        Sockets.Advance(api, time, TimeSpan.FromSeconds(25));
+        await client.NextAsync("asks");
+        await client.GiveTokenAsync(TokenFor(time, "bob"));
+
+        Assert.Equal("forbidden", (await client.NextAsync("failed")).GetProperty("failed").GetString());
+    }
+
+    private static Task<JavaScriptWatch> StartAsync(TestApi api, string token) =>
+        JavaScriptWatch.StartAsync(new { baseUrl = JavaScriptWatch.Base(api), token });
+
+    private static string TokenFor(FakeTimeProvider time, string userId) => TestTokens.Create(userId, payload =>
+    {
+        var now = time.GetUtcNow().ToUnixTimeSeconds();
+        payload["iat"] = now;
+        payload["nbf"] = now;
+        payload["exp"] = now + 30;
+    });
+}

@@ -1,0 +1,108 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using StatusUpdates.Tests.Transports;
+
+namespace StatusUpdates.Tests.Conformance;
+
+/// <summary>What is promised of every transport, asked of each in its own words.</summary>
+internal static class ConformanceTransport
+{
+    public const string WebSocket = "websocket";
+    public const string Events = "events";
+    public const string Poll = "poll";
+
+    public static TheoryData<string> All => [WebSocket, Events, Poll];
+
+    /// <summary>Reads from a cursor until an update is the last that is wanted.</summary>
+    public static async Task<List<JsonNode>> ReadAsync(string transport, ConformanceUser user, long since, long until)
+    {
+        List<JsonNode> read = [];
+        switch (transport)
+        {
+            case WebSocket:
+                await using (var socket = await user.ConnectAsync($"?since={since}"))
+                {
+                    Assert.Equal(since, socket.Start);
+                    do
+                    {
+                        read.Add(await socket.NextPayloadAsync());
+                    }
+                    while (Seq(read[^1]) < until);
+                }
+
+                break;
+            case Events:
+                await using (var stream = await user.StreamAsync($"?since={since}"))
+                {
+                    Assert.Equal(since, stream.Start);
+                    do
+                    {
+                        read.Add(await stream.NextUpdateAsync());
+                    }
+                    while (Seq(read[^1]) < until);
+                }
+
+                break;
+            default:
+                read = await user.ReadAsync(since, update => Seq(update) >= until);
+                break;
+        }
+
+        return read;
+    }
+
+    /// <summary>Begins at a position that the log does not have: the position of the resync, and the first update after it.</summary>
+    public static async Task<(long Resync, long Next)> ResyncAsync(string transport, ConformanceUser user, long since)
+    {
+        switch (transport)
+        {
+            case WebSocket:
+                await using (var socket = await user.ConnectAsync($"?since={since}"))
+                {
+                    var resync = await socket.NextAsync();
+                    Assert.Equal(["type", "seq"], resync.Select(member => member.Key));
+                    Assert.Equal("resync", (string?)resync["type"]);
+                    await user.SubmitAsync();
+                    return ((long)resync["seq"]!, await socket.NextSeqAsync());
+                }
+
+            case Events:
+                await using (var stream = await user.StreamAsync($"?since={since}"))
+                {
+                    var resync = await stream.NextResyncAsync();
+                    await user.SubmitAsync();
+                    return (resync, await stream.NextSeqAsync());
+                }
+
+            default:
+                var page = await user.PollAsync($"?since={since}&timeout=60");
+                Assert.True((bool?)page["resync"]);
+                Assert.Empty(page["items"]!.AsArray());
+                await user.SubmitAsync();
+                return ((long)page["seq"]!, Seq((await user.PollAsync($"?since={(long)page["seq"]!}&timeout=60"))["items"]![0]!));
+        }
+    }
+
+    /// <summary>Asks without being answered with a stream, for what is refused.</summary>
+    public static Task<HttpResponseMessage> AskAsync(string transport, HttpClient http, string query) => transport switch
+    {
+        WebSocket => Handshake.ShakeAsync(http, query),
+        Events => EventClient.SendAsync(http, ConformanceUser.Stream + query),
+        _ => http.GetAsync(ConformanceUser.Poll + query, TestTime.Token),
+    };
+
+    /// <summary>What the answer to an accepted request without a body that ends has for a status.</summary>
+    public static HttpStatusCode Accepted(string transport) => transport == WebSocket ? HttpStatusCode.SwitchingProtocols : HttpStatusCode.OK;
+
+    public static long Seq(JsonNode payload) => (long)payload["seq"]!;
+
+    /// <summary>The same updates in the same order, member for member.</summary>
+    public static void AssertSame(IReadOnlyList<JsonNode> expected, IReadOnlyList<JsonNode> actual)
+    {
+        Assert.Equal(expected.Select(Seq), actual.Select(Seq));
+        for (var i = 0; i < expected.Count; i++)
+        {
+            Assert.True(JsonNode.DeepEquals(expected[i], actual[i]), $"{expected[i].ToJsonString()} is not {actual[i].ToJsonString()}");
+        }
+    }
+}

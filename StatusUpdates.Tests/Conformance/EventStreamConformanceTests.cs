@@ -1,0 +1,158 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json.Nodes;
+using StatusUpdates.Tests.Api;
+using StatusUpdates.Tests.EndToEnd;
+using StatusUpdates.Tests.Transports;
+
+namespace StatusUpdates.Tests.Conformance;
+
+/// <summary>Chapter "Server-sent events". What every event has (its id, one line of data) is checked by the client that all tests read with.</summary>
+public sealed class EventStreamConformanceTests(RunningSystem system)
+{
+    // Fifteen seconds, and what a slow machine may add.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
+
+    private readonly ConformanceTarget _target = new(system);
+
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    [Requirement("S1", "S2", "S3", "S7")]
+    public async Task A_stream_begins_with_connected_and_a_retry_and_brings_updates_with_their_seq_as_id()
+    {
+        await using var user = await _target.UserAsync();
+        using var response = await EventClient.SendAsync(user.Http, ConformanceUser.Stream);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.MediaType);
+        Assert.True(response.Headers.CacheControl?.NoStore);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(Token));
+        var connected = await EventAsync(reader);
+        Assert.True(int.Parse(connected["retry"], CultureInfo.InvariantCulture) > 0);
+        Assert.Equal("connected", connected["event"]);
+        var data = JsonNode.Parse(connected["data"])!.AsObject();
+        Assert.Equal(["userId", "seq"], data.Select(member => member.Key));
+        Assert.Equal((user.UserId, connected["id"]), ((string?)data["userId"], $"{(long)data["seq"]!}"));
+
+        var submitted = await user.SubmitAsync();
+        var update = await EventAsync(reader);
+        Assert.Equal("status_update", update["event"]);
+        Assert.Equal($"{(long)submitted["seq"]!}", update["id"]);
+        Assert.Equal((string?)submitted["id"], (string?)JsonNode.Parse(update["data"])!["generationId"]);
+    }
+
+    [Fact]
+    [Requirement("S4", "S5")]
+    public async Task After_a_resync_the_last_id_is_where_the_stream_goes_on()
+    {
+        await using var user = await _target.UserAsync();
+        await user.RunAsync(1);
+        var head = await user.HeadAsync();
+        string id;
+        await using (var ahead = await user.StreamAsync(lastEventId: $"{head + 100}"))
+        {
+            Assert.Equal(head, await ahead.NextResyncAsync());
+            id = ahead.LastEventId;
+        }
+
+        await user.SubmitAsync();
+        await using var again = await user.StreamAsync(lastEventId: id);
+        Assert.Equal(head + 1, await again.NextSeqAsync());
+    }
+
+    [Fact]
+    [Requirement("S5")]
+    public async Task A_stream_cut_off_after_every_event_and_before_the_first_has_the_whole_log()
+    {
+        await using var user = await _target.UserAsync();
+        string id;
+        await using (var first = await user.StreamAsync())
+        {
+            id = first.LastEventId;
+        }
+
+        var (_, updates, _) = await user.RunAsync(2);
+        foreach (var expected in updates)
+        {
+            await using var stream = await user.StreamAsync(lastEventId: id);
+            ConformanceTransport.AssertSame([expected], [await stream.NextUpdateAsync()]);
+            id = stream.LastEventId;
+        }
+    }
+
+    [Fact]
+    [Requirement("S6")]
+    public async Task The_last_event_id_wins_over_since_and_a_bad_one_is_named()
+    {
+        await using var user = await _target.UserAsync();
+        var (since, updates, _) = await user.RunAsync(1);
+        await using var stream = await user.StreamAsync($"?since={since}", lastEventId: $"{since + 1}");
+        ConformanceTransport.AssertSame([updates[1]], [await stream.NextUpdateAsync()]);
+        foreach (var bad in new[] { "x", "-1", "9007199254740992" })
+        {
+            using var response = await EventClient.SendAsync(user.Http, $"{ConformanceUser.Stream}?since={since}", bad);
+            var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+            Assert.Equal(["Last-Event-ID"], problem["errors"]!.AsObject().Select(error => error.Key));
+        }
+    }
+
+    [Fact]
+    [Requirement("S7")]
+    public async Task Streams_are_told_different_times_to_come_back()
+    {
+        await using var user = await _target.UserAsync();
+        var times = new HashSet<TimeSpan>();
+        for (var i = 0; i < 10; i++)
+        {
+            await using var stream = await user.StreamAsync();
+            times.Add(stream.Retry);
+        }
+
+        Assert.InRange(times.Count, 2, 10);
+    }
+
+    [Fact]
+    [Requirement("S8")]
+    public async Task Within_fifteen_seconds_a_silent_stream_shows_that_it_lives_and_a_filtered_one_where_it_is()
+    {
+        await using var user = await _target.UserAsync();
+        var (_, _, ids) = await user.RunAsync(1);
+        using var response = await EventClient.SendAsync(user.Http, ConformanceUser.Stream);
+        using var filtered = await EventClient.SendAsync(user.Http, $"{ConformanceUser.Stream}?generationId={ids[0]}");
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(Token));
+        using var filteredReader = new StreamReader(await filtered.Content.ReadAsStreamAsync(Token));
+        Assert.Equal("connected", (await EventAsync(reader))["event"]);
+        Assert.Equal("connected", (await EventAsync(filteredReader))["event"]);
+        Assert.StartsWith(":", await reader.ReadLineAsync(Token).AsTask().WaitAsync(Patience, Token), StringComparison.Ordinal);
+
+        // One more update, which the filter passes over. Whatever it was told before, it is told this position.
+        var passedBy = (long)(await user.SubmitAsync())["seq"]!;
+        Dictionary<string, string> position;
+        do
+        {
+            position = await EventAsync(filteredReader).WaitAsync(Patience, Token);
+            Assert.Equal(["id"], position.Keys);
+        }
+        while (long.Parse(position["id"], CultureInfo.InvariantCulture) < passedBy);
+    }
+
+    // One block of lines, as fields. Comments have none.
+    private static async Task<Dictionary<string, string>> EventAsync(StreamReader reader)
+    {
+        var fields = new Dictionary<string, string>();
+        while (true)
+        {
+            var line = await reader.ReadLineAsync(Token) ?? throw new IOException("The stream ended.");
+            if (line.Length == 0 && fields.Count > 0)
+            {
+                return fields;
+            }
+
+            var colon = line.IndexOf(':', StringComparison.Ordinal);
+            if (colon > 0)
+            {
+                Assert.True(fields.TryAdd(line[..colon], line[(colon + 1)..].TrimStart(' ')), line);
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+using Xunit.v3;
+
+namespace StatusUpdates.Tests.Conformance;
+
+/// <summary>Which of the numbered requirements of <c>docs/protocol.md</c> a test is of. A trait: <c>--filter Requirement=W8</c>.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class RequirementAttribute(params string[] numbers) : Attribute, ITraitAttribute
+{
+    public IReadOnlyList<string> Numbers { get; } = numbers;
+
+    public IReadOnlyCollection<KeyValuePair<string, string>> GetTraits() =>
+        [.. Numbers.Select(number => KeyValuePair.Create("Requirement", number))];
+}

@@ -1,0 +1,34 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+
+namespace StatusUpdates.Tests.Conformance;
+
+/// <summary>The document and the suite speak of the same requirements.</summary>
+public sealed partial class RequirementCoverageTests
+{
+    [Fact]
+    public async Task Every_requirement_on_servers_that_can_be_caused_from_outside_has_a_test_and_every_citation_is_one()
+    {
+        var text = await File.ReadAllTextAsync(Path.Combine(Root(), "docs", "protocol.md"), TestTime.Token);
+        var defined = Definition().Matches(text)
+            .Select(match => (Number: match.Groups["number"].Value, FromOutside: match.Groups["mark"].Value.Length == 0))
+            .Where(requirement => !requirement.Number.StartsWith('K'))
+            .ToArray();
+        Assert.Distinct(defined.Select(requirement => requirement.Number));
+        Assert.InRange(defined.Length, 40, 200);
+
+        var tested = typeof(RequirementCoverageTests).Assembly.GetTypes()
+            .Where(type => type.Namespace == typeof(RequirementCoverageTests).Namespace)
+            .SelectMany(type => type.GetMethods())
+            .SelectMany(method => method.GetCustomAttribute<RequirementAttribute>()?.Numbers ?? []);
+        Assert.Equal(
+            defined.Where(requirement => requirement.FromOutside).Select(requirement => requirement.Number).Order(StringComparer.Ordinal),
+            tested.Distinct().Order(StringComparer.Ordinal));
+    }
+
+    [GeneratedRegex(@"\*\*\[(?<number>[A-Z]\d+)\]\*\*(?<mark>†?)")]
+    private static partial Regex Definition();
+
+    private static string Root([CallerFilePath] string thisFile = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", ".."));
+}
