@@ -23,7 +23,7 @@ public sealed class PostgresAwayTests(TestServers servers)
         await using var socket = await SocketClient.ConnectAsync(api, "alice", "?since=1");
         await using var stream = await EventClient.ConnectAsync(api, "alice", lastEventId: "1");
         var poll = api.As("alice").GetAsync("/api/v1/status/poll?since=1&timeout=60", Token);
-        await Eventually.TrueAsync(() => Sockets.Registry(api).Count == 3);
+        await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Count() == 3);
 
         await cluster.Server.StopAsync(mode, Token);
 

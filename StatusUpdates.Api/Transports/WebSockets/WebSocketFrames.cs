@@ -39,6 +39,14 @@ internal static class WebSocketFrames
     /// <summary>Each update as a message of its own.</summary>
     public static void AppendEach(this ref WriteBuffer buffer, ReadOnlySpan<Frame> frames)
     {
+        var size = 0;
+        foreach (var frame in frames)
+        {
+            size += frame.Wire.Length;
+        }
+
+        // Room for all at once: growing step by step would rent, and copy, at every step.
+        buffer.GetSpan(size);
         foreach (var frame in frames)
         {
             buffer.Append(frame.Wire.Span);
