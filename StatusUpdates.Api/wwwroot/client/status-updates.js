@@ -298,9 +298,7 @@ class Watch {
    * @returns {AsyncGenerator<WatchItem, void, undefined>}
    */
   async *#overWebSocket(WebSocket) {
-    if (this.#state !== 'live') {
-      this.#announce('connecting');
-    }
+    this.#announceConnecting();
 
     const address = await this.#socketAddress();
     if (this.#signal.aborted) {
@@ -308,11 +306,12 @@ class Watch {
     }
 
     const socket = new SocketConnection(new WebSocket(address), this.cursor, () => this.#settings.token({ fresh: true }), this.#signal);
-    let connectedAt = 0;
+    /** @type {number | null} */
+    let connectedAt = null;
     try {
       for (let entry = await socket.next(); entry !== null; entry = await socket.next()) {
         this.cursor = entry.position;
-        if (connectedAt === 0) {
+        if (connectedAt === null) {
           connectedAt = now();
           this.#deadSockets = 0;
           this.#refusal = null;
@@ -327,11 +326,11 @@ class Watch {
       socket.close();
     }
 
-    if (connectedAt !== 0 && now() - connectedAt >= STABLE_AFTER) {
+    if (connectedAt !== null && now() - connectedAt >= STABLE_AFTER) {
       this.#failures = 0;
     }
 
-    this.#judge(socket, connectedAt !== 0);
+    this.#judge(socket, connectedAt !== null);
   }
 
   /**
@@ -364,9 +363,7 @@ class Watch {
 
   /** @returns {AsyncGenerator<WatchItem, void, undefined>} */
   async *#overLongPoll() {
-    if (this.#state !== 'live') {
-      this.#announce('connecting');
-    }
+    this.#announceConnecting();
 
     let hasAnswered = false;
     try {
@@ -377,6 +374,7 @@ class Watch {
         hasAnswered = true;
         this.#failures = 0;
         this.#refusal = null;
+        this.cursor ??= page.seq;
         this.#announce('live', { transport: 'long-poll' });
         yield* this.#take(page);
         if (timeout > 0 && page.items.length === 0 && !page.resync && now() - askedAt < BASE_WAIT) {
@@ -534,6 +532,13 @@ class Watch {
 
     // Where the server itself said when, the network coming back changes nothing.
     await sleep(delay, this.#signal, retryAfter === undefined);
+  }
+
+  // While long-poll serves, trying the socket again is no news.
+  #announceConnecting() {
+    if (this.#transport !== 'long-poll') {
+      this.#announce('connecting');
+    }
   }
 
   /**
