@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using StatusUpdates.Benchmarks;
 using StatusUpdates.Benchmarks.Bursts;
 using StatusUpdates.Benchmarks.Connections;
@@ -36,12 +37,10 @@ if (args.Length == 0 || !scenarios.TryGetValue(args[0], out var scenario))
     return 2;
 }
 
+// Either way the servers that were started are stopped before this process ends.
 using var stop = new CancellationTokenSource();
-Console.CancelKeyPress += (_, e) =>
-{
-    e.Cancel = true;
-    stop.Cancel();
-};
+using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 
 try
 {
@@ -49,6 +48,11 @@ try
     report.Print(Console.Out);
     await report.SaveAsync(args[0], stop.Token);
     return 0;
+}
+catch (OperationCanceledException) when (stop.IsCancellationRequested)
+{
+    await Console.Error.WriteLineAsync($"{args[0]} was stopped.");
+    return 130;
 }
 catch (UsageException e)
 {
@@ -59,4 +63,10 @@ catch (BenchmarkFailedException e)
 {
     await Console.Error.WriteLineAsync($"{args[0]} FAILED: {e.Message}");
     return 1;
+}
+
+void Stop(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    stop.Cancel();
 }
