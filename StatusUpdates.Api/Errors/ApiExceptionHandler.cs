@@ -29,7 +29,7 @@ internal sealed partial class ApiExceptionHandler(ILogger<ApiExceptionHandler> l
 
         if (DatabaseFailures.IsUnavailable(exception))
         {
-            LogDatabaseUnavailable(logger, exception);
+            LogDatabaseUnavailable(logger, exception.GetBaseException().Message);
             return DatabaseFailures.Answer(context);
         }
 
@@ -51,8 +51,8 @@ internal sealed partial class ApiExceptionHandler(ILogger<ApiExceptionHandler> l
             : FieldErrors.Of(JsonErrors.Body, "Must be a JSON object."));
     }
 
-    [LoggerMessage(4301, LogLevel.Warning, "The database is unavailable")]
-    private static partial void LogDatabaseUnavailable(ILogger logger, Exception exception);
+    [LoggerMessage(4301, LogLevel.Warning, "The database is unavailable: {Reason}")]
+    private static partial void LogDatabaseUnavailable(ILogger logger, string reason);
 
     [LoggerMessage(4302, LogLevel.Error, "A request failed")]
     private static partial void LogUnhandled(ILogger logger, Exception exception);

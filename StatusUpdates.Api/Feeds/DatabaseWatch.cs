@@ -14,7 +14,7 @@ internal sealed partial class DatabaseWatch(ILogger<DatabaseWatch> logger)
     {
         if (Interlocked.Exchange(ref _away, 1) == 0)
         {
-            LogAway(exception);
+            LogAway(exception.Message);
         }
     }
 
@@ -29,8 +29,8 @@ internal sealed partial class DatabaseWatch(ILogger<DatabaseWatch> logger)
     /// <summary>A read failed for another reason: a fault of ours.</summary>
     public void Broke(Exception exception) => LogBroken(exception);
 
-    [LoggerMessage(4001, LogLevel.Warning, "The log cannot be read; connections stay and go on when it can")]
-    private partial void LogAway(Exception exception);
+    [LoggerMessage(4001, LogLevel.Warning, "The log cannot be read; connections stay and go on when it can: {Reason}")]
+    private partial void LogAway(string reason);
 
     [LoggerMessage(4002, LogLevel.Information, "The log can be read again")]
     private partial void LogBack();

@@ -105,7 +105,7 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
 
         foreach (var entry in unsubscribed ?? [])
         {
-            LogNotSubscribed(entry.Subscription!.Exception!.GetBaseException());
+            LogNotSubscribed(entry.Subscription!.Exception!.GetBaseException().Message);
             entry.Subscription = channel.SubscribeAsync(entry.Feed.UserId, entry.Feed.Accept, CancellationToken.None);
         }
 
@@ -251,8 +251,8 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
     [LoggerMessage(4012, LogLevel.Debug, "A feed could not be opened: {Reason}")]
     private partial void LogNotOpened(string reason);
 
-    [LoggerMessage(4010, LogLevel.Warning, "The channel of a user could not be subscribed to; the sweep stands in and it is tried again")]
-    private partial void LogNotSubscribed(Exception exception);
+    [LoggerMessage(4010, LogLevel.Warning, "The channel of a user could not be subscribed to; the sweep stands in and it is tried again: {Reason}")]
+    private partial void LogNotSubscribed(string reason);
 
     [LoggerMessage(4011, LogLevel.Warning, "The subscription of a feed could not be ended")]
     private partial void LogNotClosed(Exception exception);

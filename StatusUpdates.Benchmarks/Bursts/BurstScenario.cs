@@ -91,6 +91,7 @@ internal static class BurstScenario
         Add("deliveries, 1/s", "#,0", f => f.PerSecond);
         Add("bytes, MB/s", "#,0.0", f => f.Bytes / f.DeliverySeconds / 1e6);
         Add("server's CPU, s per million deliveries", "0.00", f => f.PerMillion(f.Cpu.Server));
+        Add("of which while delivering", "0.00", f => f.PerMillion(f.DeliveryCpu.Server));
         Add("Redis' CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Redis));
         Add("PostgreSQL's CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Postgres));
         Add("load's CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Load));

@@ -1,5 +1,7 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.ExceptionServices;
 
 namespace StatusUpdates.LocalHosting.Native;
 
@@ -85,10 +87,24 @@ public sealed record PostgresBinaries(string BinDirectory, Version Version)
     {
         List<PostgresBinaries> found = [];
         List<PostgresBinaries> tooOld = [];
+        Exception? broken = null;
         foreach (var folder in PostgresSearch.Folders(Environment.GetEnvironmentVariable, File.Exists, PostgresSearch.SubdirectoriesOnDisk))
         {
-            var binaries = await InAsync(folder, cancellationToken);
-            (binaries.Version.Major >= OldestMajor ? found : tooOld).Add(binaries);
+            try
+            {
+                var binaries = await InAsync(folder, cancellationToken);
+                (binaries.Version.Major >= OldestMajor ? found : tooOld).Add(binaries);
+            }
+            catch (Exception e) when (e is PostgresNotFoundException or Win32Exception)
+            {
+                // A broken installation; another folder may have a good one.
+                broken ??= e;
+            }
+        }
+
+        if (found.Count == 0 && tooOld.Count == 0 && broken is not null && !EmbeddedPostgres.IsAvailable())
+        {
+            ExceptionDispatchInfo.Throw(broken);
         }
 
         return (found, tooOld);

@@ -103,7 +103,7 @@ internal sealed partial class JobRunner(
             {
                 // The claim has tried for a while already; from here on with growing pauses.
                 var pause = Min(TimeSpan.FromSeconds(1 << Math.Min(failures++, 4)), MaxBackOff) * Jitter();
-                LogDatabaseAway(e, pause);
+                LogDatabaseAway(pause, e.Message);
                 await Task.Delay(pause, time, stoppingToken);
             }
         }
@@ -168,8 +168,8 @@ internal sealed partial class JobRunner(
     [LoggerMessage(3001, LogLevel.Information, "Worker {Owner} runs up to {Concurrency} generations at once")]
     private partial void LogStarted(string owner, int concurrency);
 
-    [LoggerMessage(3002, LogLevel.Warning, "The database did not answer a claim; the next try is in {Pause}")]
-    private partial void LogDatabaseAway(Exception exception, TimeSpan pause);
+    [LoggerMessage(3002, LogLevel.Warning, "The database did not answer a claim; the next try is in {Pause}: {Reason}")]
+    private partial void LogDatabaseAway(TimeSpan pause, string reason);
 
     [LoggerMessage(3003, LogLevel.Information, "Stopping: {Count} generations may finish within {GracePeriod}, the rest is handed back")]
     private partial void LogDraining(int count, TimeSpan gracePeriod);

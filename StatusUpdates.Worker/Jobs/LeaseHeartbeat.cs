@@ -69,7 +69,7 @@ internal sealed partial class LeaseHeartbeat(
         }
         catch (NpgsqlException e)
         {
-            LogDatabaseAway(e);
+            LogDatabaseAway(e.Message);
             return false;
         }
     }
@@ -112,6 +112,6 @@ internal sealed partial class LeaseHeartbeat(
     [LoggerMessage(3102, LogLevel.Warning, "{GenerationId}, attempt {Attempt}, was held and not run; it goes back to the queue")]
     private partial void LogHandedBack(string generationId, int attempt);
 
-    [LoggerMessage(3103, LogLevel.Warning, "The database did not take the heartbeat; leases may run out")]
-    private partial void LogDatabaseAway(Exception exception);
+    [LoggerMessage(3103, LogLevel.Warning, "The database did not take the heartbeat; leases may run out: {Reason}")]
+    private partial void LogDatabaseAway(string reason);
 }
