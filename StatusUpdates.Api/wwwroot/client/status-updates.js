@@ -24,9 +24,9 @@
 const CONNECT_WITHIN = 10_000;
 const SILENCE = 20_000;
 const PONG_WITHIN = 10_000;
-const STABLE_AFTER = 10_000;
+const STABLE_AFTER = 5_000;
 const BASE_WAIT = 500;
-const MAX_WAIT = 30_000;
+const MAX_WAIT = 15_000;
 const DRAIN_WAIT = 1_000;
 const MAX_RETRY_AFTER = 600_000;
 const POLL_TIMEOUT = 25_000;
@@ -526,7 +526,7 @@ class Watch {
     }
 
     // Full jitter: clients that were lost together come back spread over the whole time, not together.
-    const ceiling = kind === 'drain' ? DRAIN_WAIT : Math.min(MAX_WAIT, BASE_WAIT * 2 ** this.#failures++);
+    const ceiling = kind === 'drain' ? DRAIN_WAIT : Math.min(MAX_WAIT, BASE_WAIT * 2 ** ++this.#failures);
     const delay = (retryAfter ?? 0) + Math.random() * ceiling;
     this.#announce('waiting', { delay, error: interruption });
 

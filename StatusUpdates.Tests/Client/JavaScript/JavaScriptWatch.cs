@@ -14,6 +14,9 @@ internal sealed class JavaScriptWatch : IAsyncDisposable
 
     private static CancellationToken Token => TestTime.Token;
 
+    /// <summary>All that was said so far.</summary>
+    public IReadOnlyList<JsonElement> Lines => _lines;
+
     /// <summary>Every change of the connection that was told of so far.</summary>
     public IEnumerable<JsonElement> States => _lines.Where(line => line.TryGetProperty("state", out _));
 
