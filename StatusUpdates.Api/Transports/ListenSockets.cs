@@ -18,6 +18,8 @@ internal static class ListenSockets
             (kestrel, options) => kestrel.Limits.MaxResponseBufferSize = options.Value.ResponseBufferBytes);
         services.AddOptions<SocketTransportOptions>().Configure<IOptions<ConnectionOptions>>((transport, options) =>
         {
+            // The transport has a buffer of its own, and it is this one that plain HTTP and upgraded connections fill.
+            transport.MaxWriteBufferSize = options.Value.ResponseBufferBytes;
             var create = transport.CreateBoundListenSocket;
             transport.CreateBoundListenSocket = endpoint =>
             {

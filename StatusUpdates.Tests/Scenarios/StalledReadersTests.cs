@@ -51,7 +51,7 @@ public sealed class StalledReadersTests(TestServers servers)
         await Task.WhenAny(reading, Task.WhenAll(jobs.Select(ofUser => WriteAsync(writer, ofUser))));
         await reading;
 
-        AssertBlocked(apis, stalled);
+        await UntilAllAreBlockedAsync(apis, stalled);
         var growth = apis.Select((api, i) => (api.ResidentBytes - before[i]) / 1024 / 1024).ToArray();
         TestContext.Current.TestOutputHelper?.WriteLine($"grown by {string.Join(" and ", growth)} MiB");
         Assert.All(growth, megabytes => Assert.InRange(megabytes, long.MinValue, 49));
@@ -97,11 +97,14 @@ public sealed class StalledReadersTests(TestServers servers)
         }
     }
 
-    // A connection whose send is blocked has bytes in the system's queue that the peer has no room for.
-    private static void AssertBlocked(ApiProcess[] apis, List<StalledReader> stalled)
+    // A connection whose send is blocked has bytes in the system's queue that the peer has no room for. Nothing signals it.
+    private static async Task UntilAllAreBlockedAsync(ApiProcess[] apis, List<StalledReader> stalled)
     {
-        var queued = QueuedByPeerPort(apis);
-        Assert.All(stalled, reader => Assert.True(queued.GetValueOrDefault(reader.Port) > 0, $"port {reader.Port} is not blocked"));
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
+        while (QueuedByPeerPort(apis) is var queued && !stalled.TrueForAll(reader => queued.GetValueOrDefault(reader.Port) > 0))
+        {
+            await timer.WaitForNextTickAsync(Token);
+        }
     }
 
     // /proc/net/tcp: local and remote address, state, tx_queue:rx_queue, all in hexadecimal.
