@@ -35,7 +35,7 @@ public sealed class TicketTests(TestServers servers)
     public async Task Of_fifty_simultaneous_handshakes_on_two_instances_one_wins()
     {
         await using var one = await TestApi.StartAsync(servers);
-        await using var two = await StartBesideAsync(one);
+        await using var two = await one.StartAnotherAsync();
         for (var round = 0; round < 10; round++)
         {
             var ticket = await TicketAsync(round % 2 == 0 ? one : two, "alice");
@@ -327,10 +327,4 @@ public sealed class TicketTests(TestServers servers)
 
     private static string Authenticate(string token) =>
         new JsonObject { ["type"] = "authenticate", ["token"] = token }.ToJsonString();
-
-    private Task<TestApi> StartBesideAsync(TestApi first) => TestApi.StartAsync(servers, new Dictionary<string, string?>
-    {
-        ["ConnectionStrings:statusdb"] = first.Database.ConnectionString,
-        ["StatusMessaging:ChannelPrefix"] = first.Redis.ChannelPrefix,
-    });
 }

@@ -21,18 +21,6 @@ internal static class ClientScene
 
     public static Uri AddressOf(TcpProxy proxy) => new($"http://127.0.0.1:{proxy.Port}");
 
-    /// <summary>Another instance of the API over the first one's database and Redis. What it shall announce is committed by the first.</summary>
-    public static Task<TestApi> StartBesideAsync(TestServers servers, TestApi first, Dictionary<string, string?>? settings = null)
-    {
-        var all = new Dictionary<string, string?>(settings ?? [])
-        {
-            ["ConnectionStrings:statusdb"] = first.Database.ConnectionString,
-            ["ConnectionStrings:redis"] = first.Redis.ConnectionString,
-            ["StatusMessaging:ChannelPrefix"] = first.Redis.ChannelPrefix,
-        };
-        return TestApi.StartAsync(servers, all);
-    }
-
     /// <summary>Starts a reader of a feed.</summary>
     public static FeedReader Read(this StatusFeed feed) => new(feed);
 

@@ -149,7 +149,7 @@ public sealed class FallbackTests(TestServers servers)
     public async Task A_feed_that_changes_transport_and_instance_all_the_time_repeats_and_loses_nothing()
     {
         await using var first = await TestApi.StartAsync(servers);
-        await using var second = await ClientScene.StartBesideAsync(servers, first);
+        await using var second = await first.StartAnotherAsync();
         await using var gateway = await Gateway.StartAsync(first.Address);
         await using var proxy = new TcpProxy(gateway.Address.Port);
         var attempts = 0;

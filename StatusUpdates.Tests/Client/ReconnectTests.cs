@@ -12,7 +12,7 @@ public sealed class ReconnectTests(TestServers servers)
     public async Task Across_many_cut_connections_and_two_instances_every_update_comes_once_and_in_order()
     {
         await using var first = await TestApi.StartAsync(servers);
-        await using var second = await ClientScene.StartBesideAsync(servers, first);
+        await using var second = await first.StartAnotherAsync();
         await using var proxy = new TcpProxy(first.Address.Port);
         using var client = new StatusUpdatesClient(ClientScene.Options(ClientScene.AddressOf(proxy)));
         await using var reader = client.Watch(new() { Since = 0 }).Read();
@@ -38,7 +38,7 @@ public sealed class ReconnectTests(TestServers servers)
     public async Task An_instance_that_drains_hands_its_clients_on_without_loss()
     {
         await using var first = await TestApi.StartAsync(servers);
-        await using var second = await ClientScene.StartBesideAsync(servers, first);
+        await using var second = await first.StartAnotherAsync();
         await using var proxy = new TcpProxy(first.Address.Port);
         using var client = new StatusUpdatesClient(ClientScene.Options(ClientScene.AddressOf(proxy)));
         await using var reader = client.Watch(new() { Since = 0 }).Read();
@@ -68,7 +68,7 @@ public sealed class ReconnectTests(TestServers servers)
         var before = proxy.Accepted;
         await Eventually.TrueAsync(() => proxy.Accepted > before + 5);
         await first.CommitAsync("alice");
-        await using var second = await ClientScene.StartBesideAsync(servers, first);
+        await using var second = await first.StartAnotherAsync();
         proxy.TargetPort = second.Address.Port;
         await PublishAsync(first, second, 1);
         await reader.ExpectAsync(3, 4);
