@@ -15,8 +15,11 @@ internal static class DatabaseFailures
         {
             switch (e)
             {
-                // Both mean that the statement waited too long, though Npgsql does not call them transient.
+                // The statement waited too long, though Npgsql does not call that transient.
                 case PostgresException { SqlState: PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.LockNotAvailable }:
+
+                // A database that is being restored: it is not there, or lets nobody in.
+                case PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.ObjectNotInPrerequisiteState }:
                 case NpgsqlException { IsTransient: true }:
                 case TimeoutException:
                     return true;

@@ -33,6 +33,7 @@ public sealed class RestoredDatabaseTests(TestServers servers)
         await using var filtered = await SocketClient.ConnectAsync(second, "alice", "?since=10&generationId=gen-none");
         await using var stream = await EventClient.ConnectAsync(second, "alice", lastEventId: "10");
         var poll = PollAsync(first, 10);
+        await Eventually.TrueAsync(() => Sockets.Registry(first).Connections.Count() == 2);
 
         await backup.RestoreAsync(Token);
 
