@@ -17,7 +17,7 @@ internal enum FeedFailureKind
     /// <summary>Something on the way does not let WebSockets through.</summary>
     UpgradeRefused,
 
-    /// <summary>The server cannot serve, or does not want to for now.</summary>
+    /// <summary>The server cannot serve, or does not want to for now; or something else answers in its place.</summary>
     Limited,
 
     /// <summary>401.</summary>
@@ -83,13 +83,13 @@ internal readonly record struct FeedFailure(FeedFailureKind Kind, Exception Exce
 
     private static FeedFailure? OfPoll(StatusUpdatesException answer) => answer switch
     {
-        { StatusCode: HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable } =>
-            new(FeedFailureKind.Limited, answer, answer.RetryAfter),
-        { StatusCode: HttpStatusCode.RequestTimeout or >= HttpStatusCode.InternalServerError } =>
+        { StatusCode: null or HttpStatusCode.Unauthorized } => null,
+        { StatusCode: HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError } =>
             new(FeedFailureKind.Limited, answer, answer.RetryAfter),
 
-        // A success that is no answer of the API: a page that a network puts before itself until one has signed in.
-        { StatusCode: >= HttpStatusCode.OK and < HttpStatusCode.MultipleChoices } => new(FeedFailureKind.Limited, answer),
+        // Only the API's own word is final. What answers in its place may be gone in a minute: an ingress while no instance stands behind it,
+        // or a page (a success, even) that a network puts before itself until one has signed in.
+        { IsProblem: false } => new(FeedFailureKind.Limited, answer, answer.RetryAfter),
         _ => null,
     };
 }

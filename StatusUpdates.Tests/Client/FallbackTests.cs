@@ -1,3 +1,4 @@
+using System.Net;
 using StatusUpdates.Client;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.Transports;
@@ -83,6 +84,47 @@ public sealed class FallbackTests(TestServers servers)
         await reader.ExpectAsync(1, 1);
         Assert.Equal(StatusTransport.LongPolling, reader.Feed.Transport);
         Assert.Equal(2, gateway.Count("/ws/status"));
+    }
+
+    [Theory]
+    [InlineData(302)]
+    [InlineData(403)]
+    [InlineData(404)]
+    [InlineData(410)]
+    public async Task What_answers_in_the_apis_place_for_a_while_ends_no_feed(int status)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await using var gateway = await Gateway.StartAsync(api.Address);
+        gateway.Answer = context => Task.FromResult(gateway.Requests.Count <= 6 && Gateway.Refuse(context, status));
+        await api.PublishAsync("alice");
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+
+        await reader.ExpectAsync(1, 1);
+        Assert.Equal(7, gateway.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_refusal_of_the_api_itself_ends_a_feed_that_polls()
+    {
+        await using var gateway = await Gateway.StartAsync();
+        gateway.Answer = async context =>
+        {
+            if (Gateway.IsSocket(context))
+            {
+                return Gateway.Refuse(context, 502);
+            }
+
+            context.Response.StatusCode = 403;
+            context.Response.ContentType = "application/problem+json";
+            await context.Response.Body.WriteAsync("""{"status":403,"title":"Forbidden","success":false,"code":"forbidden"}"""u8.ToArray(), Token);
+            return true;
+        };
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+
+        var error = await Assert.ThrowsAsync<StatusUpdatesException>(reader.NextAsync);
+        Assert.Equal((HttpStatusCode.Forbidden, "forbidden"), (error.StatusCode, error.Code));
     }
 
     [Fact]
