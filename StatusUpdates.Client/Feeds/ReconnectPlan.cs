@@ -16,7 +16,7 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
 
     private readonly Backoff _backoff = new(options.ReconnectDelay, options.ReconnectMaxDelay);
     private int _failures;
-    private int _refusals;
+    private bool _isTokenRefused;
     private int _blocked;
     private int _fallbacks;
     private long? _throughAt;
@@ -33,7 +33,7 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     /// <summary>The connection stands; with long polling: a poll was answered.</summary>
     public void GotThrough()
     {
-        _refusals = 0;
+        _isTokenRefused = false;
         if (Transport == StatusTransport.LongPolling)
         {
             _failures = 0;
@@ -49,7 +49,7 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     public void TrySocket() => Transport = StatusTransport.WebSocket;
 
     /// <summary>How long to wait until the next try.</summary>
-    /// <exception cref="StatusUpdatesException">A fresh token was refused like the one before it.</exception>
+    /// <exception cref="StatusUpdatesException">A fresh token was refused like the one before it, with nothing between.</exception>
     public TimeSpan After(FeedFailure failure)
     {
         if (_throughAt is { } since && options.TimeProvider.GetElapsedTime(since) >= options.StableAfter)
@@ -58,7 +58,12 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
         }
 
         _throughAt = null;
-        if (failure.Kind == FeedFailureKind.TokenRefused && _refusals++ > 0)
+        var isTokenRefused = failure.Kind == FeedFailureKind.TokenRefused;
+        var isSecond = isTokenRefused && _isTokenRefused;
+
+        // Once told, it is over with: who takes the feed up again has two tries as before.
+        _isTokenRefused = isTokenRefused && !isSecond;
+        if (isSecond)
         {
             throw failure.Exception;
         }

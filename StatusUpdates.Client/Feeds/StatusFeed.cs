@@ -143,12 +143,13 @@ public sealed partial class StatusFeed : IAsyncEnumerable<StatusFeedItem>
 
     private void PlanAfter(FeedFailure failure, IFeedSession session)
     {
-        _wait = _plan.After(failure);
+        // First of all: a feed that the plan gives up may be taken up again, and must not come with the same token.
         if (failure.Kind is FeedFailureKind.TokenRefused or FeedFailureKind.TokenExpired)
         {
             _staleToken = session.Token;
         }
 
+        _wait = _plan.After(failure);
         LogDisconnected(_logger, failure.Kind, failure.Exception.Message, _plan.Transport, _wait);
     }
 

@@ -154,6 +154,27 @@ public sealed class ClientTokenTests(TestServers servers)
     }
 
     [Fact]
+    public async Task A_feed_that_two_refused_tokens_ended_goes_on_with_a_good_one_when_it_is_taken_up_again()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await api.PublishManyAsync("alice", 2);
+        var tokens = new TokenSequence(
+            TestTokens.Bad["expired"], TestTokens.Bad["wrong key"], TestTokens.Bad["expired"], TestTokens.Create("alice"));
+        using var client = new StatusUpdatesClient(ClientScene.Options(api.Address) with { AccessTokenProvider = tokens.NextAsync });
+        var feed = client.Watch(new() { Since = 0 });
+        await using (var reader = feed.Read())
+        {
+            await Assert.ThrowsAsync<StatusUpdatesException>(reader.NextAsync);
+            Assert.Equal(2, tokens.Asked);
+        }
+
+        // What was refused is not offered again, and one more refusal is the first of its row.
+        await using var again = feed.Read();
+        await again.ExpectAsync(1, 2);
+        Assert.Equal(4, tokens.Asked);
+    }
+
+    [Fact]
     public async Task A_token_of_another_user_ends_the_feed()
     {
         var time = Sockets.StoppedClock();

@@ -70,7 +70,7 @@ public sealed class ReconnectPlanTests
                     return;
                 }
 
-                refusedBefore |= kind == FeedFailureKind.TokenRefused;
+                refusedBefore = kind == FeedFailureKind.TokenRefused;
                 var wait = plan.After(failure);
                 Assert.InRange(wait, told ?? TimeSpan.Zero, (told ?? TimeSpan.Zero) + options.ReconnectMaxDelay);
                 if (kind is FeedFailureKind.Lost or FeedFailureKind.Unreachable && transport == StatusTransport.WebSocket)
@@ -89,6 +89,25 @@ public sealed class ReconnectPlanTests
                 Assert.InRange(zeroes, 0, 2);
             }
         }, iter: 5_000);
+    }
+
+    [Fact]
+    public void Only_two_refused_tokens_in_a_row_are_the_callers_to_know()
+    {
+        var plan = new ReconnectPlan(ClientScene.Options(new("http://localhost")), () => 0.5);
+        var refused = new FeedFailure(FeedFailureKind.TokenRefused, new StatusUpdatesException("no"));
+        foreach (var kind in Enum.GetValues<FeedFailureKind>().Except([FeedFailureKind.TokenRefused]))
+        {
+            plan.After(refused);
+            plan.After(new(kind, new IOException()));
+        }
+
+        // And a row ends with the word of it.
+        for (var row = 0; row < 3; row++)
+        {
+            plan.After(refused);
+            Assert.Throws<StatusUpdatesException>(() => plan.After(refused));
+        }
     }
 
     [Fact]
