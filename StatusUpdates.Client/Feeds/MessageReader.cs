@@ -89,13 +89,41 @@ internal sealed class MessageReader(WebSocket socket)
     {
         try
         {
-            return JsonSerializer.Deserialize(utf8, ClientJsonContext.Default.ServerMessage)
-                ?? throw StatusUpdatesException.Unexpected("The server sent null.");
+            var type = TypeOf(utf8);
+            return ServerMessage.HasMembers(type)
+                ? JsonSerializer.Deserialize(utf8, ClientJsonContext.Default.ServerMessage)!
+                : new() { Type = type };
         }
         catch (JsonException e)
         {
             // To connect again would bring the same once more.
             throw StatusUpdatesException.Unexpected($"The server's message is not understood at {e.Path ?? "$"}.", e);
         }
+    }
+
+    // Before anything is bound: a type that this version does not know may use the same names for something else. It mostly comes first.
+    private static string? TypeOf(ReadOnlySpan<byte> utf8)
+    {
+        var reader = new Utf8JsonReader(utf8);
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+        {
+            throw StatusUpdatesException.Unexpected("The server's message is no JSON object.");
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isType = reader.ValueTextEquals("type"u8);
+            reader.Read();
+            if (isType)
+            {
+                return reader.TokenType == JsonTokenType.String
+                    ? reader.GetString()
+                    : throw StatusUpdatesException.Unexpected("The server's message is not understood at $.type.");
+            }
+
+            reader.Skip();
+        }
+
+        return null;
     }
 }

@@ -14,6 +14,9 @@ internal sealed record ServerMessage
     public const string Authenticated = "authenticated";
     public const string Error = "error";
 
+    /// <summary>Whether a message of this type says more than its type does. Of all others nothing but the type may be read.</summary>
+    public static bool HasMembers(string? type) => type is Connected or StatusUpdate or StatusBatch or Position or Resync or Error;
+
     public string? Type { get; init; }
 
     public StatusUpdate? Payload { get; init; }

@@ -74,6 +74,42 @@ public sealed class FeedProtocolTests(TestServers servers)
         Assert.Equal(1, reader.Feed.Cursor);
     }
 
+    [Theory]
+    [InlineData("""{"type":"weather","payload":["sun"]}""")]
+    [InlineData("""{"payload":7,"payloads":{"a":1},"type":"weather"}""")]
+    [InlineData("""{"type":"weather","seq":"seven"}""")]
+    [InlineData("""{"type":"weather","seq":{"from":1,"type":"status_update"}}""")]
+    [InlineData("""{"code":404,"message":{"en":"no"},"userId":1,"type":"weather"}""")]
+    [InlineData("""{"type":"authenticated","code":200,"seq":"later"}""")]
+    [InlineData("""{"type":"pong","message":["hello"]}""")]
+    public async Task A_message_of_a_new_type_is_ignored_whatever_the_shape_of_its_members(string message)
+    {
+        await using var gateway = await Gateway.StartAsync();
+        gateway.Answer = context => SpeakAsync(context, Connected, message, Update(1));
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+
+        await reader.ExpectAsync(1, 1);
+        Assert.Single(gateway.Requests);
+    }
+
+    [Theory]
+    [InlineData("null")]
+    [InlineData("[]")]
+    [InlineData("{")]
+    [InlineData("""{"type":7}""")]
+    [InlineData("""{"type":"position","seq":"seven"}""")]
+    public async Task What_is_no_message_ends_the_feed(string message)
+    {
+        await using var gateway = await Gateway.StartAsync();
+        gateway.Answer = context => SpeakAsync(context, Connected, message);
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+
+        var error = await Assert.ThrowsAsync<StatusUpdatesException>(reader.NextAsync);
+        Assert.Equal(StatusUpdatesException.UnexpectedAnswer, error.Code);
+    }
+
     private static string Payload(long seq) =>
         $$"""{"generationId":"gen-1","userId":"alice","type":"sora","status":"pending","timestamp":1,"seq":{{seq}}}""";
 
