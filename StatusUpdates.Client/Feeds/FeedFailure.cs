@@ -46,7 +46,9 @@ internal readonly record struct FeedFailure(FeedFailureKind Kind, Exception Exce
 
         return exception switch
         {
-            StatusUpdatesException { CloseCode: { } code } closed => OfClose(code, closed),
+            StatusUpdatesException { CloseCode: TokenExpiredCode } => new(FeedFailureKind.TokenExpired, exception),
+            StatusUpdatesException { CloseCode: ForeignTokenCode } => null,
+            StatusUpdatesException { CloseCode: not null } => OfEnd(exception, phase),
             StatusUpdatesException answer when transport == StatusTransport.WebSocket => OfHandshake(answer),
             StatusUpdatesException answer => OfPoll(answer),
             WebSocketException { InnerException: HttpRequestException network } => Of(network, transport, phase),
@@ -57,17 +59,14 @@ internal readonly record struct FeedFailure(FeedFailureKind Kind, Exception Exce
             HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } when transport == StatusTransport.WebSocket =>
                 new(FeedFailureKind.UpgradeRefused, exception),
             WebSocketException or HttpRequestException or IOException or TimeoutException or OperationCanceledException =>
-                new(phase == FeedPhase.Through ? FeedFailureKind.Lost : FeedFailureKind.NotThrough, exception),
+                OfEnd(exception, phase),
             _ => null,
         };
     }
 
-    private static FeedFailure? OfClose(int code, StatusUpdatesException closed) => code switch
-    {
-        TokenExpiredCode => new(FeedFailureKind.TokenExpired, closed),
-        ForeignTokenCode => null,
-        _ => new(FeedFailureKind.Lost, closed),
-    };
+    // Whatever ends a connection before the server's first message, a close included, may be something on the way that only plays along.
+    private static FeedFailure OfEnd(Exception exception, FeedPhase phase) =>
+        new(phase == FeedPhase.Through ? FeedFailureKind.Lost : FeedFailureKind.NotThrough, exception);
 
     // A 400 or 403 of the API itself is about this request; of a proxy it is about the upgrade, as all else is.
     private static FeedFailure? OfHandshake(StatusUpdatesException answer) => answer switch

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.WebSockets;
 using StatusUpdates.Client;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.Transports;
@@ -79,6 +80,34 @@ public sealed class FallbackTests(TestServers servers)
         await api.PublishAsync("alice");
         var options = ClientScene.Options(gateway.Address) with { ConnectTimeout = TimeSpan.FromMilliseconds(500) };
         using var client = new StatusUpdatesClient(options);
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+
+        await reader.ExpectAsync(1, 1);
+        Assert.Equal(StatusTransport.LongPolling, reader.Feed.Transport);
+        Assert.Equal(2, gateway.Count("/ws/status"));
+    }
+
+    [Theory]
+    [InlineData(1000)]
+    [InlineData(1011)]
+    [InlineData(4000)]
+    public async Task A_websocket_that_is_closed_before_the_servers_first_message_is_given_up_for_polling(int code)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await using var gateway = await Gateway.StartAsync(api.Address);
+        gateway.Answer = async context =>
+        {
+            if (!Gateway.IsSocket(context))
+            {
+                return false;
+            }
+
+            using var socket = await context.WebSockets.AcceptWebSocketAsync();
+            await socket.CloseAsync((WebSocketCloseStatus)code, "", Token);
+            return true;
+        };
+        await api.PublishAsync("alice");
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
         await using var reader = client.Watch(new() { Since = 0 }).Read();
 
         await reader.ExpectAsync(1, 1);
