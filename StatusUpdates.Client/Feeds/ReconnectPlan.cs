@@ -19,6 +19,7 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     private bool _isTokenRefused;
     private int _blocked;
     private int _fallbacks;
+    private bool _isPollAnswered;
     private long? _throughAt;
     private long _fellBackAt;
     private TimeSpan _socketWait;
@@ -37,6 +38,7 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
         if (Transport == StatusTransport.LongPolling)
         {
             _failures = 0;
+            _isPollAnswered = true;
             return;
         }
 
@@ -75,6 +77,11 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
                 _failures = 1;
                 return TimeSpan.Zero;
             case FeedFailureKind.Limited:
+                if (!_isPollAnswered)
+                {
+                    ReturnToSocket();
+                }
+
                 return (failure.RetryAfter ?? TimeSpan.Zero) + NextDelay();
             case FeedFailureKind.UpgradeRefused or FeedFailureKind.NotThrough when Transport == StatusTransport.WebSocket:
                 _blocked += failure.Kind == FeedFailureKind.UpgradeRefused ? EnoughToFallBack : 1;
@@ -88,8 +95,7 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
 
                 break;
             default:
-                // If polling does not work either, it was not for the WebSocket.
-                Transport = StatusTransport.WebSocket;
+                ReturnToSocket();
                 break;
         }
 
@@ -99,9 +105,21 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     private void FallBack()
     {
         Transport = StatusTransport.LongPolling;
+        _isPollAnswered = false;
         _fellBackAt = options.TimeProvider.GetTimestamp();
         var factor = 1 << Math.Min(_fallbacks++, MostDoublings);
         _socketWait = options.WebSocketRetryInterval * factor * (0.5 + (random() / 2));
+    }
+
+    // If polling does not work either, it was not for the WebSocket; and if it never did, the fallback was none.
+    private void ReturnToSocket()
+    {
+        if (Transport == StatusTransport.LongPolling && !_isPollAnswered)
+        {
+            _fallbacks--;
+        }
+
+        Transport = StatusTransport.WebSocket;
     }
 
     private TimeSpan NextDelay() => _backoff.DelayOf(_failures++, random());

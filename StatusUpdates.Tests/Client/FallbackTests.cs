@@ -156,6 +156,27 @@ public sealed class FallbackTests(TestServers servers)
         Assert.Equal((HttpStatusCode.Forbidden, "forbidden"), (error.StatusCode, error.Code));
     }
 
+    [Theory]
+    [InlineData(404)]
+    [InlineData(502)]
+    [InlineData(503)]
+    [InlineData(504)]
+    public async Task A_failure_that_polling_meets_too_is_not_held_against_the_websocket(int status)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await using var gateway = await Gateway.StartAsync(api.Address);
+        gateway.Answer = context => Task.FromResult(gateway.Requests.Count <= 4 && Gateway.Refuse(context, status));
+        await api.PublishAsync("alice");
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+
+        await reader.ExpectAsync(1, 1);
+        Assert.Equal(StatusTransport.WebSocket, reader.Feed.Transport);
+        Assert.Equal(
+            ["/ws/status", "/api/v1/status/poll", "/ws/status", "/api/v1/status/poll", "/ws/status"],
+            gateway.Requests.Select(request => request.Split('?')[0]));
+    }
+
     [Fact]
     public async Task A_websocket_is_tried_again_later_and_taken_when_it_works()
     {

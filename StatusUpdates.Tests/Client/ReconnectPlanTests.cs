@@ -111,6 +111,30 @@ public sealed class ReconnectPlanTests
     }
 
     [Fact]
+    public void Fallbacks_that_were_never_answered_do_not_put_off_the_next_try_of_a_websocket()
+    {
+        var time = new HeldTime();
+        var options = ClientScene.Options(new("http://localhost")) with { TimeProvider = time };
+        var plan = new ReconnectPlan(options, () => 0.999);
+        var refused = new FeedFailure(FeedFailureKind.UpgradeRefused, new StatusUpdatesException("502"));
+        FeedFailureKind[] kinds = [FeedFailureKind.Limited, FeedFailureKind.Unreachable, FeedFailureKind.NotThrough];
+        for (var i = 0; i < 12; i++)
+        {
+            plan.After(refused);
+            Assert.Equal(StatusTransport.LongPolling, plan.Transport);
+            plan.After(new(kinds[i % kinds.Length], new IOException()));
+            Assert.Equal(StatusTransport.WebSocket, plan.Transport);
+        }
+
+        plan.After(refused);
+        plan.GotThrough();
+        plan.After(new(FeedFailureKind.Limited, new IOException()));
+        Assert.Equal((StatusTransport.LongPolling, false), (plan.Transport, plan.IsSocketDue));
+        time.Advance(options.WebSocketRetryInterval);
+        Assert.True(plan.IsSocketDue);
+    }
+
+    [Fact]
     public void Failures_are_forgotten_after_a_stable_connection_and_not_before()
     {
         var time = new HeldTime();
