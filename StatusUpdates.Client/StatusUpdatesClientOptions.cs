@@ -46,7 +46,10 @@ public sealed record StatusUpdatesClientOptions
     /// </summary>
     public TimeSpan ReconnectDelay { get; init; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>The highest ceiling of the wait between reconnects. A server's <c>Retry-After</c> goes beyond it. Default 30 s.</summary>
+    /// <summary>
+    /// The highest ceiling of the wait between reconnects. A server's <c>Retry-After</c> is waited for besides, but no longer than 10 min.
+    /// Default 30 s.
+    /// </summary>
     public TimeSpan ReconnectMaxDelay { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a WebSocket has to hold until the failures before it are forgotten. Default 10 s.</summary>

@@ -34,7 +34,10 @@ public sealed class StatusUpdatesException : Exception
     /// <summary>With the code <c>invalid_request</c>: what is wrong with each field, parameter or header.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Errors { get; init; } = NoErrors;
 
-    /// <summary>How long to wait before the next try, if the server said so.</summary>
+    /// <summary>
+    /// How long to wait before the next try, if the server said so: as it said it, which may be longer than a timer can be set to. (A feed
+    /// waits no longer than 10 min for it.)
+    /// </summary>
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>The trace to look for in the API's telemetry.</summary>

@@ -14,6 +14,9 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     // Of the wait between two tries of a WebSocket: 2^4 = 16 times as long.
     private const int MostDoublings = 4;
 
+    // What asks for more is mistaken, or out of the range of timers.
+    private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(10);
+
     private readonly Backoff _backoff = new(options.ReconnectDelay, options.ReconnectMaxDelay);
     private int _failures;
     private bool _isTokenRefused;
@@ -82,7 +85,8 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
                     ReturnToSocket();
                 }
 
-                return (failure.RetryAfter ?? TimeSpan.Zero) + NextDelay();
+                var told = failure.RetryAfter ?? TimeSpan.Zero;
+                return (told < LongestRetryAfter ? told : LongestRetryAfter) + NextDelay();
             case FeedFailureKind.UpgradeRefused or FeedFailureKind.NotThrough when Transport == StatusTransport.WebSocket:
                 _blocked += failure.Kind == FeedFailureKind.UpgradeRefused ? EnoughToFallBack : 1;
                 if (_blocked >= EnoughToFallBack)
