@@ -77,7 +77,6 @@ internal sealed class ApiCaller : IDisposable
         _invoker.Dispose();
         UpgradeInvoker.Dispose();
         _owned?.Dispose();
-        Tokens.Dispose();
     }
 
     private async Task<HttpResponseMessage> SendOnceAsync(

@@ -9,6 +9,9 @@ namespace StatusUpdates.Tests.Client;
 
 public sealed class ClientTokenTests(TestServers servers)
 {
+    // What has not ended by then never will.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
@@ -238,6 +241,76 @@ public sealed class ClientTokenTests(TestServers servers)
     }
 
     [Fact]
+    public async Task A_feed_that_waits_for_its_first_token_is_left_though_the_source_does_not_listen()
+    {
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var never = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var options = ClientScene.Options(new("http://127.0.0.1:9")) with
+        {
+            AccessTokenProvider = _ =>
+            {
+                asked.SetResult();
+                return new(never.Task);
+            },
+        };
+        using var client = new StatusUpdatesClient(options);
+
+        await LeaveAsync(client.Watch(), asked.Task);
+    }
+
+    [Fact]
+    public async Task A_feed_that_renews_its_token_is_left_though_the_source_does_not_listen()
+    {
+        await using var gateway = await Gateway.StartAsync();
+        gateway.Answer = async context =>
+        {
+            using var socket = await context.WebSockets.AcceptWebSocketAsync();
+            await socket.SendAsync("""{"type":"connected","userId":"alice","seq":0}"""u8.ToArray(), WebSocketMessageType.Text, true, Token);
+            await socket.SendAsync("""{"type":"token_expiring"}"""u8.ToArray(), WebSocketMessageType.Text, true, Token);
+            await socket.ReceiveAsync(new byte[1], context.RequestAborted);
+            await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, Token);
+            return true;
+        };
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var never = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var tokens = new TokenSequence(TestTokens.Create("alice"));
+        tokens.Then(_ =>
+        {
+            asked.SetResult();
+            return new(never.Task);
+        });
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address) with { AccessTokenProvider = tokens.NextAsync });
+
+        await LeaveAsync(client.Watch(new() { Since = 0 }), asked.Task);
+    }
+
+    [Fact]
+    public async Task A_source_that_was_left_is_not_asked_again_until_it_has_answered_and_its_answer_counts()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var late = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var tokens = new TokenSequence();
+        tokens.Then(_ =>
+        {
+            asked.SetResult();
+            return new(late.Task);
+        }).Then(_ => throw new InvalidOperationException("asked twice at the same time"));
+        using var client = new StatusUpdatesClient(ClientScene.Options(api.Address) with { AccessTokenProvider = tokens.NextAsync });
+        using var stop = new CancellationTokenSource();
+        var left = client.ListAsync(cancellationToken: stop.Token);
+        await asked.Task.WaitAsync(Token);
+        var waiting = client.ListAsync(cancellationToken: Token);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left.WaitAsync(Patience, Token));
+
+        Assert.False(waiting.IsCompleted);
+        late.SetResult(TestTokens.Create("alice"));
+        Assert.Equal(0, (await waiting).Total);
+        Assert.Equal(1, tokens.Asked);
+    }
+
+    [Fact]
     public async Task Many_calls_at_once_share_one_token()
     {
         await using var api = await TestApi.StartAsync(servers);
@@ -261,6 +334,17 @@ public sealed class ClientTokenTests(TestServers servers)
         var error = await Assert.ThrowsAsync<InvalidOperationException>(() => client.GetAsync("gen-1", Token));
         Assert.Contains("AccessTokenProvider", error.Message, StringComparison.Ordinal);
         Assert.Empty(gateway.Requests);
+    }
+
+    private static async Task LeaveAsync(StatusFeed feed, Task isAsked)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var items = feed.GetAsyncEnumerator(stop.Token);
+        var waiting = items.MoveNextAsync().AsTask();
+        await isAsked.WaitAsync(Token);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.WaitAsync(Patience, Token));
+        await items.DisposeAsync();
     }
 
     private static string TokenFor(FakeTimeProvider time, string userId, int seconds, string groups = "") => TestTokens.Create(userId, payload =>
