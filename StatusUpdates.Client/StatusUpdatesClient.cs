@@ -26,7 +26,8 @@ public sealed class StatusUpdatesClient : IDisposable
 
     /// <summary>
     /// A feed of the user's status updates: exactly once, in order, over WebSocket or, where that does not get through, long polling. It
-    /// connects when it is enumerated.
+    /// connects when it is enumerated. Exactly once is what it yields: an item whose loop body throws counts as yielded, and the same feed
+    /// skips it when it is enumerated again; see <see cref="StatusFeed.Cursor"/> for effects that must happen at least once.
     /// </summary>
     /// <param name="options">Where it begins and what it is about; by default everything from now on.</param>
     public StatusFeed Watch(StatusFeedOptions? options = null)

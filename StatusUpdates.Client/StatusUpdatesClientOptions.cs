@@ -38,7 +38,10 @@ public sealed record StatusUpdatesClientOptions
     /// <summary>How often an open WebSocket is pinged. Default 15 s.</summary>
     public TimeSpan KeepAliveInterval { get; init; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>How long the answer to a ping may take until the connection is taken for dead. Default 15 s.</summary>
+    /// <summary>
+    /// How long the answer to a ping may take until the connection is taken for dead. Default 15 s. Nothing is read ahead of a feed's consumer,
+    /// the answer included: one that holds an update for longer than this may find itself reconnected. Nothing that has a seq is lost by it.
+    /// </summary>
     public TimeSpan KeepAliveTimeout { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>

@@ -36,9 +36,11 @@ public sealed partial class StatusFeed : IAsyncEnumerable<StatusFeedItem>
     }
 
     /// <summary>
-    /// The position to go on from: every update up to here has been yielded. To keep it with an update's effects, read it in the loop, after
-    /// they are done, and pass it as <see cref="StatusFeedOptions.Since"/> next time. Null until the first connection of a feed that begins
-    /// at the head.
+    /// The position to go on from: every update up to here has been yielded. It moves before an item is yielded, not after the loop's body is
+    /// done with it: if the body throws, and the same feed is enumerated again, that item does not come again. Who needs each update's effects
+    /// at least once reads the cursor in the loop, after they are done, keeps it with them, and after a failure begins a new feed
+    /// (<see cref="StatusUpdatesClient.Watch"/>) with that as <see cref="StatusFeedOptions.Since"/>. Null until the first connection of a feed
+    /// that begins at the head.
     /// </summary>
     public long? Cursor => Volatile.Read(ref _cursor) is var cursor and >= 0 ? cursor : null;
 
