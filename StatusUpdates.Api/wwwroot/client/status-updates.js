@@ -110,8 +110,8 @@ const TOKEN_OF_ANOTHER_USER = 4403;
 export class StatusUpdatesError extends Error {
   /**
    * @param {'unauthorized' | 'forbidden' | 'refused' | 'unsupported'} code `unauthorized`: no token, or a fresh one was refused too;
-   * `forbidden`: a token of another user, or of one who may not; `refused`: the server called the request wrong; `unsupported`: no transport
-   * that both sides know.
+   * `forbidden`: a token of another user, or of one who may not; `refused`: the server called the request wrong; `unsupported`: the server
+   * knows no such address, by its own word.
    * @param {string} message
    * @param {ErrorOptions} [options]
    */
@@ -400,17 +400,8 @@ class Watch {
       query.set('since', String(this.cursor));
     }
 
-    const page = /** @type {PollPage | undefined} */ (
-      await this.#request('GET', `api/v1/status/poll?${query}`, await this.#token(), timeout + ANSWER_WITHIN));
-    if (page !== undefined) {
-      return page;
-    }
-
-    if (this.#settings.WebSocket === null) {
-      throw new StatusUpdatesError('unsupported', 'There is no WebSocket here, and no long-poll at the server. Pass one by the option WebSocket.');
-    }
-
-    throw new Interruption('No socket could be opened.');
+    return /** @type {Promise<PollPage>} */ (
+      this.#request('GET', `api/v1/status/poll?${query}`, await this.#token(), timeout + ANSWER_WITHIN));
   }
 
   /**
@@ -445,11 +436,11 @@ class Watch {
   // The socket's address. A browser can set no header on a handshake, so the token is exchanged for a ticket that is good once and for a short
   // while: an address may end up in somebody's log.
   async #socketAddress() {
-    const token = await this.#token();
-    const ticket = /** @type {{ ticket: string } | undefined} */ (await this.#request('POST', 'api/v1/tickets', token, ANSWER_WITHIN));
+    const { ticket } = /** @type {{ ticket: string }} */ (await this.#request('POST', 'api/v1/tickets', await this.#token(), ANSWER_WITHIN));
     const url = new URL('ws/status', this.#settings.base);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     url.searchParams.set('batch', 'true');
+    url.searchParams.set('ticket', ticket);
     if (this.cursor !== null) {
       url.searchParams.set('since', String(this.cursor));
     }
@@ -458,17 +449,11 @@ class Watch {
       url.searchParams.set('generationId', this.#settings.generationId);
     }
 
-    if (ticket === undefined) {
-      url.searchParams.set('token', token);
-    } else {
-      url.searchParams.set('ticket', ticket.ticket);
-    }
-
     return url.href;
   }
 
   /**
-   * The data of an answer; undefined if the server knows no such endpoint.
+   * The data of an answer.
    *
    * @param {'GET' | 'POST'} method
    * @param {string} path
@@ -833,6 +818,9 @@ function tryParse(text) {
   }
 }
 
+/** What a refusal means; the others are `refused`. @type {ReadonlyMap<number, StatusUpdatesError['code']>} */
+const CODES = new Map([[403, 'forbidden'], [404, 'unsupported'], [405, 'unsupported']]);
+
 /**
  * @param {Response} response
  * @param {string} text
@@ -844,10 +832,6 @@ function readAnswer(response, text) {
     return body.data;
   }
 
-  if (status === 404 || status === 405) {
-    return undefined;
-  }
-
   const message = body?.detail ?? body?.title ?? `The server answered ${status}.`;
   if (status === 401) {
     throw new Interruption(message, { kind: 'refusal' });
@@ -856,7 +840,7 @@ function readAnswer(response, text) {
   // Only the API's own word is final: what answers without being the API, such as a proxy or a captive portal, may be gone in a minute.
   const isFinal = body?.success === false && status >= 400 && status < 500 && ![408, 425, 429].includes(status);
   if (isFinal) {
-    throw new StatusUpdatesError(status === 403 ? 'forbidden' : 'refused', message);
+    throw new StatusUpdatesError(CODES.get(status) ?? 'refused', message);
   }
 
   throw new Interruption(message, { retryAfter: retryAfterOf(response) });

@@ -32,8 +32,8 @@ internal sealed class ScriptedServer : IAsyncDisposable
     /// <summary>What was asked for so far: method, path and query.</summary>
     public IReadOnlyList<string> Requests => [.. _requests];
 
-    /// <summary>Answers <c>POST /api/v1/tickets</c>.</summary>
-    public Func<HttpContext, Task>? OnTicket { get; set; }
+    /// <summary>Answers <c>POST /api/v1/tickets</c>; with a ticket, unless a test says otherwise.</summary>
+    public Func<HttpContext, Task>? OnTicket { get; set; } = Ticket("t");
 
     /// <summary>Answers <c>GET /api/v1/status/poll</c>.</summary>
     public Func<HttpContext, Task>? OnPoll { get; set; }
