@@ -192,7 +192,10 @@ export class StatusUpdatesClient {
 
     const stop = new AbortController();
     const abort = () => stop.abort();
-    const watch = new Watch(this.#settings, since === undefined ? this.cursor : since, stop.signal);
+    // Who begins somewhere else may do so as another user. What continues is one user's.
+    const watch = since === undefined
+      ? new Watch(this.#settings, this.cursor, this.#watch?.userId ?? null, stop.signal)
+      : new Watch(this.#settings, since, null, stop.signal);
     this.#isWatching = true;
     this.#watch = watch;
     try {
@@ -260,12 +263,14 @@ class Watch {
   /**
    * @param {Settings} settings
    * @param {number | null} cursor
+   * @param {string | null} userId Whose log it is; null as long as that is not known.
    * @param {AbortSignal} signal
    */
-  constructor(settings, cursor, signal) {
+  constructor(settings, cursor, userId, signal) {
     this.#settings = settings;
     this.#signal = signal;
     this.cursor = cursor;
+    this.userId = userId;
   }
 
   /** @returns {AsyncGenerator<WatchItem, void, undefined>} */
@@ -310,6 +315,7 @@ class Watch {
     let connectedAt = null;
     try {
       for (let entry = await socket.next(); entry !== null; entry = await socket.next()) {
+        this.#mustBelongTo(entry.userId);
         this.cursor = entry.position;
         if (connectedAt === null) {
           connectedAt = now();
@@ -421,6 +427,7 @@ class Watch {
         return;
       }
 
+      this.#mustBelongTo(update.userId);
       if (update.seq === undefined || this.cursor === null || update.seq > this.cursor) {
         this.cursor = update.seq ?? this.cursor;
         // Long-poll has no filter of its own.
@@ -431,6 +438,20 @@ class Watch {
     }
 
     this.cursor = Math.max(this.cursor ?? 0, page.seq);
+  }
+
+  // A cursor says nothing about another user's log: followed with it, that log would be taken up at an arbitrary place.
+
+  /** @param {string | undefined} userId */
+  #mustBelongTo(userId) {
+    if (userId === undefined) {
+      return;
+    }
+
+    this.userId ??= userId;
+    if (userId !== this.userId) {
+      throw new StatusUpdatesError('forbidden', `The token is one of another user: this client follows ${this.userId}.`);
+    }
   }
 
   // The socket's address. A browser can set no header on a handshake, so the token is exchanged for a ticket that is good once and for a short
@@ -554,7 +575,12 @@ class SocketConnection {
   /** The highest seq taken in: ahead of the cursor by what waits. @type {number} */
   #received;
 
-  /** @typedef {{ item: WatchItem | null, position: number }} Entry  The cursor once it is taken. @type {Entry[]} */
+  /**
+   * `position`: the cursor once it is taken. `userId`: whose it is, where that was said.
+   *
+   * @typedef {{ item: WatchItem | null, position: number, userId?: string }} Entry
+   * @type {Entry[]}
+   */
   #entries = [];
 
   /** @type {(() => void) | null} */
@@ -653,7 +679,7 @@ class SocketConnection {
   #receive(message) {
     switch (message.type) {
       case 'connected':
-        this.#begin(message.seq);
+        this.#begin(message.seq, message.userId);
         break;
       case 'status_update':
         this.#accept(message.payload);
@@ -684,11 +710,14 @@ class SocketConnection {
     }
   }
 
-  /** @param {number} seq */
-  #begin(seq) {
+  /**
+   * @param {number} seq
+   * @param {string} userId
+   */
+  #begin(seq, userId) {
     this.#isConnected = true;
     this.#received = seq;
-    this.#push(null);
+    this.#push(null, userId);
     if (this.#asked !== null && this.#asked !== seq) {
       // Not where it was asked to begin: what lies between is unknown.
       this.#push({ type: 'resync', seq });
@@ -707,12 +736,15 @@ class SocketConnection {
       this.#received = update.seq;
     }
 
-    this.#push({ type: 'update', update });
+    this.#push({ type: 'update', update }, update.userId);
   }
 
-  /** @param {WatchItem | null} item */
-  #push(item) {
-    this.#entries.push({ item, position: this.#received });
+  /**
+   * @param {WatchItem | null} item
+   * @param {string} [userId]
+   */
+  #push(item, userId) {
+    this.#entries.push({ item, position: this.#received, userId });
   }
 
   // A position alone needs no place of its own in the queue.

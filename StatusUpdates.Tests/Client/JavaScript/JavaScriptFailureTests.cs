@@ -353,6 +353,47 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
+    public async Task A_reconnect_as_another_user_is_an_error_and_hands_out_nothing_of_theirs()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var user = "alice";
+        server.OnSocket = async socket =>
+        {
+            var seq = user == "alice" ? 2 : 5;
+            await ScriptedServer.SendAsync(socket, $$"""{"type":"connected","userId":"{{user}}","seq":{{seq}}}""");
+            await ScriptedServer.SendAsync(socket, Single(seq + 1, user));
+            user = "bob";
+            await ScriptedServer.CloseAsync(socket, 1011);
+            await ScriptedServer.UntilClosedAsync(socket);
+        };
+        await using var client = await StartAsync(server);
+        Assert.Equal([3], await client.SeqsAsync(1));
+        var failed = await client.NextAsync("failed");
+
+        Assert.Equal(
+            ("forbidden", "The token is one of another user: this client follows alice."),
+            (failed.GetProperty("failed").GetString(), failed.GetProperty("message").GetString()));
+        Assert.Single(client.Lines, line => line.TryGetProperty("item", out _));
+    }
+
+    [Fact]
+    public async Task A_poll_that_brings_updates_of_another_user_is_an_error_and_hands_out_none_of_them()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var polls = 0;
+        server.OnPoll = context => ScriptedServer.OkAsync(
+            context,
+            ++polls == 1
+                ? $$"""{"items":[{{ScriptedServer.Update(3, userId: "alice")}}],"seq":3,"more":false}"""
+                : $$"""{"items":[{{ScriptedServer.Update(4, userId: "bob")}}],"seq":4,"more":false}""");
+        await using var client = await StartAsync(server, since: 2, socket: false);
+        Assert.Equal([3], await client.SeqsAsync(1));
+
+        Assert.Equal("forbidden", (await client.NextAsync("failed")).GetProperty("failed").GetString());
+        Assert.Single(client.Lines, line => line.TryGetProperty("item", out _));
+    }
+
+    [Fact]
     public async Task A_stopped_watch_ends_without_an_error_and_closes_its_socket()
     {
         await using var server = await ScriptedServer.StartAsync();
@@ -387,7 +428,8 @@ public sealed class JavaScriptFailureTests
         Assert.Equal(("TypeError", message), (failed.GetProperty("failed").GetString(), failed.GetProperty("message").GetString()));
     }
 
-    private static string Single(long? seq) => $$"""{"type":"status_update","payload":{{ScriptedServer.Update(seq)}}}""";
+    private static string Single(long? seq, string userId = "u") =>
+        $$"""{"type":"status_update","payload":{{ScriptedServer.Update(seq, userId: userId)}}}""";
 
     private static Func<WebSocket, Task> Serving(params string[] messages) => async socket =>
     {
