@@ -22,6 +22,22 @@ internal sealed class FeedContext(
     /// <summary>Places for feeds that close a gap.</summary>
     public SemaphoreSlim Repairs { get; } = new(options.Value.MaxConcurrentRepairs);
 
+    /// <summary>Reads the log, and gives up in time: a connection to a server that vanished answers nothing for long.</summary>
+    /// <exception cref="TimeoutException">It took longer than <see cref="FeedOptions.ReadTimeout"/>.</exception>
+    public async Task<T> ReadAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(Options.ReadTimeout, Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        try
+        {
+            return await read(either.Token);
+        }
+        catch (OperationCanceledException e) when (patience.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"The log could not be read within {Options.ReadTimeout}.", e);
+        }
+    }
+
     public void Dispose()
     {
         Replays.Dispose();

@@ -254,7 +254,12 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     private async ValueTask<(FeedRead Read, bool Stalled)> ReplayAsync(CancellationToken cancellationToken)
     {
         var context = _feed.Context;
-        await context.Replays.WaitAsync(cancellationToken);
+        if (!await context.Replays.WaitAsync(context.Options.ReadTimeout, cancellationToken))
+        {
+            // Many are behind. What else is due to this connection must not wait as long as its turn may take.
+            return default;
+        }
+
         try
         {
             if (IsSignaled)
@@ -263,10 +268,13 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
                 return default;
             }
 
-            var page = await context.Log.ReadAfterAsync(_feed.UserId, Position, context.Options.PageSize, cancellationToken);
+            // Order: taken before the log is read, or a log that has grown since would look as if it had shrunk.
+            var seen = _feed.Seen;
+            var page = await context.ReadAsync(
+                token => context.Log.ReadAfterAsync(_feed.UserId, Position, context.Options.PageSize, token), cancellationToken);
             context.Database.Succeeded();
             context.Metrics.Replayed();
-            return Take(page);
+            return Take(page, seen);
         }
         catch (Exception e) when (DatabaseWatch.IsAway(e))
         {
@@ -279,11 +287,18 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         }
     }
 
-    private (FeedRead Read, bool Stalled) Take(Data.Log.LogPage page)
+    private (FeedRead Read, bool Stalled) Take(Data.Log.LogPage page, long seen)
     {
         if (_feed.Epoch != _epoch)
         {
             return default;
+        }
+
+        if (page.Bounds.Last < seen)
+        {
+            // Another log than the feed followed. The feed finds out, and tells all its cursors.
+            _feed.Verify();
+            return (default, true);
         }
 
         if (!page.Bounds.Covers(Position))
@@ -296,7 +311,8 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
             return (Resync(page.Bounds.Last), false);
         }
 
-        if (page.Items.Count == 0)
+        var end = Position + page.Items.Count;
+        if (page.Items.Count == 0 || page.Items[^1].Seq != end)
         {
             // The head names what the log does not have: the feed must look, and the sweep lets this cursor go on.
             _known = 0;
@@ -314,7 +330,6 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
             }
         }
 
-        var end = Position + page.Items.Count;
         if (count > 0)
         {
             return (FeedRead.Of(frames, count, end, live: false), false);

@@ -28,6 +28,7 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
     /// <summary>Opens a cursor over a user's log; opens the feed if there is none.</summary>
     /// <returns>The cursor. Dispose it.</returns>
     /// <exception cref="System.Data.Common.DbException">The database did not answer.</exception>
+    /// <exception cref="TimeoutException">The database did not answer in time.</exception>
     public async Task<FeedCursor> OpenAsync(FeedRequest request, CancellationToken cancellationToken)
     {
         var feed = await AcquireAsync(request.UserId, cancellationToken);
@@ -39,7 +40,14 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
                 return new FeedCursor(this, feed, epoch, head, head, isCovered: true, request);
             }
 
+            // Order: taken before the log is read, or a log that has grown since would look as if it had shrunk.
+            var seen = feed.Seen;
             var bounds = await ReadBoundsAsync(request.UserId, cancellationToken);
+            if (bounds.Last < seen)
+            {
+                epoch = await StartAnewAsync(feed, epoch, bounds, seen, cancellationToken);
+            }
+
             feed.NoteSeen(bounds.Last, epoch);
             return new FeedCursor(this, feed, epoch, since, bounds.Last, bounds.Covers(since), request);
         }
@@ -134,6 +142,17 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
         }
     }
 
+    // The feed followed another log than the one that there is now: nothing of that may reach this connection.
+    private static async Task<int> StartAnewAsync(
+        UserFeed feed, int epoch, Data.Log.LogBounds bounds, long seen, CancellationToken cancellationToken)
+    {
+        feed.Compare(bounds, seen);
+        await feed.Repair.WaitAsync(cancellationToken);
+        return feed.Epoch is var now && now != epoch
+            ? now
+            : throw new TimeoutException("The feed could not be brought into line with the log.");
+    }
+
     private async Task<UserFeed> AcquireAsync(string userId, CancellationToken cancellationToken)
     {
         Entry entry;
@@ -200,18 +219,20 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
         }
     }
 
-    private async Task<Data.Log.LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken)
-    {
-        await context.Replays.WaitAsync(cancellationToken);
-        try
+    private Task<Data.Log.LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken) => context.ReadAsync(
+        async token =>
         {
-            return await context.Log.ReadBoundsAsync(userId, cancellationToken);
-        }
-        finally
-        {
-            context.Replays.Release();
-        }
-    }
+            await context.Replays.WaitAsync(token);
+            try
+            {
+                return await context.Log.ReadBoundsAsync(userId, token);
+            }
+            finally
+            {
+                context.Replays.Release();
+            }
+        },
+        cancellationToken);
 
     private async Task CloseAsync(Entry entry)
     {

@@ -41,6 +41,13 @@ public sealed class FeedOptions
     [Range(1, 1_000)]
     public int PageSize { get; set; } = 128;
 
+    /// <summary>
+    /// How long one read of the log may take, and how long a connection that opens may wait for its turn to read; past that the database
+    /// counts as away. Default 5 s.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00")]
+    public TimeSpan ReadTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>How many connections of this instance replay from the log at once; the others wait their turn. Default 16.</summary>
     [Range(1, 1_000)]
     public int MaxConcurrentReplays { get; set; } = 16;

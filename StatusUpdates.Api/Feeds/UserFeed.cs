@@ -331,17 +331,19 @@ internal sealed class UserFeed : IDisposable
 
     private async Task RepairAsync(CancellationToken cancellationToken)
     {
+        ReadStart? reading = null;
         try
         {
             // The predecessor may be on its way; and this runs on from inside the lock otherwise.
             await Task.Delay(_context.Options.ReorderWait, _context.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            while (BeginRead() is { } from)
+            while ((reading = BeginRead()) is { } from)
             {
                 LogPage page;
                 await _context.Repairs.WaitAsync(cancellationToken);
                 try
                 {
-                    page = await _context.Log.ReadAfterAsync(UserId, from.Cursor, _context.Options.PageSize, cancellationToken);
+                    page = await _context.ReadAsync(
+                        token => _context.Log.ReadAfterAsync(UserId, from.Cursor, _context.Options.PageSize, token), cancellationToken);
                 }
                 finally
                 {
@@ -349,31 +351,40 @@ internal sealed class UserFeed : IDisposable
                 }
 
                 _context.Database.Succeeded();
-                Apply(page, from);
+                if (!Apply(page, from))
+                {
+                    throw new InvalidOperationException($"The log has a hole after {from.Cursor}.");
+                }
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            StopRepairing();
+            StopRepairing(reading);
         }
         catch (Exception e) when (DatabaseWatch.IsAway(e))
         {
             // The sweep asks again.
             _context.Database.Failed(e);
-            StopRepairing();
+            StopRepairing(reading);
         }
         catch (Exception e)
         {
+            // Not asked for again at once: it would bring the same. The sweep asks.
             _context.Database.Broke(e);
-            StopRepairing();
+            StopRepairing(null);
         }
     }
 
-    private void StopRepairing()
+    private void StopRepairing(ReadStart? reading)
     {
         lock (_gate)
         {
             _repairing = false;
+            if (reading is { } unanswered)
+            {
+                _target = Math.Max(_target, unanswered.Target);
+                _verifyFrom = unanswered.VerifyFrom is { } from ? Math.Min(_verifyFrom ?? long.MaxValue, from) : _verifyFrom;
+            }
         }
     }
 
@@ -387,21 +398,25 @@ internal sealed class UserFeed : IDisposable
                 return null;
             }
 
-            var cursor = Math.Min(_head, _verifyFrom ?? long.MaxValue);
+            // What is asked for while the log is being read is not answered by that read: it stands for the next one.
+            var start = new ReadStart(Math.Min(_head, _verifyFrom ?? long.MaxValue), _verifyFrom, _target, _epoch, _seen, _ahead.Arrivals);
             _verifyFrom = null;
-            return new ReadStart(cursor, _epoch, _seen, _ahead.Arrivals);
+            _target = 0;
+            return start;
         }
     }
 
-    private void Apply(LogPage page, ReadStart from)
+    /// <returns>False: the log does not go on where it should, and reading it again would bring the same.</returns>
+    private bool Apply(LogPage page, ReadStart from)
     {
+        bool goesOn;
         var frames = page.Bounds.Covers(from.Cursor) ? page.Items.Select(Frame.Of).ToArray() : [];
         FeedCursor? woken;
         lock (_gate)
         {
             if (_epoch != from.Epoch)
             {
-                return;
+                return true;
             }
 
             var before = _head;
@@ -426,13 +441,18 @@ internal sealed class UserFeed : IDisposable
             }
 
             DrainAhead();
-            if (page.Items.Count < _context.Options.PageSize)
+            var isEnd = page.Items.Count < _context.Options.PageSize;
+            if (isEnd)
             {
                 // The log's end at that moment: what claimed to be further is on its way, or was never committed.
                 _ahead.RemoveUnconfirmed(page.Bounds.Last, from.Arrivals);
-                _target = Math.Min(_target, page.Bounds.Last);
+            }
+            else
+            {
+                _target = Math.Max(_target, from.Target);
             }
 
+            goesOn = isEnd || _epoch != from.Epoch || _head > before || from.Cursor < before;
             _seen = Math.Max(_seen, page.Bounds.Last);
             if (_head > before)
             {
@@ -443,6 +463,7 @@ internal sealed class UserFeed : IDisposable
         }
 
         Wake(woken);
+        return goesOn;
     }
 
     // Whether the log has other updates under numbers that were sent already: it is not the log that this feed followed.
@@ -497,5 +518,5 @@ internal sealed class UserFeed : IDisposable
         return first;
     }
 
-    private readonly record struct ReadStart(long Cursor, int Epoch, long Seen, long Arrivals);
+    private readonly record struct ReadStart(long Cursor, long? VerifyFrom, long Target, int Epoch, long Seen, long Arrivals);
 }

@@ -14,9 +14,9 @@ internal abstract class FeedConnection : ITransportConnection
     private readonly RequestAbort _abort;
     private readonly string _transport;
     private TokenClock _token;
-    private bool _warned;
 
-    // Timestamps, of the clock alone.
+    // Of the clock alone: the token that was warned of, and timestamps.
+    private TokenClock? _warnedOf;
     private long _beaten;
     private long _closing;
 
@@ -68,7 +68,8 @@ internal abstract class FeedConnection : ITransportConnection
 
         CheckToken(now);
         Check(timestamp, IsBlocked(timestamp));
-        if (Since(_beaten, timestamp) >= Context.Options.HeartbeatInterval)
+        // A tick early rather than a tick late: the interval is a promise.
+        if (Since(_beaten, timestamp) > Context.Options.HeartbeatInterval - ConnectionClock.Interval)
         {
             _beaten = timestamp;
             Beat();
@@ -103,9 +104,7 @@ internal abstract class FeedConnection : ITransportConnection
     /// <summary>The token that holds from now on.</summary>
     protected void Renew(AccessToken token)
     {
-        // Order: the new clock first, or a tick in between would warn of the old token's end.
         Volatile.Write(ref _token, TokenClock.Of(token, BearerOptionsSetup.ClockSkew, Context.Time.GetUtcNow()));
-        Volatile.Write(ref _warned, false);
     }
 
     /// <summary>The token has expired: close.</summary>
@@ -137,9 +136,9 @@ internal abstract class FeedConnection : ITransportConnection
         {
             Expire();
         }
-        else if (now >= token.WarnAt && !Volatile.Read(ref _warned))
+        else if (now >= token.WarnAt && !ReferenceEquals(_warnedOf, token))
         {
-            Volatile.Write(ref _warned, true);
+            _warnedOf = token;
             Warn(token.ExpiresAt);
         }
     }

@@ -15,6 +15,9 @@ namespace StatusUpdates.Api.Transports;
 internal sealed class FeedSender(
     Stream stream, FeedCursor cursor, IFeedFormat format, ConnectionContext context, FollowedGeneration? generation = null)
 {
+    // What the protocol allows in one batch.
+    private const int MaxFrames = 256;
+
     private long _writeStarted;
 
     /// <summary>When the write that is running began; null if none is.</summary>
@@ -34,8 +37,7 @@ internal sealed class FeedSender(
             var read = await cursor.ReadAsync();
             if (read.Kind == FeedReadKind.Resync)
             {
-                await WriteResyncAsync(read.End);
-                if (generation is not null && await WriteStateAsync())
+                if (await WriteResyncAsync(read.End))
                 {
                     return;
                 }
@@ -145,7 +147,10 @@ internal sealed class FeedSender(
         var count = 0;
         var bytes = 0;
         ends = false;
-        while (!ends && count < frames.Length && (count == 0 || bytes + frames[count].Wire.Length <= context.Options.WriteBytes))
+        while (!ends
+            && count < frames.Length
+            && count < MaxFrames
+            && (count == 0 || bytes + frames[count].Wire.Length <= context.Options.WriteBytes))
         {
             var frame = frames[count++];
             bytes += frame.Wire.Length;
@@ -170,22 +175,25 @@ internal sealed class FeedSender(
         return await WriteStateAsync(buffer, state);
     }
 
-    private ValueTask WriteResyncAsync(long seq)
+    private async ValueTask<bool> WriteResyncAsync(long head)
     {
         var buffer = default(WriteBuffer);
-        format.AppendResync(ref buffer, seq);
-        return WriteAsync(buffer);
-    }
-
-    private async ValueTask<bool> WriteStateAsync()
-    {
-        if (await generation!.TryReadStateAsync() is not { } state)
+        if (generation is null)
         {
-            // It cannot be told now. The client knows that it has to ask, or comes back.
+            format.AppendResync(ref buffer, head, head);
+            await WriteAsync(buffer);
+            return false;
+        }
+
+        if (await generation.TryReadStateAsync() is not { } state)
+        {
+            // It cannot be told now: the client comes back with the position that it has.
             return true;
         }
 
-        return await WriteStateAsync(default, state);
+        // As at the start: one that is cut off before the state must not resume past it.
+        format.AppendResync(ref buffer, head, state.Position - 1);
+        return await WriteStateAsync(buffer, state);
     }
 
     // A filtered cursor may pass over what came before the state: of its generation the state has all of that.

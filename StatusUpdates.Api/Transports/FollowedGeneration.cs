@@ -9,6 +9,8 @@ namespace StatusUpdates.Api.Transports;
 /// <summary>The one generation that a stream follows to its end. One reader at a time.</summary>
 internal sealed class FollowedGeneration(string userId, string generationId, IServiceScopeFactory scopes, DatabaseWatch database)
 {
+    public string Id => generationId;
+
     /// <summary>What the stream begins with, where the log has none of the generation's updates any more; null: it begins with those.</summary>
     public Frame? Start { get; private set; }
 
@@ -17,7 +19,16 @@ internal sealed class FollowedGeneration(string userId, string generationId, ISe
     public async Task<bool> StartWithStateAsync(CancellationToken cancellationToken) =>
         (Start = await ReadStateAsync(cancellationToken)) is not null;
 
-    /// <summary>The generation as it is now, as an update; null if it is gone, or the database is away.</summary>
+    /// <summary>The generation as it is now, as an update; null if there is none.</summary>
+    public async Task<Frame?> ReadStateAsync(CancellationToken cancellationToken)
+    {
+        // A scope of its own: a stream must not hold a context for as long as it lasts.
+        await using var scope = scopes.CreateAsyncScope();
+        var generation = await scope.ServiceProvider.GetRequiredService<GenerationQueries>().FindAsync(userId, generationId, cancellationToken);
+        return generation is null ? null : Frame.Of(UpdateOf(generation));
+    }
+
+    /// <summary>The same; null also if the database is away.</summary>
     public async ValueTask<Frame?> TryReadStateAsync()
     {
         try
@@ -30,13 +41,6 @@ internal sealed class FollowedGeneration(string userId, string generationId, ISe
             database.Failed(e);
             return null;
         }
-    }
-
-    private async Task<Frame?> ReadStateAsync(CancellationToken cancellationToken)
-    {
-        await using var scope = scopes.CreateAsyncScope();
-        var generation = await scope.ServiceProvider.GetRequiredService<GenerationQueries>().FindAsync(userId, generationId, cancellationToken);
-        return generation is null ? null : Frame.Of(UpdateOf(generation));
     }
 
     private static StatusUpdate UpdateOf(Generation generation) => new()

@@ -12,7 +12,10 @@ internal interface IFeedFormat
     void AppendConnected(ref WriteBuffer buffer, string userId, long seq);
 
     /// <summary>Tells that the log cannot serve the cursor, which goes on from <paramref name="seq"/>.</summary>
-    void AppendResync(ref WriteBuffer buffer, long seq);
+    /// <param name="buffer">Where to.</param>
+    /// <param name="seq">The log's head.</param>
+    /// <param name="position">The position to resume from, should this be the last that the client gets.</param>
+    void AppendResync(ref WriteBuffer buffer, long seq, long position);
 
     /// <summary>A generation's present state, in place of updates that the log has no more.</summary>
     /// <param name="buffer">Where to.</param>

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using StatusUpdates.Api.Transports.EventStreams;
 using StatusUpdates.Api.Transports.LongPolling;
 using StatusUpdates.Api.Transports.WebSockets;
@@ -7,6 +8,9 @@ namespace StatusUpdates.Api.Transports;
 
 internal static class TransportServices
 {
+    // For what is stopped after the connections.
+    private static readonly TimeSpan StopMargin = TimeSpan.FromSeconds(10);
+
     /// <summary>Adds what carries feeds to clients.</summary>
     public static void AddTransports(this IHostApplicationBuilder builder)
     {
@@ -20,6 +24,11 @@ internal static class TransportServices
         services.AddSingleton<ConnectionClock>();
         services.AddHostedService(provider => provider.GetRequiredService<ConnectionClock>());
         services.AddHostedService<ConnectionDrain>();
+        services.AddOptions<HostOptions>().PostConfigure<IOptions<ConnectionOptions>>((host, connections) =>
+        {
+            var needed = connections.Value.DrainTime + connections.Value.CloseTimeout + StopMargin;
+            host.ShutdownTimeout = needed > host.ShutdownTimeout ? needed : host.ShutdownTimeout;
+        });
         services.AddSingleton<ConnectionContext>();
         services.AddSingleton<WebSocketContext>();
         services.ConfigureHttpJsonOptions(

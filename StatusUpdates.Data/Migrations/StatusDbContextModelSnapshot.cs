@@ -262,6 +262,10 @@ namespace StatusUpdates.Data.Migrations
                     b.HasIndex("GenerationId", "Seq")
                         .HasDatabaseName("ix_status_events_generation_id_seq");
 
+                    b.HasIndex("GenerationId", "UpdateId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_status_events_generation_id_update_id");
+
                     b.ToTable("status_events", (string)null);
                 });
 

@@ -42,6 +42,9 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
             events.ToTable("status_events");
             events.HasKey(e => new { e.UserId, e.Seq });
             events.HasIndex(e => new { e.GenerationId, e.Seq });
+
+            // An update is in the log once, whatever becomes of the tries to write it: what finds it quickly also keeps it from coming twice.
+            events.HasIndex(e => new { e.GenerationId, e.UpdateId }).IsUnique();
             Bytewise(events.Property(e => e.UserId));
             Bytewise(events.Property(e => e.GenerationId));
             events.Property(e => e.Metadata).HasColumnType("jsonb");

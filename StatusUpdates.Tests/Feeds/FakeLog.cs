@@ -18,6 +18,9 @@ internal sealed class FakeLog : IFeedLog
     /// <summary>Held by reads of bounds until it is completed; null: they do not wait.</summary>
     public TaskCompletionSource? HoldBounds { get; set; }
 
+    /// <summary>Held by reads of pages, after they have seen the log, until it is completed; null: they do not wait.</summary>
+    public TaskCompletionSource? HoldPages { get; set; }
+
     public int PageReads => Volatile.Read(ref _reads);
 
     public StatusUpdate Append(string userId, string generationId = "gen-1")
@@ -76,16 +79,23 @@ internal sealed class FakeLog : IFeedLog
         }
     }
 
-    public Task<LogPage> ReadAfterAsync(string userId, long cursor, int limit, CancellationToken cancellationToken)
+    public async Task<LogPage> ReadAfterAsync(string userId, long cursor, int limit, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _reads);
         ThrowIfAway();
+        LogPage page;
         lock (_gate)
         {
-            var bounds = BoundsOf(userId);
-            var items = _logs.TryGetValue(userId, out var log) ? log.Items.Where(u => u.Seq > cursor).Take(limit).ToArray() : [];
-            return Task.FromResult(new LogPage(bounds, items));
+            page = new LogPage(
+                BoundsOf(userId), _logs.TryGetValue(userId, out var log) ? log.Items.Where(u => u.Seq > cursor).Take(limit).ToArray() : []);
         }
+
+        if (HoldPages is { } hold)
+        {
+            await hold.Task.WaitAsync(cancellationToken);
+        }
+
+        return page;
     }
 
     public Task<IReadOnlyDictionary<string, LogBounds>> ReadBoundsAsync(

@@ -1,5 +1,6 @@
 using System.Text;
 using StatusUpdates.Api.Feeds;
+using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Feeds;
 
@@ -111,6 +112,95 @@ public sealed class UserFeedTests
 
         Assert.Equal([4], await live.DrainAsync());
         Assert.Equal([4], await behind.DrainAsync());
+    }
+
+    [Fact]
+    public async Task A_connection_that_comes_between_a_restore_and_the_sweep_gets_nothing_of_the_log_that_was()
+    {
+        await using var feeds = new Feeds();
+        using var live = await feeds.OpenAsync("u");
+        for (var i = 0; i < 5; i++)
+        {
+            feeds.Publish("u");
+        }
+
+        Assert.Equal([1, 2, 3, 4, 5], await live.DrainAsync());
+        feeds.Log.Restore("u", 2);
+        var opening = feeds.OpenAsync("u", since: 5);
+        await feeds.SettleAsync();
+        using var late = await opening;
+
+        Assert.Equal([-3], await late.DrainAsync());
+        Assert.Equal([-3], await live.DrainAsync());
+        feeds.Publish("u");
+        Assert.Equal([4], await late.DrainAsync());
+        Assert.Equal([4], await live.DrainAsync());
+    }
+
+    [Fact]
+    public async Task A_cursor_behind_a_log_that_was_restored_and_has_grown_again_gets_a_resync_and_no_part_of_it()
+    {
+        await using var feeds = new Feeds(o => o.RingFrames = 8);
+        using var behind = await feeds.OpenAsync("u");
+        for (var i = 0; i < 20; i++)
+        {
+            feeds.Publish("u");
+        }
+
+        feeds.Log.Restore("u", 15);
+        for (var i = 0; i < 5; i++)
+        {
+            feeds.Log.Append("u");
+        }
+
+        Assert.Empty(await behind.DrainAsync());
+        await feeds.SweepAsync();
+        Assert.Equal([-10], await behind.DrainAsync());
+    }
+
+    [Fact]
+    public async Task A_gap_that_opens_while_the_log_is_read_for_another_is_closed_as_well()
+    {
+        await using var feeds = new Feeds();
+        using var cursor = await feeds.OpenAsync("u");
+        feeds.Log.HoldPages = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        feeds.Log.Append("u");
+        feeds.Publish("u");
+        feeds.Time.Advance(feeds.Context.Options.ReorderWait);
+        await Eventually.TrueAsync(() => feeds.Log.PageReads == 1);
+
+        feeds.Log.Append("u");
+        feeds.Publish("u");
+        feeds.Log.HoldPages.SetResult();
+        await feeds.SettleAsync();
+
+        Assert.Equal([1, 2, 3, 4], await cursor.DrainAsync());
+    }
+
+    [Fact]
+    public async Task A_read_that_hangs_is_given_up_and_the_sweep_lets_the_cursor_go_on()
+    {
+        await using var feeds = new Feeds();
+        for (var i = 0; i < 3; i++)
+        {
+            feeds.Log.Append("u");
+        }
+
+        using var cursor = await feeds.OpenAsync("u", since: 0);
+        feeds.Log.HoldPages = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var reading = cursor.NextAsync();
+        Assert.Equal(1, feeds.Log.PageReads);
+        feeds.Time.Advance(feeds.Context.Options.ReadTimeout);
+        await Eventually.TrueAsync(() => feeds.Context.Replays.CurrentCount == feeds.Context.Options.MaxConcurrentReplays);
+        Assert.False(reading.IsCompleted);
+
+        feeds.Log.HoldPages = null;
+        while (!reading.IsCompleted)
+        {
+            await feeds.SweepAsync();
+        }
+
+        Assert.Equal(3, (await reading).Length);
     }
 
     [Fact]

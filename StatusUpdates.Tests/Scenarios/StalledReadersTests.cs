@@ -70,7 +70,7 @@ public sealed class StalledReadersTests(TestServers servers)
         ["Gateway:Connections:MaxConnectionsPerUser"] = "1000",
 
         // All of it has to be written before the first is cut off, on a slow machine too.
-        ["Gateway:Connections:SendTimeout"] = "00:01:00",
+        ["Gateway:Connections:SendTimeout"] = "00:01:30",
     };
 
     private static async Task WriteAsync(TestApi writer, Job[] jobs)

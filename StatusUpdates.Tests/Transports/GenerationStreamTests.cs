@@ -86,8 +86,10 @@ public sealed class GenerationStreamTests(TestServers servers)
         // A cursor from before: a resync, then the state.
         await using (var behind = await EventClient.ConnectAsync(api, "alice", PathOf(ended.GenerationId), lastEventId: "2"))
         {
-            Assert.Equal(5, await behind.NextResyncAsync());
-            Assert.Equal("completed", (string?)JsonNode.Parse((await behind.NextAsync()).Data)!["status"]);
+            var resync = await behind.NextAsync();
+            Assert.Equal(("resync", 5L, "2"), (resync.EventType, (long)JsonNode.Parse(resync.Data)!["seq"]!, resync.EventId));
+            var state = await behind.NextAsync();
+            Assert.Equal(("completed", "5"), ((string?)JsonNode.Parse(state.Data)!["status"], state.EventId));
             Assert.True(await behind.EndsAsync());
         }
 

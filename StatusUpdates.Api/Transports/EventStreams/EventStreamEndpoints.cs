@@ -6,7 +6,6 @@ using StatusUpdates.Api.OpenApi;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Api.Security.QueryCredentials;
-using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Messaging;
 
@@ -80,7 +79,7 @@ internal static class EventStreamEndpoints
     }
 
     private static async Task<Results<EventStreamResult, NoContent, ProblemResult>> FollowGenerationAsync(
-        string id, HttpContext context, StatusLog log, GenerationQueries queries)
+        string id, HttpContext context, StatusLog log)
     {
         var query = new QueryReader(context.Request.Query);
         var last = query.HeaderSeq(FeedQuery.LastEventId, context.Request.Headers[FeedQuery.LastEventId]);
@@ -95,27 +94,27 @@ internal static class EventStreamEndpoints
         }
 
         var token = context.User.GetAccessToken();
+        var generation = ActivatorUtilities.CreateInstance<FollowedGeneration>(context.RequestServices, token.UserId, id);
         if (last is { } position)
         {
-            var generation = await queries.FindAsync(token.UserId, id, context.RequestAborted);
-            if (generation is null)
+            if (await generation.ReadStateAsync(context.RequestAborted) is not { } state)
             {
                 return GenerationIds.NotFound();
             }
 
-            return generation.Status.IsTerminal() && position >= generation.Seq
+            return state.Status.IsTerminal() && position >= state.Position
                 ? TypedResults.NoContent()
-                : await FollowAsync(context, token, id, position);
+                : await FollowAsync(context, token, generation, position);
         }
 
         // From its first update that the log still has; if there is none, from its present state.
         return await log.ReadHistoryAsync(token.UserId, id, 0, 1, context.RequestAborted) is { } history
-            ? await FollowAsync(context, token, id, history.Items is [{ Seq: { } first }, ..] ? first - 1 : null)
+            ? await FollowAsync(context, token, generation, history.Items is [{ Seq: { } first }, ..] ? first - 1 : null)
             : GenerationIds.NotFound();
     }
 
     private static async Task<Results<EventStreamResult, NoContent, ProblemResult>> FollowAsync(
-        HttpContext context, AccessToken token, string generationId, long? since)
+        HttpContext context, AccessToken token, FollowedGeneration generation, long? since)
     {
         if (ConnectionAdmission.TryAdmit(context, token.UserId, out var place) is { } full)
         {
@@ -126,10 +125,9 @@ internal static class EventStreamEndpoints
         var services = context.RequestServices;
         try
         {
-            var generation = ActivatorUtilities.CreateInstance<FollowedGeneration>(services, token.UserId, generationId);
             var writeBytes = services.GetRequiredService<ConnectionContext>().Options.WriteBytes;
             cursor = await services.GetRequiredService<FeedHub>()
-                .OpenAsync(new(token.UserId, since, generationId, writeBytes), context.RequestAborted);
+                .OpenAsync(new(token.UserId, since, generation.Id, writeBytes), context.RequestAborted);
             if (since is null && !await generation.StartWithStateAsync(context.RequestAborted))
             {
                 cursor.Dispose();

@@ -44,10 +44,10 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
         AppendData(ref buffer, JsonSerializer.SerializeToUtf8Bytes(new(userId, seq), EventStreamJsonContext.Default.StreamPosition));
     }
 
-    public void AppendResync(ref WriteBuffer buffer, long seq)
+    public void AppendResync(ref WriteBuffer buffer, long seq, long position)
     {
         buffer.Append("event: resync\n"u8);
-        AppendId(ref buffer, seq);
+        AppendId(ref buffer, position);
         AppendData(ref buffer, JsonSerializer.SerializeToUtf8Bytes(new(null, seq), EventStreamJsonContext.Default.StreamPosition));
     }
 

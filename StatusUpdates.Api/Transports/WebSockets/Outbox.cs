@@ -95,6 +95,15 @@ internal sealed class Outbox(FeedCursor cursor)
         cursor.Signal();
     }
 
+    /// <summary>The token that was about to expire has been replaced: of its end nothing needs to be said any more.</summary>
+    public void ForgetExpiring()
+    {
+        lock (_gate)
+        {
+            _expiring = null;
+        }
+    }
+
     /// <summary>Closes after what is already here. The first reason stands.</summary>
     /// <returns>Whether this was the first.</returns>
     public bool Close(CloseReason reason)

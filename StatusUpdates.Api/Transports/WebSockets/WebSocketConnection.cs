@@ -36,7 +36,7 @@ internal sealed class WebSocketConnection : FeedConnection
     protected override bool IsClosing => _outbox.Closing is not null;
 
     /// <summary>Serves the connection to its end.</summary>
-    public Task RunAsync() => Ended = Task.WhenAll(ReceiveAsync(), SendAsync());
+    public Task RunAsync() => Ended = Task.WhenAll(ReceiveAsync(), SendToTheEndAsync());
 
     public override void Drain() => _outbox.Close(CloseReason.Draining);
 
@@ -72,6 +72,14 @@ internal sealed class WebSocketConnection : FeedConnection
             _pinged = timestamp;
             _outbox.Ping();
         }
+    }
+
+    private async Task SendToTheEndAsync()
+    {
+        await SendAsync();
+
+        // Where the sender ended by a fault of its own, the receiver must not wait for room in an outbox that nobody empties.
+        _outbox.Close(CloseReason.InternalError);
     }
 
     private async Task ReceiveAsync()
@@ -192,6 +200,7 @@ internal sealed class WebSocketConnection : FeedConnection
         }
 
         Renew(token);
+        _outbox.ForgetExpiring();
         await _outbox.ReplyAsync(ServerMessage.Authenticated(token.ExpiresAt));
     }
 }

@@ -10,7 +10,7 @@ internal sealed class WebSocketFormat(Outbox outbox, bool batches) : IFeedFormat
     public void AppendConnected(ref WriteBuffer buffer, string userId, long seq) =>
         buffer.AppendText(ServerMessage.Connected(userId, seq).Encode());
 
-    public void AppendResync(ref WriteBuffer buffer, long seq) => buffer.AppendText(ServerMessage.Resync(seq).Encode());
+    public void AppendResync(ref WriteBuffer buffer, long seq, long position) => buffer.AppendText(ServerMessage.Resync(seq).Encode());
 
     public void AppendState(ref WriteBuffer buffer, Frame state, long position) => buffer.Append(state.Wire.Span);
 
