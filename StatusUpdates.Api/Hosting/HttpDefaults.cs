@@ -41,9 +41,17 @@ internal static class HttpDefaults
             options.SerializerOptions.Converters.Add(new TimestampConverter());
         });
 
-        // Scripts of one version belong together: a browser keeps them, but asks by ETag each time whether they still are the ones.
-        builder.Services.Configure<StaticFileOptions>(options =>
-            options.OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache");
+        builder.Services.Configure<StaticFileOptions>(options => options.OnPrepareResponse = file =>
+        {
+            var headers = file.Context.Response.Headers;
+
+            // Scripts of one version belong together: a browser keeps them, but asks by ETag each time whether they still are the ones.
+            headers.CacheControl = "no-cache";
+
+            // Nobody else's page may show this one in a frame and have its buttons clicked. A page cannot say so of itself
+            // (https://www.w3.org/TR/CSP3/#meta-element); the rest of its policy stands in index.html.
+            headers.ContentSecurityPolicy = "frame-ancestors 'none'";
+        });
 
         builder.Services.AddSectionOptions<RequestOptions, RequestOptionsValidator>(RequestOptions.SectionName);
         builder.Services.AddRequestTimeouts();

@@ -110,8 +110,8 @@ const TOKEN_OF_ANOTHER_USER = 4403;
 export class StatusUpdatesError extends Error {
   /**
    * @param {'unauthorized' | 'forbidden' | 'refused' | 'unsupported'} code `unauthorized`: no token, or a fresh one was refused too;
-   * `forbidden`: a token of another user, or of one who may not; `refused`: the server called the request wrong; `unsupported`: no transport
-   * that both sides know.
+   * `forbidden`: a token of another user, or of one who may not; `refused`: the server called the request wrong; `unsupported`: the server
+   * knows no such address, by its own word.
    * @param {string} message
    * @param {ErrorOptions} [options]
    */
@@ -192,7 +192,10 @@ export class StatusUpdatesClient {
 
     const stop = new AbortController();
     const abort = () => stop.abort();
-    const watch = new Watch(this.#settings, since === undefined ? this.cursor : since, stop.signal);
+    // Who begins somewhere else may do so as another user. What continues is one user's.
+    const watch = since === undefined
+      ? new Watch(this.#settings, this.cursor, this.#watch?.userId ?? null, stop.signal)
+      : new Watch(this.#settings, since, null, stop.signal);
     this.#isWatching = true;
     this.#watch = watch;
     try {
@@ -260,12 +263,14 @@ class Watch {
   /**
    * @param {Settings} settings
    * @param {number | null} cursor
+   * @param {string | null} userId Whose log it is; null as long as that is not known.
    * @param {AbortSignal} signal
    */
-  constructor(settings, cursor, signal) {
+  constructor(settings, cursor, userId, signal) {
     this.#settings = settings;
     this.#signal = signal;
     this.cursor = cursor;
+    this.userId = userId;
   }
 
   /** @returns {AsyncGenerator<WatchItem, void, undefined>} */
@@ -310,6 +315,7 @@ class Watch {
     let connectedAt = null;
     try {
       for (let entry = await socket.next(); entry !== null; entry = await socket.next()) {
+        this.#mustBelongTo(entry.userId);
         this.cursor = entry.position;
         if (connectedAt === null) {
           connectedAt = now();
@@ -400,17 +406,8 @@ class Watch {
       query.set('since', String(this.cursor));
     }
 
-    const page = /** @type {PollPage | undefined} */ (
-      await this.#request('GET', `api/v1/status/poll?${query}`, await this.#token(), timeout + ANSWER_WITHIN));
-    if (page !== undefined) {
-      return page;
-    }
-
-    if (this.#settings.WebSocket === null) {
-      throw new StatusUpdatesError('unsupported', 'There is no WebSocket here, and no long-poll at the server. Pass one by the option WebSocket.');
-    }
-
-    throw new Interruption('No socket could be opened.');
+    return /** @type {Promise<PollPage>} */ (
+      this.#request('GET', `api/v1/status/poll?${query}`, await this.#token(), timeout + ANSWER_WITHIN));
   }
 
   /**
@@ -430,6 +427,7 @@ class Watch {
         return;
       }
 
+      this.#mustBelongTo(update.userId);
       if (update.seq === undefined || this.cursor === null || update.seq > this.cursor) {
         this.cursor = update.seq ?? this.cursor;
         // Long-poll has no filter of its own.
@@ -442,14 +440,28 @@ class Watch {
     this.cursor = Math.max(this.cursor ?? 0, page.seq);
   }
 
+  // A cursor says nothing about another user's log: followed with it, that log would be taken up at an arbitrary place.
+
+  /** @param {string | undefined} userId */
+  #mustBelongTo(userId) {
+    if (userId === undefined) {
+      return;
+    }
+
+    this.userId ??= userId;
+    if (userId !== this.userId) {
+      throw new StatusUpdatesError('forbidden', `The token is one of another user: this client follows ${this.userId}.`);
+    }
+  }
+
   // The socket's address. A browser can set no header on a handshake, so the token is exchanged for a ticket that is good once and for a short
   // while: an address may end up in somebody's log.
   async #socketAddress() {
-    const token = await this.#token();
-    const ticket = /** @type {{ ticket: string } | undefined} */ (await this.#request('POST', 'api/v1/tickets', token, ANSWER_WITHIN));
+    const { ticket } = /** @type {{ ticket: string }} */ (await this.#request('POST', 'api/v1/tickets', await this.#token(), ANSWER_WITHIN));
     const url = new URL('ws/status', this.#settings.base);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     url.searchParams.set('batch', 'true');
+    url.searchParams.set('ticket', ticket);
     if (this.cursor !== null) {
       url.searchParams.set('since', String(this.cursor));
     }
@@ -458,17 +470,11 @@ class Watch {
       url.searchParams.set('generationId', this.#settings.generationId);
     }
 
-    if (ticket === undefined) {
-      url.searchParams.set('token', token);
-    } else {
-      url.searchParams.set('ticket', ticket.ticket);
-    }
-
     return url.href;
   }
 
   /**
-   * The data of an answer; undefined if the server knows no such endpoint.
+   * The data of an answer.
    *
    * @param {'GET' | 'POST'} method
    * @param {string} path
@@ -569,7 +575,12 @@ class SocketConnection {
   /** The highest seq taken in: ahead of the cursor by what waits. @type {number} */
   #received;
 
-  /** @typedef {{ item: WatchItem | null, position: number }} Entry  The cursor once it is taken. @type {Entry[]} */
+  /**
+   * `position`: the cursor once it is taken. `userId`: whose it is, where that was said.
+   *
+   * @typedef {{ item: WatchItem | null, position: number, userId?: string }} Entry
+   * @type {Entry[]}
+   */
   #entries = [];
 
   /** @type {(() => void) | null} */
@@ -668,7 +679,7 @@ class SocketConnection {
   #receive(message) {
     switch (message.type) {
       case 'connected':
-        this.#begin(message.seq);
+        this.#begin(message.seq, message.userId);
         break;
       case 'status_update':
         this.#accept(message.payload);
@@ -699,11 +710,14 @@ class SocketConnection {
     }
   }
 
-  /** @param {number} seq */
-  #begin(seq) {
+  /**
+   * @param {number} seq
+   * @param {string} userId
+   */
+  #begin(seq, userId) {
     this.#isConnected = true;
     this.#received = seq;
-    this.#push(null);
+    this.#push(null, userId);
     if (this.#asked !== null && this.#asked !== seq) {
       // Not where it was asked to begin: what lies between is unknown.
       this.#push({ type: 'resync', seq });
@@ -722,12 +736,15 @@ class SocketConnection {
       this.#received = update.seq;
     }
 
-    this.#push({ type: 'update', update });
+    this.#push({ type: 'update', update }, update.userId);
   }
 
-  /** @param {WatchItem | null} item */
-  #push(item) {
-    this.#entries.push({ item, position: this.#received });
+  /**
+   * @param {WatchItem | null} item
+   * @param {string} [userId]
+   */
+  #push(item, userId) {
+    this.#entries.push({ item, position: this.#received, userId });
   }
 
   // A position alone needs no place of its own in the queue.
@@ -833,6 +850,9 @@ function tryParse(text) {
   }
 }
 
+/** What a refusal means; the others are `refused`. @type {ReadonlyMap<number, StatusUpdatesError['code']>} */
+const CODES = new Map([[403, 'forbidden'], [404, 'unsupported'], [405, 'unsupported']]);
+
 /**
  * @param {Response} response
  * @param {string} text
@@ -844,10 +864,6 @@ function readAnswer(response, text) {
     return body.data;
   }
 
-  if (status === 404 || status === 405) {
-    return undefined;
-  }
-
   const message = body?.detail ?? body?.title ?? `The server answered ${status}.`;
   if (status === 401) {
     throw new Interruption(message, { kind: 'refusal' });
@@ -856,7 +872,7 @@ function readAnswer(response, text) {
   // Only the API's own word is final: what answers without being the API, such as a proxy or a captive portal, may be gone in a minute.
   const isFinal = body?.success === false && status >= 400 && status < 500 && ![408, 425, 429].includes(status);
   if (isFinal) {
-    throw new StatusUpdatesError(status === 403 ? 'forbidden' : 'refused', message);
+    throw new StatusUpdatesError(CODES.get(status) ?? 'refused', message);
   }
 
   throw new Interruption(message, { retryAfter: retryAfterOf(response) });

@@ -2,14 +2,19 @@
 
 const GENERATIONS = '/api/v1/generations';
 const SUBMIT_TRIES = 4;
+const MAX_RETRY_AFTER = 600_000;
 
-/** A failure that the API described (RFC 9457), or one of the network (status 0). */
+/**
+ * A failure that the API described (RFC 9457), or one of the network (status 0): then it is not known what the API did. retryAfter: in how many
+ * milliseconds the API wants to be asked again, if it said so.
+ */
 export class ApiError extends Error {
-  constructor(status, problem) {
+  constructor(status, problem, retryAfter) {
     const fields = Object.entries(problem?.errors ?? {}).map(([field, messages]) => `${field}: ${messages.join(' ')}`);
     super(fields.length > 0 ? fields.join('\n') : problem?.detail ?? problem?.title ?? `The server answered ${status}.`);
     this.status = status;
     this.code = problem?.code;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -72,6 +77,9 @@ export class Session {
 
 /** Calls the API for one session. */
 export class Api {
+  // The submission whose outcome is not known: what was asked for, and its key.
+  #unsettled = null;
+
   constructor(session, onSignedOut) {
     this.session = session;
     this.onSignedOut = onSignedOut;
@@ -98,12 +106,22 @@ export class Api {
     return this.#call('POST', `${GENERATIONS}/${encodeURIComponent(id)}/cancel`);
   }
 
-  /** Submits once, however often the request has to be repeated: the key names the submission. */
+  /**
+   * Submits once, however often the request has to be repeated: the key names the submission. The same request after a failure is the same
+   * submission: the failed one may have arrived.
+   */
   async submit(request) {
-    const headers = { 'Idempotency-Key': randomKey() };
+    const content = JSON.stringify(request);
+    if (this.#unsettled?.content !== content) {
+      this.#unsettled = { content, key: randomKey() };
+    }
+
+    const headers = { 'Idempotency-Key': this.#unsettled.key };
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#call('POST', GENERATIONS, { body: request, headers });
+        const generation = await this.#call('POST', GENERATIONS, { body: request, headers });
+        this.#unsettled = null;
+        return generation;
       } catch (error) {
         if (!(error instanceof ApiError) || ![0, 503].includes(error.status) || attempt === SUBMIT_TRIES) {
           throw error;
@@ -150,13 +168,20 @@ async function read(response) {
     throw await problemOf(response);
   }
 
-  return (await response.json()).data;
+  // An answer can be cut off on its way, or be another one's than the API's.
+  const answer = await response.json().catch(() => null);
+  if (answer?.success !== true) {
+    throw new ApiError(0, { detail: 'The answer could not be read.' });
+  }
+
+  return answer.data;
 }
 
 async function problemOf(response) {
   // A proxy in between may answer with something else than a problem.
   const problem = await response.json().catch(() => null);
-  return new ApiError(response.status, problem);
+  const seconds = Number(response.headers.get('Retry-After'));
+  return new ApiError(response.status, problem, seconds > 0 ? Math.min(seconds * 1_000, MAX_RETRY_AFTER) : undefined);
 }
 
 // Only to show a name before the server says it: the server alone decides whose token it is.

@@ -82,7 +82,13 @@ function signInWith(token) {
 
 function enter(session) {
   workspace?.stop();
-  api = new Api(session, signOut);
+  const entered = new Api(session, reason => {
+    // A late answer to one who has left signs nobody else out.
+    if (api === entered) {
+      signOut(reason);
+    }
+  });
+  api = entered;
   workspace = new Workspace(api);
   element('sign-in').hidden = true;
   element('workspace').hidden = false;
@@ -191,7 +197,9 @@ async function submit(fields) {
       throw failure;
     }
 
-    refuse(failure.message);
+    if (target === workspace) {
+      refuse(failure.message);
+    }
   } finally {
     setBusy(button, false);
     button.textContent = 'Generate';

@@ -10,11 +10,6 @@ export class Generations {
     return this.#byId.size;
   }
 
-  /** The highest position that any of them is at. */
-  get seq() {
-    return Math.max(0, ...Array.from(this.#byId.values(), generation => generation.seq ?? 0));
-  }
-
   all() {
     return this.#byId.values();
   }

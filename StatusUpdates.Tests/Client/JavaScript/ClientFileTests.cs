@@ -35,6 +35,19 @@ public sealed class ClientFileTests(TestServers servers)
         Assert.Equal(HttpStatusCode.OK, whole.StatusCode);
     }
 
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/index.html")]
+    [InlineData("/client/status-updates.js")]
+    public async Task No_other_page_may_frame_what_is_served(string path)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        using var answer = await api.Anonymous.GetAsync(new Uri(path, UriKind.Relative), Token);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal("frame-ancestors 'none'", answer.Headers.GetValues("Content-Security-Policy").Single());
+    }
+
     [Fact]
     public async Task The_module_is_no_more_open_to_other_origins_than_the_API()
     {

@@ -25,25 +25,60 @@ public sealed class JavaScriptFailureTests
         await client.StateAsync("live", "websocket");
 
         Assert.Equal(["Bearer a-token"], bearers);
-        Assert.Equal(["POST /api/v1/tickets", "GET /ws/status?batch=true&since=7&ticket=a-ticket"], server.Requests);
+        Assert.Equal(["POST /api/v1/tickets", "GET /ws/status?batch=true&ticket=a-ticket&since=7"], server.Requests);
     }
 
-    [Fact]
-    public async Task A_server_without_tickets_gets_the_token_itself()
+    [Theory]
+    [InlineData(404, true)]
+    [InlineData(405, true)]
+    [InlineData(404, false)]
+    [InlineData(405, false)]
+    public async Task An_address_that_a_proxy_does_not_know_for_a_while_is_waited_out_and_no_address_carries_the_token(int status, bool socket)
     {
         await using var server = await ScriptedServer.StartAsync();
-        server.OnSocket = Serving("""{"type":"connected","userId":"u","seq":7}""");
-        await using var client = await StartAsync(server);
-        await client.StateAsync("live", "websocket");
+        var answers = 0;
+        Func<HttpContext, Task> Once(string data) => context =>
+        {
+            if (++answers > 1)
+            {
+                return ScriptedServer.OkAsync(context, data);
+            }
 
-        Assert.Equal("GET /ws/status?batch=true&token=a-token", server.Requests[^1]);
+            context.Response.StatusCode = status;
+            return context.Response.WriteAsync("<h1>No such upstream</h1>", Token);
+        };
+        server.OnTicket = Once("""{"ticket":"a-ticket"}""");
+        server.OnPoll = Once("""{"items":[],"seq":7,"more":false}""");
+        server.OnSocket = Serving("""{"type":"connected","userId":"u","seq":7}""");
+        await using var client = await StartAsync(server, socket: socket);
+        var waiting = await client.StateAsync("waiting");
+        await client.StateAsync("live", socket ? "websocket" : "long-poll");
+
+        Assert.Equal($"The server answered {status}.", waiting.GetProperty("error").GetString());
+        Assert.DoesNotContain(server.Requests, request => request.Contains("a-token", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(404, true)]
+    [InlineData(405, true)]
+    [InlineData(404, false)]
+    [InlineData(405, false)]
+    public async Task An_address_that_the_API_itself_does_not_know_is_an_error_and_no_address_carries_the_token(int status, bool socket)
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        server.OnTicket = server.OnPoll = context => ScriptedServer.ProblemAsync(context, status, "nothing here");
+        server.OnSocket = Serving("""{"type":"connected","userId":"u","seq":7}""");
+        await using var client = await StartAsync(server, socket: socket);
+        var failed = await client.NextAsync("failed");
+
+        Assert.Equal(("unsupported", "nothing here"), (failed.GetProperty("failed").GetString(), failed.GetProperty("message").GetString()));
+        Assert.DoesNotContain(server.Requests, request => request.Contains("a-token", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task Repeats_are_ignored_and_a_connection_continues_where_the_last_one_was()
     {
         await using var server = await ScriptedServer.StartAsync();
-        server.OnTicket = ScriptedServer.Ticket("t");
         server.OnSocket = async socket =>
         {
             if (!server.Requests[^1].Contains("since=", StringComparison.Ordinal))
@@ -78,7 +113,7 @@ public sealed class JavaScriptFailureTests
         }
 
         Assert.Equal(["update 3", "update live", "update 5", "resync 4", "update 5"], items);
-        Assert.Equal("GET /ws/status?batch=true&since=9&ticket=t", server.Requests[^1]);
+        Assert.Equal("GET /ws/status?batch=true&ticket=t&since=9", server.Requests[^1]);
     }
 
     [Fact]
@@ -226,7 +261,6 @@ public sealed class JavaScriptFailureTests
     public async Task A_socket_that_cannot_be_opened_is_tried_again_later_while_long_poll_serves()
     {
         await using var server = await ScriptedServer.StartAsync();
-        server.OnTicket = ScriptedServer.Ticket("t");
         var waits = new TaskCompletionSource();
         var goesOn = new TaskCompletionSource();
         server.OnPoll = async context =>
@@ -319,6 +353,47 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
+    public async Task A_reconnect_as_another_user_is_an_error_and_hands_out_nothing_of_theirs()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var user = "alice";
+        server.OnSocket = async socket =>
+        {
+            var seq = user == "alice" ? 2 : 5;
+            await ScriptedServer.SendAsync(socket, $$"""{"type":"connected","userId":"{{user}}","seq":{{seq}}}""");
+            await ScriptedServer.SendAsync(socket, Single(seq + 1, user));
+            user = "bob";
+            await ScriptedServer.CloseAsync(socket, 1011);
+            await ScriptedServer.UntilClosedAsync(socket);
+        };
+        await using var client = await StartAsync(server);
+        Assert.Equal([3], await client.SeqsAsync(1));
+        var failed = await client.NextAsync("failed");
+
+        Assert.Equal(
+            ("forbidden", "The token is one of another user: this client follows alice."),
+            (failed.GetProperty("failed").GetString(), failed.GetProperty("message").GetString()));
+        Assert.Single(client.Lines, line => line.TryGetProperty("item", out _));
+    }
+
+    [Fact]
+    public async Task A_poll_that_brings_updates_of_another_user_is_an_error_and_hands_out_none_of_them()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var polls = 0;
+        server.OnPoll = context => ScriptedServer.OkAsync(
+            context,
+            ++polls == 1
+                ? $$"""{"items":[{{ScriptedServer.Update(3, userId: "alice")}}],"seq":3,"more":false}"""
+                : $$"""{"items":[{{ScriptedServer.Update(4, userId: "bob")}}],"seq":4,"more":false}""");
+        await using var client = await StartAsync(server, since: 2, socket: false);
+        Assert.Equal([3], await client.SeqsAsync(1));
+
+        Assert.Equal("forbidden", (await client.NextAsync("failed")).GetProperty("failed").GetString());
+        Assert.Single(client.Lines, line => line.TryGetProperty("item", out _));
+    }
+
+    [Fact]
     public async Task A_stopped_watch_ends_without_an_error_and_closes_its_socket()
     {
         await using var server = await ScriptedServer.StartAsync();
@@ -353,7 +428,8 @@ public sealed class JavaScriptFailureTests
         Assert.Equal(("TypeError", message), (failed.GetProperty("failed").GetString(), failed.GetProperty("message").GetString()));
     }
 
-    private static string Single(long? seq) => $$"""{"type":"status_update","payload":{{ScriptedServer.Update(seq)}}}""";
+    private static string Single(long? seq, string userId = "u") =>
+        $$"""{"type":"status_update","payload":{{ScriptedServer.Update(seq, userId: userId)}}}""";
 
     private static Func<WebSocket, Task> Serving(params string[] messages) => async socket =>
     {

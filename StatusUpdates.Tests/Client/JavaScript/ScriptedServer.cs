@@ -32,8 +32,8 @@ internal sealed class ScriptedServer : IAsyncDisposable
     /// <summary>What was asked for so far: method, path and query.</summary>
     public IReadOnlyList<string> Requests => [.. _requests];
 
-    /// <summary>Answers <c>POST /api/v1/tickets</c>.</summary>
-    public Func<HttpContext, Task>? OnTicket { get; set; }
+    /// <summary>Answers <c>POST /api/v1/tickets</c>; with a ticket, unless a test says otherwise.</summary>
+    public Func<HttpContext, Task>? OnTicket { get; set; } = Ticket("t");
 
     /// <summary>Answers <c>GET /api/v1/status/poll</c>.</summary>
     public Func<HttpContext, Task>? OnPoll { get; set; }
@@ -68,10 +68,10 @@ internal sealed class ScriptedServer : IAsyncDisposable
         socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, endOfMessage: true, TestTime.Token);
 
     /// <summary>An update with that place in the log, or with none.</summary>
-    public static string Update(long? seq, string generationId = "gen-1")
+    public static string Update(long? seq, string generationId = "gen-1", string userId = "u")
     {
         var place = seq is null ? "" : $$""","seq":{{seq}}""";
-        return $$"""{"generationId":"{{generationId}}","userId":"u","type":"chat","status":"processing","timestamp":1700000000000{{place}}}""";
+        return $$"""{"generationId":"{{generationId}}","userId":"{{userId}}","type":"chat","status":"processing","timestamp":1700000000000{{place}}}""";
     }
 
     /// <summary>The next text of the client; null once it has closed or gone.</summary>
