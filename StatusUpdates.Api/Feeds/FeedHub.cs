@@ -58,6 +58,24 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
         }
     }
 
+    /// <summary>The bounds of a user's log, read in turn with those who replay.</summary>
+    /// <exception cref="System.Data.Common.DbException">The database did not answer.</exception>
+    /// <exception cref="TimeoutException">The database did not answer in time.</exception>
+    public Task<Data.Log.LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken) => context.ReadAsync(
+        async token =>
+        {
+            await context.Replays.WaitAsync(token);
+            try
+            {
+                return await context.Log.ReadBoundsAsync(userId, token);
+            }
+            finally
+            {
+                context.Replays.Release();
+            }
+        },
+        cancellationToken);
+
     /// <summary>Gives a cursor's hold on its feed back.</summary>
     internal void Release(UserFeed feed)
     {
@@ -218,21 +236,6 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
             await CloseAsync(entry);
         }
     }
-
-    private Task<Data.Log.LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken) => context.ReadAsync(
-        async token =>
-        {
-            await context.Replays.WaitAsync(token);
-            try
-            {
-                return await context.Log.ReadBoundsAsync(userId, token);
-            }
-            finally
-            {
-                context.Replays.Release();
-            }
-        },
-        cancellationToken);
 
     private async Task CloseAsync(Entry entry)
     {

@@ -44,7 +44,7 @@ internal static class PollEndpoint
         .DisableRequestTimeout();
 
     private static async Task<Results<Ok<Success<PollPage>>, ProblemResult>> HandleAsync(
-        HttpContext context, FeedHub hub, IFeedLog log, ConnectionContext connections)
+        HttpContext context, FeedHub hub, ConnectionContext connections)
     {
         var query = new QueryReader(context.Request.Query);
         var since = query.Seq(FeedQuery.Since);
@@ -57,7 +57,7 @@ internal static class PollEndpoint
         var token = context.User.GetAccessToken();
         if (since is null)
         {
-            var head = (await log.ReadBoundsAsync(token.UserId, context.RequestAborted)).Last;
+            var head = (await hub.ReadBoundsAsync(token.UserId, context.RequestAborted)).Last;
             return Answer(new([], head, false));
         }
 
