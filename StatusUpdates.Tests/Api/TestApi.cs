@@ -145,7 +145,7 @@ internal sealed class TestApi : IAsyncDisposable
 
     public HttpClient CreateClient(string? token)
     {
-        var client = new HttpClient { BaseAddress = Address };
+        var client = HttpClients.Create(Address);
         if (token is not null)
         {
             client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);

@@ -41,7 +41,7 @@ internal sealed class ConformanceUser : IAsyncDisposable
 
     public HttpClient With(string? token)
     {
-        var http = new HttpClient { BaseAddress = Address };
+        var http = HttpClients.Create(Address);
         if (token is not null)
         {
             http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
