@@ -60,7 +60,7 @@ public sealed class StatusDatabase : IAsyncDisposable
             }
             catch (NpgsqlException e) when (IsWorthRepeating(e) && _time.GetElapsedTime(started) < _options.RetryFor)
             {
-                DataTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("error.type", e.SqlState ?? e.GetType().Name));
+                CountRetry(e);
                 await Task.Delay(BackOff(attempt), _time, cancellationToken);
             }
         }
@@ -79,13 +79,24 @@ public sealed class StatusDatabase : IAsyncDisposable
         }
         catch (NpgsqlException e) when (e.IsTransient)
         {
-            DataTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("error.type", e.SqlState ?? e.GetType().Name));
+            CountRetry(e);
             return await read(cancellationToken);
         }
     }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => DataSource.DisposeAsync();
+
+    /// <summary>The present timestamp of the clock that retries go by.</summary>
+    internal long Now => _time.GetTimestamp();
+
+    /// <summary>Whether what began then has been tried for as long as it may be.</summary>
+    internal bool IsTimeUp(long since) => _time.GetElapsedTime(since) >= _options.RetryFor;
+
+    internal Task BackOffAsync(int attempt) => Task.Delay(BackOff(attempt), _time);
+
+    internal static void CountRetry(NpgsqlException e) =>
+        DataTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("error.type", e.SqlState ?? e.GetType().Name));
 
     internal static bool IsWorthRepeating(NpgsqlException e) => e switch
     {
