@@ -64,7 +64,7 @@ public sealed class GenerationQueue(StatusDatabase database)
             },
             cancellationToken);
 
-    private NpgsqlBatch CreateClaim(ClaimRequest request, IReadOnlyList<GenerationTask> tasks)
+    internal NpgsqlBatch CreateClaim(ClaimRequest request, IReadOnlyList<GenerationTask> tasks)
     {
         var limits = tasks.Select(t => request.TaskLimits.GetValueOrDefault(t, new TaskLimit(request.Limit, request.UserLimit))).ToList();
         var batch = database.DataSource.CreateBatch();
