@@ -135,12 +135,14 @@ public sealed partial class SubmitTests(TestServers servers)
         var first = await (await SubmitAsync(client, "k", local)).DataAsync(HttpStatusCode.Accepted);
         var same = await (await SubmitAsync(client, "k", Body(Shown(time)))).DataAsync(HttpStatusCode.Accepted);
         using var other = await SubmitAsync(client, "k", Body(Shown(time.AddSeconds(1))));
+        using var late = await SubmitAsync(client, "late", Body(Shown(time.AddDays(-1))));
         using var none = await SubmitAsync(client, "k", """{"type":"sora","prompt":"p"}""");
 
         Assert.Equal(Shown(time), (string?)first["deadline"]);
         Assert.Equal(first.ToJsonString(), same.ToJsonString());
         Assert.Equal(HttpStatusCode.UnprocessableEntity, other.StatusCode);
         Assert.Equal(HttpStatusCode.UnprocessableEntity, none.StatusCode);
+        Assert.NotNull((await late.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request"))["errors"]!["deadline"]);
     }
 
     [Fact]
