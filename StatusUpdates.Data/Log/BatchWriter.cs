@@ -12,16 +12,40 @@ internal sealed class BatchWriter(StatusDatabase database)
         $"""
         SELECT i.ord, {LogSql.EventColumns}
         FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS i (generation_id, update_id, ord)
-        JOIN status_events e ON e.generation_id = i.generation_id AND e.update_id = i.update_id
+        JOIN status_events e ON e.update_id = i.update_id AND e.generation_id = i.generation_id
         """;
 
     /// <summary>Tries once.</summary>
-    /// <returns>The outcomes, in the order of the changes.</returns>
+    /// <returns>The outcomes, in the order of the changes. What an earlier try has committed is committed, as it was then.</returns>
     /// <exception cref="NpgsqlException">None was committed, or it is not known; the same batch may be written again.</exception>
-    public async Task<AppendResult[]> TryWriteAsync(AppendBatch batch, CancellationToken cancellationToken)
+    /// <exception cref="InvalidOperationException">An update id names an update of another generation.</exception>
+    public async Task<AppendResult[]> TryWriteAsync(IReadOnlyList<StatusChange> changes, CancellationToken cancellationToken)
     {
-        var results = await TryAppendAsync(batch, cancellationToken);
-        await FindCommittedAsync(batch, results, cancellationToken);
+        AppendResult[] results;
+        try
+        {
+            results = await TryAppendAsync(new AppendBatch(changes), cancellationToken);
+            await ReplaceAsync(changes, results, result => !result.IsCommitted, cancellationToken);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
+        {
+            // One of them was committed before, and others of its generation followed it: the statement wrote nothing.
+            results = new AppendResult[changes.Count];
+            if (await ReplaceAsync(changes, results, _ => true, cancellationToken) == 0)
+            {
+                throw new InvalidOperationException("An update id of this batch names an update of another generation.", e);
+            }
+
+            var missing = Enumerable.Range(0, results.Length).Where(i => results[i] is null).ToArray();
+            var written = missing.Length == 0 ? [] : await TryWriteAsync([.. missing.Select(i => changes[i])], cancellationToken);
+            for (var i = 0; i < missing.Length; i++)
+            {
+                results[missing[i]] = written[i];
+            }
+
+            return results;
+        }
+
         Count(results);
         return results;
     }
@@ -30,32 +54,31 @@ internal sealed class BatchWriter(StatusDatabase database)
     {
         await using var command = batch.CreateCommand(database.DataSource);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var results = new AppendResult[batch.Changes.Count];
-        for (var i = 0; await reader.ReadAsync(cancellationToken); i++)
-        {
-            results[i] = batch.ReadResult(reader, i);
-        }
-
-        return results;
+        return await batch.ReadResultsAsync(reader, cancellationToken);
     }
 
-    /// <summary>A refusal may be the echo of an earlier try whose answer was lost: then that try's outcome counts.</summary>
-    private async Task FindCommittedAsync(AppendBatch batch, AppendResult[] results, CancellationToken cancellationToken)
+    /// <summary>A refusal may be the echo of an earlier try whose answer was lost: then that try's outcome takes its place.</summary>
+    /// <returns>How many were replaced.</returns>
+    private async Task<int> ReplaceAsync(
+        IReadOnlyList<StatusChange> changes, AppendResult[] results, Func<AppendResult, bool> isInQuestion, CancellationToken cancellationToken)
     {
-        var refused = Enumerable.Range(0, results.Length).Where(i => !results[i].IsCommitted).ToArray();
-        if (refused.Length == 0)
+        var inQuestion = Enumerable.Range(0, results.Length).Where(i => isInQuestion(results[i])).ToArray();
+        if (inQuestion.Length == 0)
         {
-            return;
+            return 0;
         }
 
         await using var command = database.DataSource.CreateCommand(FindCommittedSql);
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. refused.Select(i => batch.Changes[i].GenerationId)] });
-        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. refused.Select(i => batch.Changes[i].UpdateId)] });
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. inQuestion.Select(i => changes[i].GenerationId)] });
+        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. inQuestion.Select(i => changes[i].UpdateId)] });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
+        var found = 0;
+        for (; await reader.ReadAsync(cancellationToken); found++)
         {
-            results[refused[reader.GetInt64(0) - 1]] = new AppendResult(EventReader.Read(reader, 1), null, null);
+            results[inQuestion[reader.GetInt64(0) - 1]] = new AppendResult(EventReader.Read(reader, 1), null, null);
         }
+
+        return found;
     }
 
     private static void Count(AppendResult[] results)

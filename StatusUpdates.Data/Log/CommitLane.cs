@@ -84,9 +84,9 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
         {
             try
             {
-                var changes = new AppendBatch([.. batch.Select(append => append.Change)]);
+                StatusChange[] changes = [.. batch.Select(append => append.Change)];
                 AppendResult[] results;
-                using (DataTelemetry.StartAppend(changes.Changes))
+                using (DataTelemetry.StartAppend(changes))
                 {
                     // Without a token: callers may stop waiting, the batch is everybody's.
                     results = await writer.TryWriteAsync(changes, CancellationToken.None);

@@ -89,8 +89,7 @@ public sealed class StatusLog : IAsyncDisposable
             throw new ArgumentException("A batch holds at most one change of each generation.", nameof(changes));
         }
 
-        var batch = new AppendBatch(changes);
-        var results = await _database.RetryAsync(token => _writer.TryWriteAsync(batch, token), cancellationToken);
+        var results = await _database.RetryAsync(token => _writer.TryWriteAsync(changes, token), cancellationToken);
         if (_publisher is not null)
         {
             await _publisher.TryPublishAsync([.. results.Select(result => result.Update).OfType<StatusUpdate>()]);
