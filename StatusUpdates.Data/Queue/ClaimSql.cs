@@ -25,14 +25,12 @@ internal static class ClaimSql
     public const int MaxEnded = 32;
 
     /// <summary>
-    /// Sent ahead of <see cref="Text"/>, in the same message and transaction. One plan for all claims of a connection, by index whatever the
-    /// statistics say: they know nothing of a queue that has just been filled, or was empty when they were made, and planning anew costs
-    /// more than the claim.
+    /// Sent ahead of <see cref="Text"/>, in the same message and transaction: its plan goes by index whatever the statistics say. It is made
+    /// once for a connection, and they know nothing of a queue that was empty when they were made and is full now.
     /// </summary>
     public const string Planning =
         """
-        SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
-               set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)
+        SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)
         """;
 
     /// <summary>
