@@ -14,7 +14,8 @@ namespace StatusUpdates.Data.Queue;
 /// Leases. An expired one is resolved by whoever looks (<c>$14</c>): canceled if that was asked for, failed past its deadline or if its
 /// failures are used up, none of which takes a slot; else it is the next attempt, before what is pending, within the same limits.
 /// What is expired is looked for among what runs, which is as much as all workers have slots.
-/// Deadlines. What is pending past its deadline fails, whatever its task and with no slot free.
+/// Deadlines. What is pending past its deadline fails, whatever its task and with no slot free. Those that come to be overdue are found by
+/// an index from where the look before ended (<c>$15</c>); one that went back to the queue later than that fails when its turn comes.
 /// </remarks>
 internal static class ClaimSql
 {
@@ -160,7 +161,7 @@ internal static class ClaimSql
                        g.tokens_used, g.run_at, g.cancel_requested_at, g.deadline
                 FROM generations g
                 WHERE g.status = 'pending' AND g.task = d.task AND g.user_id = d.user_id AND g.run_at >= d.run_at AND g.run_at <= now()
-                  AND COALESCE(g.deadline > now(), true)
+                  AND COALESCE(NOT ($14 AND g.deadline > $15 AND g.deadline <= now()), true)
                 ORDER BY g.task, g.user_id, g.run_at, g.id LIMIT d.share
                 FOR NO KEY UPDATE SKIP LOCKED
             ) g

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Queue;
 using static StatusUpdates.Tests.Data.QueueFiller;
 
@@ -24,6 +25,26 @@ public abstract class ClaimCostTests(TestServers servers, PostgresAge age)
         await using var db = await servers.CreateDatabaseAsync(age, Token);
 
         Assert.InRange(await BuffersAsync(db, 16), 0, 48);
+    }
+
+    [Fact]
+    public async Task One_plan_serves_all_claims_of_a_connection()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await using var database = new StatusDatabase(db.ConnectionString + ";Maximum Pool Size=1");
+        var queue = new GenerationQueue(database);
+        for (var i = 0; i < 12; i++)
+        {
+            await db.FillAsync($"u{i}", 20);
+            Assert.Equal(8, (await queue.ClaimAsync(Request(8), Token)).Claimed.Count);
+        }
+
+        await using var command = database.DataSource.CreateCommand(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'WITH RECURSIVE tasks%'");
+        await using var reader = await command.ExecuteReaderAsync(Token);
+        Assert.True(await reader.ReadAsync(Token), "The claim is prepared.");
+        Assert.InRange(reader.GetInt64(0), 8, 12);
+        Assert.Equal(0L, reader.GetInt64(1));
     }
 
     // Neither analyzed nor vacuumed: as a queue is that has just been filled.

@@ -79,7 +79,7 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task A_claim_that_does_not_sweep_leaves_expired_and_overdue_ones_alone()
+    public async Task A_claim_that_does_not_sweep_leaves_expired_leases_alone_and_starts_nothing_that_is_overdue()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.FillAsync("u", 1);
@@ -89,9 +89,10 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
 
         var claim = await db.Queue.ClaimAsync(Request(5) with { Sweep = false }, Token);
 
-        Assert.Empty(claim.Updates);
+        Assert.Equal(GenerationStatus.Failed, Assert.Single(claim.Updates).Status);
         Assert.False(claim.IsSwept);
-        Assert.Equal(2, (await db.Queue.ClaimAsync(Request(5), Token)).Updates.Count);
+        Assert.Equal(2, Assert.Single((await db.Queue.ClaimAsync(Request(5), Token)).Claimed).Attempt);
+        await db.AssertConsistentAsync(Token);
     }
 
     [Fact]
