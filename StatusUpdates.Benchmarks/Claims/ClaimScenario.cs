@@ -71,6 +71,7 @@ internal static class ClaimScenario
             await RunThroughputAsync(load, settings, cancellationToken);
             var cpu = system.ReadCpu(workers) - before;
             figures[Figures.PerSecond] = await load.PerSecondAsync("created_at", cancellationToken);
+            figures[Figures.PerClaim] = await load.PerClaimAsync(cancellationToken);
             figures[Figures.WorkersCpu] = cpu.Server * 1000 / settings.Jobs;
             figures[Figures.PostgresCpu] = cpu.Postgres * 1000 / settings.Jobs;
             before = system.ReadCpu(workers);
@@ -126,6 +127,7 @@ internal static class ClaimScenario
     private static class Figures
     {
         public const string PerSecond = "submit to completed, jobs/s";
+        public const string PerClaim = "submit to completed: jobs per claim";
         public const string WorkersCpu = "submit to completed: CPU of the workers, ms per job";
         public const string PostgresCpu = "submit to completed: CPU of PostgreSQL, ms per job";
         public const string BacklogPerSecond = "beside a backlog, jobs/s";
@@ -136,7 +138,7 @@ internal static class ClaimScenario
 
         public static readonly (string Name, string Format)[] Names =
         [
-            (PerSecond, "#,0"), (WorkersCpu, "0.00"), (PostgresCpu, "0.00"), (BacklogPerSecond, "#,0"), (P50, "0.0"), (P99, "0.0"), (Beside, "0"), (Others, "0.00"),
+            (PerSecond, "#,0"), (PerClaim, "0.0"), (WorkersCpu, "0.00"), (PostgresCpu, "0.00"), (BacklogPerSecond, "#,0"), (P50, "0.0"), (P99, "0.0"), (Beside, "0"), (Others, "0.00"),
         ];
     }
 

@@ -83,6 +83,10 @@ internal sealed class JobLoad(StatusDatabase database, IConnectionMultiplexer re
     public Task<double> PerSecondAsync(string from, CancellationToken cancellationToken) => ScalarAsync<double>(
         $"SELECT count(*) / extract(epoch FROM max(completed_at) - min({from}))::double precision FROM generations", cancellationToken);
 
+    /// <summary>How many jobs one claim brought: what became processing in one transaction.</summary>
+    public Task<double> PerClaimAsync(CancellationToken cancellationToken) => ScalarAsync<double>(
+        "SELECT count(*)::double precision / count(DISTINCT xmin::text) FROM status_events WHERE status = 'processing'", cancellationToken);
+
     /// <summary>How long jobs of users other than <paramref name="userId"/> waited for a worker, in ms: of this share of them at most so long.</summary>
     public Task<double> WaitAsync(string userId, double share, CancellationToken cancellationToken) => ScalarAsync<double>(
         FormattableString.Invariant(
