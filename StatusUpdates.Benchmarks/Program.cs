@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using StatusUpdates.Benchmarks;
 using StatusUpdates.Benchmarks.Append;
 using StatusUpdates.Benchmarks.Bursts;
+using StatusUpdates.Benchmarks.Claims;
 using StatusUpdates.Benchmarks.Connections;
 using StatusUpdates.Benchmarks.Floor;
 using StatusUpdates.Benchmarks.Latency;
@@ -13,6 +14,7 @@ Dictionary<string, Func<Task>> parts = new(StringComparer.Ordinal)
     ["serve-bare"] = BareServer.RunAsync,
     ["serve-floor"] = FloorServer.RunAsync,
     ["serve-feeds"] = FeedHost.RunAsync,
+    ["run-jobs"] = JobHost.RunAsync,
     ["hold-sockets"] = SocketHolder.RunAsync,
 };
 
@@ -23,6 +25,7 @@ Dictionary<string, Func<ScenarioArguments, CancellationToken, Task<Report>>> sce
     ["latency"] = LatencyScenario.RunAsync,
     ["sweep"] = SweepScenario.RunAsync,
     ["append"] = AppendScenario.RunAsync,
+    ["claim"] = ClaimScenario.RunAsync,
     ["connections"] = ConnectionsScenario.RunAsync,
 };
 

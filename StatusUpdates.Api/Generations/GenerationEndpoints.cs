@@ -24,7 +24,9 @@ internal static class GenerationEndpoints
         group.MapPost("/", SubmitGeneration.HandleAsync)
             .WithName("SubmitGeneration")
             .WithSummary("Submits a generation")
-            .WithDescription("With an Idempotency-Key the request can be repeated safely: the same key and request answer the same generation.")
+            .WithDescription(
+                "With an Idempotency-Key the request can be repeated safely: the same key and request answer the same generation. " +
+                "With a deadline it fails unless it has completed by then.")
             .ProducesProblems(
                 StatusCodes.Status400BadRequest,
                 StatusCodes.Status413PayloadTooLarge,

@@ -48,6 +48,9 @@ internal sealed record GenerationView
     /// <summary>When it came to its end.</summary>
     public DateTimeOffset? CompletedAt { get; init; }
 
+    /// <summary>From when on it is of no use, where that was set: by then it has completed, failed or been canceled.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
     /// <summary>When its owner asked it to stop while it was running.</summary>
     public DateTimeOffset? CancelRequestedAt { get; init; }
 
@@ -67,6 +70,7 @@ internal sealed record GenerationView
         UpdatedAt = generation.UpdatedAt,
         StartedAt = generation.StartedAt,
         CompletedAt = generation.CompletedAt,
+        Deadline = generation.Deadline,
         CancelRequestedAt = generation.CancelRequestedAt,
     };
 }

@@ -17,17 +17,28 @@ internal static class SubmitGeneration
         ClaimsPrincipal user,
         GenerationCommands commands,
         StatusPublisher publisher,
+        TimeProvider time,
         CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         var submission = SubmitRequestReader.Read(
-            request, http.Headers[SubmitRequestReader.IdempotencyKeyHeader], user.GetUserId(), errors);
+            request, http.Headers[SubmitRequestReader.IdempotencyKeyHeader], user.GetUserId(), time, errors);
         if (submission is null)
         {
             return ProblemResult.Invalid(errors);
         }
 
-        var result = await commands.SubmitAsync(submission, cancellationToken);
+        SubmitResult result;
+        try
+        {
+            result = await commands.SubmitAsync(submission, cancellationToken);
+        }
+        catch (DeadlinePassedException)
+        {
+            errors.Add("deadline", SubmitRequestReader.DeadlineError);
+            return ProblemResult.Invalid(errors);
+        }
+
         if (result.Outcome == SubmitOutcome.KeyReused)
         {
             return new ProblemResult(

@@ -1,5 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
+using System.Text.Json.Serialization;
+using StatusUpdates.Api.Json;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
@@ -22,6 +24,12 @@ internal sealed record SubmitRequest
 
     /// <summary>Which processor makes it; one of the type's. The type's first by default.</summary>
     public GenerationTask? Task { get; init; }
+
+    /// <summary>
+    /// From when on a result is of no use: what has not completed by then fails. In the future, at most 30 days ahead; ISO 8601 with an offset.
+    /// </summary>
+    [JsonConverter(typeof(OffsetTimeConverter))]
+    public DateTimeOffset? Deadline { get; init; }
 
     /// <summary>The processor's options: a JSON object of at most 16 KiB and 16 levels.</summary>
     public JsonElement? Options { get; init; }

@@ -16,9 +16,14 @@ internal static class SubmitRequestReader
 {
     public const string IdempotencyKeyHeader = "Idempotency-Key";
 
+    public const string DeadlineError = "Must lie in the future, at most 30 days ahead.";
+
     private const int MaxKeyLength = 255;
 
-    public static Submission? Read(SubmitRequest request, StringValues idempotencyKey, string userId, FieldErrors errors)
+    /// <summary>How far ahead a deadline may lie.</summary>
+    public static readonly TimeSpan MaxDeadline = TimeSpan.FromDays(30);
+
+    public static Submission? Read(SubmitRequest request, StringValues idempotencyKey, string userId, TimeProvider time, FieldErrors errors)
     {
         if (request.Type is null)
         {
@@ -28,6 +33,7 @@ internal static class SubmitRequestReader
         CheckPrompt(request.Prompt, errors);
         var task = ReadTask(request, errors);
         var key = ReadKey(idempotencyKey, errors);
+        CheckDeadline(request.Deadline, isRepeatable: key is not null, time, errors);
         var options = request.Options is { } given ? ProcessorOptions.Read(given, errors) : null;
         if (!errors.IsEmpty || request.Type is not { } type)
         {
@@ -41,8 +47,9 @@ internal static class SubmitRequestReader
             Task = task,
             Prompt = request.Prompt!,
             Options = options,
+            Deadline = request.Deadline,
             IdempotencyKey = key,
-            RequestHash = key is null ? null : HashOf(type, task, request.Prompt!, options),
+            RequestHash = key is null ? null : HashOf(type, task, request.Prompt!, options, request.Deadline),
             TraceParent = Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null,
         };
     }
@@ -84,6 +91,15 @@ internal static class SubmitRequestReader
         return task;
     }
 
+    // A repeat may come after the deadline, and is answered as any repeat; the database tells it from a first request.
+    private static void CheckDeadline(DateTimeOffset? deadline, bool isRepeatable, TimeProvider time, FieldErrors errors)
+    {
+        if ((deadline <= time.GetUtcNow() && !isRepeatable) || deadline > time.GetUtcNow() + MaxDeadline)
+        {
+            errors.Add("deadline", DeadlineError);
+        }
+    }
+
     private static string? ReadKey(StringValues header, FieldErrors errors)
     {
         if (header.Count == 0)
@@ -101,7 +117,7 @@ internal static class SubmitRequestReader
     }
 
     // Over what is stored, so that the same request in another notation is the same. Each part is preceded by its length.
-    private static byte[] HashOf(GenerationType type, GenerationTask task, string prompt, string? options)
+    private static byte[] HashOf(GenerationType type, GenerationTask task, string prompt, string? options, DateTimeOffset? deadline)
     {
         using var buffer = new MemoryStream();
         using (var writer = new BinaryWriter(buffer, Encoding.UTF8))
@@ -110,6 +126,10 @@ internal static class SubmitRequestReader
             writer.Write(task.ToWireName());
             writer.Write(prompt);
             writer.Write(options ?? "");
+            if (deadline is { } time)
+            {
+                writer.Write(time.UtcTicks);
+            }
         }
 
         return SHA256.HashData(buffer.ToArray());

@@ -68,6 +68,13 @@ internal sealed class BenchmarkSystem : IAsyncDisposable
             Path.Combine(AppContext.BaseDirectory, "StatusUpdates.Api.dll"), [], environment, "/health", cancellationToken);
     }
 
+    /// <summary>Starts a worker whose providers return at once, as a part of this program.</summary>
+    public Task<ServerProcess> StartWorkerAsync(IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken) =>
+        ServerProcess.StartPartAsync(
+            "run-jobs",
+            cancellationToken,
+            new Dictionary<string, string>(settings) { ["ConnectionStrings__statusdb"] = Database, ["ConnectionStrings__redis"] = Redis });
+
     public string Token(string userId) => Token(Key, userId);
 
     public static string Token(byte[] key, string userId) => new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor

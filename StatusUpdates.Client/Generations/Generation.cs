@@ -47,6 +47,9 @@ public sealed record Generation
     /// <summary>When it came to its end.</summary>
     public DateTimeOffset? CompletedAt { get; init; }
 
+    /// <summary>From when on it is of no use, where that was set: by then it has completed, failed or been canceled.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
     /// <summary>When its owner asked it to stop while it was running.</summary>
     public DateTimeOffset? CancelRequestedAt { get; init; }
 }

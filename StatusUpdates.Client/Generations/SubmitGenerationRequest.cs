@@ -25,6 +25,11 @@ public sealed record SubmitGenerationRequest
     /// <summary>The processor's options: at most 16 KiB and 16 levels.</summary>
     public JsonObject? Options { get; init; }
 
+    /// <summary>
+    /// From when on a result is of no use: what has not completed by then fails. In the future, at most 30 days ahead; kept to the millisecond.
+    /// </summary>
+    public DateTimeOffset? Deadline { get; init; }
+
     /// <summary>The name of this submission, sent as <c>Idempotency-Key</c>: 1 to 255 printable ASCII characters. Random by default.</summary>
     [JsonIgnore]
     public string IdempotencyKey { get; init; } = Guid.CreateVersion7().ToString();

@@ -23,14 +23,14 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         ),
         stream AS (
             INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq)
-            SELECT $2, 1, 1 WHERE NOT EXISTS (SELECT FROM existing)
+            SELECT $2, 1, 1 WHERE NOT EXISTS (SELECT FROM existing) AND COALESCE($11 > now(), true)
             ON CONFLICT (user_id) DO UPDATE SET last_seq = s.last_seq + 1
             RETURNING last_seq AS seq, clock_timestamp() AS occurred_at
         ),
         created AS (
             INSERT INTO generations (id, user_id, type, task, status, seq, first_seq, prompt, options, created_at, updated_at, run_at,
-                                     attempt, failures, idempotency_key, request_hash, last_update_id)
-            SELECT $1, $2, $3, $4, 'pending', seq, seq, $5, $6::jsonb, occurred_at, occurred_at, occurred_at, 0, 0, $7, $8, $9 FROM stream
+                                     attempt, failures, idempotency_key, request_hash, last_update_id, deadline)
+            SELECT $1, $2, $3, $4, 'pending', seq, seq, $5, $6::jsonb, occurred_at, occurred_at, occurred_at, 0, 0, $7, $8, $9, $11 FROM stream
         ),
         logged AS (
             INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, metadata, update_id, traceparent)
@@ -65,6 +65,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
     /// <summary>Puts a generation into the queue: its row, its place in the queue and its first update are one commit.</summary>
     /// <returns>The generation, new or that of the earlier submission under the same key.</returns>
     /// <exception cref="ArgumentException">A key without a hash, or a task of another type.</exception>
+    /// <exception cref="DeadlinePassedException">Its deadline has passed, and it was not submitted before.</exception>
     /// <exception cref="NpgsqlException">The database did not answer in time; the same submission may be repeated.</exception>
     public async Task<SubmitResult> SubmitAsync(Submission submission, CancellationToken cancellationToken = default)
     {
@@ -174,8 +175,13 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         AddNullable(command, submission.RequestHash, NpgsqlDbType.Bytea);
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = submission.UpdateId });
         AddNullable(command, submission.TraceParent, NpgsqlDbType.Text);
+        AddNullable(command, submission.Deadline?.ToUniversalTime(), NpgsqlDbType.TimestampTz);
         await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, cancellationToken);
-        await reader.ReadAsync(cancellationToken);
+        if (!await reader.ReadAsync(cancellationToken))
+        {
+            throw new DeadlinePassedException();
+        }
+
         return reader.IsDBNull(2)
             ? (reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), null, null)
             : (0, default, reader.GetString(2), reader.IsDBNull(3) ? null : reader.GetFieldValue<byte[]>(3));
@@ -200,6 +206,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         RunAt = occurredAt,
         Attempt = 0,
         Failures = 0,
+        Deadline = submission.Deadline,
         IdempotencyKey = submission.IdempotencyKey,
         RequestHash = submission.RequestHash,
         LastUpdateId = submission.UpdateId,

@@ -33,6 +33,9 @@ public sealed record Submission
     /// <summary>SHA-256 of what was asked for, needed with a key.</summary>
     public byte[]? RequestHash { get; init; }
 
+    /// <summary>From when on a result is of no use.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
     /// <summary>The trace it belongs to (W3C Trace Context).</summary>
     public string? TraceParent { get; init; }
 }

@@ -151,9 +151,9 @@ namespace StatusUpdates.Data.Migrations
                         .HasDatabaseName("ix_generations_running")
                         .HasFilter("status = 'processing'");
 
-                    b.HasIndex("RunAt", "Id")
-                        .HasDatabaseName("ix_generations_due")
-                        .HasFilter("status = 'pending'");
+                    b.HasIndex("Deadline", "Id")
+                        .HasDatabaseName("ix_generations_overdue")
+                        .HasFilter("status = 'pending' AND deadline IS NOT NULL");
 
                     b.HasIndex("UserId", "IdempotencyKey")
                         .IsUnique()
@@ -162,6 +162,10 @@ namespace StatusUpdates.Data.Migrations
 
                     b.HasIndex("UserId", "CreatedAt", "Id")
                         .HasDatabaseName("ix_generations_user_id_created_at_id");
+
+                    b.HasIndex("Task", "UserId", "RunAt", "Id")
+                        .HasDatabaseName("ix_generations_due")
+                        .HasFilter("status = 'pending'");
 
                     b.HasIndex("UserId", "Status", "CreatedAt", "Id")
                         .HasDatabaseName("ix_generations_user_id_status_created_at_id");

@@ -3,25 +3,6 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Queue;
 
-/// <summary>What a worker asks for.</summary>
-public sealed record ClaimRequest
-{
-    /// <summary>The worker process; unique for each start, so that a restarted one never passes for its predecessor.</summary>
-    public required string Owner { get; init; }
-
-    /// <summary>The tasks it can do.</summary>
-    public required IReadOnlyList<GenerationTask> Tasks { get; init; }
-
-    /// <summary>How many it can start now.</summary>
-    public required int Limit { get; init; }
-
-    /// <summary>For how long it holds them, unless it extends.</summary>
-    public required TimeSpan Lease { get; init; }
-
-    /// <summary>After how many counted failures a generation fails for good.</summary>
-    public int MaxFailures { get; init; } = 3;
-}
-
 /// <summary>A generation that this worker holds now, as attempt <see cref="Attempt"/>.</summary>
 public sealed record ClaimedGeneration
 {
@@ -49,14 +30,20 @@ public sealed record ClaimedGeneration
     /// <summary>How many attempts have failed so far.</summary>
     public required int Failures { get; init; }
 
+    /// <summary>How long until it is of no more use, when it was claimed; by the database's clock, which no worker's need agree with.</summary>
+    public TimeSpan? TimeLeft { get; init; }
+
     /// <summary>The trace of the submission (W3C Trace Context).</summary>
     public string? TraceParent { get; init; }
 }
 
 /// <summary>What a claim brought.</summary>
 /// <param name="Claimed">The generations to work on.</param>
-/// <param name="Updates">All updates it committed, to be announced: those of the claimed, and of expired ones that came to their end.</param>
-public sealed record ClaimResult(IReadOnlyList<ClaimedGeneration> Claimed, IReadOnlyList<StatusUpdate> Updates);
+/// <param name="Updates">All updates it committed, to be announced: those of the claimed, and of expired and overdue ones that came to their end.</param>
+/// <param name="MayHaveMore">Whether another claim, made at once, may find more to start. What a limit held back is not meant.</param>
+/// <param name="IsSwept">Whether it looked for expired leases and overdue generations, and ended all that were to end.</param>
+public sealed record ClaimResult(
+    IReadOnlyList<ClaimedGeneration> Claimed, IReadOnlyList<StatusUpdate> Updates, bool MayHaveMore = false, bool IsSwept = false);
 
 /// <summary>A lease that was extended.</summary>
 /// <param name="GenerationId">The generation.</param>

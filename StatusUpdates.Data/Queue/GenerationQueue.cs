@@ -12,53 +12,7 @@ namespace StatusUpdates.Data.Queue;
 /// </summary>
 public sealed class GenerationQueue(StatusDatabase database)
 {
-    // An expired lease is resolved by whoever claims next: canceled if that was asked for, failed if its failures are used up, else the
-    // next attempt. Rows that another claimer holds are skipped, so claimers never wait for each other.
-    private const string ClaimSql =
-        $"""
-        WITH expired AS MATERIALIZED (
-            SELECT g.id, g.user_id, g.type, g.task, g.status, g.seq, g.prompt, g.options, g.attempt, g.failures + 1 AS failures,
-                   g.tokens_used, g.run_at, g.cancel_requested_at
-            FROM generations g
-            WHERE g.status = 'processing' AND g.task = ANY ($1) AND g.lease_expires_at < now()
-            ORDER BY g.id LIMIT $2
-            FOR NO KEY UPDATE SKIP LOCKED
-        ),
-        due AS MATERIALIZED (
-            SELECT g.id, g.user_id, g.type, g.task, g.status, g.seq, g.prompt, g.options, g.attempt, g.failures,
-                   g.tokens_used, g.run_at, g.cancel_requested_at
-            FROM generations g
-            WHERE g.status = 'pending' AND g.task = ANY ($1) AND g.run_at <= now()
-            ORDER BY g.run_at, g.id LIMIT $2 - (SELECT count(*) FROM expired)
-            FOR NO KEY UPDATE SKIP LOCKED
-        ),
-        candidates AS MATERIALIZED (
-            SELECT c.*, row_number() OVER (ORDER BY c.run_at, c.id) AS ord, CASE
-                WHEN c.cancel_requested_at IS NOT NULL THEN 'canceled'
-                WHEN c.status = 'processing' AND c.failures >= $5 THEN 'failed'
-                ELSE 'processing' END AS next_status
-            FROM (SELECT * FROM expired UNION ALL SELECT * FROM due) c
-        ),
-        attempts AS MATERIALIZED (
-            SELECT c.*, c.attempt + (c.next_status = 'processing')::int AS next_attempt,
-                   CASE WHEN c.next_status = 'failed' THEN 'The worker stopped responding, ' || c.failures || ' times.' END AS error_message
-            FROM candidates c
-        ),
-        accepted AS MATERIALIZED (
-            SELECT a.id, a.user_id, a.type, a.ord, a.next_status AS status, ($6::uuid[])[a.ord] AS update_id, e.traceparent,
-                   jsonb_strip_nulls(jsonb_build_object('attempt', NULLIF(a.next_attempt, 0), 'errorMessage', a.error_message)) AS metadata,
-                   a.next_attempt AS attempt, a.failures, NULL::int AS progress, NULL::text[] AS result_urls, a.tokens_used,
-                   a.error_message, a.run_at,
-                   CASE WHEN a.next_status = 'processing' THEN $3::text END AS lease_owner,
-                   CASE WHEN a.next_status = 'processing' THEN clock_timestamp() + $4::interval END AS lease_expires_at
-            FROM attempts a LEFT JOIN status_events e ON e.user_id = a.user_id AND e.seq = a.seq
-        ),
-        {LogSql.Tail}
-        SELECT n.id, n.user_id, n.type, n.status, n.occurred_at, n.seq, n.traceparent, n.metadata::text,
-               c.task, c.prompt, c.options::text, n.attempt, n.failures
-        FROM numbered n JOIN candidates c ON c.id = n.id
-        ORDER BY n.ord
-        """;
+    private readonly ClaimRound _round = new();
 
     private const string ExtendSql =
         """
@@ -72,27 +26,18 @@ public sealed class GenerationQueue(StatusDatabase database)
         RETURNING g.id, g.attempt, g.cancel_requested_at IS NOT NULL
         """;
 
-    /// <summary>Claims generations that are due, oldest first, and resolves expired leases.</summary>
+    /// <summary>Claims generations that are due, the first few of each user; resolves expired leases, and ends what is overdue.</summary>
     /// <returns>What this worker holds now, and all updates to be announced.</returns>
     /// <exception cref="NpgsqlException">The database did not answer within <see cref="StatusDatabaseOptions.RetryFor"/>. What a lost answer
     /// claimed shows up in <see cref="ExtendLeasesAsync"/> and is handed back.</exception>
     public Task<ClaimResult> ClaimAsync(ClaimRequest request, CancellationToken cancellationToken = default)
     {
-        string[] tasks = [.. request.Tasks.Select(t => t.ToWireName())];
+        var tasks = _round.InTurn(request.Tasks);
         return database.RetryAsync(
             async token =>
             {
-                await using var command = database.DataSource.CreateCommand(ClaimSql);
-                command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = tasks });
-                command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = request.Limit });
-                command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = request.Owner });
-                command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = request.Lease });
-                command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = request.MaxFailures });
-                command.Parameters.Add(new NpgsqlParameter<Guid[]>
-                {
-                    TypedValue = [.. Enumerable.Range(0, request.Limit).Select(_ => Guid.CreateVersion7())],
-                });
-                return await ReadClaimAsync(command, token);
+                await using var batch = CreateClaim(request, tasks);
+                return await ReadClaimAsync(batch, tasks, token);
             },
             cancellationToken);
     }
@@ -119,33 +64,72 @@ public sealed class GenerationQueue(StatusDatabase database)
             },
             cancellationToken);
 
-    private static async Task<ClaimResult> ReadClaimAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    internal NpgsqlBatch CreateClaim(ClaimRequest request, IReadOnlyList<GenerationTask> tasks)
     {
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var limits = tasks.Select(t => request.TaskLimits.GetValueOrDefault(t, new TaskLimit(request.Limit, request.UserLimit))).ToList();
+        var batch = database.DataSource.CreateBatch();
+        batch.BatchCommands.Add(new(ClaimSql.Planning));
+        var command = new NpgsqlBatchCommand(ClaimSql.Text);
+        Add<string[]>(command, [.. tasks.Select(t => t.ToWireName())]);
+        Add<int[]>(command, [.. limits.Select(l => l.Free)]);
+        Add<int[]>(command, [.. limits.Select(l => l.OfOneUser)]);
+        Add<string[]>(command, [.. tasks.Select(_round.PositionOf)]);
+        Add<string[]>(command, [.. request.Held.Select(h => h.UserId)]);
+        Add<string[]>(command, [.. request.Held.Select(h => h.Task.ToWireName())]);
+        Add<int[]>(command, [.. request.Held.Select(h => h.Count)]);
+        Add(command, request.Limit);
+        Add(command, request.UserLimit);
+        Add(command, request.Owner);
+        Add(command, request.Lease);
+        Add(command, request.MaxFailures);
+        Add<Guid[]>(command, [.. Enumerable.Range(0, request.Limit + (request.Sweep ? 2 * ClaimSql.MaxEnded : 0)).Select(_ => Guid.CreateVersion7())]);
+        Add(command, request.Sweep);
+        Add(command, _round.OverdueAfter());
+        batch.BatchCommands.Add(command);
+        return batch;
+    }
+
+    private async Task<ClaimResult> ReadClaimAsync(
+        NpgsqlBatch batch, IReadOnlyList<GenerationTask> tasks, CancellationToken cancellationToken)
+    {
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
         var claimed = new List<ClaimedGeneration>();
         var updates = new List<StatusUpdate>();
+        var (mayHaveMore, isSwept) = (false, false);
         while (await reader.ReadAsync(cancellationToken))
         {
-            var update = EventReader.Read(reader, 0);
-            updates.Add(update);
-            if (update.Status == GenerationStatus.Processing)
+            if (!reader.IsDBNull(0))
             {
-                claimed.Add(new ClaimedGeneration
+                var update = EventReader.Read(reader, 0);
+                updates.Add(update);
+                if (update.Status == GenerationStatus.Processing)
                 {
-                    Id = update.GenerationId,
-                    UserId = update.UserId,
-                    Type = update.Type,
-                    Task = GenerationTaskNames.Parse(reader.GetString(8)),
-                    Prompt = reader.GetString(9),
-                    Options = reader.IsDBNull(10) ? null : reader.GetString(10),
-                    Attempt = reader.GetInt32(11),
-                    Failures = reader.GetInt32(12),
-                    TraceParent = update.TraceParent,
-                });
+                    claimed.Add(ReadClaimed(reader, update));
+                }
             }
+
+            (mayHaveMore, isSwept) = (reader.GetBoolean(15), !reader.IsDBNull(16));
+            _round.Move(tasks, reader.GetFieldValue<string[]>(14), isSwept ? reader.GetFieldValue<DateTimeOffset>(16) : null);
         }
 
         DataTelemetry.Appended.Add(updates.Count);
-        return new ClaimResult(claimed, updates);
+        return new ClaimResult(claimed, updates, mayHaveMore, isSwept);
     }
+
+    private static ClaimedGeneration ReadClaimed(NpgsqlDataReader reader, StatusUpdate update) => new()
+    {
+        Id = update.GenerationId,
+        UserId = update.UserId,
+        Type = update.Type,
+        Task = GenerationTaskNames.Parse(reader.GetString(8)),
+        Prompt = reader.GetString(9),
+        Options = reader.IsDBNull(10) ? null : reader.GetString(10),
+        Attempt = reader.GetInt32(11),
+        Failures = reader.GetInt32(12),
+        TimeLeft = reader.IsDBNull(13) ? null : reader.GetTimeSpan(13),
+        TraceParent = update.TraceParent,
+    };
+
+    private static void Add<T>(NpgsqlBatchCommand command, T value) => command.Parameters.Add(new NpgsqlParameter<T> { TypedValue = value });
 }

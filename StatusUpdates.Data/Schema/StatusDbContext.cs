@@ -93,7 +93,9 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
         generations.HasIndex(g => new { g.UserId, g.Status, g.CreatedAt, g.Id });
         generations.HasIndex(g => new { g.UserId, g.Type, g.CreatedAt, g.Id });
         generations.HasIndex(g => new { g.UserId, g.IdempotencyKey }).IsUnique().HasFilter("idempotency_key IS NOT NULL");
-        generations.HasIndex(g => new { g.RunAt, g.Id }).HasDatabaseName("ix_generations_due").HasFilter("status = 'pending'");
+        generations.HasIndex(g => new { g.Task, g.UserId, g.RunAt, g.Id }).HasDatabaseName("ix_generations_due").HasFilter("status = 'pending'");
+        generations.HasIndex(g => new { g.Deadline, g.Id })
+            .HasDatabaseName("ix_generations_overdue").HasFilter("status = 'pending' AND deadline IS NOT NULL");
         generations.HasIndex(g => g.Id).HasDatabaseName("ix_generations_running").HasFilter("status = 'processing'");
     }
 

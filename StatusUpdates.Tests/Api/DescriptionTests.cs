@@ -44,6 +44,10 @@ public sealed class DescriptionTests(TestServers servers)
         var submit = document["paths"]!["/api/v1/generations"]!["post"]!;
         Assert.NotNull(submit["responses"]!["202"]);
         Assert.Equal("Idempotency-Key", (string?)submit["parameters"]![0]!["name"]);
+        var deadline = document["components"]!["schemas"]!["SubmitRequest"]!["properties"]!["deadline"]!;
+        Assert.Equal("date-time", (string?)deadline["format"]);
+        Assert.Contains("string", deadline["type"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Contains("30 days", (string?)deadline["description"], StringComparison.Ordinal);
         Assert.Null(document["paths"]!["/api/v1/dev/token"]!["post"]!["security"]);
 
         var stream = document["paths"]!["/api/v1/status/stream"]!["get"]!;

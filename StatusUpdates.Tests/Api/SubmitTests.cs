@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -119,6 +120,29 @@ public sealed partial class SubmitTests(TestServers servers)
         using var second = await SubmitAsync(client, "k", other);
         await second.ProblemAsync(HttpStatusCode.UnprocessableEntity, "idempotency_key_reused");
         Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
+    }
+
+    [Fact]
+    public async Task A_deadline_is_shown_in_utc_and_belongs_to_the_request_that_a_key_names()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("u");
+        var time = DateTimeOffset.UtcNow.AddHours(5);
+        static string Shown(DateTimeOffset time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+        static string Body(string deadline) => $$"""{"type":"sora","prompt":"p","deadline":"{{deadline}}"}""";
+        var local = Body(time.ToOffset(TimeSpan.FromHours(2)).ToString("yyyy-MM-dd'T'HH:mm:ss.fffzzz", CultureInfo.InvariantCulture));
+
+        var first = await (await SubmitAsync(client, "k", local)).DataAsync(HttpStatusCode.Accepted);
+        var same = await (await SubmitAsync(client, "k", Body(Shown(time)))).DataAsync(HttpStatusCode.Accepted);
+        using var other = await SubmitAsync(client, "k", Body(Shown(time.AddSeconds(1))));
+        using var late = await SubmitAsync(client, "late", Body(Shown(time.AddDays(-1))));
+        using var none = await SubmitAsync(client, "k", """{"type":"sora","prompt":"p"}""");
+
+        Assert.Equal(Shown(time), (string?)first["deadline"]);
+        Assert.Equal(first.ToJsonString(), same.ToJsonString());
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, other.StatusCode);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, none.StatusCode);
+        Assert.NotNull((await late.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request"))["errors"]!["deadline"]);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using StatusUpdates.Tests.Api;
@@ -76,6 +77,35 @@ public sealed class RestConformanceTests(RunningSystem system)
             }
 
             ConformanceTransport.AssertSame(own, paged);
+        }
+    }
+
+    [Fact]
+    [Requirement("R7")]
+    public async Task A_generation_ends_by_its_deadline_and_one_that_is_no_deadline_is_refused()
+    {
+        await using var user = await _target.UserAsync();
+        static string Body(string deadline) => $$"""{"type":"sora","prompt":"conformance","deadline":"{{deadline}}"}""";
+        foreach (var wrong in new[] { DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddDays(31) }.Select(t => t.ToString("O")).Append("2099-01-01T00:00:00"))
+        {
+            using var refused = await user.Http.PostAsync(ConformanceUser.Generations, Answers.Json(Body(wrong)), Token);
+            Assert.NotNull((await refused.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request"))["errors"]!["deadline"]);
+        }
+
+        var deadline = DateTimeOffset.UtcNow.AddSeconds(1);
+        using var response = await user.Http.PostAsync(ConformanceUser.Generations, Answers.Json(Body(deadline.ToString("O"))), Token);
+        var generation = await response.DataAsync(HttpStatusCode.Accepted);
+        Assert.Equal(deadline, DateTimeOffset.Parse((string)generation["deadline"]!, CultureInfo.InvariantCulture), TimeSpan.FromMilliseconds(1));
+
+        var updates = await user.ReadAsync((long)generation["seq"]! - 1, ConformanceUser.IsTerminal);
+
+        // A worker may be quick enough.
+        var end = updates[^1];
+        if ((string?)end["status"] != "completed")
+        {
+            Assert.Equal("failed", (string?)end["status"]);
+            Assert.NotEmpty((string)end["metadata"]!["errorMessage"]!);
+            Assert.True((long)end["timestamp"]! >= deadline.ToUnixTimeMilliseconds() - 1000, "Not long before its deadline, by clocks that may differ.");
         }
     }
 

@@ -1,4 +1,5 @@
 using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Data;
@@ -51,7 +52,8 @@ public abstract class GenerationQueriesTests(TestServers servers, PostgresAge ag
             await db.SubmitAsync("u", (GenerationType)(i % 3), cancellationToken: Token);
         }
 
-        await db.ClaimAsync(2, cancellationToken: Token);
+        // One of each: slots are dealt evenly.
+        await db.Queue.ClaimAsync(QueueFiller.Request(2) with { Tasks = [GenerationTask.ProductCard, GenerationTask.Sora] }, Token);
         await db.ExecuteAsync("UPDATE generations SET created_at = '2024-01-01T12:00:00Z' WHERE type = 'chat'", Token);
         var queries = db.CreateQueries();
         var all = new GenerationFilter { UserId = "u", Limit = 10 };

@@ -6,6 +6,8 @@ public sealed class WorkerOptionsTests(TestServers servers)
 {
     [Theory]
     [InlineData("Worker:Concurrency", "0", "Worker:Concurrency must be between 1 and 1000.")]
+    [InlineData("Worker:Tasks:Sora:Concurrency", "0", "Worker:Tasks:Sora:Concurrency must be between 1 and 1000.")]
+    [InlineData("Worker:UserShare", "1.5", "Worker:UserShare must be between 0.01 and 1.")]
     [InlineData("Worker:PollInterval", "00:00:00", "Worker:PollInterval must be between 00:00:00.0100000 and 00:10:00.")]
     [InlineData("Worker:Lease", "02:00:00", "Worker:Lease must be between 00:00:00.1000000 and 01:00:00.")]
     [InlineData("Worker:GracePeriod", "-00:00:01", "Worker:GracePeriod must be between 00:00:00 and 01:00:00.")]

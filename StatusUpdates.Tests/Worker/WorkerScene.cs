@@ -43,7 +43,8 @@ internal sealed class WorkerScene : IAsyncDisposable
         string prompt = "Product card: clean",
         string? options = null,
         string userId = "u",
-        string? traceParent = null)
+        string? traceParent = null,
+        DateTimeOffset? deadline = null)
     {
         var result = await Database.CreateCommands().SubmitAsync(
             new Submission
@@ -54,6 +55,7 @@ internal sealed class WorkerScene : IAsyncDisposable
                 Prompt = prompt,
                 Options = options,
                 TraceParent = traceParent,
+                Deadline = deadline,
             },
             TestTime.Token);
         await Publisher.TryPublishAsync([result.Update!]);

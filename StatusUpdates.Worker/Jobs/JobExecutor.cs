@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Queue;
 using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Processors;
 
@@ -107,6 +108,11 @@ internal sealed partial class JobExecutor(
                     job, GenerationStatus.Failed, new StatusDetails { ErrorMessage = message }, CancellationToken.None);
                 LogTimedOut(options.Value.JobTimeout);
                 return JobOutcome.Failed;
+            case StopReason.DeadlinePassed:
+                await processor.UpdateStatusAsync(
+                    job, GenerationStatus.Failed, new StatusDetails { ErrorMessage = QueueMessages.DeadlinePassed }, CancellationToken.None);
+                LogDeadlinePassed();
+                return JobOutcome.Failed;
             case StopReason.DatabaseAway:
                 return JobOutcome.Dropped;
             case StopReason.LeaseLost:
@@ -135,6 +141,9 @@ internal sealed partial class JobExecutor(
 
     [LoggerMessage(3204, LogLevel.Warning, "Failed: not finished within {JobTimeout}")]
     private partial void LogTimedOut(TimeSpan jobTimeout);
+
+    [LoggerMessage(3209, LogLevel.Information, "Failed: not finished by its deadline")]
+    private partial void LogDeadlinePassed();
 
     [LoggerMessage(3205, LogLevel.Warning, "The outcome was refused: another attempt had begun or the generation had ended")]
     private partial void LogRefused();

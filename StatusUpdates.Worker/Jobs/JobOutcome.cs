@@ -37,6 +37,9 @@ internal enum StopReason
     /// <summary>It took longer than <see cref="WorkerOptions.JobTimeout"/>.</summary>
     TimedOut,
 
+    /// <summary>Its deadline passed: a result is of no more use.</summary>
+    DeadlinePassed,
+
     /// <summary>The database did not take an update in time.</summary>
     DatabaseAway,
 }

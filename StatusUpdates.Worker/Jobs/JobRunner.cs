@@ -30,16 +30,27 @@ internal sealed partial class JobRunner(
     private static readonly TimeSpan MaxBackOff = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(5);
 
+    // Under load the queue is asked hundreds of times a second; for what has expired it is enough this often.
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(0.5);
+
+    // Of claims that passed nothing but users whose work is not due yet.
+    private const int MaxFruitlessInRow = 16;
+
     private volatile bool _mayHaveMore;
     private bool _claimWasCut;
+    private long? _sweptAt;
+    private bool _hasSweptLast;
+    private int _fruitless;
 
-    /// <summary>Claims once, for all free slots, and starts what it got.</summary>
-    /// <returns>Whether there may be more in the queue and a slot for it.</returns>
+    /// <summary>Claims once, for all free slots, and starts what it got. With no slot free it still ends what has come to its end.</summary>
+    /// <returns>Whether there is more to do at once.</returns>
     /// <exception cref="NpgsqlException">The database is away.</exception>
     internal async Task<bool> RunOnceAsync(CancellationToken cancellationToken)
     {
-        var limit = jobs.Free;
-        if (limit <= 0)
+        var slots = Slots.Of(jobs.Snapshot(), options.Value);
+        var started = time.GetTimestamp();
+        var sweep = _hasSweptLast = UntilSweep() <= TimeSpan.Zero;
+        if (slots.Free <= 0 && !sweep)
         {
             _mayHaveMore = true;
             return false;
@@ -49,12 +60,18 @@ internal sealed partial class JobRunner(
         {
             Owner = identity.Owner,
             Tasks = processors.Tasks,
-            Limit = limit,
+            Limit = Math.Max(0, slots.Free),
+            TaskLimits = slots.Tasks,
+            UserLimit = slots.UserLimit,
+            Held = slots.Held,
             Lease = options.Value.Lease,
             MaxFailures = options.Value.MaxFailures,
+            Sweep = sweep,
         };
         var (result, claimed) = await jobs.ClaimAsync(() => queue.ClaimAsync(request, cancellationToken), cancellationToken);
-        _mayHaveMore = result.Updates.Count >= limit;
+        _mayHaveMore = result.MayHaveMore || slots.AreLimited;
+        _sweptAt = result.IsSwept ? started : _sweptAt;
+        _fruitless = result.Updates.Count > 0 ? 0 : _fruitless + 1;
 
         // Announced before the work begins, so that its own updates do not overtake this one on Redis.
         await publisher.TryPublishAsync(result.Updates);
@@ -64,8 +81,17 @@ internal sealed partial class JobRunner(
             job.Start(RunAsync);
         }
 
-        return _mayHaveMore && jobs.Free > 0;
+        return _fruitless < MaxFruitlessInRow && ((result.MayHaveMore && jobs.Free > 0) || (sweep && !result.IsSwept));
     }
+
+    // A claim that did not sweep is followed by one that does.
+    private TimeSpan Pause()
+    {
+        var pause = options.Value.PollInterval * Jitter();
+        return _hasSweptLast ? pause : Max(TimeSpan.Zero, Min(pause, UntilSweep()));
+    }
+
+    private TimeSpan UntilSweep() => _sweptAt is { } last ? SweepInterval - time.GetElapsedTime(last) : TimeSpan.Zero;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -96,7 +122,8 @@ internal sealed partial class JobRunner(
                 failures = 0;
                 if (!more)
                 {
-                    await wakeUp.WaitAsync(options.Value.PollInterval * Jitter(), stoppingToken);
+                    _fruitless = 0;
+                    await wakeUp.WaitAsync(Pause(), stoppingToken);
                 }
             }
             catch (NpgsqlException e)
@@ -164,6 +191,8 @@ internal sealed partial class JobRunner(
     private static double Jitter() => 0.5 + (Random.Shared.NextDouble() / 2);
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+
+    private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
     [LoggerMessage(3001, LogLevel.Information, "Worker {Owner} runs up to {Concurrency} generations at once")]
     private partial void LogStarted(string owner, int concurrency);

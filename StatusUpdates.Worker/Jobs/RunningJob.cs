@@ -11,6 +11,7 @@ internal sealed class RunningJob : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _leave;
+    private readonly ITimer? _deadline;
     private readonly TimeSpan _patience;
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<Task> _run = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -26,6 +27,13 @@ internal sealed class RunningJob : IAsyncDisposable
         _leave = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         LeaveBehind = _leave.Token;
         _patience = patience;
+
+        // By this process's clock from the claim on: only the time left was taken over from the database.
+        _deadline = generation.TimeLeft is not { } left ? null : time.CreateTimer(
+            static job => ((RunningJob)job!).Stop(StopReason.DeadlinePassed),
+            this,
+            left > TimeSpan.Zero ? left : TimeSpan.Zero,
+            Timeout.InfiniteTimeSpan);
     }
 
     public ClaimedGeneration Generation { get; }
@@ -93,6 +101,11 @@ internal sealed class RunningJob : IAsyncDisposable
         lock (_lock)
         {
             _isDisposed = true;
+        }
+
+        if (_deadline is not null)
+        {
+            await _deadline.DisposeAsync();
         }
 
         // A callback of the provider's that threw is the provider's affair, and it has ended.

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Schema;
 
 namespace StatusUpdates.Worker.Jobs;
 
@@ -12,7 +13,21 @@ internal sealed class WorkerOptions
     [Range(1, 1000)]
     public int Concurrency { get; set; } = 16;
 
-    /// <summary>How often the queue is looked at when no message from Redis says that there is work. Default 1 s.</summary>
+    /// <summary>Limits of single tasks: those whose provider takes fewer at once than this process could run.</summary>
+    [ValidateObjectMembers]
+    public TasksOptions Tasks { get; set; } = new();
+
+    /// <summary>
+    /// Which share of this process's slots, and of a limited task's, one user can hold at once; at least one slot. Default 0.75: a user who
+    /// is alone gets most of the machine, and whoever comes next finds a slot at once instead of waiting for the end of a long job.
+    /// </summary>
+    [Range(0.01, 1.0)]
+    public double UserShare { get; set; } = 0.75;
+
+    /// <summary>
+    /// How often the queue is looked at when no message from Redis says that there is work, and how late at most an expired lease or a
+    /// deadline is noticed. Default 1 s.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.010", "00:10:00")]
     public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(1);
 
@@ -35,6 +50,39 @@ internal sealed class WorkerOptions
     /// <summary>How long running generations may go on when the process is asked to stop; the rest is handed back. Default 10 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan GracePeriod { get; set; } = TimeSpan.FromSeconds(10);
+}
+
+/// <summary>Settings of each task.</summary>
+internal sealed class TasksOptions
+{
+    [ValidateObjectMembers]
+    public TaskOptions ProductCard { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public TaskOptions Sora { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public TaskOptions ChatProcessing { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public TaskOptions ImageGeneration { get; set; } = new();
+
+    public TaskOptions Of(GenerationTask task) => task switch
+    {
+        GenerationTask.ProductCard => ProductCard,
+        GenerationTask.Sora => Sora,
+        GenerationTask.ChatProcessing => ChatProcessing,
+        GenerationTask.ImageGeneration => ImageGeneration,
+        _ => throw new ArgumentOutOfRangeException(nameof(task), task, "Not a task."),
+    };
+}
+
+/// <summary>Settings of one task.</summary>
+internal sealed class TaskOptions
+{
+    /// <summary>How many generations of this task the process runs at once. By default as many as of all tasks.</summary>
+    [Range(1, 1000)]
+    public int? Concurrency { get; set; }
 }
 
 [OptionsValidator]

@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using StackExchange.Redis;
+using StatusUpdates.Benchmarks.Servers;
+using StatusUpdates.Data.Database;
+
+namespace StatusUpdates.Benchmarks.Claims;
+
+/// <summary>
+/// Jobs that take no time, from submit to completed, by real workers in processes of their own: what the queue itself can do. Beside it the
+/// same workers with claims of one job each. And users with single jobs beside one with a backlog.
+/// </summary>
+internal static class ClaimScenario
+{
+    private const string Heavy = "heavy";
+    private const int Submitters = 32;
+
+    public static async Task<Report> RunAsync(ScenarioArguments arguments, CancellationToken cancellationToken)
+    {
+        var settings = Settings.Read(arguments);
+        await using var system = await BenchmarkSystem.StartAsync(cancellationToken);
+        await using var database = new StatusDatabase(system.Database);
+        await using var redis = await ConnectionMultiplexer.ConnectAsync(system.Redis);
+        var load = new JobLoad(database, redis);
+        var comparison = new Comparison();
+        for (var run = 1; run <= settings.Runs; run++)
+        {
+            var one = await RunBothAsync(system, load, settings, oneByOne: true, cancellationToken);
+            var many = await RunBothAsync(system, load, settings, oneByOne: false, cancellationToken);
+            foreach (var (name, format) in Figures.Names)
+            {
+                comparison.Add(name, format, one[name], many[name]);
+            }
+
+            Console.WriteLine(
+                $"run {run} of {settings.Runs}: one by one {one[Figures.PerSecond]:#,0} jobs/s, all that can start {many[Figures.PerSecond]:#,0} jobs/s; " +
+                $"p99 wait beside the backlog {one[Figures.P99]:0.0} and {many[Figures.P99]:0.0} ms");
+        }
+
+        return new Report(
+            $"Jobs that take no time, {settings.Workers} workers with {settings.Concurrency} slots",
+            ["median of the runs", "claims of one", "claims of what can start", "ratio"],
+            comparison.Rows,
+            [
+                $"Submit to completed: {settings.Jobs} jobs of {settings.Users} users, {Submitters} submitters, from the first submit to the last completion.",
+                $"Beside a backlog: {settings.Backlog} jobs of one user wait; {settings.LightUsers} others submit a job each at intervals, for {settings.Seconds} s in all. " +
+                "Their wait is from submit to the claim. Jobs/s are those of all, from the first start to the last completion.",
+                "Every job was checked to be completed once, by its first attempt, with pending, processing, completed in a gapless log.",
+                .. comparison.Disturbances(),
+            ])
+        {
+            Samples = comparison.Figures,
+        };
+    }
+
+    private static async Task<Dictionary<string, double>> RunBothAsync(
+        BenchmarkSystem system, JobLoad load, Settings settings, bool oneByOne, CancellationToken cancellationToken)
+    {
+        var workers = new List<ServerProcess>();
+        try
+        {
+            for (var i = 0; i < settings.Workers; i++)
+            {
+                workers.Add(await system.StartWorkerAsync(
+                    new Dictionary<string, string> { [JobHost.OneByOne] = $"{oneByOne}", ["Worker__Concurrency"] = $"{settings.Concurrency}" },
+                    cancellationToken));
+            }
+
+            var figures = new Dictionary<string, double>(StringComparer.Ordinal);
+            await RunThroughputAsync(load, settings with { Jobs = Math.Max(1, settings.Jobs / 10) }, cancellationToken);
+            var before = system.ReadCpu(workers);
+            await RunThroughputAsync(load, settings, cancellationToken);
+            var cpu = system.ReadCpu(workers) - before;
+            figures[Figures.PerSecond] = await load.PerSecondAsync("created_at", cancellationToken);
+            figures[Figures.PerClaim] = await load.PerClaimAsync(cancellationToken);
+            figures[Figures.WorkersCpu] = cpu.Server * 1000 / settings.Jobs;
+            figures[Figures.PostgresCpu] = cpu.Postgres * 1000 / settings.Jobs;
+            before = system.ReadCpu(workers);
+            var clock = Stopwatch.GetTimestamp();
+            await RunBesideBacklogAsync(load, settings, cancellationToken);
+            figures[Figures.BacklogPerSecond] = await load.PerSecondAsync("started_at", cancellationToken);
+            figures[Figures.P50] = await load.WaitAsync(Heavy, 0.5, cancellationToken);
+            figures[Figures.P99] = await load.WaitAsync(Heavy, 0.99, cancellationToken);
+            figures[Figures.Beside] = 100 * await load.BesideAsync(Heavy, cancellationToken);
+            figures[Figures.Others] = (system.ReadCpu(workers) - before).Others / Stopwatch.GetElapsedTime(clock).TotalSeconds;
+            return figures;
+        }
+        finally
+        {
+            foreach (var worker in workers)
+            {
+                await worker.DisposeAsync();
+            }
+        }
+    }
+
+    private static async Task RunThroughputAsync(JobLoad load, Settings settings, CancellationToken cancellationToken)
+    {
+        await load.ClearAsync(cancellationToken);
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, settings.Jobs),
+            new ParallelOptions { MaxDegreeOfParallelism = Submitters, CancellationToken = cancellationToken },
+            async (i, token) => await load.SubmitAsync($"user-{i % settings.Users}", token));
+        await load.WhenEmptyAsync(cancellationToken);
+        await load.CheckAsync(settings.Jobs, cancellationToken);
+    }
+
+    private static async Task RunBesideBacklogAsync(JobLoad load, Settings settings, CancellationToken cancellationToken)
+    {
+        await load.ClearAsync(cancellationToken);
+        await load.FillAsync(Heavy, settings.Backlog, cancellationToken);
+        var interval = TimeSpan.FromSeconds(1);
+        var lights = Enumerable.Range(0, settings.LightUsers).Select(async i =>
+        {
+            await Task.Delay(interval * i / settings.LightUsers, cancellationToken);
+            using var timer = new PeriodicTimer(interval);
+            for (var n = 0; n < settings.Seconds; n++)
+            {
+                await load.SubmitAsync($"light-{i}", cancellationToken);
+                await timer.WaitForNextTickAsync(cancellationToken);
+            }
+        });
+        await Task.WhenAll(lights);
+        await load.WhenEmptyAsync(cancellationToken);
+        await load.CheckAsync(settings.Backlog + (settings.LightUsers * settings.Seconds), cancellationToken);
+    }
+
+    private static class Figures
+    {
+        public const string PerSecond = "submit to completed, jobs/s";
+        public const string PerClaim = "submit to completed: jobs per claim";
+        public const string WorkersCpu = "submit to completed: CPU of the workers, ms per job";
+        public const string PostgresCpu = "submit to completed: CPU of PostgreSQL, ms per job";
+        public const string BacklogPerSecond = "beside a backlog, jobs/s";
+        public const string P50 = "beside a backlog: others wait, ms, p50";
+        public const string P99 = "beside a backlog: others wait, ms, p99";
+        public const string Beside = "beside a backlog: others submitted while it lasted, %";
+        public const string Others = "beside a backlog: " + Comparison.Others;
+
+        public static readonly (string Name, string Format)[] Names =
+        [
+            (PerSecond, "#,0"), (PerClaim, "0.0"), (WorkersCpu, "0.00"), (PostgresCpu, "0.00"), (BacklogPerSecond, "#,0"), (P50, "0.0"), (P99, "0.0"), (Beside, "0"), (Others, "0.00"),
+        ];
+    }
+
+    private sealed record Settings(int Runs, int Workers, int Concurrency, int Jobs, int Users, int Backlog, int LightUsers, int Seconds)
+    {
+        public static Settings Read(ScenarioArguments arguments)
+        {
+            var settings = new Settings(
+                arguments.Int("runs", 5, 1),
+                arguments.Int("workers", 2, 2),
+                arguments.Int("concurrency", 16, 16),
+                arguments.Int("jobs", 20_000, 500),
+                arguments.Int("users", 1_000, 50),
+                arguments.Int("backlog", 100_000, 2_000),
+                arguments.Int("others", 100, 20),
+                arguments.Int("seconds", 10, 1));
+            arguments.ThrowIfUnknown();
+            return settings;
+        }
+    }
+}

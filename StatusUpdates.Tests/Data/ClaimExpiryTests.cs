@@ -1,0 +1,165 @@
+using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Queue;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+using static StatusUpdates.Tests.Data.QueueFiller;
+
+namespace StatusUpdates.Tests.Data;
+
+public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
+{
+    private static readonly TaskLimit Full = new(0, int.MaxValue);
+
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task With_all_slots_taken_expired_leases_that_lead_nowhere_are_ended_and_the_rest_waits()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.FillAsync("u", 4);
+        var claimed = (await db.Queue.ClaimAsync(Request(4, "dead"), Token)).Claimed;
+        await db.CreateCommands().CancelAsync("u", claimed[0].Id, cancellationToken: Token);
+        await db.ExecuteAsync($"UPDATE generations SET failures = 2 WHERE id = '{claimed[1].Id}'", Token);
+        await db.ExecuteAsync($"UPDATE generations SET deadline = now() - interval '1 second' WHERE id = '{claimed[2].Id}'", Token);
+        await db.ExpireLeasesAsync();
+
+        var full = await db.Queue.ClaimAsync(Request(0), Token);
+
+        Assert.Empty(full.Claimed);
+        Assert.True(full.IsSwept);
+        Assert.Equal(
+            new Dictionary<string, GenerationStatus>
+            {
+                [claimed[0].Id] = GenerationStatus.Canceled,
+                [claimed[1].Id] = GenerationStatus.Failed,
+                [claimed[2].Id] = GenerationStatus.Failed,
+            },
+            full.Updates.ToDictionary(u => u.GenerationId, u => u.Status));
+        Assert.Equal(QueueMessages.DeadlinePassed, full.Updates.Single(u => u.GenerationId == claimed[2].Id).Metadata!.ErrorMessage);
+        var next = Assert.Single((await db.Queue.ClaimAsync(Request(1), Token)).Updates);
+        Assert.Equal((claimed[3].Id, 2), (next.GenerationId, next.Metadata!.Attempt));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task Expired_leases_keep_to_the_limits_of_tasks_and_users_and_do_not_hide_each_other()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.FillAsync("a", 30, GenerationTask.ProductCard);
+        await db.FillAsync("b", 30, GenerationTask.Sora);
+        await db.FillAsync("c", 3, GenerationTask.ChatProcessing);
+        await db.ClaimAsync(60, "dead", cancellationToken: Token);
+        await db.ClaimAsync(60, "dead", cancellationToken: Token);
+        await db.ExpireLeasesAsync();
+
+        var claim = await db.Queue.ClaimAsync(
+            Request(8) with { UserLimit = 5, TaskLimits = new Dictionary<GenerationTask, TaskLimit> { [GenerationTask.ProductCard] = Full }, Held = [new("b", GenerationTask.Sora, 3)] },
+            Token);
+
+        Assert.All(claim.Claimed, j => Assert.Equal(2, j.Attempt));
+        var counts = claim.Claimed.CountBy(j => j.UserId).ToDictionary();
+        Assert.DoesNotContain("a", counts.Keys);
+        Assert.InRange(counts["b"], 1, 2);
+        Assert.InRange(counts.Values.Sum(), 2, 5);
+    }
+
+    [Fact]
+    public async Task Due_work_is_claimed_beside_expired_leases_in_one_claim()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.FillAsync("u", 2);
+        await db.ClaimAsync(2, "dead", cancellationToken: Token);
+        await db.ExpireLeasesAsync();
+        await db.FillAsync("v", 10);
+
+        var claim = await db.Queue.ClaimAsync(Request(6), Token);
+
+        Assert.Equal([("u", 2, 2), ("v", 1, 4)], claim.Claimed.GroupBy(j => (j.UserId, j.Attempt)).Select(g => (g.Key.UserId, g.Key.Attempt, g.Count())).Order());
+    }
+
+    [Fact]
+    public async Task A_claim_that_does_not_sweep_leaves_expired_leases_alone_and_starts_nothing_that_is_overdue()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.FillAsync("u", 1);
+        await db.ClaimAsync(cancellationToken: Token);
+        await db.ExpireLeasesAsync();
+        await db.FillAsync("u", 1, deadline: "now() - interval '1 second'");
+
+        var claim = await db.Queue.ClaimAsync(Request(5) with { Sweep = false }, Token);
+
+        Assert.Equal(GenerationStatus.Failed, Assert.Single(claim.Updates).Status);
+        Assert.False(claim.IsSwept);
+        Assert.Equal(2, Assert.Single((await db.Queue.ClaimAsync(Request(5), Token)).Claimed).Attempt);
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task What_is_pending_past_its_deadline_fails_whatever_its_task_and_without_a_slot()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.FillAsync("u", 40, GenerationTask.Sora, deadline: "now() - interval '1 second'");
+        await db.FillAsync("u", 1, GenerationTask.Sora, runAt: "now() + interval '1 hour'", deadline: "now() - interval '2 seconds'");
+        await db.FillAsync("u", 1, GenerationTask.ProductCard, deadline: "now() + interval '1 hour'");
+        var request = Request(0) with { Tasks = [GenerationTask.ProductCard] };
+
+        var first = await db.Queue.ClaimAsync(request, Token);
+        var second = await db.Queue.ClaimAsync(request, Token);
+        var third = await db.Queue.ClaimAsync(request with { Limit = 5 }, Token);
+
+        Assert.False(first.IsSwept);
+        Assert.True(second.IsSwept);
+        Assert.Equal(41, first.Updates.Count + second.Updates.Count);
+        Assert.All(first.Updates.Concat(second.Updates), u => Assert.Equal((GenerationStatus.Failed, QueueMessages.DeadlinePassed), (u.Status, u.Metadata!.ErrorMessage)));
+        var left = Assert.Single(third.Claimed).TimeLeft!.Value;
+        Assert.InRange(left, TimeSpan.FromMinutes(58), TimeSpan.FromHours(1));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task What_goes_back_to_the_queue_past_its_deadline_still_fails()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.FillAsync("u", 1, deadline: "now() + interval '1 hour'");
+        var job = Assert.Single((await db.ClaimAsync(cancellationToken: Token)).Claimed);
+        await db.ExecuteAsync("UPDATE generations SET deadline = now() - interval '1 second'", Token);
+        await db.Log.AppendAsync(
+            new StatusChange { GenerationId = job.Id, Status = GenerationStatus.Pending, Attempt = 1, RunAfter = TimeSpan.FromHours(1) }, Token);
+
+        var update = Assert.Single((await db.Queue.ClaimAsync(Request(0), Token)).Updates);
+
+        Assert.Equal((GenerationStatus.Failed, 1), (update.Status, update.Metadata!.Attempt));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_submission_past_its_deadline_is_refused_and_a_repeat_of_an_earlier_one_is_not()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        var commands = db.CreateCommands();
+        var submission = new Submission
+        {
+            UserId = "u",
+            Type = GenerationType.Sora,
+            Task = GenerationTask.Sora,
+            Prompt = "p",
+            IdempotencyKey = "k",
+            RequestHash = [1],
+            Deadline = DateTimeOffset.UtcNow.AddHours(1),
+        };
+        var first = await commands.SubmitAsync(submission, Token);
+        await db.ExecuteAsync("UPDATE generations SET deadline = now() - interval '1 second'", Token);
+        var late = submission with { GenerationId = "gen-late", Deadline = DateTimeOffset.UtcNow.AddMinutes(-1) };
+
+        var repeat = await commands.SubmitAsync(late, Token);
+
+        Assert.Equal((SubmitOutcome.Repeated, first.Generation.Id), (repeat.Outcome, repeat.Generation.Id));
+        await Assert.ThrowsAsync<DeadlinePassedException>(() => commands.SubmitAsync(late with { IdempotencyKey = "other" }, Token));
+        await db.AssertConsistentAsync(Token);
+    }
+}
+
+public sealed class ClaimExpiryOnOldestPostgresTests(TestServers servers) : ClaimExpiryTests(servers, PostgresAge.Oldest);
+
+public sealed class ClaimExpiryOnNewestPostgresTests(TestServers servers) : ClaimExpiryTests(servers, PostgresAge.Newest);

@@ -1,0 +1,177 @@
+using StatusUpdates.Data.Queue;
+using StatusUpdates.Data.Schema;
+using static StatusUpdates.Tests.Data.QueueFiller;
+
+namespace StatusUpdates.Tests.Data;
+
+public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
+{
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task Ten_thousand_generations_of_one_user_do_not_keep_others_from_the_next_claims()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.FillAsync("m-heavy", 10_000, runAt: "now() - interval '1 hour'");
+        var others = Enumerable.Range(0, 20).Select(i => $"{(i % 2 == 0 ? "a" : "z")}-{i}").ToList();
+        foreach (var user in others)
+        {
+            await db.FillAsync(user, 1);
+        }
+
+        // 21 users, 8 slots a claim: by the third claim everybody has had a turn.
+        var started = new List<string>();
+        for (var i = 0; i < 3; i++)
+        {
+            started.AddRange((await db.Queue.ClaimAsync(Request(8), Token)).Claimed.Select(j => j.UserId));
+        }
+
+        Assert.Equal(others.Order(StringComparer.Ordinal), started.Where(u => u != "m-heavy").Order(StringComparer.Ordinal));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task Single_slots_go_to_users_and_tasks_in_turn()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        foreach (var (user, task) in (IEnumerable<(string, GenerationTask)>)
+            [("a", GenerationTask.Sora), ("b", GenerationTask.Sora), ("c", GenerationTask.Sora), ("a", GenerationTask.ProductCard), ("b", GenerationTask.ProductCard)])
+        {
+            await db.FillAsync(user, 50, task);
+        }
+
+        var claims = new List<(GenerationTask, string)>();
+        for (var i = 0; i < 48; i++)
+        {
+            var job = Assert.Single((await db.Queue.ClaimAsync(Request(1), Token)).Claimed);
+            claims.Add((job.Task, job.UserId));
+        }
+
+        // Four tasks take turns to be first; where one has nothing, the next one that has is served.
+        var counts = claims.CountBy(c => c).ToDictionary();
+        Assert.Equal(5, counts.Count);
+        Assert.All(counts, n => Assert.InRange(n.Value, 4, 20));
+        Assert.All(
+            claims.GroupBy(c => c.Item1),
+            ofTask => Assert.All(ofTask.Zip(ofTask.Skip(1)), pair => Assert.NotEqual(pair.First, pair.Second)));
+    }
+
+    [Fact]
+    public async Task Users_whose_work_is_not_due_yet_do_not_hide_one_whose_work_is()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.ExecuteAsync(
+            """
+            INSERT INTO user_streams SELECT 'late-' || i, 1, 1 FROM generate_series(1, 2500) i;
+            INSERT INTO generations (id, user_id, type, task, status, seq, first_seq, prompt, created_at, updated_at, run_at, attempt, failures, last_update_id)
+            SELECT 'gen-' || gen_random_uuid(), 'late-' || i, 'sora', 'sora', 'pending', 1, 1, 'p', now(), now(), now() + interval '1 hour', 1, 1, gen_random_uuid()
+            FROM generate_series(1, 2500) i;
+            """,
+            Token);
+        await db.FillAsync("late-1999-due", 1);
+
+        var claims = 1;
+        ClaimResult claim;
+        while ((claim = await db.Queue.ClaimAsync(Request(4), Token)).Claimed.Count == 0)
+        {
+            Assert.True(claim.MayHaveMore, "A walk that has not come around says so.");
+            Assert.True(++claims <= 3, "2,501 users are visited by three claims.");
+        }
+
+        Assert.Equal("late-1999-due", Assert.Single(claim.Claimed).UserId);
+    }
+
+    [Fact]
+    public async Task A_claim_takes_of_each_task_what_can_start_and_never_more_in_all()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.FillAsync("a", 20, GenerationTask.Sora);
+        await db.FillAsync("b", 20, GenerationTask.ProductCard);
+        var request = Request(10) with
+        {
+            TaskLimits = new Dictionary<GenerationTask, TaskLimit>
+            {
+                [GenerationTask.Sora] = new(2, int.MaxValue),
+                [GenerationTask.ChatProcessing] = new(0, int.MaxValue),
+            },
+        };
+        await db.FillAsync("c", 5, GenerationTask.ChatProcessing);
+
+        var first = await db.Queue.ClaimAsync(request, Token);
+        var second = await db.Queue.ClaimAsync(
+            request with { Limit = 10 - first.Claimed.Count, TaskLimits = new Dictionary<GenerationTask, TaskLimit>(request.TaskLimits) { [GenerationTask.Sora] = new(0, 2) } }, Token);
+
+        var jobs = first.Claimed.Concat(second.Claimed).CountBy(j => j.Task).ToDictionary();
+        Assert.True(first.MayHaveMore);
+        Assert.Equal(new() { [GenerationTask.Sora] = 2, [GenerationTask.ProductCard] = 8 }, jobs);
+        Assert.Empty((await db.Queue.ClaimAsync(request with { Limit = 0 }, Token)).Updates);
+    }
+
+    [Fact]
+    public async Task One_user_holds_no_more_than_his_share_of_all_slots_and_of_a_tasks()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.FillAsync("heavy", 100, GenerationTask.Sora);
+        await db.FillAsync("heavy", 100, GenerationTask.ProductCard);
+        var running = new List<ClaimedGeneration>();
+        ClaimRequest Next() => Request(16 - running.Count) with
+        {
+            UserLimit = 12,
+            TaskLimits = new Dictionary<GenerationTask, TaskLimit> { [GenerationTask.Sora] = new(4 - running.Count(j => j.Task == GenerationTask.Sora), 3) },
+            Held = Held(running),
+        };
+
+        while (await db.Queue.ClaimAsync(Next(), Token) is { Claimed.Count: > 0 } claim)
+        {
+            running.AddRange(claim.Claimed);
+        }
+
+        Assert.Equal(new() { [GenerationTask.Sora] = 3, [GenerationTask.ProductCard] = 9 }, running.CountBy(j => j.Task).ToDictionary());
+        await db.FillAsync("light", 1, GenerationTask.Sora);
+        await db.FillAsync("light", 1, GenerationTask.ProductCard);
+        var others = (await db.Queue.ClaimAsync(Next(), Token)).Claimed;
+        Assert.Equal(["light", "light"], others.Select(j => j.UserId));
+    }
+
+    [Fact]
+    public async Task Many_claimers_at_once_take_every_generation_once_within_their_limits()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.FillAsync("heavy", 400, GenerationTask.Sora);
+        for (var i = 0; i < 60; i++)
+        {
+            await db.FillAsync($"u{i:00}", 1 + (i % 7), (GenerationTask)(i % 4));
+        }
+
+        var all = await db.ScalarAsync<long>("SELECT count(*) FROM generations", Token);
+        var claimed = await Task.WhenAll(Enumerable.Range(0, 12).Select(async n =>
+        {
+            // Each its own queue: its own place on the round, as in a process of its own.
+            var queue = new GenerationQueue(db.Database);
+            var mine = new List<string>();
+            for (ClaimResult claim; (claim = await queue.ClaimAsync(Request(1 + (n * 3 % 17), $"w{n}"), Token)).Claimed.Count > 0 || claim.MayHaveMore;)
+            {
+                Assert.InRange(claim.Claimed.Count, 0, 1 + (n * 3 % 17));
+                mine.AddRange(claim.Claimed.Select(j => j.Id));
+            }
+
+            return mine;
+        }));
+
+        // Who found only what others were taking has stopped early; nothing is left all the same.
+        var ids = claimed.SelectMany(c => c).ToList();
+        while (await db.ClaimAsync(100, cancellationToken: Token) is { Claimed.Count: > 0 } rest)
+        {
+            ids.AddRange(rest.Claimed.Select(j => j.Id));
+        }
+
+        Assert.Equal(all, ids.Distinct().Count());
+        Assert.Equal(all, ids.Count);
+        Assert.Equal(0L, await db.ScalarAsync<long>("SELECT count(*) FROM generations WHERE attempt <> 1", Token));
+        await db.AssertConsistentAsync(Token);
+    }
+}
+
+public sealed class ClaimFairnessOnOldestPostgresTests(TestServers servers) : ClaimFairnessTests(servers, PostgresAge.Oldest);
+
+public sealed class ClaimFairnessOnNewestPostgresTests(TestServers servers) : ClaimFairnessTests(servers, PostgresAge.Newest);

@@ -1,0 +1,53 @@
+using StatusUpdates.Data.Queue;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Tests.Data;
+
+/// <summary>Fills a queue by the thousand, as submissions would, and claims from it with all that a claim can be asked.</summary>
+internal static class QueueFiller
+{
+    /// <summary>Puts so many pending generations of one user into the queue.</summary>
+    public static Task FillAsync(
+        this TestDatabase db,
+        string user,
+        int count,
+        GenerationTask task = GenerationTask.Sora,
+        string runAt = "now()",
+        string deadline = "NULL") => db.ExecuteAsync(
+        $"""
+        WITH stream AS (
+            INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq) VALUES ('{user}', {count}, 1)
+            ON CONFLICT (user_id) DO UPDATE SET last_seq = s.last_seq + {count}
+            RETURNING last_seq - {count} AS base
+        ),
+        created AS (
+            INSERT INTO generations (id, user_id, type, task, status, seq, first_seq, prompt, created_at, updated_at, run_at, deadline,
+                                     attempt, failures, last_update_id)
+            SELECT 'gen-' || gen_random_uuid(), '{user}', '{GenerationTaskNames.TypeOf(task).ToWireName()}', '{task.ToWireName()}', 'pending',
+                   base + i, base + i, 'a prompt', now(), now(), {runAt} + i * interval '1 microsecond', {deadline}, 0, 0, gen_random_uuid()
+            FROM stream, generate_series(1, {count}) i
+            RETURNING *
+        )
+        INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, update_id)
+        SELECT user_id, seq, id, type, status, updated_at, last_update_id FROM created
+        """,
+        TestTime.Token);
+
+    /// <summary>A claim of all tasks.</summary>
+    public static ClaimRequest Request(int limit, string owner = "w") => new()
+    {
+        Owner = owner,
+        Tasks = Enum.GetValues<GenerationTask>(),
+        Limit = limit,
+        Lease = TimeSpan.FromMinutes(5),
+    };
+
+    /// <summary>What these hold, as a worker tells it.</summary>
+    public static IReadOnlyList<HeldJobs> Held(IEnumerable<ClaimedGeneration> running) =>
+        [.. running.CountBy(j => (j.UserId, j.Task)).Select(n => new HeldJobs(n.Key.UserId, n.Key.Task, n.Value))];
+
+    /// <summary>Makes every lease expired, as time would.</summary>
+    public static Task ExpireLeasesAsync(this TestDatabase db) => db.ExecuteAsync(
+        "UPDATE generations SET lease_expires_at = now() - interval '1 second' WHERE status = 'processing'", TestTime.Token);
+}

@@ -1,0 +1,67 @@
+using StatusUpdates.Data.Queue;
+using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Jobs;
+
+namespace StatusUpdates.Tests.Worker;
+
+public sealed class DeadlineTests(TestServers servers)
+{
+    private static readonly (string, string) Polling = ("Worker:PollInterval", "00:00:00.200");
+
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task A_running_generation_is_stopped_at_its_deadline_and_fails()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var waiting = ScriptedProvider.WaitingForStop();
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting);
+        var deadline = DateTimeOffset.UtcNow.AddSeconds(2);
+        var id = await scene.SubmitAsync(deadline: deadline);
+        await waiting.NextStartAsync(Token);
+        var job = Assert.Single(worker.Jobs.Snapshot());
+
+        var update = await scene.WaitForAsync(id, GenerationStatus.Failed);
+
+        Assert.Equal(StopReason.DeadlinePassed, job.Reason);
+        Assert.Equal((1, QueueMessages.DeadlinePassed), (update.Metadata!.Attempt, update.Metadata.ErrorMessage));
+        var generation = await scene.FindAsync(id);
+        Assert.InRange(generation.CompletedAt!.Value, deadline, deadline.AddSeconds(5));
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_pending_generation_fails_at_its_deadline_while_all_slots_are_taken()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var waiting = ScriptedProvider.WaitingForStop();
+        await scene.SubmitAsync(userId: "v");
+        await using var worker = await TestWorker.StartAsync(
+            scene.Database, scene.Redis, waiting, ("Worker:Concurrency", "1"), ("Worker:GracePeriod", "00:00:00"), Polling);
+        await waiting.NextStartAsync(Token);
+        var deadline = DateTimeOffset.UtcNow.AddSeconds(1);
+        var id = await scene.SubmitAsync(deadline: deadline);
+
+        var update = await scene.WaitForAsync(id, GenerationStatus.Failed);
+
+        Assert.Equal(QueueMessages.DeadlinePassed, update.Metadata!.ErrorMessage);
+        var generation = await scene.FindAsync(id);
+        Assert.Equal(0, generation.Attempt);
+        Assert.InRange(generation.CompletedAt!.Value, deadline, deadline.AddSeconds(5));
+        Assert.Null(Assert.Single(worker.Jobs.Snapshot()).Reason);
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task What_completes_before_its_deadline_completes()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, ScriptedProvider.Finishing());
+        var deadline = DateTimeOffset.UtcNow.AddDays(29);
+
+        var id = await scene.SubmitAsync(deadline: deadline);
+        await scene.WaitForAsync(id, GenerationStatus.Completed);
+
+        Assert.Equal(deadline, (await scene.FindAsync(id)).Deadline!.Value, TimeSpan.FromMilliseconds(1));
+    }
+}

@@ -1,0 +1,42 @@
+using StatusUpdates.Data.Queue;
+using StatusUpdates.Data.Schema;
+
+namespace StatusUpdates.Worker.Jobs;
+
+/// <summary>What can start beside what runs: the limits of a claim.</summary>
+internal sealed record Slots
+{
+    /// <summary>How many of all tasks; none or fewer when all slots are taken.</summary>
+    public required int Free { get; init; }
+
+    /// <summary>How many one user may hold.</summary>
+    public required int UserLimit { get; init; }
+
+    /// <summary>The tasks that have limits of their own.</summary>
+    public required IReadOnlyDictionary<GenerationTask, TaskLimit> Tasks { get; init; }
+
+    /// <summary>Who holds what.</summary>
+    public required IReadOnlyList<HeldJobs> Held { get; init; }
+
+    /// <summary>Whether there may be work that only waits for a slot: a claim that found no more has not seen all.</summary>
+    public bool AreLimited =>
+        Free <= 0
+        || Tasks.Values.Any(t => t.Free <= 0)
+        || Held.Any(h => Tasks.TryGetValue(h.Task, out var task) && h.Count >= task.OfOneUser)
+        || Held.GroupBy(h => h.UserId, StringComparer.Ordinal).Any(user => user.Sum(h => h.Count) >= UserLimit);
+
+    public static Slots Of(IReadOnlyList<RunningJob> running, WorkerOptions options) => new()
+    {
+        Free = options.Concurrency - running.Count,
+        UserLimit = ShareOf(options.Concurrency, options),
+        Tasks = Enum.GetValues<GenerationTask>()
+            .Where(task => options.Tasks.Of(task).Concurrency is not null)
+            .ToDictionary(task => task, task => LimitOf(task, options.Tasks.Of(task).Concurrency!.Value, running, options)),
+        Held = [.. running.CountBy(j => (j.Generation.UserId, j.Generation.Task)).Select(n => new HeldJobs(n.Key.UserId, n.Key.Task, n.Value))],
+    };
+
+    private static TaskLimit LimitOf(GenerationTask task, int concurrency, IReadOnlyList<RunningJob> running, WorkerOptions options) => new(
+        Math.Max(0, concurrency - running.Count(j => j.Generation.Task == task)), ShareOf(concurrency, options));
+
+    private static int ShareOf(int slots, WorkerOptions options) => Math.Max(1, (int)(slots * options.UserShare));
+}
