@@ -6,6 +6,7 @@ using StatusUpdates.Benchmarks.Claims;
 using StatusUpdates.Benchmarks.Connections;
 using StatusUpdates.Benchmarks.Floor;
 using StatusUpdates.Benchmarks.Latency;
+using StatusUpdates.Benchmarks.Pipeline;
 using StatusUpdates.Benchmarks.Sweep;
 
 // Parts of scenarios, in processes of their own.
@@ -15,6 +16,7 @@ Dictionary<string, Func<Task>> parts = new(StringComparer.Ordinal)
     ["serve-floor"] = FloorServer.RunAsync,
     ["serve-feeds"] = FeedHost.RunAsync,
     ["run-jobs"] = JobHost.RunAsync,
+    ["run-pipeline"] = PipelineHost.RunAsync,
     ["hold-sockets"] = SocketHolder.RunAsync,
 };
 
@@ -25,6 +27,7 @@ Dictionary<string, Func<ScenarioArguments, CancellationToken, Task<Report>>> sce
     ["latency"] = LatencyScenario.RunAsync,
     ["sweep"] = SweepScenario.RunAsync,
     ["append"] = AppendScenario.RunAsync,
+    ["pipeline"] = PipelineScenario.RunAsync,
     ["claim"] = ClaimScenario.RunAsync,
     ["connections"] = ConnectionsScenario.RunAsync,
 };

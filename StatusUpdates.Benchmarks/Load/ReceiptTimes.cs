@@ -13,6 +13,9 @@ internal sealed class ReceiptTimes(long head, int capacity)
 
     public void Note(long seq, long now) => _received[seq - head - 1] = now;
 
+    /// <summary>When the latest of them was received; 0 if none was.</summary>
+    public long LastReceipt => _received.Max();
+
     /// <summary>The updates that were committed at or after a moment: when, and how long each took. Before its commit was known is 0.</summary>
     public IEnumerable<long> DurationsSince(long moment)
     {
