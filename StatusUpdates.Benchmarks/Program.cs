@@ -3,6 +3,7 @@ using StatusUpdates.Benchmarks;
 using StatusUpdates.Benchmarks.Bursts;
 using StatusUpdates.Benchmarks.Connections;
 using StatusUpdates.Benchmarks.Floor;
+using StatusUpdates.Benchmarks.History;
 using StatusUpdates.Benchmarks.Latency;
 using StatusUpdates.Benchmarks.Sweep;
 
@@ -22,6 +23,7 @@ Dictionary<string, Func<ScenarioArguments, CancellationToken, Task<Report>>> sce
     ["latency"] = LatencyScenario.RunAsync,
     ["sweep"] = SweepScenario.RunAsync,
     ["connections"] = ConnectionsScenario.RunAsync,
+    ["history"] = HistoryScenario.RunAsync,
 };
 
 if (args is [var part, ..] && parts.TryGetValue(part, out var run))

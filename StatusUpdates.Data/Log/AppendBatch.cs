@@ -36,7 +36,8 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
             FROM input i LEFT JOIN locked l ON l.id = i.id
         ),
         accepted AS MATERIALIZED (
-            SELECT l.id, l.user_id, l.type, i.ord, i.status, i.update_id, i.traceparent, i.metadata::jsonb AS metadata, l.attempt,
+            SELECT l.id, l.user_id, l.type, i.ord, l.status AS previous, i.status, i.update_id, i.traceparent,
+                   i.metadata::jsonb AS metadata, l.attempt,
                    l.failures + i.counts_as_failure::int AS failures,
                    CASE WHEN i.status <> 'pending' THEN COALESCE(i.progress, l.progress) END AS progress,
                    CASE WHEN i.status = 'completed'
