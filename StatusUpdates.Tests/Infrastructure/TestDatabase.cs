@@ -13,6 +13,15 @@ namespace StatusUpdates.Tests.Infrastructure;
 /// <summary>A database of one test, with the data side over it. Dropped at the end.</summary>
 public sealed class TestDatabase : IAsyncDisposable
 {
+    /// <summary>How many counts of generations are not what the rows say: 0 at every moment, because one snapshot shows both.</summary>
+    public const string WrongCountsSql =
+        """
+        SELECT count(*)
+        FROM (SELECT user_id, type, status, count(*) AS rows FROM generations GROUP BY 1, 2, 3) g
+        FULL JOIN generation_counts c USING (user_id, type, status)
+        WHERE COALESCE(g.rows, 0) <> COALESCE(c.count, 0)
+        """;
+
     private readonly TestCluster _cluster;
     private readonly string _name;
 
@@ -138,14 +147,7 @@ public sealed class TestDatabase : IAsyncDisposable
                OR attempt < attempt_before
             """,
             cancellationToken));
-        Assert.Equal(0L, await ScalarAsync<long>(
-            """
-            SELECT count(*)
-            FROM (SELECT user_id, type, status, count(*) AS rows FROM generations GROUP BY 1, 2, 3) g
-            FULL JOIN generation_counts c USING (user_id, type, status)
-            WHERE COALESCE(g.rows, 0) <> COALESCE(c.count, 0)
-            """,
-            cancellationToken));
+        Assert.Equal(0L, await ScalarAsync<long>(WrongCountsSql, cancellationToken));
     }
 
     /// <summary>A copy of the database as it is now.</summary>
