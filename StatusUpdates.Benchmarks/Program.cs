@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using StatusUpdates.Benchmarks;
 using StatusUpdates.Benchmarks.Bursts;
+using StatusUpdates.Benchmarks.Churn;
 using StatusUpdates.Benchmarks.Connections;
 using StatusUpdates.Benchmarks.Floor;
 using StatusUpdates.Benchmarks.History;
@@ -24,6 +25,7 @@ Dictionary<string, Func<ScenarioArguments, CancellationToken, Task<Report>>> sce
     ["sweep"] = SweepScenario.RunAsync,
     ["connections"] = ConnectionsScenario.RunAsync,
     ["history"] = HistoryScenario.RunAsync,
+    ["churn"] = ChurnScenario.RunAsync,
 };
 
 if (args is [var part, ..] && parts.TryGetValue(part, out var run))

@@ -85,7 +85,7 @@ public abstract class RetentionTests(TestServers servers, PostgresAge age)
         var history = (await db.Log.ReadHistoryAsync("u", first, 0, 10, Token))!;
         Assert.Empty(history.Items);
         Assert.False(history.IsComplete);
-        await db.ExecuteAsync("UPDATE status_events e SET occurred_at = p.occurred_at FROM status_events p WHERE e.seq = 5 AND p.seq = 4", Token);
+        await db.ExecuteAsync("UPDATE status_events e SET occurred_at = g.updated_at FROM generations g WHERE g.id = e.generation_id", Token);
         await db.AssertConsistentAsync(Token);
     }
 
