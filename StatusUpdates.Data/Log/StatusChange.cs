@@ -8,6 +8,12 @@ public sealed record StatusChange
     /// <summary>The generation.</summary>
     public required string GenerationId { get; init; }
 
+    /// <summary>
+    /// Its owner, as far as the writer knows. No more than a hint: changes of one user share transactions instead of waiting for each
+    /// other's locks.
+    /// </summary>
+    public string? UserId { get; init; }
+
     /// <summary>The status from now on.</summary>
     public required GenerationStatus Status { get; init; }
 

@@ -18,7 +18,6 @@ internal sealed partial class LeaseHeartbeat(
     StatusLog log,
     RunningJobs jobs,
     WorkerIdentity identity,
-    StatusPublisher publisher,
     StatusSubscriber subscriber,
     IOptions<WorkerOptions> options,
     TimeProvider time,
@@ -98,11 +97,10 @@ internal sealed partial class LeaseHeartbeat(
             cancellationToken);
 
         // Refused: its run had just ended when the leases were read.
-        if (result.Update is { } update)
+        if (result.IsCommitted)
         {
             WorkerTelemetry.CountHandBack();
             LogHandedBack(lease.GenerationId, lease.Attempt);
-            await publisher.TryPublishAsync([update]);
         }
     }
 

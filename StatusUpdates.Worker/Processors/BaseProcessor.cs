@@ -14,7 +14,7 @@ namespace StatusUpdates.Worker.Processors;
 /// many attempts at once.
 /// </summary>
 internal abstract class BaseProcessor(
-    GenerationTask task, IGenerationProvider provider, StatusLog log, StatusPublisher publisher, ResultUploader results)
+    GenerationTask task, IGenerationProvider provider, StatusLog log, ResultUploader results)
 {
     /// <summary>Which generations it does.</summary>
     public GenerationTask GenerationTask => task;
@@ -49,7 +49,7 @@ internal abstract class BaseProcessor(
             CancellationToken.None);
     }
 
-    /// <summary>Sets a status: 1. in the database, 2. on Redis. Returns once it is durable.</summary>
+    /// <summary>Sets a status: in the database, which announces it on Redis. Returns once it is durable.</summary>
     /// <exception cref="OperationCanceledException">Refused: another attempt has begun, or the generation has ended. This attempt is stopped.</exception>
     /// <exception cref="NpgsqlException">The database did not take it in time. This attempt is stopped.</exception>
     internal async Task<StatusUpdate> UpdateStatusAsync(
@@ -58,6 +58,7 @@ internal abstract class BaseProcessor(
         var change = new StatusChange
         {
             GenerationId = job.Generation.Id,
+            UserId = job.Generation.UserId,
             Status = status,
             Attempt = job.Generation.Attempt,
             Progress = details?.Progress,
@@ -67,7 +68,7 @@ internal abstract class BaseProcessor(
             TraceParent = Activity.Current?.Id ?? job.Generation.TraceParent,
         };
 
-        // 1. The database. The attempt is the fencing token: what an attempt that lost its lease writes is refused.
+        // The attempt is the fencing token: what an attempt that lost its lease writes is refused.
         var result = await GuardAsync(job, () => log.AppendAsync(change, cancellationToken));
         if (result.Update is not { } update)
         {
@@ -75,8 +76,6 @@ internal abstract class BaseProcessor(
             throw new OperationCanceledException($"The update was refused: {result.Refusal}.");
         }
 
-        // 2. Redis. Never fails what is durable already.
-        await publisher.TryPublishAsync([update]);
         return update;
     }
 

@@ -12,7 +12,7 @@ using StatusUpdates.Data.Schema;
 namespace StatusUpdates.Data.Migrations
 {
     [DbContext(typeof(StatusDbContext))]
-    [Migration("20261125194920_Retention")]
+    [Migration("20261125200848_Retention")]
     partial class Retention
     {
         /// <inheritdoc />
@@ -290,12 +290,12 @@ namespace StatusUpdates.Data.Migrations
                     b.HasKey("UserId", "Seq")
                         .HasName("pk_status_events");
 
+                    b.HasIndex("UpdateId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_status_events_update_id");
+
                     b.HasIndex("GenerationId", "Seq")
                         .HasDatabaseName("ix_status_events_generation_id_seq");
-
-                    b.HasIndex("GenerationId", "UpdateId")
-                        .IsUnique()
-                        .HasDatabaseName("ix_status_events_generation_id_update_id");
 
                     b.ToTable("status_events", (string)null);
                 });
