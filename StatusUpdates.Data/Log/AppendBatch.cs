@@ -31,14 +31,14 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
             ORDER BY g.id
             FOR NO KEY UPDATE OF g
         ),
-        accepted AS MATERIALIZED (
+        accepted AS (
             SELECT l.id, l.user_id, l.type, l.ord, l.current_status AS previous, l.status, l.update_id, l.traceparent, l.metadata,
-                   l.attempt, l.failures + l.counts_as_failure::int AS failures,
+                   l.attempt, l.failures + COALESCE(l.counts_as_failure, false)::int AS failures,
                    CASE WHEN l.status <> 'pending' THEN COALESCE(l.progress, l.current_progress) END AS progress,
                    CASE WHEN l.status = 'completed' THEN ARRAY(SELECT jsonb_array_elements_text(l.metadata -> 'resultUrls')) END AS result_urls,
                    COALESCE(l.tokens_used, l.current_tokens_used) AS tokens_used,
                    CASE WHEN l.status = 'failed' THEN l.error_message END AS error_message,
-                   CASE WHEN l.status = 'pending' THEN clock_timestamp() + l.run_after ELSE l.run_at END AS run_at,
+                   CASE WHEN l.status = 'pending' THEN clock_timestamp() + COALESCE(l.run_after, interval '0') ELSE l.run_at END AS run_at,
                    CASE WHEN l.status = 'processing' THEN l.lease_owner END AS lease_owner,
                    CASE WHEN l.status = 'processing' THEN l.lease_expires_at END AS lease_expires_at
             FROM locked l
@@ -57,17 +57,17 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
     public NpgsqlCommand CreateCommand(NpgsqlDataSource dataSource)
     {
         var command = dataSource.CreateCommand(Sql);
-        Add(command, changes.Select(c => c.GenerationId));
-        Add(command, changes.Select(c => c.UpdateId));
-        Add(command, changes.Select(c => c.Status.ToWireName()));
-        Add(command, changes.Select(c => c.Attempt));
-        Add(command, changes.Select(c => c.Status == GenerationStatus.Completed ? 100 : c.Progress));
-        Add(command, changes.Select(c => c.TokensUsed));
-        Add(command, _metadata.Select(m => m?.ErrorMessage), NpgsqlDbType.Text);
-        Add(command, _metadata.Select(EventReader.EncodeMetadata), NpgsqlDbType.Text);
-        Add(command, changes.Select(c => c.TraceParent), NpgsqlDbType.Text);
-        Add(command, changes.Select(c => c.RunAfter));
-        Add(command, changes.Select(c => c.CountsAsFailure));
+        Add(command, changes, static c => c.GenerationId);
+        Add(command, changes, static c => c.UpdateId);
+        Add(command, changes, static c => c.Status.ToWireName());
+        Add(command, changes, static c => c.Attempt);
+        Add(command, changes, static c => c.Status == GenerationStatus.Completed ? 100 : c.Progress);
+        Add(command, changes, static c => c.TokensUsed);
+        Add(command, _metadata, static m => m?.ErrorMessage);
+        Add(command, _metadata, EventReader.EncodeMetadata);
+        Add(command, changes, static c => c.TraceParent);
+        Add(command, changes, static c => c.RunAfter == TimeSpan.Zero ? null : (TimeSpan?)c.RunAfter);
+        Add(command, changes, static c => c.CountsAsFailure ? true : (bool?)null);
         return command;
     }
 
@@ -137,9 +137,17 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
         return metadata == new StatusMetadata() ? null : metadata;
     }
 
-    private static void Add<T>(NpgsqlCommand command, IEnumerable<T> values) =>
-        command.Parameters.Add(new NpgsqlParameter<T[]> { TypedValue = [.. values] });
+    // A column that no change has a value for is sent as an empty array, which unnest fills up with NULL.
+    private static void Add<TSource, T>(NpgsqlCommand command, IReadOnlyList<TSource> from, Func<TSource, T> select)
+    {
+        var values = new T[from.Count];
+        var isEmpty = true;
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = select(from[i]);
+            isEmpty &= values[i] is null;
+        }
 
-    private static void Add(NpgsqlCommand command, IEnumerable<string?> values, NpgsqlDbType type) =>
-        command.Parameters.Add(new NpgsqlParameter<string?[]> { TypedValue = [.. values], NpgsqlDbType = NpgsqlDbType.Array | type });
+        command.Parameters.Add(new NpgsqlParameter<T[]> { TypedValue = isEmpty ? [] : values });
+    }
 }
