@@ -125,10 +125,15 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
                 await CommitAsync(batch[half..]);
                 return;
             }
-            catch (Exception e)
+            catch (Exception e) when (attempt > 0)
             {
                 batch[0].TrySetException(e);
                 return;
+            }
+            catch (Exception)
+            {
+                // Once more: the client cannot use a connection any further on which a statement failed while it was being prepared, and
+                // whoever comes next is told so, by an exception that says nothing of that one's own.
             }
         }
     }
