@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Retention;
@@ -158,6 +159,23 @@ public abstract class RetentionTests(TestServers servers, PostgresAge age)
         {
             Assert.True(await db.ScalarAsync<bool>($"SELECT reloptions::text LIKE '%fillfactor%' FROM pg_class WHERE relname = '{table}'", Token));
         }
+    }
+
+    [Fact]
+    public async Task The_migration_counts_what_is_there_already()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await EndAsync(db, "u", ago: "1 day");
+        await db.SubmitAsync("u", GenerationType.Sora, cancellationToken: Token);
+        await db.SubmitAsync("v", cancellationToken: Token);
+        await using var context = db.CreateContext();
+
+        await context.Database.MigrateAsync("UpdateIds", Token);
+        Assert.True(await db.ScalarAsync<bool>("SELECT to_regclass('generation_counts') IS NULL", Token));
+        await context.Database.MigrateAsync(Token);
+
+        Assert.Equal(3L, await db.ScalarAsync<long>("SELECT sum(count)::bigint FROM generation_counts", Token));
+        await CheckCountsAsync(db);
     }
 
     private static Task<RetentionPass?> BeginAsync(TestDatabase db) => new RetentionStore(db.Database).TryBeginAsync(Token);
