@@ -134,8 +134,8 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
             }
             catch (Exception)
             {
-                // Not said by the database. The client cannot use a connection any further on which a statement failed while it was being
-                // prepared, and tells that to whoever comes next, by an exception that is none of his.
+                // Not said by the database: client and server misunderstand each other, which other connections need not inherit.
+                database.DataSource.Clear();
             }
         }
     }
