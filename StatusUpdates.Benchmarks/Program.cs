@@ -2,9 +2,11 @@ using System.Runtime.InteropServices;
 using StatusUpdates.Benchmarks;
 using StatusUpdates.Benchmarks.Append;
 using StatusUpdates.Benchmarks.Bursts;
+using StatusUpdates.Benchmarks.Churn;
 using StatusUpdates.Benchmarks.Claims;
 using StatusUpdates.Benchmarks.Connections;
 using StatusUpdates.Benchmarks.Floor;
+using StatusUpdates.Benchmarks.History;
 using StatusUpdates.Benchmarks.Latency;
 using StatusUpdates.Benchmarks.Pipeline;
 using StatusUpdates.Benchmarks.Sweep;
@@ -30,6 +32,8 @@ Dictionary<string, Func<ScenarioArguments, CancellationToken, Task<Report>>> sce
     ["pipeline"] = PipelineScenario.RunAsync,
     ["claim"] = ClaimScenario.RunAsync,
     ["connections"] = ConnectionsScenario.RunAsync,
+    ["history"] = HistoryScenario.RunAsync,
+    ["churn"] = ChurnScenario.RunAsync,
 };
 
 if (args is [var part, ..] && parts.TryGetValue(part, out var run))

@@ -4,6 +4,7 @@ using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Processors;
+using StatusUpdates.Worker.Retention;
 
 namespace StatusUpdates.Worker;
 
@@ -25,6 +26,7 @@ internal static class Program
 
         builder.AddJobs();
         builder.AddProcessors();
+        builder.AddRetention();
         return builder.Build();
     }
 }

@@ -33,9 +33,11 @@ internal sealed class BenchmarkSystem : IAsyncDisposable
     /// <summary>Signs <see cref="Token(string)"/>.</summary>
     public byte[] Key { get; }
 
-    public static async Task<BenchmarkSystem> StartAsync(CancellationToken cancellationToken, byte[]? key = null)
+    public static async Task<BenchmarkSystem> StartAsync(
+        CancellationToken cancellationToken, byte[]? key = null, IReadOnlyDictionary<string, string>? settings = null)
     {
-        var postgres = await PostgresServer.StartAsync(new PostgresServerOptions(), cancellationToken);
+        var postgres = await PostgresServer.StartAsync(
+            new PostgresServerOptions { Settings = settings ?? new Dictionary<string, string>() }, cancellationToken);
         try
         {
             var redis = await RedisServer.StartAsync(new RedisServerOptions(), cancellationToken);

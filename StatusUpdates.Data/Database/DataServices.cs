@@ -7,6 +7,7 @@ using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Results;
+using StatusUpdates.Data.Retention;
 using StatusUpdates.Data.Tickets;
 
 namespace StatusUpdates.Data.Database;
@@ -42,6 +43,7 @@ public static class DataServices
         builder.Services.AddSingleton<GenerationResultStore>();
         builder.Services.AddScoped<GenerationQueries>();
         builder.Services.AddSingleton<TicketStore>();
+        builder.Services.AddSingleton<RetentionStore>();
         builder.Services.AddHostedService<DatabaseMigrator>();
         return database;
     }

@@ -35,6 +35,10 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         logged AS (
             INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, metadata, update_id, traceparent)
             SELECT $2, seq, $1, $3, 'pending', occurred_at, NULL, $9, $10 FROM stream
+        ),
+        counted AS (
+            INSERT INTO generation_counts AS c (user_id, type, status, count) SELECT $2, $3, 'pending', 1 FROM stream
+            ON CONFLICT (user_id, type, status) DO UPDATE SET count = c.count + 1
         )
         SELECT seq, occurred_at, NULL::text, NULL::bytea FROM stream
         UNION ALL
@@ -52,7 +56,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             FROM locked l WHERE g.id = l.id AND l.status = 'processing' AND l.cancel_requested_at IS NULL
         ),
         accepted AS MATERIALIZED (
-            SELECT l.id, l.user_id, l.type, 1 AS ord, 'canceled' AS status, $3::uuid AS update_id, $4::text AS traceparent,
+            SELECT l.id, l.user_id, l.type, 1 AS ord, l.status AS previous, 'canceled' AS status, $3::uuid AS update_id, $4::text AS traceparent,
                    NULL::jsonb AS metadata, l.attempt, l.failures, l.progress, l.result_urls, l.tokens_used, l.error_message, l.run_at,
                    NULL::text AS lease_owner, NULL::timestamptz AS lease_expires_at
             FROM locked l WHERE l.status = 'pending'
@@ -83,8 +87,12 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             token => TrySubmitAsync(submission, token), cancellationToken);
         if (existingId is not null)
         {
-            var existing = await queries.FindAsync(submission.UserId, existingId, cancellationToken)
-                ?? throw new InvalidOperationException($"{existingId} has gone while it was read.");
+            if (await queries.FindAsync(submission.UserId, existingId, cancellationToken) is not { } existing)
+            {
+                // Retention has taken it since, and its key is free.
+                return await SubmitAsync(submission, cancellationToken);
+            }
+
             var same = existingId == submission.GenerationId || existingHash.AsSpan().SequenceEqual(submission.RequestHash);
             return new SubmitResult(same ? SubmitOutcome.Repeated : SubmitOutcome.KeyReused, existing, null);
         }

@@ -32,8 +32,8 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
             FOR NO KEY UPDATE OF g
         ),
         accepted AS (
-            SELECT l.id, l.user_id, l.type, l.ord, l.status, l.update_id, l.traceparent, l.metadata, l.attempt,
-                   l.failures + COALESCE(l.counts_as_failure, false)::int AS failures,
+            SELECT l.id, l.user_id, l.type, l.ord, l.current_status AS previous, l.status, l.update_id, l.traceparent, l.metadata,
+                   l.attempt, l.failures + COALESCE(l.counts_as_failure, false)::int AS failures,
                    CASE WHEN l.status <> 'pending' THEN COALESCE(l.progress, l.current_progress) END AS progress,
                    CASE WHEN l.status = 'completed' THEN ARRAY(SELECT jsonb_array_elements_text(l.metadata -> 'resultUrls')) END AS result_urls,
                    COALESCE(l.tokens_used, l.current_tokens_used) AS tokens_used,

@@ -8,14 +8,15 @@ namespace StatusUpdates.Data.Log;
 /// Lock order, the same for every writer, so that no two can wait for each other: generations first (ordered by id, or SKIP LOCKED),
 /// then user_streams, ordered by user_id, last. That the second begins after the first has ended is made sure by the sort in
 /// <c>numbered</c>, which has to see all of <c>accepted</c> before it yields its first row. A row is read through its lock, hence as it is
-/// now, not as it was when the statement began. <c>seq</c> is numbered over accepted rows alone: a refusal burns no number.
+/// now, not as it was when the statement began. <c>seq</c> is numbered over accepted rows alone: a refusal burns no number. The counts
+/// come after the streams, in the order of their key; a change that leaves the status as it is, such as progress, touches none.
 /// </remarks>
 internal static class LogSql
 {
     /// <summary>
-    /// CTEs <c>numbered</c>, <c>advanced</c>, <c>changed</c>, <c>logged</c>. Needs <c>accepted</c> with: id, user_id,
-    /// type, ord, status, update_id, traceparent, metadata, attempt, failures, progress, result_urls, tokens_used, error_message, run_at,
-    /// lease_owner, lease_expires_at. Yields <c>numbered</c>: the same, with seq and occurred_at.
+    /// CTEs <c>numbered</c>, <c>advanced</c>, <c>changed</c>, <c>logged</c>, <c>counted</c>. Needs <c>accepted</c> with: id, user_id, type,
+    /// ord, previous (the status until now), status, update_id, traceparent, metadata, attempt, failures, progress, result_urls, tokens_used,
+    /// error_message, run_at, lease_owner, lease_expires_at. Yields <c>numbered</c>: the same, with seq and occurred_at.
     /// </summary>
     public const string Tail =
         """
@@ -46,6 +47,14 @@ internal static class LogSql
         logged AS (
             INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, metadata, update_id, traceparent)
             SELECT user_id, seq, id, type, status, occurred_at, metadata, update_id, traceparent FROM numbered
+        ),
+        counted AS (
+            INSERT INTO generation_counts AS c (user_id, type, status, count)
+            SELECT n.user_id, n.type, d.status, sum(d.change)
+            FROM numbered n CROSS JOIN LATERAL (VALUES (n.previous, -1), (n.status, 1)) AS d (status, change)
+            WHERE n.previous <> n.status
+            GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+            ON CONFLICT (user_id, type, status) DO UPDATE SET count = c.count + EXCLUDED.count
         )
         """;
 

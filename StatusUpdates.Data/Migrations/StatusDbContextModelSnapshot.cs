@@ -147,6 +147,10 @@ namespace StatusUpdates.Data.Migrations
                     b.HasKey("Id")
                         .HasName("pk_generations");
 
+                    b.HasIndex("CompletedAt")
+                        .HasDatabaseName("ix_generations_completed_at")
+                        .HasFilter("completed_at IS NOT NULL");
+
                     b.HasIndex("Id")
                         .HasDatabaseName("ix_generations_running")
                         .HasFilter("status = 'processing'");
@@ -167,13 +171,37 @@ namespace StatusUpdates.Data.Migrations
                         .HasDatabaseName("ix_generations_due")
                         .HasFilter("status = 'pending'");
 
-                    b.HasIndex("UserId", "Status", "CreatedAt", "Id")
-                        .HasDatabaseName("ix_generations_user_id_status_created_at_id");
-
-                    b.HasIndex("UserId", "Type", "CreatedAt", "Id")
-                        .HasDatabaseName("ix_generations_user_id_type_created_at_id");
+                    b.HasIndex("UserId", "Status", "Type", "CreatedAt", "Id")
+                        .HasDatabaseName("ix_generations_user_id_status_type_created_at_id");
 
                     b.ToTable("generations", (string)null);
+                });
+
+            modelBuilder.Entity("StatusUpdates.Data.Schema.GenerationCount", b =>
+                {
+                    b.Property<string>("UserId")
+                        .HasColumnType("text")
+                        .HasColumnName("user_id")
+                        .UseCollation("C");
+
+                    b.Property<string>("Type")
+                        .HasColumnType("text")
+                        .HasColumnName("type")
+                        .UseCollation("C");
+
+                    b.Property<string>("Status")
+                        .HasColumnType("text")
+                        .HasColumnName("status")
+                        .UseCollation("C");
+
+                    b.Property<long>("Count")
+                        .HasColumnType("bigint")
+                        .HasColumnName("count");
+
+                    b.HasKey("UserId", "Type", "Status")
+                        .HasName("pk_generation_counts");
+
+                    b.ToTable("generation_counts", (string)null);
                 });
 
             modelBuilder.Entity("StatusUpdates.Data.Schema.GenerationResult", b =>

@@ -183,7 +183,7 @@ internal static class ClaimSql
             FROM candidates c
         ),
         accepted AS MATERIALIZED (
-            SELECT a.id, a.user_id, a.type, a.ord, a.next_status AS status, ($13::uuid[])[a.ord] AS update_id, e.traceparent,
+            SELECT a.id, a.user_id, a.type, a.ord, a.status AS previous, a.next_status AS status, ($13::uuid[])[a.ord] AS update_id, e.traceparent,
                    jsonb_strip_nulls(jsonb_build_object('attempt', NULLIF(a.next_attempt, 0), 'errorMessage', a.error_message)) AS metadata,
                    a.next_attempt AS attempt, a.failures, NULL::int AS progress, NULL::text[] AS result_urls, a.tokens_used,
                    a.error_message, a.run_at,

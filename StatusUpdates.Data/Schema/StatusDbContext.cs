@@ -12,6 +12,9 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
     /// <summary>Generations: present state and job queue.</summary>
     public DbSet<Generation> Generations => Set<Generation>();
 
+    /// <summary>How many generations each user has.</summary>
+    public DbSet<GenerationCount> GenerationCounts => Set<GenerationCount>();
+
     /// <summary>The logs of all users.</summary>
     public DbSet<StatusEvent> StatusEvents => Set<StatusEvent>();
 
@@ -36,6 +39,13 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.Entity<Generation>(ConfigureGenerations);
+
+        modelBuilder.Entity<GenerationCount>(counts =>
+        {
+            counts.ToTable("generation_counts");
+            counts.HasKey(c => new { c.UserId, c.Type, c.Status });
+            Bytewise(counts.Property(c => c.UserId));
+        });
 
         modelBuilder.Entity<StatusEvent>(events =>
         {
@@ -89,14 +99,17 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
         generations.Property(g => g.Options).HasColumnType("jsonb");
 
         // What a progress update or a heartbeat writes stands in no index, so that both stay heap-only.
+        // One index for all filtered lists: a filter that names the status or the type alone merges the ordered ranges of the others.
         generations.HasIndex(g => new { g.UserId, g.CreatedAt, g.Id });
-        generations.HasIndex(g => new { g.UserId, g.Status, g.CreatedAt, g.Id });
-        generations.HasIndex(g => new { g.UserId, g.Type, g.CreatedAt, g.Id });
+        generations.HasIndex(g => new { g.UserId, g.Status, g.Type, g.CreatedAt, g.Id });
         generations.HasIndex(g => new { g.UserId, g.IdempotencyKey }).IsUnique().HasFilter("idempotency_key IS NOT NULL");
         generations.HasIndex(g => new { g.Task, g.UserId, g.RunAt, g.Id }).HasDatabaseName("ix_generations_due").HasFilter("status = 'pending'");
         generations.HasIndex(g => new { g.Deadline, g.Id })
             .HasDatabaseName("ix_generations_overdue").HasFilter("status = 'pending' AND deadline IS NOT NULL");
         generations.HasIndex(g => g.Id).HasDatabaseName("ix_generations_running").HasFilter("status = 'processing'");
+
+        // What retention looks for. An entry is made once, at a generation's end, and always at the index's right edge.
+        generations.HasIndex(g => g.CompletedAt).HasFilter("completed_at IS NOT NULL");
     }
 
     // Ids compare bytewise: the same order here, in C# (ordinal) and on every platform's libc.

@@ -67,10 +67,11 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) 
         await page.WaitUntilAsync("document.getElementById('connection').dataset.state === 'waiting'", Token);
         await api.Database.ExecuteAsync(
             isEmpty
-                ? "TRUNCATE generations, status_events, user_streams CASCADE"
+                ? "TRUNCATE generations, generation_counts, status_events, user_streams CASCADE"
                 : $"""
                   DELETE FROM status_events WHERE user_id = '{user}' AND seq = 2;
                   DELETE FROM generations WHERE id = '{lost.GenerationId}';
+                  UPDATE generation_counts SET count = 1 WHERE user_id = '{user}';
                   UPDATE user_streams SET last_seq = 1 WHERE user_id = '{user}';
                   """,
             Token);

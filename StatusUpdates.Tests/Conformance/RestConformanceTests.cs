@@ -169,6 +169,26 @@ public sealed class RestConformanceTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("R7")]
+    public async Task A_total_counts_all_that_match_whatever_page_it_is()
+    {
+        await using var user = await _target.UserAsync();
+        foreach (var type in new[] { "chat", "sora", "chat", "product_card", "chat" })
+        {
+            await user.SubmitAsync(type);
+        }
+
+        foreach (var (query, total) in new[]
+        {
+            ("limit=2", 5), ("limit=2&offset=4", 5), ("limit=1&type=chat", 3), ("limit=100&type=sora", 1), ("startDate=2020-01-01", 5), ("endDate=2020-01-01", 0),
+        })
+        {
+            using var response = await user.Http.GetAsync($"{ConformanceUser.Generations}?{query}", Token);
+            Assert.Equal((query, total), (query, (int)(await response.DataAsync())["total"]!));
+        }
+    }
+
+    [Fact]
     [Requirement("E1", "E2")]
     public async Task A_failure_is_a_problem_with_a_code_and_names_what_is_wrong()
     {

@@ -7,6 +7,7 @@ using StatusUpdates.Data.Schema;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Providers;
+using StatusUpdates.Worker.Retention;
 using WorkerProgram = StatusUpdates.Worker.Program;
 
 namespace StatusUpdates.Tests.Worker;
@@ -22,6 +23,8 @@ internal sealed class TestWorker : IAsyncDisposable
     public RunningJobs Jobs => _host.Services.GetRequiredService<RunningJobs>();
 
     public LeaseHeartbeat Heartbeat => _host.Services.GetRequiredService<LeaseHeartbeat>();
+
+    public RetentionService Retention => _host.Services.GetRequiredService<RetentionService>();
 
     public string Owner => _host.Services.GetRequiredService<WorkerIdentity>().Owner;
 
@@ -39,12 +42,16 @@ internal sealed class TestWorker : IAsyncDisposable
     }
 
     public static IHost Build(
-        TestDatabase database, TestRedis? redis, IGenerationProvider? provider, params (string Key, string Value)[] settings) => WorkerProgram.Build(
+        TestDatabase database, TestRedis? redis, IGenerationProvider? provider, params (string Key, string Value)[] settings) =>
+        Build(database, redis, provider, Environments.Development, settings);
+
+    public static IHost Build(
+        TestDatabase database, TestRedis? redis, IGenerationProvider? provider, string environment, (string Key, string Value)[] settings) => WorkerProgram.Build(
         new HostApplicationBuilderSettings
         {
             ApplicationName = typeof(WorkerProgram).Assembly.GetName().Name,
             ContentRootPath = ProjectFolder(),
-            EnvironmentName = Environments.Development,
+            EnvironmentName = environment,
         },
         builder =>
         {

@@ -1,0 +1,74 @@
+using Microsoft.EntityFrameworkCore;
+using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Benchmarks.History;
+
+/// <summary>One way to ask for the list.</summary>
+/// <param name="Name">What it is called.</param>
+/// <param name="Filter">What is asked for.</param>
+/// <param name="IsLimited">Whether its page must not cost more the more there are.</param>
+internal sealed record HistoryQuery(string Name, GenerationFilter Filter, bool IsLimited = true);
+
+/// <summary>The list as the API asks for it, and the statements that this sends.</summary>
+internal sealed class HistoryQueries : IAsyncDisposable
+{
+    private readonly SentStatements _sent = new();
+    private readonly StatusDbContext _context;
+    private readonly GenerationQueries _queries;
+
+    public HistoryQueries(StatusDatabase database)
+    {
+        var builder = new DbContextOptionsBuilder<StatusDbContext>();
+        database.Configure(builder);
+        _context = new StatusDbContext(builder.AddInterceptors(_sent).Options);
+        _queries = new GenerationQueries(_context);
+    }
+
+    /// <summary>Every filter and place that a user's list can have, in <see cref="HistoryData"/>.</summary>
+    public async Task<IReadOnlyList<HistoryQuery>> AllAsync(string user, CancellationToken cancellationToken)
+    {
+        var first = new GenerationFilter { UserId = user, Limit = 50 };
+        var total = (await _queries.ListAsync(first, cancellationToken)).Total;
+
+        // Found as a client's cursor would have been, without paging all the way there.
+        var times = await _context.Generations.Where(g => g.UserId == user)
+            .GroupBy(_ => 1).Select(g => new { First = g.Min(x => x.CreatedAt), Last = g.Max(x => x.CreatedAt) }).SingleAsync(cancellationToken);
+        var deep = new GenerationListCursor(times.First + ((times.Last - times.First) * 0.1), "gen-");
+        var middle = times.First + ((times.Last - times.First) * 0.5);
+        _sent.Take();
+        return
+        [
+            new("first page", first),
+            new("deep cursor (nine tenths down)", first with { After = deep }),
+            new("status, common", first with { Status = GenerationStatus.Completed }),
+            new("status, rare", first with { Status = GenerationStatus.Pending }),
+            new("type", first with { Type = GenerationType.Sora }),
+            new("status and type, common", first with { Status = GenerationStatus.Completed, Type = GenerationType.Sora }),
+            new("status and type, rare and old", first with { Status = GenerationStatus.Failed, Type = GenerationType.Chat }),
+            new("status, deep cursor", first with { Status = GenerationStatus.Completed, After = deep }),
+            new("type, deep cursor", first with { Type = GenerationType.Sora, After = deep }),
+            new("dates", first with { From = middle, Before = middle + TimeSpan.FromDays(1) }),
+            new("status, type and dates", first with
+            {
+                Status = GenerationStatus.Completed, Type = GenerationType.ProductCard, From = middle, Before = middle + TimeSpan.FromDays(1),
+            }),
+            new("offset 10,000", first with { Offset = (int)Math.Min(10_000, total / 2) }, IsLimited: false),
+        ];
+    }
+
+    /// <summary>Asks once.</summary>
+    /// <returns>What was sent for the total and for the page, and what came of it.</returns>
+    public async Task<(GenerationList List, SentStatement Total, SentStatement Page)> AskAsync(
+        HistoryQuery query, CancellationToken cancellationToken)
+    {
+        _sent.Take();
+        var list = await _queries.ListAsync(query.Filter, cancellationToken);
+        var sent = _sent.Take();
+        return (list, sent[0], sent[1]);
+    }
+
+    public ValueTask DisposeAsync() => _context.DisposeAsync();
+}

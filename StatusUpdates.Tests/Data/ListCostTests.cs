@@ -1,0 +1,69 @@
+using StatusUpdates.Benchmarks.History;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Tests.Data;
+
+/// <summary>What the benchmark <c>history</c> shows with millions, with thousands: the statements and their plans are the same.</summary>
+public abstract class ListCostTests(TestServers servers, PostgresAge age)
+{
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task A_page_of_the_list_costs_the_same_with_ten_times_as_many_generations_under_every_filter()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        var few = await CostsAsync(db, 10_000);
+        var many = await CostsAsync(db, 100_000);
+
+        Assert.Equal(few.Keys.Order(), many.Keys.Order());
+        Assert.All(few, cost =>
+        {
+            // An index may have one more level, in each of the five ranges that a type has.
+            var (page, total) = many[cost.Key];
+            Assert.True(page <= (cost.Value.Page * 1.5) + 5, $"{cost.Key}: {cost.Value.Page} pages, then {page}.");
+            Assert.True(total <= cost.Value.Total + 1, $"total, {cost.Key}: {cost.Value.Total} pages, then {total}.");
+        });
+    }
+
+    private static async Task<Dictionary<string, (long Page, long Total)>> CostsAsync(TestDatabase db, int generations)
+    {
+        await HistoryData.FillAsync(db.DataSource, generations, Token);
+        await using var queries = new HistoryQueries(db.Database);
+        await using var connection = await db.DataSource.OpenConnectionAsync(Token);
+        var costs = new Dictionary<string, (long, long)>(StringComparer.Ordinal);
+        foreach (var query in (await queries.AllAsync(HistoryData.HeavyUser, Token)).Where(query => query.IsLimited))
+        {
+            var (list, total, page) = await queries.AskAsync(query, Token);
+            Assert.Equal(list.Total, await db.ScalarAsync<long>(CountSql(query), Token));
+            foreach (var isGeneric in new[] { false, true })
+            {
+                var explained = await page.ExplainAsync(connection, isGeneric, Token);
+                Assert.DoesNotContain("Seq Scan", explained.Nodes);
+                var cost = await total.ExplainAsync(connection, isGeneric, Token);
+                costs.Add(
+                    $"{query.Name}{(isGeneric ? ", generic plan" : "")}",
+                    (explained.Buffers, query.Filter is { From: null, Before: null } ? cost.Buffers : 0));
+            }
+        }
+
+        return costs;
+    }
+
+    private static string CountSql(HistoryQuery query)
+    {
+        var filter = query.Filter;
+        string[] conditions =
+        [
+            $"user_id = '{filter.UserId}'",
+            .. filter.Status is { } status ? [$"status = '{status.ToWireName()}'"] : Array.Empty<string>(),
+            .. filter.Type is { } type ? [$"type = '{type.ToWireName()}'"] : Array.Empty<string>(),
+            .. filter.From is { } from ? [$"created_at >= '{from:O}'"] : Array.Empty<string>(),
+            .. filter.Before is { } before ? [$"created_at < '{before:O}'"] : Array.Empty<string>(),
+        ];
+        return $"SELECT count(*) FROM generations WHERE {string.Join(" AND ", conditions)}";
+    }
+}
+
+public sealed class ListCostOnOldestPostgresTests(TestServers servers) : ListCostTests(servers, PostgresAge.Oldest);
+
+public sealed class ListCostOnNewestPostgresTests(TestServers servers) : ListCostTests(servers, PostgresAge.Newest);

@@ -1,0 +1,135 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Retention;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Transports;
+using StatusUpdates.Worker.Retention;
+
+namespace StatusUpdates.Tests.Worker;
+
+public sealed class RetentionServiceTests(TestServers servers)
+{
+    private static readonly (string Key, string Value)[] On =
+        [("Retention:Enabled", "true"), ("Retention:BatchSize", "3"), ("Retention:Interval", "00:00:01")];
+
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task All_that_is_old_goes_in_batches_and_the_rest_stays()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await FillAsync(db, users: 5, each: 10);
+        await db.ExecuteAsync("UPDATE status_events SET occurred_at = now() - interval '31 days' WHERE seq <= 8", Token);
+        await db.ExecuteAsync(
+            "UPDATE generations SET completed_at = now() - interval '91 days' WHERE status = 'completed'", Token);
+        await using var worker = await TestWorker.StartAsync(db, null, null, ("Retention:BatchSize", "3"));
+
+        var removed = (await worker.Retention.RunOnceAsync(Token))!;
+
+        Assert.Equal((10, 40), (removed.Generations, removed.Updates));
+        Assert.Equal(15L, await db.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
+        Assert.Equal(5L, await db.ScalarAsync<long>("SELECT count(*) FROM user_streams WHERE oldest_seq = 9", Token));
+        await db.AssertConsistentAsync(Token);
+        Assert.True((await worker.Retention.RunOnceAsync(Token))!.IsNothing);
+    }
+
+    [Fact]
+    public async Task While_another_worker_has_the_turn_nothing_is_done()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await using var worker = await TestWorker.StartAsync(db, null);
+        await using (await new RetentionStore(db.Database).TryBeginAsync(Token))
+        {
+            Assert.Null(await worker.Retention.RunOnceAsync(Token));
+        }
+
+        Assert.NotNull(await worker.Retention.RunOnceAsync(Token));
+    }
+
+    [Fact]
+    public async Task Two_workers_remove_what_is_old_once_though_their_connections_are_cut()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await FillAsync(db, users: 20, each: 10);
+        await db.ExecuteAsync("UPDATE status_events SET occurred_at = now() - interval '31 days' WHERE seq <= 8", Token);
+        await db.ExecuteAsync("UPDATE generations SET completed_at = now() - interval '91 days' WHERE status = 'completed'", Token);
+        await using var first = await TestWorker.StartAsync(db, null, null, On);
+        await using var second = await TestWorker.StartAsync(db, null, null, On);
+
+        // Whoever has the turn loses its connection in the midst of it, and one of them goes on.
+        while (await db.ScalarAsync<long>("SELECT count(*) FROM generations WHERE status = 'completed'", Token) > 0
+            || await db.ScalarAsync<long>("SELECT count(*) FROM user_streams WHERE oldest_seq < 9", Token) > 0)
+        {
+            await db.ExecuteAsync(
+                """
+                SELECT pg_terminate_backend(pid) FROM pg_locks
+                WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND random() < 0.05
+                """,
+                Token);
+        }
+
+        Assert.Equal(20L, await db.ScalarAsync<long>("SELECT count(*) FROM user_streams WHERE oldest_seq = 9", Token));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task The_database_away_is_waited_for()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        await using var db = await cluster.CreateDatabaseAsync(Token);
+        await FillAsync(db, users: 1, each: 10);
+        await using var worker = await TestWorker.StartAsync(db, null, null, On);
+
+        await cluster.Server.StopAsync(LocalHosting.Native.StopMode.Immediate, Token);
+        await Assert.ThrowsAnyAsync<Npgsql.NpgsqlException>(() => worker.Retention.RunOnceAsync(Token));
+        await cluster.Server.RestartAsync(cancellationToken: Token);
+        await StatusUpdates.Data.Database.StatusDatabase.ReadAsync(
+            async token =>
+            {
+                await db.ExecuteAsync("UPDATE status_events SET occurred_at = now() - interval '31 days' WHERE seq <= 8", token);
+                return true;
+            },
+            Token);
+
+        await Eventually.TrueAsync(() => db.Log.ReadBoundsAsync("user-0", Token).GetAwaiter().GetResult().Oldest == 9);
+        Assert.False(worker.Retention.ExecuteTask!.IsCompleted);
+    }
+
+    [Fact]
+    public async Task It_is_off_in_Development_and_on_elsewhere_unless_told_otherwise()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        Assert.False(IsEnabled("Development"));
+        Assert.True(IsEnabled("Production"));
+        Assert.True(IsEnabled("Development", ("Retention:Enabled", "true")));
+        Assert.False(IsEnabled("Production", ("Retention:Enabled", "false")));
+
+        bool IsEnabled(string environment, params (string Key, string Value)[] settings)
+        {
+            using var host = TestWorker.Build(db, null, null, environment, settings);
+            return host.Services.GetRequiredService<IOptions<RetentionOptions>>().Value.Enabled;
+        }
+    }
+
+    // Each user's generations: half of them completed, with a log of 10.
+    private static async Task FillAsync(TestDatabase db, int users, int each)
+    {
+        for (var user = 0; user < users; user++)
+        {
+            for (var i = 0; i < each / 2; i++)
+            {
+                await db.SubmitAsync($"user-{user}", cancellationToken: Token);
+            }
+
+            var claim = await db.ClaimAsync(limit: 3, cancellationToken: Token);
+            await db.Log.AppendAsync(
+                [.. claim.Claimed.Take(2).Select(claimed => new StatusChange
+                {
+                    GenerationId = claimed.Id, Status = GenerationStatus.Completed, Attempt = claimed.Attempt,
+                })],
+                Token);
+            await db.ExecuteAsync("UPDATE generations SET run_at = 'infinity' WHERE status = 'pending'", Token);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using StatusUpdates.Data.Retention;
+
+namespace StatusUpdates.Worker.Retention;
+
+/// <summary>
+/// Deletes generations that ended long ago and trims the logs, pass after pass. Of several workers one has a pass at a time. Each step is a
+/// short statement, and the database has as long to itself after it as it took: half of one connection is the most that this takes.
+/// </summary>
+internal sealed partial class RetentionService(
+    RetentionStore store, IOptions<RetentionOptions> options, TimeProvider time, ILogger<RetentionService> logger) : BackgroundService
+{
+    /// <summary>How many logs one statement looks at: their first entries, by primary key.</summary>
+    private const int LogsAtOnce = 1000;
+
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+
+    /// <summary>Removes all that is old now.</summary>
+    /// <returns>How much that was; null if another worker does it.</returns>
+    /// <exception cref="NpgsqlException">The database is away, or refused a step. What was removed before stays removed.</exception>
+    internal async Task<Removed?> RunOnceAsync(CancellationToken cancellationToken)
+    {
+        await using var pass = await store.TryBeginAsync(cancellationToken);
+        if (pass is null)
+        {
+            return null;
+        }
+
+        var started = time.GetTimestamp();
+        var removed = new Removed(
+            await DeleteGenerationsAsync(pass, cancellationToken), await TrimLogsAsync(pass, cancellationToken), time.GetElapsedTime(started));
+        RetentionTelemetry.PassEnded(removed.Duration);
+        return removed;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var settings = options.Value;
+        if (!settings.Enabled)
+        {
+            LogOff();
+            return;
+        }
+
+        LogOn(settings.Generations, settings.Updates);
+        try
+        {
+            for (var failures = 0; ;)
+            {
+                var pause = settings.Interval;
+                try
+                {
+                    if (await RunOnceAsync(stoppingToken) is { IsNothing: false } removed)
+                    {
+                        LogRemoved(removed.Generations, removed.Updates, removed.Duration);
+                    }
+
+                    failures = 0;
+                }
+                catch (NpgsqlException e)
+                {
+                    pause = Min(FirstPause * (1 << Math.Min(failures++, 10)), settings.Interval);
+                    LogFailed(pause, e.Message);
+                }
+
+                // Between a half and the whole, so that workers that were started together do not begin together.
+                await Task.Delay(pause * (0.5 + (Random.Shared.NextDouble() / 2)), time, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // Stopped in a statement or a pause: the next pass goes on.
+        }
+    }
+
+    private async Task<long> DeleteGenerationsAsync(RetentionPass pass, CancellationToken cancellationToken)
+    {
+        var sum = 0L;
+        int deleted;
+        do
+        {
+            deleted = await StepAsync(
+                () => pass.DeleteGenerationsAsync(options.Value.Generations, options.Value.BatchSize, cancellationToken), cancellationToken);
+            RetentionTelemetry.GenerationsDeleted(deleted);
+            sum += deleted;
+        }
+        while (deleted == options.Value.BatchSize);
+        return sum;
+    }
+
+    private async Task<long> TrimLogsAsync(RetentionPass pass, CancellationToken cancellationToken)
+    {
+        var sum = 0L;
+        OldLogs old;
+        for (var after = ""; ; after = old.Last)
+        {
+            old = await StepAsync(
+                () => pass.FindOldLogsAsync(after, options.Value.Updates, LogsAtOnce, cancellationToken), cancellationToken);
+            foreach (var logs in InBatches(old.Logs))
+            {
+                sum += await TrimAsync(pass, logs, cancellationToken);
+            }
+
+            if (old.Last is null)
+            {
+                return sum;
+            }
+        }
+    }
+
+    private async Task<long> TrimAsync(RetentionPass pass, IReadOnlyCollection<string> logs, CancellationToken cancellationToken)
+    {
+        var sum = 0L;
+        while (logs.Count > 0)
+        {
+            var trimmed = await StepAsync(
+                () => pass.TrimAsync(logs, options.Value.Updates, options.Value.BatchSize, cancellationToken), cancellationToken);
+            var count = trimmed.Sum(log => log.Count);
+            RetentionTelemetry.UpdatesRemoved(count);
+            sum += count;
+
+            // Whose whole batch was old may have more.
+            logs = [.. trimmed.Where(log => log.Count == options.Value.BatchSize).Select(log => log.UserId)];
+        }
+
+        return sum;
+    }
+
+    // Many short logs together, a long one alone: a statement reads less than two batches.
+    private IEnumerable<IReadOnlyCollection<string>> InBatches(IReadOnlyList<LogPart> logs)
+    {
+        var batch = new List<string>();
+        var entries = 0L;
+        foreach (var log in logs)
+        {
+            batch.Add(log.UserId);
+            entries += log.Count;
+            if (entries >= options.Value.BatchSize)
+            {
+                yield return batch;
+                batch = [];
+                entries = 0;
+            }
+        }
+
+        if (batch.Count > 0)
+        {
+            yield return batch;
+        }
+    }
+
+    private async Task<T> StepAsync<T>(Func<Task<T>> step, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        var result = await step();
+        var took = time.GetElapsedTime(started);
+        RetentionTelemetry.BatchEnded(took);
+        await Task.Delay(took, time, cancellationToken);
+        return result;
+    }
+
+    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+
+    [LoggerMessage(3201, LogLevel.Information, "Generations are deleted {Generations} after their end, updates removed from the logs after {Updates}")]
+    private partial void LogOn(TimeSpan generations, TimeSpan updates);
+
+    [LoggerMessage(3202, LogLevel.Information, "Retention is off: everything is kept")]
+    private partial void LogOff();
+
+    [LoggerMessage(3203, LogLevel.Information, "Removed what was old: {Generations} generations, {Updates} updates, in {Duration}")]
+    private partial void LogRemoved(long generations, long updates, TimeSpan duration);
+
+    [LoggerMessage(3204, LogLevel.Warning, "Retention was interrupted; the next try is in {Pause}: {Reason}")]
+    private partial void LogFailed(TimeSpan pause, string reason);
+}
+
+/// <summary>What one pass removed.</summary>
+internal sealed record Removed(long Generations, long Updates, TimeSpan Duration)
+{
+    public bool IsNothing => Generations == 0 && Updates == 0;
+}

@@ -1,0 +1,32 @@
+using System.Diagnostics.Metrics;
+using StatusUpdates.Worker.Jobs;
+
+namespace StatusUpdates.Worker.Retention;
+
+/// <summary>Metrics of retention, of the meter <see cref="WorkerTelemetry.Name"/>.</summary>
+internal static class RetentionTelemetry
+{
+    private static readonly Meter Meter = new(WorkerTelemetry.Name);
+
+    private static readonly Counter<long> Generations = Meter.CreateCounter<long>(
+        "statusupdates.retention.generations", "{generation}", "Generations that were deleted because they were old.");
+
+    private static readonly Counter<long> Updates = Meter.CreateCounter<long>(
+        "statusupdates.retention.updates", "{update}", "Updates that were removed from their users' logs because they were old.");
+
+    private static readonly Histogram<double> Batch = Meter.CreateHistogram<double>(
+        "statusupdates.retention.batch.duration", "s", "Time of one of its statements, with the commit.",
+        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5] });
+
+    private static readonly Histogram<double> Pass = Meter.CreateHistogram<double>(
+        "statusupdates.retention.pass.duration", "s", "Time of one pass over everything, with its pauses.",
+        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600] });
+
+    public static void GenerationsDeleted(int count) => Generations.Add(count);
+
+    public static void UpdatesRemoved(long count) => Updates.Add(count);
+
+    public static void BatchEnded(TimeSpan duration) => Batch.Record(duration.TotalSeconds);
+
+    public static void PassEnded(TimeSpan duration) => Pass.Record(duration.TotalSeconds);
+}
