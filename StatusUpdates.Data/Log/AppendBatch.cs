@@ -8,6 +8,8 @@ namespace StatusUpdates.Data.Log;
 internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
 {
     // A try may reach the server after its repeat was committed and others followed it: then its id is in the log, though not the latest.
+    // What its owner asked to stop does not go back to the queue, to wait there for its end: it is canceled here and now. The time of the
+    // next try has whole milliseconds, so that the row and the update (retryAt) say the same.
     private const string Sql =
         $"""
         WITH input AS MATERIALIZED (
@@ -18,7 +20,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
         ),
         locked AS MATERIALIZED (
             SELECT g.id, g.user_id, g.type, g.status, g.attempt, g.failures, g.progress, g.tokens_used, g.run_at, g.last_update_id,
-                   g.lease_owner, g.lease_expires_at
+                   g.lease_owner, g.lease_expires_at, g.cancel_requested_at
             FROM generations g WHERE g.id = ANY ($1) ORDER BY g.id
             FOR NO KEY UPDATE
         ),
@@ -32,25 +34,32 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
                 WHEN l.status = 'processing' AND i.attempt IS NULL THEN 'not_allowed'
                 WHEN l.status = 'processing' AND i.attempt <> l.attempt THEN 'stale_attempt'
                 WHEN (SELECT true FROM status_events e WHERE e.generation_id = l.id AND e.update_id = i.update_id LIMIT 1) THEN 'repeated'
-                ELSE 'accepted' END AS verdict
+                ELSE 'accepted' END AS verdict,
+                CASE WHEN i.status = 'pending' AND l.cancel_requested_at IS NOT NULL THEN 'canceled' ELSE i.status END AS status,
+                date_trunc('milliseconds', clock_timestamp() + i.run_after) AS run_at
             FROM input i LEFT JOIN locked l ON l.id = i.id
         ),
         accepted AS MATERIALIZED (
-            SELECT l.id, l.user_id, l.type, i.ord, i.status, i.update_id, i.traceparent, i.metadata::jsonb AS metadata, l.attempt,
+            SELECT l.id, l.user_id, l.type, i.ord, j.status, i.update_id, i.traceparent,
+                   CASE WHEN j.status <> i.status THEN i.metadata::jsonb - 'errorMessage'
+                        WHEN i.status = 'pending' AND i.run_after > interval '0'
+                        THEN i.metadata::jsonb || jsonb_build_object('retryAt', (extract(epoch FROM j.run_at) * 1000)::bigint)
+                        ELSE i.metadata::jsonb END AS metadata,
+                   l.attempt,
                    l.failures + i.counts_as_failure::int AS failures,
-                   CASE WHEN i.status <> 'pending' THEN COALESCE(i.progress, l.progress) END AS progress,
+                   CASE WHEN j.status <> 'pending' THEN COALESCE(i.progress, l.progress) END AS progress,
                    CASE WHEN i.status = 'completed'
                         THEN ARRAY(SELECT jsonb_array_elements_text(i.metadata::jsonb -> 'resultUrls')) END AS result_urls,
                    COALESCE(i.tokens_used, l.tokens_used) AS tokens_used,
                    CASE WHEN i.status = 'failed' THEN i.error_message END AS error_message,
-                   CASE WHEN i.status = 'pending' THEN clock_timestamp() + i.run_after ELSE l.run_at END AS run_at,
+                   CASE WHEN j.status = 'pending' THEN j.run_at ELSE l.run_at END AS run_at,
                    CASE WHEN i.status = 'processing' THEN l.lease_owner END AS lease_owner,
                    CASE WHEN i.status = 'processing' THEN l.lease_expires_at END AS lease_expires_at
             FROM judged j JOIN input i ON i.ord = j.ord JOIN locked l ON l.id = i.id
             WHERE j.verdict = 'accepted'
         ),
         {LogSql.Tail}
-        SELECT j.verdict, j.current_status, n.user_id, n.type, n.seq, n.occurred_at
+        SELECT j.verdict, j.current_status, n.user_id, n.type, n.seq, n.occurred_at, n.status, (n.metadata -> 'retryAt')::bigint
         FROM judged j LEFT JOIN numbered n ON n.ord = j.ord
         ORDER BY j.ord
         """;
@@ -90,11 +99,11 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
                     GenerationId = change.GenerationId,
                     UserId = reader.GetString(2),
                     Type = EventReader.ParseType(reader.GetString(3)),
-                    Status = change.Status,
+                    Status = EventReader.ParseStatus(reader.GetString(6)),
                     Seq = reader.GetInt64(4),
                     Timestamp = reader.GetFieldValue<DateTimeOffset>(5).ToUnixTimeMilliseconds(),
                     TraceParent = change.TraceParent,
-                    Metadata = _metadata[index],
+                    Metadata = MetadataOf(reader, index),
                 },
                 null,
                 null),
@@ -104,6 +113,15 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
             _ => new AppendResult(null, RefusalReason.Terminal, current),
         };
     }
+
+    // What the statement made of it: the same as in the event's row.
+    private StatusMetadata? MetadataOf(NpgsqlDataReader reader, int index) => changes[index].Status switch
+    {
+        GenerationStatus.Pending when EventReader.ParseStatus(reader.GetString(6)) != GenerationStatus.Pending =>
+            _metadata[index]! with { ErrorMessage = null },
+        GenerationStatus.Pending when !reader.IsDBNull(7) => _metadata[index]! with { RetryAt = reader.GetInt64(7) },
+        _ => _metadata[index],
+    };
 
     private static StatusMetadata? MetadataOf(StatusChange change)
     {

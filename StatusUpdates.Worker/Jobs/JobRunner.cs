@@ -28,6 +28,8 @@ internal sealed partial class JobRunner(
     ILogger<JobRunner> logger) : BackgroundService
 {
     private static readonly TimeSpan MaxBackOff = TimeSpan.FromSeconds(15);
+    private const long MaxRetryMilliseconds = 24 * 60 * 60 * 1000;
+
     private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(5);
 
     private volatile bool _mayHaveMore;
@@ -154,9 +156,19 @@ internal sealed partial class JobRunner(
 
     private void WakeUpForPending(StatusUpdate update)
     {
-        if (update.Status == GenerationStatus.Pending)
+        if (update.Status != GenerationStatus.Pending)
+        {
+            return;
+        }
+
+        if (update.Metadata?.RetryAt is not { } retryAt)
         {
             wakeUp.Set();
+        }
+        else if (retryAt - update.Timestamp is >= 0 and <= MaxRetryMilliseconds and var delay)
+        {
+            // Both times are the database's: how far this machine's clock is off does not matter.
+            wakeUp.SetAfter(TimeSpan.FromMilliseconds(delay));
         }
     }
 

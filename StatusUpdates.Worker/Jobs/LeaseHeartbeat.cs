@@ -100,8 +100,12 @@ internal sealed partial class LeaseHeartbeat(
         // Refused: its run had just ended when the leases were read.
         if (result.Update is { } update)
         {
-            WorkerTelemetry.CountHandBack();
-            LogHandedBack(lease.GenerationId, lease.Attempt);
+            if (update.Status == GenerationStatus.Pending)
+            {
+                WorkerTelemetry.CountHandBack();
+                LogHandedBack(lease.GenerationId, lease.Attempt);
+            }
+
             await publisher.TryPublishAsync([update]);
         }
     }
