@@ -22,7 +22,10 @@ internal sealed class ChildProcess(string assembly, IEnumerable<KeyValuePair<str
     /// <summary>Starts it, and returns when it says that it has.</summary>
     public async Task StartAsync()
     {
-        var start = new ProcessStartInfo(DotnetHost.Path, ["exec", Path.Combine(AppContext.BaseDirectory, assembly)])
+        // By the tests' list of dependencies: it is their folder, and of what a program has in its own some files are not there.
+        var folder = AppContext.BaseDirectory;
+        var start = new ProcessStartInfo(
+            DotnetHost.Path, ["exec", "--depsfile", Path.Combine(folder, "StatusUpdates.Tests.deps.json"), Path.Combine(folder, assembly)])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -70,12 +73,20 @@ internal sealed class ChildProcess(string assembly, IEnumerable<KeyValuePair<str
 
     public async ValueTask DisposeAsync()
     {
-        if (_process is { HasExited: false })
+        if (_process is null)
         {
-            await EndAsync(Posix.SigKill);
+            return;
         }
 
-        _process?.Dispose();
+        // Also when the test's time is over.
+        if (!_process.HasExited)
+        {
+            Posix.Signal(Id, Posix.SigKill);
+        }
+
+        await _process.WaitForExitAsync(CancellationToken.None);
+        await _pumps;
+        _process.Dispose();
     }
 
     private async Task PumpAsync(StreamReader reader, ConcurrentQueue<string> lines, Task started)

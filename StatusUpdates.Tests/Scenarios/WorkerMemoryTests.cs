@@ -59,7 +59,8 @@ public sealed class WorkerMemoryTests(TestServers servers, ITestOutputHelper out
             """,
             Token);
         using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
-        while (await database.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM generations WHERE status IN ('pending', 'processing'))", Token))
+        while (await database.ScalarAsync<bool>(
+            "SELECT EXISTS (SELECT FROM generations WHERE status = 'pending') OR EXISTS (SELECT FROM generations WHERE status = 'processing')", Token))
         {
             await look.WaitForNextTickAsync(Token);
         }

@@ -80,8 +80,7 @@ internal sealed partial class JobExecutor(
         }
         catch (OperationCanceledException)
         {
-            LogRefused();
-            return JobOutcome.Lost;
+            return Lost();
         }
         catch (Exception e)
         {
@@ -108,7 +107,7 @@ internal sealed partial class JobExecutor(
             case StopReason.DatabaseAway:
                 return JobOutcome.Dropped;
             case StopReason.LeaseLost:
-                return JobOutcome.Lost;
+                return Lost();
             default:
                 throw new UnreachableException($"Stopped for no reason: {job.Reason}.");
         }
@@ -126,6 +125,14 @@ internal sealed partial class JobExecutor(
         LogFailed(failure);
         await processor.UpdateStatusAsync(job, GenerationStatus.Failed, details, CancellationToken.None);
         return JobOutcome.Failed;
+    }
+
+    // However it was found out: by the heartbeat, by a refused update, or by a claim of this worker's own.
+    private JobOutcome Lost()
+    {
+        WorkerTelemetry.CountLostLease();
+        LogLost();
+        return JobOutcome.Lost;
     }
 
     /// <summary>Back to the queue, or to its end if its owner no longer wants it.</summary>
@@ -160,8 +167,8 @@ internal sealed partial class JobExecutor(
     [LoggerMessage(3203, LogLevel.Information, "Handed back: this worker stops")]
     private partial void LogHandedBack();
 
-    [LoggerMessage(3205, LogLevel.Warning, "The outcome was refused: another attempt had begun or the generation had ended")]
-    private partial void LogRefused();
+    [LoggerMessage(3205, LogLevel.Warning, "The lease was lost: another attempt had begun or the generation had ended; this one is stopped and writes no more")]
+    private partial void LogLost();
 
     [LoggerMessage(3206, LogLevel.Error, "The outcome could not be written; the generation goes back to the queue by the heartbeat or when its lease ends")]
     private partial void LogNotWritten(Exception exception);

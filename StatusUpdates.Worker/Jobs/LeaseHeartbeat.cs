@@ -37,10 +37,9 @@ internal sealed partial class LeaseHeartbeat(
         var leases = held.Select(h => (h.GenerationId, h.Attempt)).ToHashSet();
         foreach (var job in running)
         {
-            if (!leases.Contains((job.Generation.Id, job.Generation.Attempt)) && job.Stop(StopReason.LeaseLost))
+            if (!leases.Contains((job.Generation.Id, job.Generation.Attempt)))
             {
-                WorkerTelemetry.CountLostLease();
-                LogLeaseLost(job.Generation.Id, job.Generation.Attempt);
+                job.Stop(StopReason.LeaseLost);
             }
         }
 
@@ -109,9 +108,6 @@ internal sealed partial class LeaseHeartbeat(
             await publisher.TryPublishAsync([update]);
         }
     }
-
-    [LoggerMessage(3101, LogLevel.Warning, "The lease of {GenerationId}, attempt {Attempt}, was lost; the attempt is stopped")]
-    private partial void LogLeaseLost(string generationId, int attempt);
 
     [LoggerMessage(3102, LogLevel.Warning, "{GenerationId}, attempt {Attempt}, was held and not run; it goes back to the queue")]
     private partial void LogHandedBack(string generationId, int attempt);
