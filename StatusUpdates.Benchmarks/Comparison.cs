@@ -32,10 +32,13 @@ internal sealed class Comparison
     }
 
     /// <summary>A warning, if others took so much of the machine that speeds say little.</summary>
-    public IEnumerable<string> Disturbances()
+    public IEnumerable<string> Disturbances() => Disturbances(
+        _figures.Where(figure => figure.Name.EndsWith(Others, StringComparison.Ordinal)).SelectMany(figure => figure.Bare.Concat(figure.Api)));
+
+    /// <param name="processors">How many processors others had, in each run.</param>
+    public static IEnumerable<string> Disturbances(IEnumerable<double> processors)
     {
-        var others = _figures.Where(figure => figure.Name.EndsWith(Others, StringComparison.Ordinal))
-            .SelectMany(figure => figure.Bare.Concat(figure.Api)).ToArray();
+        var others = processors.ToArray();
         return others.Length > 0 && Statistics.Median(others) is var median && median > Tolerable
             ? [$"DISTURBED: others took {Report.Number(median)} of {Environment.ProcessorCount} processors. Speeds and durations are theirs as much as ours; compare processor times and ratios."]
             : [];

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using StatusUpdates.Benchmarks;
+using StatusUpdates.Benchmarks.Append;
 using StatusUpdates.Benchmarks.Bursts;
 using StatusUpdates.Benchmarks.Connections;
 using StatusUpdates.Benchmarks.Floor;
@@ -21,6 +22,7 @@ Dictionary<string, Func<ScenarioArguments, CancellationToken, Task<Report>>> sce
     ["unicast"] = BurstScenario.RunUnicastAsync,
     ["latency"] = LatencyScenario.RunAsync,
     ["sweep"] = SweepScenario.RunAsync,
+    ["append"] = AppendScenario.RunAsync,
     ["connections"] = ConnectionsScenario.RunAsync,
 };
 

@@ -33,10 +33,11 @@ internal sealed class Writer : IAsyncDisposable
     public IReadOnlyList<LoadUser> Users { get; }
 
     /// <summary>Submits so many generations of so many new users.</summary>
-    public static async Task<Writer> CreateAsync(string connectionString, int users, int generationsOfEach, CancellationToken cancellationToken)
+    public static async Task<Writer> CreateAsync(
+        string connectionString, int users, int generationsOfEach, CancellationToken cancellationToken, string prefix = "user")
     {
         var writer = new Writer(
-            new StatusDatabase(connectionString), [.. Enumerable.Range(0, users).Select(i => new LoadUser($"user-{i}"))]);
+            new StatusDatabase(connectionString), [.. Enumerable.Range(0, users).Select(i => new LoadUser($"{prefix}-{i}"))]);
         await Parallel.ForEachAsync(
             writer.Users,
             new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellationToken },

@@ -79,11 +79,16 @@ internal sealed class BenchmarkSystem : IAsyncDisposable
         SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(key), SecurityAlgorithms.HmacSha256),
     });
 
+    public Task KillRedisAsync() => _redis.KillAsync();
+
+    /// <summary>Starts Redis again, where it was.</summary>
+    public Task RestartRedisAsync(CancellationToken cancellationToken) => _redis.RestartAsync(cancellationToken);
+
     /// <summary>Processor time until now.</summary>
     public CpuReading ReadCpu(params IReadOnlyList<ServerProcess> servers) => new(
         servers.Sum(server => server.ProcessorSeconds()),
         ProcessorTime.OfTree(_postgres.ProcessId),
-        ProcessorTime.OfTree(_redis.ProcessId),
+        _redis.ProcessId == 0 ? 0 : ProcessorTime.OfTree(_redis.ProcessId),
         ProcessorTime.Own(),
         ProcessorTime.OfMachine());
 

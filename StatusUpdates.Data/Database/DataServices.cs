@@ -26,14 +26,14 @@ public static class DataServices
         var connectionString = builder.Configuration.GetConnectionString(connectionName)
             ?? throw new InvalidOperationException(
                 $"ConnectionStrings:{connectionName} is not set. It is an Npgsql connection string, such as Host=…;Database=…;Username=…;Password=….");
-        var options = new StatusDatabaseOptions();
-        builder.Configuration.GetSection(StatusDatabaseOptions.SectionName).Bind(options);
-        Validate(options);
+        var options = Bind(builder, StatusDatabaseOptions.SectionName, new StatusDatabaseOptions(), new StatusDatabaseOptionsValidator());
+        var logOptions = Bind(builder, StatusLogOptions.SectionName, new StatusLogOptions(), new StatusLogOptionsValidator());
 
         // Made here and not by the container: the EF Core integration needs it while the container is still being built.
         var database = new StatusDatabase(connectionString, options);
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(logOptions);
         builder.Services.AddSingleton(_ => database);
         builder.Services.AddSingleton(_ => database.DataSource);
         builder.Services.AddSingleton<StatusLog>();
@@ -46,17 +46,16 @@ public static class DataServices
         return database;
     }
 
-    private static void Validate(StatusDatabaseOptions options)
+    private static T Bind<T>(IHostApplicationBuilder builder, string section, T options, IValidateOptions<T> validator)
+        where T : class
     {
+        builder.Configuration.GetSection(section).Bind(options);
+
         // The generated rules call a setting <name>.<member>; the error names its configuration key.
-        const string Section = StatusDatabaseOptions.SectionName;
-        var result = new StatusDatabaseOptionsValidator().Validate(Section, options);
-        if (result.Failed)
-        {
-            throw new OptionsValidationException(
-                Section,
-                typeof(StatusDatabaseOptions),
-                result.Failures.Select(failure => failure.Replace(Section + ".", Section + ":", StringComparison.Ordinal)));
-        }
+        var result = validator.Validate(section, options);
+        return result.Failed
+            ? throw new OptionsValidationException(
+                section, typeof(T), result.Failures.Select(failure => failure.Replace(section + ".", section + ":", StringComparison.Ordinal)))
+            : options;
     }
 }

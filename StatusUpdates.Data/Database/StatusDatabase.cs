@@ -60,7 +60,7 @@ public sealed class StatusDatabase : IAsyncDisposable
             }
             catch (NpgsqlException e) when (IsWorthRepeating(e) && _time.GetElapsedTime(started) < _options.RetryFor)
             {
-                DataTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("error.type", e.SqlState ?? e.GetType().Name));
+                CountRetry(e);
                 await Task.Delay(BackOff(attempt), _time, cancellationToken);
             }
         }
@@ -79,13 +79,24 @@ public sealed class StatusDatabase : IAsyncDisposable
         }
         catch (NpgsqlException e) when (e.IsTransient)
         {
-            DataTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("error.type", e.SqlState ?? e.GetType().Name));
+            CountRetry(e);
             return await read(cancellationToken);
         }
     }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => DataSource.DisposeAsync();
+
+    /// <summary>The present timestamp of the clock that retries go by.</summary>
+    internal long Now => _time.GetTimestamp();
+
+    /// <summary>Whether what began then has been tried for as long as it may be.</summary>
+    internal bool IsTimeUp(long since) => _time.GetElapsedTime(since) >= _options.RetryFor;
+
+    internal Task BackOffAsync(int attempt) => Task.Delay(BackOff(attempt), _time);
+
+    internal static void CountRetry(NpgsqlException e) =>
+        DataTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("error.type", e.SqlState ?? e.GetType().Name));
 
     internal static bool IsWorthRepeating(NpgsqlException e) => e switch
     {
@@ -110,11 +121,13 @@ public sealed class StatusDatabase : IAsyncDisposable
         var builder = new NpgsqlConnectionStringBuilder(connectionString);
 
         // The server ends by itself what a paused or vanished process of ours left behind, so that no user's log stays locked.
+        // Statements are prepared, and made so that one plan serves all their values: planning a write anew for each costs more than the write.
         // What the connection string itself sets comes last and wins.
         var settings = string.Create(CultureInfo.InvariantCulture, $"""
             -c lock_timeout={Milliseconds(options.LockTimeout)}
             -c statement_timeout={Milliseconds(options.StatementTimeout)}
             -c idle_in_transaction_session_timeout={Milliseconds(options.IdleInTransactionTimeout)}
+            -c plan_cache_mode=force_generic_plan
             -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000
             """).ReplaceLineEndings(" ");
         builder.Options = $"{settings} {builder.Options}".TrimEnd();

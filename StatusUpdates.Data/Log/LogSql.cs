@@ -6,8 +6,8 @@ namespace StatusUpdates.Data.Log;
 /// </summary>
 /// <remarks>
 /// Lock order, the same for every writer, so that no two can wait for each other: generations first (ordered by id, or SKIP LOCKED),
-/// then user_streams, ordered by user_id, last. That the second begins after the first has ended is made sure by the aggregate in
-/// <c>streams</c>, which has to see all of <c>accepted</c> before it yields its only row. A row is read through its lock, hence as it is
+/// then user_streams, ordered by user_id, last. That the second begins after the first has ended is made sure by the sort in
+/// <c>streams</c>, which has to see all of <c>accepted</c> before it yields its first row. A row is read through its lock, hence as it is
 /// now, not as it was when the statement began. <c>seq</c> is numbered over accepted rows alone: a refusal burns no number.
 /// </remarks>
 internal static class LogSql
@@ -20,10 +20,9 @@ internal static class LogSql
     public const string Tail =
         """
         streams AS MATERIALIZED (
-            SELECT user_id, last_seq FROM user_streams
-            WHERE user_id = ANY ((SELECT array_agg(DISTINCT a.user_id) FROM accepted a)::text[])
-            ORDER BY user_id
-            FOR NO KEY UPDATE
+            SELECT s.user_id, s.last_seq FROM (SELECT DISTINCT user_id FROM accepted) a JOIN user_streams s ON s.user_id = a.user_id
+            ORDER BY s.user_id
+            FOR NO KEY UPDATE OF s
         ),
         numbered AS MATERIALIZED (
             SELECT a.*, s.last_seq + row_number() OVER (PARTITION BY a.user_id ORDER BY a.ord) AS seq, clock_timestamp() AS occurred_at

@@ -9,6 +9,12 @@ public sealed record StatusChange
     public required string GenerationId { get; init; }
 
     /// <summary>
+    /// Its owner, as far as the writer knows. No more than a hint: changes of one user share transactions instead of waiting for each
+    /// other's locks.
+    /// </summary>
+    public string? UserId { get; init; }
+
+    /// <summary>
     /// The status from now on. A running generation that its owner asked to stop does not go back to <c>pending</c>: what is committed
     /// then is <c>canceled</c>.
     /// </summary>

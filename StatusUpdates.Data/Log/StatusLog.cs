@@ -6,20 +6,12 @@ namespace StatusUpdates.Data.Log;
 
 /// <summary>
 /// The log of status updates: append to it, read after a cursor. What an append returns as committed is durable; nothing else is
-/// visible to any reader. Thread-safe; one instance serves a process.
+/// visible to any reader. Given a publisher, it announces what it committed. Thread-safe; one instance serves a process.
 /// </summary>
-public sealed class StatusLog(StatusDatabase database)
+public sealed class StatusLog : IAsyncDisposable
 {
     /// <summary>How many heads one statement reads.</summary>
     internal const int BoundsChunk = 1000;
-
-    // Looks with a snapshot of its own: an update that was committed while the append waited for its lock is found as well.
-    private const string FindCommittedSql =
-        $"""
-        SELECT i.ord, {LogSql.EventColumns}
-        FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS i (generation_id, update_id, ord)
-        JOIN status_events e ON e.generation_id = i.generation_id AND e.update_id = i.update_id
-        """;
 
     private const string ReadAfterSql =
         $"""
@@ -40,14 +32,45 @@ public sealed class StatusLog(StatusDatabase database)
         ORDER BY e.seq
         """;
 
-    /// <summary>Appends one change.</summary>
+    private readonly StatusDatabase _database;
+    private readonly StatusPublisher? _publisher;
+    private readonly BatchWriter _writer;
+    private readonly CommitLane[] _lanes;
+
+    /// <summary>Makes the log; connects to nothing yet.</summary>
+    /// <param name="database">Where it is.</param>
+    /// <param name="options">How appends share transactions.</param>
+    /// <param name="publisher">Announces what is committed, in its order; nobody announces it without.</param>
+    public StatusLog(StatusDatabase database, StatusLogOptions? options = null, StatusPublisher? publisher = null)
+    {
+        options ??= new StatusLogOptions();
+        _database = database;
+        _publisher = publisher;
+        _writer = new BatchWriter(database);
+        _lanes = [.. Enumerable.Range(0, options.Lanes).Select(_ => new CommitLane(database, _writer, options.MaxBatch, publisher))];
+    }
+
+    /// <summary>
+    /// Appends one change. Callers share transactions: those of one lane (<see cref="StatusLogOptions.Lanes"/>, by hash of the user) that
+    /// come while one is under way share the next. Each has its own outcome.
+    /// </summary>
+    /// <param name="change">What changes.</param>
+    /// <param name="cancellationToken">Ends the wait; the change may be committed all the same.</param>
     /// <returns>Committed with its seq, or refused and why.</returns>
     /// <exception cref="NpgsqlException">The database did not answer within <see cref="StatusDatabaseOptions.RetryFor"/>; the outcome is unknown,
     /// and the same change (same <see cref="StatusChange.UpdateId"/>) may be appended again without harm.</exception>
-    public async Task<AppendResult> AppendAsync(StatusChange change, CancellationToken cancellationToken = default) =>
-        (await AppendAsync([change], cancellationToken))[0];
+    public async Task<AppendResult> AppendAsync(StatusChange change, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var append = new PendingAppend(change, _database.Now);
+        LaneOf(change).Enqueue(append);
+        await using (cancellationToken.UnsafeRegister(static (a, token) => ((PendingAppend)a!).TrySetCanceled(token), append))
+        {
+            return await append.Task;
+        }
+    }
 
-    /// <summary>Appends many changes in one transaction; each has its own outcome. Of one user they get their numbers in this order.</summary>
+    /// <summary>Appends many changes in one transaction of their own; each has its own outcome. Of one user they get their numbers in this order.</summary>
     /// <param name="changes">At most one of each generation.</param>
     /// <param name="cancellationToken">Ends the wait; the changes may be committed all the same.</param>
     /// <returns>The outcomes, in the order of the changes.</returns>
@@ -66,10 +89,12 @@ public sealed class StatusLog(StatusDatabase database)
             throw new ArgumentException("A batch holds at most one change of each generation.", nameof(changes));
         }
 
-        var batch = new AppendBatch(changes);
-        var results = await database.RetryAsync(token => TryAppendAsync(batch, token), cancellationToken);
-        await FindCommittedAsync(batch, results, cancellationToken);
-        Count(results);
+        var results = await _database.RetryAsync(token => _writer.TryWriteAsync(changes, token), cancellationToken);
+        if (_publisher is not null)
+        {
+            await _publisher.TryPublishAsync([.. results.Select(result => result.Update).OfType<StatusUpdate>()]);
+        }
+
         return results;
     }
 
@@ -105,9 +130,12 @@ public sealed class StatusLog(StatusDatabase database)
         string userId, string generationId, long since, int limit, CancellationToken cancellationToken = default) =>
         StatusDatabase.ReadAsync(token => TryReadHistoryAsync(userId, generationId, since, limit, token), cancellationToken);
 
+    /// <summary>Waits until Redis has what was committed, or has had its time.</summary>
+    public async ValueTask DisposeAsync() => await Task.WhenAll(_lanes.Select(lane => lane.Announced));
+
     private async Task<LogPage> TryReadAfterAsync(string userId, long cursor, int limit, CancellationToken cancellationToken)
     {
-        await using var command = database.DataSource.CreateCommand(ReadAfterSql);
+        await using var command = _database.DataSource.CreateCommand(ReadAfterSql);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
@@ -128,7 +156,7 @@ public sealed class StatusLog(StatusDatabase database)
 
     private async Task<int> TryReadBoundsAsync(string[] userIds, Dictionary<string, LogBounds> bounds, CancellationToken cancellationToken)
     {
-        await using var command = database.DataSource.CreateCommand(
+        await using var command = _database.DataSource.CreateCommand(
             "SELECT user_id, oldest_seq, last_seq FROM user_streams WHERE user_id = ANY ($1)");
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = userIds });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -143,7 +171,7 @@ public sealed class StatusLog(StatusDatabase database)
     private async Task<GenerationHistory?> TryReadHistoryAsync(
         string userId, string generationId, long since, int limit, CancellationToken cancellationToken)
     {
-        await using var command = database.DataSource.CreateCommand(ReadHistorySql);
+        await using var command = _database.DataSource.CreateCommand(ReadHistorySql);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = generationId });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = since });
@@ -164,58 +192,6 @@ public sealed class StatusLog(StatusDatabase database)
         return items is null ? null : new GenerationHistory(items, complete);
     }
 
-    private async Task<AppendResult[]> TryAppendAsync(AppendBatch batch, CancellationToken cancellationToken)
-    {
-        await using var command = batch.CreateCommand(database.DataSource);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var results = new AppendResult[batch.Changes.Count];
-        for (var i = 0; await reader.ReadAsync(cancellationToken); i++)
-        {
-            results[i] = batch.ReadResult(reader, i);
-        }
-
-        return results;
-    }
-
-    /// <summary>A refusal may be the echo of an earlier try whose answer was lost: then that try's outcome counts.</summary>
-    private async Task FindCommittedAsync(AppendBatch batch, AppendResult[] results, CancellationToken cancellationToken)
-    {
-        var refused = Enumerable.Range(0, results.Length).Where(i => !results[i].IsCommitted).ToArray();
-        if (refused.Length == 0)
-        {
-            return;
-        }
-
-        var found = await database.RetryAsync(
-            async token =>
-            {
-                await using var command = database.DataSource.CreateCommand(FindCommittedSql);
-                command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. refused.Select(i => batch.Changes[i].GenerationId)] });
-                command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. refused.Select(i => batch.Changes[i].UpdateId)] });
-                await using var reader = await command.ExecuteReaderAsync(token);
-                var committed = new List<(int Index, StatusUpdate Update)>();
-                while (await reader.ReadAsync(token))
-                {
-                    committed.Add((refused[reader.GetInt64(0) - 1], EventReader.Read(reader, 1)));
-                }
-
-                return committed;
-            },
-            cancellationToken);
-        foreach (var (index, update) in found)
-        {
-            results[index] = new AppendResult(update, null, null);
-        }
-    }
-
-    private static void Count(AppendResult[] results)
-    {
-        var committed = results.Count(r => r.IsCommitted);
-        DataTelemetry.BatchSize.Record(results.Length);
-        DataTelemetry.Appended.Add(committed);
-        if (committed < results.Length)
-        {
-            DataTelemetry.Refused.Add(results.Length - committed);
-        }
-    }
+    private CommitLane LaneOf(StatusChange change) =>
+        _lanes[(uint)string.GetHashCode(change.UserId ?? change.GenerationId, StringComparison.Ordinal) % (uint)_lanes.Length];
 }

@@ -259,12 +259,12 @@ namespace StatusUpdates.Data.Migrations
                     b.HasKey("UserId", "Seq")
                         .HasName("pk_status_events");
 
+                    b.HasIndex("UpdateId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_status_events_update_id");
+
                     b.HasIndex("GenerationId", "Seq")
                         .HasDatabaseName("ix_status_events_generation_id_seq");
-
-                    b.HasIndex("GenerationId", "UpdateId")
-                        .IsUnique()
-                        .HasDatabaseName("ix_status_events_generation_id_update_id");
 
                     b.ToTable("status_events", (string)null);
                 });

@@ -44,7 +44,8 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
             events.HasIndex(e => new { e.GenerationId, e.Seq });
 
             // An update is in the log once, whatever becomes of the tries to write it: what finds it quickly also keeps it from coming twice.
-            events.HasIndex(e => new { e.GenerationId, e.UpdateId }).IsUnique();
+            // By its id alone, which begins with the time: new entries all go to the index's end.
+            events.HasIndex(e => e.UpdateId).IsUnique();
             Bytewise(events.Property(e => e.UserId));
             Bytewise(events.Property(e => e.GenerationId));
             events.Property(e => e.Metadata).HasColumnType("jsonb");

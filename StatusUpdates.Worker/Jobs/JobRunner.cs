@@ -165,7 +165,7 @@ internal sealed partial class JobRunner(
         {
             wakeUp.Set();
         }
-        else if (retryAt - update.Timestamp is >= 0 and <= MaxRetryMilliseconds and var delay)
+        else if (Math.Max(0, retryAt - update.Timestamp) is <= MaxRetryMilliseconds and var delay)
         {
             // Both times are the database's: how far this machine's clock is off does not matter.
             wakeUp.SetAfter(TimeSpan.FromMilliseconds(delay));

@@ -18,7 +18,6 @@ internal sealed partial class LeaseHeartbeat(
     StatusLog log,
     RunningJobs jobs,
     WorkerIdentity identity,
-    StatusPublisher publisher,
     StatusSubscriber subscriber,
     IOptions<WorkerOptions> options,
     TimeProvider time,
@@ -96,16 +95,11 @@ internal sealed partial class LeaseHeartbeat(
             new StatusChange { GenerationId = lease.GenerationId, Status = GenerationStatus.Pending, Attempt = lease.Attempt },
             cancellationToken);
 
-        // Refused: its run had just ended when the leases were read.
-        if (result.Update is { } update)
+        // Else its run had just ended when the leases were read, or its owner had asked for its end.
+        if (result.Update?.Status == GenerationStatus.Pending)
         {
-            if (update.Status == GenerationStatus.Pending)
-            {
-                WorkerTelemetry.CountHandBack();
-                LogHandedBack(lease.GenerationId, lease.Attempt);
-            }
-
-            await publisher.TryPublishAsync([update]);
+            WorkerTelemetry.CountHandBack();
+            LogHandedBack(lease.GenerationId, lease.Attempt);
         }
     }
 

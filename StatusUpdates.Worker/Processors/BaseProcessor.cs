@@ -15,7 +15,7 @@ namespace StatusUpdates.Worker.Processors;
 /// many attempts at once.
 /// </summary>
 internal abstract class BaseProcessor(
-    GenerationTask task, IGenerationProvider provider, StatusLog log, StatusPublisher publisher, ResultUploader results)
+    GenerationTask task, IGenerationProvider provider, StatusLog log, ResultUploader results)
 {
     /// <summary>Which generations it does.</summary>
     public GenerationTask GenerationTask => task;
@@ -58,7 +58,7 @@ internal abstract class BaseProcessor(
     /// <summary>Whether another attempt may succeed where this one failed. A processor that knows its provider better overrides it.</summary>
     internal virtual bool IsTransient(Exception failure) => TransientFailures.Contains(failure);
 
-    /// <summary>Sets a status: 1. in the database, 2. on Redis. Returns once it is durable.</summary>
+    /// <summary>Sets a status: in the database, which announces it on Redis. Returns once it is durable.</summary>
     /// <returns>What is in the log: <c>canceled</c> instead of <c>pending</c> if its owner had asked for that.</returns>
     /// <exception cref="OperationCanceledException">Refused: another attempt has begun, or the generation has ended. This attempt is stopped.</exception>
     /// <exception cref="NpgsqlException">The database did not take it in time. This attempt is stopped.</exception>
@@ -68,6 +68,7 @@ internal abstract class BaseProcessor(
         var change = new StatusChange
         {
             GenerationId = job.Generation.Id,
+            UserId = job.Generation.UserId,
             Status = status,
             Attempt = job.Generation.Attempt,
             Progress = details?.Progress,
@@ -79,7 +80,7 @@ internal abstract class BaseProcessor(
             TraceParent = Activity.Current?.Id ?? job.Generation.TraceParent,
         };
 
-        // 1. The database. The attempt is the fencing token: what an attempt that lost its lease writes is refused.
+        // The attempt is the fencing token: what an attempt that lost its lease writes is refused.
         var result = await GuardAsync(job, () => log.AppendAsync(change, cancellationToken));
         if (result.Update is not { } update)
         {
@@ -87,8 +88,6 @@ internal abstract class BaseProcessor(
             throw new OperationCanceledException($"The update was refused: {result.Refusal}.");
         }
 
-        // 2. Redis. Never fails what is durable already.
-        await publisher.TryPublishAsync([update]);
         return update;
     }
 

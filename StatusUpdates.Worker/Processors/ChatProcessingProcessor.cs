@@ -1,15 +1,14 @@
 using Microsoft.Extensions.DependencyInjection;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Processors;
 
 /// <summary>Chat answers: type <c>chat</c>.</summary>
 internal sealed class ChatProcessingProcessor(
-    [FromKeyedServices(GenerationTask.ChatProcessing)] IGenerationProvider provider, StatusLog log, StatusPublisher publisher, ResultUploader results)
-    : BaseProcessor(GenerationTask.ChatProcessing, provider, log, publisher, results)
+    [FromKeyedServices(GenerationTask.ChatProcessing)] IGenerationProvider provider, StatusLog log, ResultUploader results)
+    : BaseProcessor(GenerationTask.ChatProcessing, provider, log, results)
 {
     protected override string Makes => "text";
 

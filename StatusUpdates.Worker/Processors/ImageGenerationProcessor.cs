@@ -1,15 +1,14 @@
 using Microsoft.Extensions.DependencyInjection;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Processors;
 
 /// <summary>Images made in a chat: type <c>chat</c>, task <c>image_generation</c>.</summary>
 internal sealed class ImageGenerationProcessor(
-    [FromKeyedServices(GenerationTask.ImageGeneration)] IGenerationProvider provider, StatusLog log, StatusPublisher publisher, ResultUploader results)
-    : BaseProcessor(GenerationTask.ImageGeneration, provider, log, publisher, results)
+    [FromKeyedServices(GenerationTask.ImageGeneration)] IGenerationProvider provider, StatusLog log, ResultUploader results)
+    : BaseProcessor(GenerationTask.ImageGeneration, provider, log, results)
 {
     protected override string Makes => "an image";
 

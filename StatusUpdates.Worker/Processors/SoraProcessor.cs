@@ -1,15 +1,14 @@
 using Microsoft.Extensions.DependencyInjection;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Processors;
 
 /// <summary>Videos: type <c>sora</c>.</summary>
 internal sealed class SoraProcessor(
-    [FromKeyedServices(GenerationTask.Sora)] IGenerationProvider provider, StatusLog log, StatusPublisher publisher, ResultUploader results)
-    : BaseProcessor(GenerationTask.Sora, provider, log, publisher, results)
+    [FromKeyedServices(GenerationTask.Sora)] IGenerationProvider provider, StatusLog log, ResultUploader results)
+    : BaseProcessor(GenerationTask.Sora, provider, log, results)
 {
     protected override string Makes => "a video or an image";
 

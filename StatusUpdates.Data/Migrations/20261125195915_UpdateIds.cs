@@ -11,9 +11,9 @@ namespace StatusUpdates.Data.Migrations
         protected override void Up(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.CreateIndex(
-                name: "ix_status_events_generation_id_update_id",
+                name: "ix_status_events_update_id",
                 table: "status_events",
-                columns: new[] { "generation_id", "update_id" },
+                column: "update_id",
                 unique: true);
         }
 
@@ -21,7 +21,7 @@ namespace StatusUpdates.Data.Migrations
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropIndex(
-                name: "ix_status_events_generation_id_update_id",
+                name: "ix_status_events_update_id",
                 table: "status_events");
         }
     }

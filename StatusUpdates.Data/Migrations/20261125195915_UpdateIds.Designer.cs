@@ -12,7 +12,7 @@ using StatusUpdates.Data.Schema;
 namespace StatusUpdates.Data.Migrations
 {
     [DbContext(typeof(StatusDbContext))]
-    [Migration("20261125183420_UpdateIds")]
+    [Migration("20261125195915_UpdateIds")]
     partial class UpdateIds
     {
         /// <inheritdoc />
@@ -262,12 +262,12 @@ namespace StatusUpdates.Data.Migrations
                     b.HasKey("UserId", "Seq")
                         .HasName("pk_status_events");
 
+                    b.HasIndex("UpdateId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_status_events_update_id");
+
                     b.HasIndex("GenerationId", "Seq")
                         .HasDatabaseName("ix_status_events_generation_id_seq");
-
-                    b.HasIndex("GenerationId", "UpdateId")
-                        .IsUnique()
-                        .HasDatabaseName("ix_status_events_generation_id_update_id");
 
                     b.ToTable("status_events", (string)null);
                 });

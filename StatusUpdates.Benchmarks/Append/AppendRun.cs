@@ -1,0 +1,113 @@
+using System.Diagnostics;
+using Npgsql;
+using StatusUpdates.Benchmarks.Latency;
+using StatusUpdates.Benchmarks.Load;
+using StatusUpdates.Benchmarks.Servers;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Benchmarks.Append;
+
+/// <summary>Runs the cases of <c>append</c>, each over the same generations.</summary>
+internal sealed class AppendRun(
+    BenchmarkSystem system,
+    StatusLogOptions options,
+    IReadOnlyList<(string UserId, string GenerationId)> many,
+    IReadOnlyList<(string UserId, string GenerationId)> hot,
+    RawWriter raw,
+    TimeSpan warmUp,
+    TimeSpan duration)
+{
+    private const int FirstAttempt = 1;
+
+    /// <summary>The floor: batches of what so many callers would have waiting, on as many connections as the log has lanes.</summary>
+    public async Task<AppendFigures> RawBatchesAsync(int callers, CancellationToken cancellationToken)
+    {
+        var size = Math.Clamp(callers / options.Lanes, 1, options.MaxBatch);
+
+        // Connections share no user, so that no one waits for another's locks, and no batch has a generation twice.
+        var shares = Enumerable.Range(0, options.Lanes).Select(lane => many.Where(m => Lane(m.UserId) == lane).ToArray()).ToArray();
+        var callersOf = new Callers();
+        callersOf.Start(options.Lanes, (lane, call) => raw.AppendAsync(
+            [.. Enumerable.Range(call * size, size).Select(i => shares[lane][i % shares[lane].Length])], call % 100, cancellationToken));
+        return await MeasureAsync(callersOf, .., size, _ => size, cancellationToken);
+    }
+
+    /// <summary>One update in a transaction, by raw Npgsql.</summary>
+    public async Task<AppendFigures> OneByOneAsync(int callers, CancellationToken cancellationToken)
+    {
+        var running = new Callers();
+        running.Start(callers, (caller, call) => raw.AppendAsync([Pick(many, caller, call, callers)], call % 100, cancellationToken));
+        return await MeasureAsync(running, .., 1, _ => 1, cancellationToken);
+    }
+
+    /// <summary>Through <see cref="StatusLog"/>.</summary>
+    /// <param name="callers">On generations of many users.</param>
+    /// <param name="hotCallers">Beside them, on generations of one user; the figures are of the others, if there are others.</param>
+    /// <param name="publisher">Announces what is committed.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<AppendFigures> LogAsync(int callers, int hotCallers, StatusPublisher? publisher, CancellationToken cancellationToken)
+    {
+        await using var database = new Data.Database.StatusDatabase(system.Database);
+        await using var log = new StatusLog(database, options, publisher);
+        var running = new Callers();
+        running.Start(callers, (caller, call) => AppendAsync(log, Pick(many, caller, call, callers), call));
+        running.Start(hotCallers, (caller, call) => AppendAsync(log, Pick(hot, caller, call, hotCallers), call));
+        var before = await CountAsync(cancellationToken);
+        using var transactions = new CommitCounter();
+        var figures = await MeasureAsync(running, callers > 0 ? ..callers : .., 1, _ => transactions.PerCommit, cancellationToken);
+
+        // Every update that was acknowledged is there, once, and numbers have no hole.
+        var after = await CountAsync(cancellationToken);
+        return after.Events - before.Events == running.Count && after.Events == after.Numbers
+            ? figures
+            : throw new BenchmarkFailedException(
+                $"{running.Count} updates were acknowledged and {after.Events - before.Events} are there, of {after.Numbers} numbers {after.Events}.");
+    }
+
+    private static async Task AppendAsync(StatusLog log, (string UserId, string GenerationId) generation, int call)
+    {
+        var result = await log.AppendAsync(new StatusChange
+        {
+            GenerationId = generation.GenerationId,
+            UserId = generation.UserId,
+            Status = GenerationStatus.Processing,
+            Attempt = FirstAttempt,
+            Progress = call % 100,
+            TraceParent = TraceParent.New(),
+        });
+        if (!result.IsCommitted)
+        {
+            throw new BenchmarkFailedException($"The log refused an update: {result.Refusal}.");
+        }
+    }
+
+    private async Task<AppendFigures> MeasureAsync(
+        Callers callers, Range counted, int updatesPerCall, Func<int, double> perCommit, CancellationToken cancellationToken)
+    {
+        var cpu = system.ReadCpu();
+        var started = Stopwatch.GetTimestamp();
+        var window = await callers.RunForAsync(warmUp, duration, cancellationToken);
+        var seconds = Stopwatch.GetElapsedTime(window.From, window.To).TotalSeconds;
+        var whole = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        var calls = Distribution.Of(callers.Durations(window, counted));
+        return new AppendFigures(calls.Count * updatesPerCall / seconds, calls, perCommit(calls.Count), system.ReadCpu() - cpu, whole);
+    }
+
+    // Callers have generations of their own.
+    private static (string UserId, string GenerationId) Pick(IReadOnlyList<(string, string)> from, int caller, int call, int callers) =>
+        from[((call * callers) + caller) % (from.Count / callers * callers)];
+
+    private int Lane(string userId) => (int)((uint)string.GetHashCode(userId, StringComparison.Ordinal) % (uint)options.Lanes);
+
+    private async Task<(long Events, long Numbers)> CountAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = new NpgsqlConnection(system.Database);
+        await connection.OpenAsync(cancellationToken);
+        await using var command = new NpgsqlCommand(
+            "SELECT (SELECT count(*) FROM status_events), (SELECT sum(last_seq)::bigint FROM user_streams)", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return (reader.GetInt64(0), reader.GetInt64(1));
+    }
+}

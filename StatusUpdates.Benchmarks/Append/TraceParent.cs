@@ -1,0 +1,9 @@
+using System.Diagnostics;
+
+namespace StatusUpdates.Benchmarks.Append;
+
+/// <summary>What a traced update carries (W3C Trace Context).</summary>
+internal static class TraceParent
+{
+    public static string New() => $"00-{ActivityTraceId.CreateRandom()}-{ActivitySpanId.CreateRandom()}-01";
+}
