@@ -1,3 +1,4 @@
+using Npgsql;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
@@ -129,6 +130,35 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
         var generation = (await db.CreateQueries().FindAsync("u", id, Token))!;
         Assert.Equal((GenerationStatus.Canceled, null), (generation.Status, generation.LeaseOwner));
         Assert.NotNull(generation.CompletedAt);
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_cancel_request_that_commits_while_a_retry_waits_for_its_lock_still_counts()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
+        await db.ClaimAsync(cancellationToken: Token);
+        await using var other = await db.DataSource.OpenConnectionAsync(Token);
+        await using var transaction = await other.BeginTransactionAsync(Token);
+        await using (var request = new NpgsqlCommand("UPDATE generations SET cancel_requested_at = now()", other, transaction))
+        {
+            await request.ExecuteNonQueryAsync(Token);
+        }
+
+        var append = db.Log.AppendAsync(
+            new StatusChange { GenerationId = id, Status = GenerationStatus.Pending, Attempt = 1, RunAfter = TimeSpan.FromHours(1) }, Token);
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        while (await db.ScalarAsync<long>(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", Token) == 0)
+        {
+            await look.WaitForNextTickAsync(Token);
+        }
+
+        await transaction.CommitAsync(Token);
+
+        Assert.Equal(GenerationStatus.Canceled, (await append).Update!.Status);
+        Assert.Equal(GenerationStatus.Canceled, (await db.CreateQueries().FindAsync("u", id, Token))!.Status);
         await db.AssertConsistentAsync(Token);
     }
 

@@ -7,6 +7,7 @@ namespace StatusUpdates.Tests.Scenarios;
 public sealed class WorkerMemoryTests(TestServers servers, ITestOutputHelper output)
 {
     private const int Users = 100;
+    private const int Portion = 2000;
 
     private static CancellationToken Token => TestTime.Token;
 
@@ -21,7 +22,7 @@ public sealed class WorkerMemoryTests(TestServers servers, ITestOutputHelper out
             TestProviders.Idle,
             database,
             redis,
-            ("Worker:Concurrency", "64"),
+            ("Worker:Concurrency", "200"),
             ("Worker:PollInterval", "00:00:00.100"),
             ("Logging:LogLevel:Default", "Warning"),
             ("Logging:LogLevel:Microsoft.Hosting.Lifetime", "Information"));
@@ -36,8 +37,22 @@ public sealed class WorkerMemoryTests(TestServers servers, ITestOutputHelper out
         Assert.Equal(2L * count, await database.ScalarAsync<long>("SELECT count(*) FROM generations WHERE status = 'completed' AND attempt = 1", Token));
     }
 
-    // Submitted by the set: what is measured is the worker.
     private static async Task RunAsync(TestDatabase database, int count)
+    {
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        for (var left = count; left > 0; left -= Portion)
+        {
+            await SubmitAsync(database, Math.Min(left, Portion));
+            while (await database.ScalarAsync<bool>(
+                "SELECT EXISTS (SELECT FROM generations WHERE status = 'pending') OR EXISTS (SELECT FROM generations WHERE status = 'processing')", Token))
+            {
+                await look.WaitForNextTickAsync(Token);
+            }
+        }
+    }
+
+    // By the set: what is measured is the worker.
+    private static async Task SubmitAsync(TestDatabase database, int count)
     {
         await database.ExecuteAsync(
             $"""
@@ -58,11 +73,5 @@ public sealed class WorkerMemoryTests(TestServers servers, ITestOutputHelper out
             SELECT user_id, seq, id, type, status, created_at, last_update_id FROM created
             """,
             Token);
-        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
-        while (await database.ScalarAsync<bool>(
-            "SELECT EXISTS (SELECT FROM generations WHERE status = 'pending') OR EXISTS (SELECT FROM generations WHERE status = 'processing')", Token))
-        {
-            await look.WaitForNextTickAsync(Token);
-        }
     }
 }

@@ -158,7 +158,7 @@ internal sealed partial class JobExecutor(
     [LoggerMessage(3201, LogLevel.Warning, "The generation failed")]
     private partial void LogFailed(Exception exception);
 
-    [LoggerMessage(3209, LogLevel.Warning, "The attempt failed; the next one may begin in {Delay}")]
+    [LoggerMessage(3210, LogLevel.Warning, "The attempt failed; the next one may begin in {Delay}")]
     private partial void LogRetried(Exception exception, TimeSpan delay);
 
     [LoggerMessage(3202, LogLevel.Information, "Canceled by its owner")]
