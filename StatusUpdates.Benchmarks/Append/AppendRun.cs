@@ -14,15 +14,17 @@ internal sealed class AppendRun(
     StatusLogOptions options,
     IReadOnlyList<(string UserId, string GenerationId)> many,
     IReadOnlyList<(string UserId, string GenerationId)> hot,
-    RawWriter raw,
+    RawWriter floor,
+    RawWriter bareFloor,
     TimeSpan warmUp,
     TimeSpan duration)
 {
     private const int FirstAttempt = 1;
 
     /// <summary>The floor: batches of what so many callers would have waiting, on as many connections as the log has lanes.</summary>
-    public async Task<AppendFigures> RawBatchesAsync(int callers, CancellationToken cancellationToken)
+    public async Task<AppendFigures> RawBatchesAsync(bool withIndexes, int callers, CancellationToken cancellationToken)
     {
+        var raw = withIndexes ? floor : bareFloor;
         var size = Math.Clamp(callers / options.Lanes, 1, options.MaxBatch);
 
         // Connections share no user, so that no one waits for another's locks, and no batch has a generation twice.
@@ -37,7 +39,7 @@ internal sealed class AppendRun(
     public async Task<AppendFigures> OneByOneAsync(int callers, CancellationToken cancellationToken)
     {
         var running = new Callers();
-        running.Start(callers, (caller, call) => raw.AppendAsync([Pick(many, caller, call, callers)], call % 100, cancellationToken));
+        running.Start(callers, (caller, call) => floor.AppendAsync([Pick(many, caller, call, callers)], call % 100, cancellationToken));
         return await MeasureAsync(running, .., 1, _ => 1, cancellationToken);
     }
 
@@ -91,7 +93,7 @@ internal sealed class AppendRun(
         var seconds = Stopwatch.GetElapsedTime(window.From, window.To).TotalSeconds;
         var whole = Stopwatch.GetElapsedTime(started).TotalSeconds;
         var calls = Distribution.Of(callers.Durations(window, counted));
-        return new AppendFigures(calls.Count * updatesPerCall / seconds, calls, perCommit(calls.Count), system.ReadCpu() - cpu, whole);
+        return new AppendFigures(calls.Count * updatesPerCall / seconds, calls, perCommit(calls.Count), system.ReadCpu() - cpu, whole, (long)callers.Count * updatesPerCall);
     }
 
     // Callers have generations of their own.

@@ -5,52 +5,60 @@ namespace StatusUpdates.Benchmarks.Append;
 
 /// <summary>
 /// The least that a durable, numbered update costs: count up the user's row and insert the event, by one statement over raw Npgsql, in
-/// tables that have a primary key and nothing else. No generation, no lifecycle, no fencing, no update id that is looked for.
+/// tables of the log's columns. No generation, no lifecycle, no fencing, no order of locks.
 /// </summary>
 internal sealed class RawWriter : IAsyncDisposable
 {
-    private const string CreateSql =
-        """
-        CREATE TABLE raw_streams (user_id text COLLATE "C" PRIMARY KEY, last_seq bigint NOT NULL);
-        CREATE TABLE raw_events (
-            user_id text COLLATE "C" NOT NULL, seq bigint NOT NULL, generation_id text COLLATE "C" NOT NULL, type text NOT NULL, status text NOT NULL,
-            occurred_at timestamptz NOT NULL, metadata jsonb, update_id uuid NOT NULL, traceparent text, PRIMARY KEY (user_id, seq));
-        """;
-
-    private const string AppendSql =
-        """
-        WITH input AS (
-            SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY ord) AS n
-            FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[])
-                WITH ORDINALITY AS i (user_id, generation_id, update_id, metadata, traceparent, ord)
-        ),
-        counted AS (
-            UPDATE raw_streams s SET last_seq = s.last_seq + c.added
-            FROM (SELECT user_id, count(*) AS added FROM input GROUP BY user_id) c
-            WHERE s.user_id = c.user_id
-            RETURNING s.user_id, s.last_seq - c.added AS before
-        )
-        INSERT INTO raw_events (user_id, seq, generation_id, type, status, occurred_at, metadata, update_id, traceparent)
-        SELECT i.user_id, c.before + i.n, i.generation_id, 'product_card', 'processing', clock_timestamp(), i.metadata::jsonb, i.update_id, i.traceparent
-        FROM input i JOIN counted c ON c.user_id = i.user_id
-        RETURNING seq
-        """;
-
     private readonly NpgsqlDataSource _dataSource;
+    private readonly string _streams;
+    private readonly string _events;
+    private readonly string _appendSql;
 
-    private RawWriter(NpgsqlDataSource dataSource) => _dataSource = dataSource;
-
-    public static async Task<RawWriter> CreateAsync(string connectionString, IEnumerable<string> users, CancellationToken cancellationToken)
+    private RawWriter(NpgsqlDataSource dataSource, string name)
     {
-        // Prepared statements, as the log's are.
-        var writer = new RawWriter(NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString)
-        {
-            MaxAutoPrepare = 16,
-            AutoPrepareMinUsages = 2,
-            WriteBufferSize = 64 * 1024,
-        }));
-        await writer.ExecuteAsync(CreateSql, cancellationToken);
-        await using var fill = writer._dataSource.CreateCommand("INSERT INTO raw_streams SELECT u, 0 FROM unnest($1::text[]) u");
+        _dataSource = dataSource;
+        (_streams, _events) = ($"{name}_streams", $"{name}_events");
+        _appendSql =
+            $"""
+            WITH input AS (
+                SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY ord) AS n
+                FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[])
+                    WITH ORDINALITY AS i (user_id, generation_id, update_id, metadata, traceparent, ord)
+            ),
+            counted AS (
+                UPDATE {_streams} s SET last_seq = s.last_seq + c.added
+                FROM (SELECT user_id, count(*) AS added FROM input GROUP BY user_id) c
+                WHERE s.user_id = c.user_id
+                RETURNING s.user_id, s.last_seq - c.added AS before
+            )
+            INSERT INTO {_events} (user_id, seq, generation_id, type, status, occurred_at, metadata, update_id, traceparent)
+            SELECT i.user_id, c.before + i.n, i.generation_id, 'product_card', 'processing', clock_timestamp(), i.metadata::jsonb, i.update_id, i.traceparent
+            FROM input i JOIN counted c ON c.user_id = i.user_id
+            RETURNING seq
+            """;
+    }
+
+    /// <summary>Makes the tables.</summary>
+    /// <param name="connectionString">The database.</param>
+    /// <param name="name">Begins their names.</param>
+    /// <param name="withIndexes">Whether the log's indexes stand beside the primary key: a generation's updates, and update ids once.</param>
+    /// <param name="users">Those whom updates will be of.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public static async Task<RawWriter> CreateAsync(
+        string connectionString, string name, bool withIndexes, IEnumerable<string> users, CancellationToken cancellationToken)
+    {
+        // Prepared statements with one plan, as the log's are.
+        var writer = new RawWriter(
+            NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString)
+            {
+                MaxAutoPrepare = 16,
+                AutoPrepareMinUsages = 2,
+                WriteBufferSize = 64 * 1024,
+                Options = "-c plan_cache_mode=force_generic_plan",
+            }),
+            name);
+        await writer.ExecuteAsync(writer.CreateSql(withIndexes), cancellationToken);
+        await using var fill = writer._dataSource.CreateCommand($"INSERT INTO {writer._streams} SELECT u, 0 FROM unnest($1::text[]) u");
         fill.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. users] });
         await fill.ExecuteNonQueryAsync(cancellationToken);
         return writer;
@@ -59,7 +67,7 @@ internal sealed class RawWriter : IAsyncDisposable
     /// <summary>Appends one update for each of these in one transaction. Two calls at once have users of their own, or may wait for each other.</summary>
     public async Task AppendAsync(IReadOnlyList<(string UserId, string GenerationId)> updates, int progress, CancellationToken cancellationToken)
     {
-        await using var command = _dataSource.CreateCommand(AppendSql);
+        await using var command = _dataSource.CreateCommand(_appendSql);
         Add(command, updates.Select(update => update.UserId));
         Add(command, updates.Select(update => update.GenerationId));
         command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. updates.Select(_ => Guid.CreateVersion7())] });
@@ -79,6 +87,21 @@ internal sealed class RawWriter : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _dataSource.DisposeAsync();
+
+    private string CreateSql(bool withIndexes)
+    {
+        var tables =
+            $"""
+            CREATE TABLE {_streams} (user_id text COLLATE "C" PRIMARY KEY, last_seq bigint NOT NULL);
+            CREATE TABLE {_events} (
+                user_id text COLLATE "C" NOT NULL, seq bigint NOT NULL, generation_id text COLLATE "C" NOT NULL, type text NOT NULL,
+                status text NOT NULL, occurred_at timestamptz NOT NULL, metadata jsonb, update_id uuid NOT NULL, traceparent text,
+                PRIMARY KEY (user_id, seq));
+            """;
+        return withIndexes
+            ? tables + $"CREATE INDEX ON {_events} (generation_id, seq); CREATE UNIQUE INDEX ON {_events} (update_id);"
+            : tables;
+    }
 
     private async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
     {

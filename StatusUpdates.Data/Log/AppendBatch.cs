@@ -19,7 +19,8 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
                    i.ord, i.update_id, i.status AS asked, i.progress, i.tokens_used, i.error_message, i.metadata::jsonb AS metadata, i.traceparent,
                    i.run_after, i.counts_as_failure,
                    CASE WHEN i.status = 'pending' AND g.cancel_requested_at IS NOT NULL THEN 'canceled' ELSE i.status END AS status,
-                   CASE WHEN i.status = 'pending' THEN date_trunc('milliseconds', clock_timestamp() + i.run_after) END AS due_at,
+                   CASE WHEN i.status = 'pending'
+                        THEN date_trunc('milliseconds', clock_timestamp() + COALESCE(i.run_after, interval '0')) END AS due_at,
                    CASE
                        WHEN g.last_update_id = i.update_id THEN 'repeated'
                        WHEN g.status IN ('completed', 'failed', 'canceled') THEN 'terminal'
@@ -36,7 +37,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
             ORDER BY g.id
             FOR NO KEY UPDATE OF g
         ),
-        accepted AS MATERIALIZED (
+        accepted AS (
             SELECT l.id, l.user_id, l.type, l.ord, l.status, l.update_id, l.traceparent, CASE
                         WHEN l.asked <> 'pending' THEN l.metadata
                         WHEN l.status = 'canceled' THEN l.metadata - 'errorMessage'
@@ -44,7 +45,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
                         THEN l.metadata || jsonb_build_object('retryAt', (extract(epoch FROM l.due_at) * 1000)::bigint)
                         ELSE l.metadata END AS metadata,
                    l.attempt,
-                   l.failures + l.counts_as_failure::int AS failures,
+                   l.failures + COALESCE(l.counts_as_failure, false)::int AS failures,
                    CASE WHEN l.status <> 'pending' THEN COALESCE(l.progress, l.current_progress) END AS progress,
                    CASE WHEN l.status = 'completed' THEN ARRAY(SELECT jsonb_array_elements_text(l.metadata -> 'resultUrls')) END AS result_urls,
                    COALESCE(l.tokens_used, l.current_tokens_used) AS tokens_used,
@@ -56,7 +57,8 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
             WHERE l.verdict = 'accepted'
         ),
         {LogSql.Tail}
-        SELECT l.ord, l.verdict, l.current_status, n.user_id, n.type, n.seq, n.occurred_at, n.status, (n.metadata -> 'retryAt')::bigint
+        SELECT l.ord, l.verdict, l.current_status, n.user_id, n.type, n.seq, n.occurred_at,
+               n.status, CASE WHEN l.asked = 'pending' THEN (n.metadata -> 'retryAt')::bigint END
         FROM locked l LEFT JOIN numbered n ON n.ord = l.ord
         """;
 
@@ -68,17 +70,17 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
     public NpgsqlCommand CreateCommand(NpgsqlDataSource dataSource)
     {
         var command = dataSource.CreateCommand(Sql);
-        Add(command, changes.Select(c => c.GenerationId));
-        Add(command, changes.Select(c => c.UpdateId));
-        Add(command, changes.Select(c => c.Status.ToWireName()));
-        Add(command, changes.Select(c => c.Attempt));
-        Add(command, changes.Select(c => c.Status == GenerationStatus.Completed ? 100 : c.Progress));
-        Add(command, changes.Select(c => c.TokensUsed));
-        Add(command, _metadata.Select(m => m?.ErrorMessage), NpgsqlDbType.Text);
-        Add(command, _metadata.Select(EventReader.EncodeMetadata), NpgsqlDbType.Text);
-        Add(command, changes.Select(c => c.TraceParent), NpgsqlDbType.Text);
-        Add(command, changes.Select(c => c.RunAfter));
-        Add(command, changes.Select(c => c.CountsAsFailure));
+        Add(command, changes, static c => c.GenerationId);
+        Add(command, changes, static c => c.UpdateId);
+        Add(command, changes, static c => c.Status.ToWireName());
+        Add(command, changes, static c => c.Attempt);
+        Add(command, changes, static c => c.Status == GenerationStatus.Completed ? 100 : c.Progress);
+        Add(command, changes, static c => c.TokensUsed);
+        Add(command, _metadata, static m => m?.ErrorMessage);
+        Add(command, _metadata, EventReader.EncodeMetadata);
+        Add(command, changes, static c => c.TraceParent);
+        Add(command, changes, static c => c.RunAfter == TimeSpan.Zero ? null : (TimeSpan?)c.RunAfter);
+        Add(command, changes, static c => c.CountsAsFailure ? true : (bool?)null);
         return command;
     }
 
@@ -107,7 +109,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
                     GenerationId = change.GenerationId,
                     UserId = reader.GetString(3),
                     Type = EventReader.ParseType(reader.GetString(4)),
-                    Status = EventReader.ParseStatus(reader.GetString(7)),
+                    Status = change.Status == GenerationStatus.Pending ? EventReader.ParseStatus(reader.GetString(7)) : change.Status,
                     Seq = reader.GetInt64(5),
                     Timestamp = reader.GetFieldValue<DateTimeOffset>(6).ToUnixTimeMilliseconds(),
                     TraceParent = change.TraceParent,
@@ -157,9 +159,17 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
         return metadata == new StatusMetadata() ? null : metadata;
     }
 
-    private static void Add<T>(NpgsqlCommand command, IEnumerable<T> values) =>
-        command.Parameters.Add(new NpgsqlParameter<T[]> { TypedValue = [.. values] });
+    // A column that no change has a value for is sent as an empty array, which unnest fills up with NULL.
+    private static void Add<TSource, T>(NpgsqlCommand command, IReadOnlyList<TSource> from, Func<TSource, T> select)
+    {
+        var values = new T[from.Count];
+        var isEmpty = true;
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = select(from[i]);
+            isEmpty &= values[i] is null;
+        }
 
-    private static void Add(NpgsqlCommand command, IEnumerable<string?> values, NpgsqlDbType type) =>
-        command.Parameters.Add(new NpgsqlParameter<string?[]> { TypedValue = [.. values], NpgsqlDbType = NpgsqlDbType.Array | type });
+        command.Parameters.Add(new NpgsqlParameter<T[]> { TypedValue = isEmpty ? [] : values });
+    }
 }

@@ -32,15 +32,21 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
             _isRunning = true;
         }
 
-        // On the pool and without the caller's context: what this lane does from here on is done for many.
-        ThreadPool.UnsafeQueueUserWorkItem(static lane => _ = lane.RunAsync(), this, preferLocal: true);
+        Schedule();
     }
+
+    /// <summary>
+    /// On the pool, without the caller's context: what a lane does is done for many. Not before what the pool has to do already, which after
+    /// a commit is those who were waiting for it: what they append next is in the next batch.
+    /// </summary>
+    private void Schedule() => ThreadPool.UnsafeQueueUserWorkItem(static lane => _ = lane.RunAsync(), this, preferLocal: false);
 
     private async Task RunAsync()
     {
-        while (Take() is { Count: > 0 } batch)
+        if (Take() is { Count: > 0 } batch)
         {
             await CommitAsync(batch);
+            Schedule();
         }
     }
 
@@ -119,10 +125,15 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
                 await CommitAsync(batch[half..]);
                 return;
             }
-            catch (Exception e)
+            catch (Exception e) when (attempt > 0)
             {
                 batch[0].TrySetException(e);
                 return;
+            }
+            catch (Exception)
+            {
+                // Once more: the client cannot use a connection any further on which a statement failed while it was being prepared, and
+                // whoever comes next is told so, by an exception that says nothing of that one's own.
             }
         }
     }

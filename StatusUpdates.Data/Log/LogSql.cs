@@ -7,30 +7,29 @@ namespace StatusUpdates.Data.Log;
 /// <remarks>
 /// Lock order, the same for every writer, so that no two can wait for each other: generations first (ordered by id, or SKIP LOCKED),
 /// then user_streams, ordered by user_id, last. That the second begins after the first has ended is made sure by the sort in
-/// <c>streams</c>, which has to see all of <c>accepted</c> before it yields its first row. A row is read through its lock, hence as it is
+/// <c>numbered</c>, which has to see all of <c>accepted</c> before it yields its first row. A row is read through its lock, hence as it is
 /// now, not as it was when the statement began. <c>seq</c> is numbered over accepted rows alone: a refusal burns no number.
 /// </remarks>
 internal static class LogSql
 {
     /// <summary>
-    /// CTEs <c>streams</c>, <c>numbered</c>, <c>advanced</c>, <c>changed</c>, <c>logged</c>. Needs <c>accepted</c> with: id, user_id,
+    /// CTEs <c>numbered</c>, <c>advanced</c>, <c>changed</c>, <c>logged</c>. Needs <c>accepted</c> with: id, user_id,
     /// type, ord, status, update_id, traceparent, metadata, attempt, failures, progress, result_urls, tokens_used, error_message, run_at,
     /// lease_owner, lease_expires_at. Yields <c>numbered</c>: the same, with seq and occurred_at.
     /// </summary>
     public const string Tail =
         """
-        streams AS MATERIALIZED (
-            SELECT s.user_id, s.last_seq FROM (SELECT DISTINCT user_id FROM accepted) a JOIN user_streams s ON s.user_id = a.user_id
-            ORDER BY s.user_id
-            FOR NO KEY UPDATE OF s
-        ),
         numbered AS MATERIALIZED (
-            SELECT a.*, s.last_seq + row_number() OVER (PARTITION BY a.user_id ORDER BY a.ord) AS seq, clock_timestamp() AS occurred_at
-            FROM accepted a JOIN streams s ON s.user_id = a.user_id
+            SELECT p.*, p.last_seq + row_number() OVER (PARTITION BY p.user_id ORDER BY p.ord) AS seq, clock_timestamp() AS occurred_at
+            FROM (
+                SELECT a.*, s.last_seq FROM accepted a JOIN user_streams s ON s.user_id = a.user_id
+                ORDER BY s.user_id, a.ord
+                FOR NO KEY UPDATE OF s
+            ) p
         ),
         advanced AS (
-            UPDATE user_streams s SET last_seq = n.last_seq
-            FROM (SELECT user_id, max(seq) AS last_seq FROM numbered GROUP BY user_id) n
+            UPDATE user_streams s SET last_seq = n.head
+            FROM (SELECT user_id, max(seq) AS head FROM numbered GROUP BY user_id) n
             WHERE s.user_id = n.user_id
         ),
         changed AS (
