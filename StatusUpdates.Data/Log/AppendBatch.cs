@@ -62,6 +62,9 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
         FROM locked l LEFT JOIN numbered n ON n.ord = l.ord
         """;
 
+    // More than any version of Trace Context needs today.
+    private const int MaxTraceParentLength = 200;
+
     private static readonly AppendResult NotFound = new(null, RefusalReason.NotFound, null);
 
     private readonly StatusMetadata?[] _metadata = [.. changes.Select(MetadataOf)];
@@ -78,7 +81,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
         Add(command, changes, static c => c.TokensUsed);
         Add(command, _metadata, static m => m?.ErrorMessage);
         Add(command, _metadata, EventReader.EncodeMetadata);
-        Add(command, changes, static c => c.TraceParent);
+        Add(command, changes, static c => ProviderText.Clean(c.TraceParent, MaxTraceParentLength));
         Add(command, changes, static c => c.RunAfter == TimeSpan.Zero ? null : (TimeSpan?)c.RunAfter);
         Add(command, changes, static c => c.CountsAsFailure ? true : (bool?)null);
         return command;

@@ -10,6 +10,8 @@ namespace StatusUpdates.Data.Log;
 /// </summary>
 internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, int maxBatch, StatusPublisher? publisher)
 {
+    private const int LastTry = 2;
+
     private readonly Lock _lock = new();
     private readonly Queue<PendingAppend> _waiting = new();
     private List<PendingAppend> _heldBack = [];
@@ -125,15 +127,15 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
                 await CommitAsync(batch[half..]);
                 return;
             }
-            catch (Exception e) when (attempt > 0)
+            catch (Exception e) when (e is PostgresException or InvalidOperationException || attempt == LastTry)
             {
                 batch[0].TrySetException(e);
                 return;
             }
             catch (Exception)
             {
-                // Once more: the client cannot use a connection any further on which a statement failed while it was being prepared, and
-                // whoever comes next is told so, by an exception that says nothing of that one's own.
+                // Not said by the database: client and server misunderstand each other, which other connections need not inherit.
+                database.DataSource.Clear();
             }
         }
     }

@@ -57,11 +57,13 @@ public sealed class StatusLog : IAsyncDisposable
     /// <param name="change">What changes.</param>
     /// <param name="cancellationToken">Ends the wait; the change may be committed all the same.</param>
     /// <returns>Committed with its seq, or refused and why.</returns>
+    /// <exception cref="ArgumentException">An id that no database can hold.</exception>
     /// <exception cref="NpgsqlException">The database did not answer within <see cref="StatusDatabaseOptions.RetryFor"/>; the outcome is unknown,
     /// and the same change (same <see cref="StatusChange.UpdateId"/>) may be appended again without harm.</exception>
     public async Task<AppendResult> AppendAsync(StatusChange change, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        Check(change);
         var append = new PendingAppend(change, _database.Now);
         LaneOf(change).Enqueue(append);
         await using (cancellationToken.UnsafeRegister(static (a, token) => ((PendingAppend)a!).TrySetCanceled(token), append))
@@ -74,7 +76,7 @@ public sealed class StatusLog : IAsyncDisposable
     /// <param name="changes">At most one of each generation.</param>
     /// <param name="cancellationToken">Ends the wait; the changes may be committed all the same.</param>
     /// <returns>The outcomes, in the order of the changes.</returns>
-    /// <exception cref="ArgumentException">Two changes of one generation.</exception>
+    /// <exception cref="ArgumentException">Two changes of one generation, or an id that no database can hold.</exception>
     /// <exception cref="NpgsqlException">As with a single change; none or all of them are committed.</exception>
     public async Task<IReadOnlyList<AppendResult>> AppendAsync(
         IReadOnlyList<StatusChange> changes, CancellationToken cancellationToken = default)
@@ -87,6 +89,11 @@ public sealed class StatusLog : IAsyncDisposable
         if (changes.DistinctBy(c => c.GenerationId, StringComparer.Ordinal).Count() != changes.Count)
         {
             throw new ArgumentException("A batch holds at most one change of each generation.", nameof(changes));
+        }
+
+        foreach (var change in changes)
+        {
+            Check(change);
         }
 
         var results = await _database.RetryAsync(token => _writer.TryWriteAsync(changes, token), cancellationToken);
@@ -190,6 +197,14 @@ public sealed class StatusLog : IAsyncDisposable
         }
 
         return items is null ? null : new GenerationHistory(items, complete);
+    }
+
+    private static void Check(StatusChange change)
+    {
+        if (!ProviderText.IsClean(change.GenerationId))
+        {
+            throw new ArgumentException("A generation's id holds no U+0000 and no lone surrogate.", nameof(change));
+        }
     }
 
     private CommitLane LaneOf(StatusChange change) =>

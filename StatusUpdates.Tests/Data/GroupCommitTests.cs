@@ -91,17 +91,21 @@ public sealed class GroupCommitTests(TestServers servers)
     [Theory]
     [InlineData(1)]
     [InlineData(37)]
-    [InlineData(99)]
+    [InlineData(98)]
     public async Task What_the_database_cannot_take_fails_alone(int at)
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         var jobs = await StartAsync(db, ["u", "v", "w"], 33);
+        await db.ExecuteAsync(
+            $"""
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this one'; END $$;
+            CREATE TRIGGER refusing BEFORE INSERT ON status_events FOR EACH ROW WHEN (NEW.generation_id = '{jobs[at].GenerationId}') EXECUTE FUNCTION refuse()
+            """,
+            Token);
         await using var log = new StatusLog(db.Database, OneLane);
         var first = await HoldAsync(db, log, jobs[0]);
 
-        // No text in a database has U+0000.
-        var appends = jobs.Select((job, i) => log.AppendAsync(
-            i == at ? Progress(job, 2) with { GenerationId = "gen-\0" } : Progress(job, 2), Token)).ToArray();
+        var appends = jobs.Select(job => log.AppendAsync(Progress(job, 2), Token)).ToArray();
         await first.ReleaseAsync();
 
         for (var i = 0; i < appends.Length; i++)
@@ -117,6 +121,17 @@ public sealed class GroupCommitTests(TestServers servers)
         }
 
         await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task An_id_that_no_database_can_hold_is_refused_at_the_door_and_such_a_trace_is_mended()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        var job = Assert.Single(await StartAsync(db, ["u"], 1));
+
+        await Assert.ThrowsAsync<ArgumentException>(() => db.Log.AppendAsync(Progress(job, 1) with { GenerationId = "gen-\0" }, Token));
+        await Assert.ThrowsAsync<ArgumentException>(() => db.Log.AppendAsync([Progress(job, 1) with { GenerationId = "gen-\ud800" }], Token));
+        Assert.True((await db.Log.AppendAsync(Progress(job, 1) with { TraceParent = "00-\0" }, Token)).IsCommitted);
     }
 
     [Fact]
