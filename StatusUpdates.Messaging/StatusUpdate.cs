@@ -50,8 +50,11 @@ public sealed record StatusMetadata
     /// <summary>Which try this is, from 1; it only rises.</summary>
     public int? Attempt { get; init; }
 
-    /// <summary>Why it failed, for people; never a stack trace.</summary>
+    /// <summary>Why it failed, or why it is tried again, for people; never a stack trace.</summary>
     public string? ErrorMessage { get; init; }
+
+    /// <summary>When it is tried again at the earliest, in Unix milliseconds; on <c>pending</c> after an attempt that failed.</summary>
+    public long? RetryAt { get; init; }
 
     /// <summary>Members that this version does not know. Has a setter because the JSON source generator cannot initialise it.</summary>
     [JsonExtensionData]

@@ -9,13 +9,19 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
 {
     // Generations are judged by their rows as the locks found them. One that does not exist has no row in the answer. An update id that is
     // in the log already, though not as its generation's latest, is refused by its index: see BatchWriter.
+    // What its owner asked to stop does not go back to the queue, to wait there for its end: it is canceled here and now. The time of the
+    // next try has whole milliseconds, so that the row and the update (retryAt) say the same.
     private const string Sql =
         $"""
         WITH locked AS MATERIALIZED (
             SELECT g.id, g.user_id, g.type, g.status AS current_status, g.attempt, g.failures, g.progress AS current_progress,
                    g.tokens_used AS current_tokens_used, g.run_at, g.lease_owner, g.lease_expires_at,
-                   i.ord, i.update_id, i.status, i.progress, i.tokens_used, i.error_message, i.metadata::jsonb AS metadata, i.traceparent,
-                   i.run_after, i.counts_as_failure, CASE
+                   i.ord, i.update_id, i.status AS asked, i.progress, i.tokens_used, i.error_message, i.metadata::jsonb AS metadata, i.traceparent,
+                   i.run_after, i.counts_as_failure,
+                   CASE WHEN i.status = 'pending' AND g.cancel_requested_at IS NOT NULL THEN 'canceled' ELSE i.status END AS status,
+                   CASE WHEN i.status = 'pending'
+                        THEN date_trunc('milliseconds', clock_timestamp() + COALESCE(i.run_after, interval '0')) END AS due_at,
+                   CASE
                        WHEN g.last_update_id = i.update_id THEN 'repeated'
                        WHEN g.status IN ('completed', 'failed', 'canceled') THEN 'terminal'
                        WHEN g.status = 'pending' AND i.attempt IS NOT NULL THEN 'stale_attempt'
@@ -32,20 +38,27 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
             FOR NO KEY UPDATE OF g
         ),
         accepted AS (
-            SELECT l.id, l.user_id, l.type, l.ord, l.current_status AS previous, l.status, l.update_id, l.traceparent, l.metadata,
-                   l.attempt, l.failures + COALESCE(l.counts_as_failure, false)::int AS failures,
+            SELECT l.id, l.user_id, l.type, l.ord, l.current_status AS previous, l.status, l.update_id, l.traceparent, CASE
+                        WHEN l.asked <> 'pending' THEN l.metadata
+                        WHEN l.status = 'canceled' THEN l.metadata - 'errorMessage'
+                        WHEN l.run_after > interval '0'
+                        THEN l.metadata || jsonb_build_object('retryAt', (extract(epoch FROM l.due_at) * 1000)::bigint)
+                        ELSE l.metadata END AS metadata,
+                   l.attempt,
+                   l.failures + COALESCE(l.counts_as_failure, false)::int AS failures,
                    CASE WHEN l.status <> 'pending' THEN COALESCE(l.progress, l.current_progress) END AS progress,
                    CASE WHEN l.status = 'completed' THEN ARRAY(SELECT jsonb_array_elements_text(l.metadata -> 'resultUrls')) END AS result_urls,
                    COALESCE(l.tokens_used, l.current_tokens_used) AS tokens_used,
                    CASE WHEN l.status = 'failed' THEN l.error_message END AS error_message,
-                   CASE WHEN l.status = 'pending' THEN clock_timestamp() + COALESCE(l.run_after, interval '0') ELSE l.run_at END AS run_at,
+                   CASE WHEN l.status = 'pending' THEN l.due_at ELSE l.run_at END AS run_at,
                    CASE WHEN l.status = 'processing' THEN l.lease_owner END AS lease_owner,
                    CASE WHEN l.status = 'processing' THEN l.lease_expires_at END AS lease_expires_at
             FROM locked l
             WHERE l.verdict = 'accepted'
         ),
         {LogSql.Tail}
-        SELECT l.ord, l.verdict, l.current_status, n.user_id, n.type, n.seq, n.occurred_at
+        SELECT l.ord, l.verdict, l.current_status, n.user_id, n.type, n.seq, n.occurred_at,
+               n.status, CASE WHEN l.asked = 'pending' THEN (n.metadata -> 'retryAt')::bigint END
         FROM locked l LEFT JOIN numbered n ON n.ord = l.ord
         """;
 
@@ -99,11 +112,11 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
                     GenerationId = change.GenerationId,
                     UserId = reader.GetString(3),
                     Type = EventReader.ParseType(reader.GetString(4)),
-                    Status = change.Status,
+                    Status = change.Status == GenerationStatus.Pending ? EventReader.ParseStatus(reader.GetString(7)) : change.Status,
                     Seq = reader.GetInt64(5),
                     Timestamp = reader.GetFieldValue<DateTimeOffset>(6).ToUnixTimeMilliseconds(),
                     TraceParent = change.TraceParent,
-                    Metadata = _metadata[index],
+                    Metadata = MetadataOf(reader, index),
                 },
                 null,
                 null);
@@ -117,6 +130,15 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
         };
         return new AppendResult(null, reason, EventReader.ParseStatus(reader.GetString(2)));
     }
+
+    // What the statement made of it: the same as in the event's row.
+    private StatusMetadata? MetadataOf(NpgsqlDataReader reader, int index) => changes[index].Status switch
+    {
+        GenerationStatus.Pending when EventReader.ParseStatus(reader.GetString(7)) != GenerationStatus.Pending =>
+            _metadata[index]! with { ErrorMessage = null },
+        GenerationStatus.Pending when !reader.IsDBNull(8) => _metadata[index]! with { RetryAt = reader.GetInt64(8) },
+        _ => _metadata[index],
+    };
 
     private static StatusMetadata? MetadataOf(StatusChange change)
     {

@@ -14,7 +14,10 @@ public sealed record StatusChange
     /// </summary>
     public string? UserId { get; init; }
 
-    /// <summary>The status from now on.</summary>
+    /// <summary>
+    /// The status from now on. A running generation that its owner asked to stop does not go back to <c>pending</c>: what is committed
+    /// then is <c>canceled</c>.
+    /// </summary>
     public required GenerationStatus Status { get; init; }
 
     /// <summary>The attempt that speaks: the fencing token. Needed for every change of a processing generation.</summary>
@@ -32,13 +35,13 @@ public sealed record StatusChange
     /// <summary>What it cost, in tokens; null leaves it as it is.</summary>
     public long? TokensUsed { get; init; }
 
-    /// <summary>Why it failed. Cleaned and bounded when written.</summary>
+    /// <summary>Why it failed, or is to be tried again. Cleaned and bounded when written.</summary>
     public string? ErrorMessage { get; init; }
 
-    /// <summary>With <c>pending</c>: how long no worker takes it.</summary>
+    /// <summary>With <c>pending</c>: how long no worker takes it. The update tells until when, by the database's clock (<c>retryAt</c>).</summary>
     public TimeSpan RunAfter { get; init; }
 
-    /// <summary>With <c>pending</c>: whether this attempt counts against the limit. A hand-back does not.</summary>
+    /// <summary>Whether this attempt counts against the limit. A hand-back does not.</summary>
     public bool CountsAsFailure { get; init; }
 
     /// <summary>The trace it belongs to (W3C Trace Context).</summary>

@@ -1,3 +1,4 @@
+using Npgsql;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
@@ -97,6 +98,98 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
         Assert.NotNull(cancel.Generation!.CancelRequestedAt);
         Assert.Empty(claim.Claimed);
         Assert.Equal(GenerationStatus.Canceled, Assert.Single(claim.Updates).Status);
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_goes_back_to_the_queue_after_a_cancel_request_is_canceled_there_and_then(bool isRetry)
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
+        await db.ClaimAsync(cancellationToken: Token);
+        await db.CreateCommands().CancelAsync("u", id, cancellationToken: Token);
+        var change = new StatusChange
+        {
+            GenerationId = id,
+            Status = GenerationStatus.Pending,
+            Attempt = 1,
+            ErrorMessage = isRetry ? "busy" : null,
+            RunAfter = isRetry ? TimeSpan.FromHours(1) : TimeSpan.Zero,
+            CountsAsFailure = isRetry,
+        };
+
+        var result = await db.Log.AppendAsync(change, Token);
+        var repeated = await db.Log.AppendAsync(change, Token);
+
+        Assert.Equal((GenerationStatus.Canceled, new StatusMetadata { Attempt = 1 }), (result.Update!.Status, result.Update.Metadata));
+        Assert.Equal(result, repeated);
+        Assert.Equal(result.Update, (await db.Log.ReadAfterAsync("u", 2, 10, Token)).Items.Single());
+        Assert.Empty((await db.ClaimAsync(cancellationToken: Token)).Updates);
+        var generation = (await db.CreateQueries().FindAsync("u", id, Token))!;
+        Assert.Equal((GenerationStatus.Canceled, null), (generation.Status, generation.LeaseOwner));
+        Assert.NotNull(generation.CompletedAt);
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_cancel_request_that_commits_while_a_retry_waits_for_its_lock_still_counts()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
+        await db.ClaimAsync(cancellationToken: Token);
+        await using var other = await db.DataSource.OpenConnectionAsync(Token);
+        await using var transaction = await other.BeginTransactionAsync(Token);
+        await using (var request = new NpgsqlCommand("UPDATE generations SET cancel_requested_at = now()", other, transaction))
+        {
+            await request.ExecuteNonQueryAsync(Token);
+        }
+
+        var append = db.Log.AppendAsync(
+            new StatusChange { GenerationId = id, Status = GenerationStatus.Pending, Attempt = 1, RunAfter = TimeSpan.FromHours(1) }, Token);
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        while (await db.ScalarAsync<long>(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", Token) == 0)
+        {
+            await look.WaitForNextTickAsync(Token);
+        }
+
+        await transaction.CommitAsync(Token);
+
+        Assert.Equal(GenerationStatus.Canceled, (await append).Update!.Status);
+        Assert.Equal(GenerationStatus.Canceled, (await db.CreateQueries().FindAsync("u", id, Token))!.Status);
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_retry_is_due_when_its_update_says_so_and_not_before()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
+        await db.ClaimAsync(cancellationToken: Token);
+
+        var result = await db.Log.AppendAsync(
+            new StatusChange
+            {
+                GenerationId = id,
+                Status = GenerationStatus.Pending,
+                Attempt = 1,
+                ErrorMessage = "busy",
+                RunAfter = TimeSpan.FromMinutes(1),
+                CountsAsFailure = true,
+            },
+            Token);
+
+        Assert.Equal(result.Update, (await db.Log.ReadAfterAsync("u", 2, 10, Token)).Items.Single());
+        Assert.Equal(
+            result.Update!.Metadata!.RetryAt,
+            await db.ScalarAsync<long>("SELECT (extract(epoch FROM run_at) * 1000)::bigint FROM generations", Token));
+        Assert.InRange(result.Update.Metadata.RetryAt!.Value - result.Update.Timestamp, 50_000, 60_000);
+        Assert.Empty((await db.ClaimAsync(cancellationToken: Token)).Claimed);
+        await db.ExecuteAsync("UPDATE generations SET run_at = run_at - interval '1 minute'", Token);
+        var claimed = Assert.Single((await db.ClaimAsync(cancellationToken: Token)).Claimed);
+        Assert.Equal((2, 1), (claimed.Attempt, claimed.Failures));
         await db.AssertConsistentAsync(Token);
     }
 

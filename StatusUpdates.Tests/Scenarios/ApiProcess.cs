@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using StatusUpdates.LocalHosting.Native;
 using StatusUpdates.Tests.Api;
@@ -8,14 +7,15 @@ namespace StatusUpdates.Tests.Scenarios;
 /// <summary>An instance of the API in a process of its own, over another one's database and Redis, that can be killed, stopped and started again.</summary>
 internal sealed class ApiProcess : IAsyncDisposable
 {
-    private readonly Dictionary<string, string?> _settings;
-    private Process? _process;
-    private Task _pumps = Task.CompletedTask;
+    private readonly ChildProcess _process;
 
-    private ApiProcess(int port, Dictionary<string, string?> settings)
+    private ApiProcess(Uri address, Dictionary<string, string?> settings)
     {
-        Address = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}"));
-        _settings = settings;
+        Address = address;
+        _process = new ChildProcess(
+            "StatusUpdates.Api.dll",
+            settings.Append(KeyValuePair.Create("ASPNETCORE_ENVIRONMENT", (string?)"Development"))
+                .Append(KeyValuePair.Create("ASPNETCORE_URLS", (string?)address.GetLeftPart(UriPartial.Authority))));
     }
 
     public Uri Address { get; }
@@ -25,7 +25,7 @@ internal sealed class ApiProcess : IAsyncDisposable
     {
         get
         {
-            var line = File.ReadLines($"/proc/{_process!.Id}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
+            var line = File.ReadLines($"/proc/{_process.Id}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
             return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
         }
     }
@@ -43,72 +43,20 @@ internal sealed class ApiProcess : IAsyncDisposable
             all[key] = value;
         }
 
-        var api = new ApiProcess(LoopbackPort.FindFree(), all);
+        var api = new ApiProcess(
+            new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{LoopbackPort.FindFree()}")), all);
         await api.StartAsync();
         return api;
     }
 
     /// <summary>Starts it, at the same address as ever, and returns when it listens.</summary>
-    public async Task StartAsync()
-    {
-        var start = new ProcessStartInfo(DotnetHost.Path, ["exec", Path.Combine(AppContext.BaseDirectory, "StatusUpdates.Api.dll")])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment["DOTNET_ENVIRONMENT"] = "Development";
-        start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
-        start.Environment["ASPNETCORE_URLS"] = Address.GetLeftPart(UriPartial.Authority);
-        foreach (var (key, value) in _settings)
-        {
-            start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
-        }
-
-        var process = _process = Process.Start(start)!;
-        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var lines = new System.Collections.Concurrent.ConcurrentQueue<string>();
-        _pumps = Task.WhenAll(PumpAsync(process.StandardOutput, lines, started), PumpAsync(process.StandardError, lines, started));
-        await Task.WhenAny(started.Task, process.WaitForExitAsync(TestTime.Token));
-        Assert.True(started.Task.IsCompletedSuccessfully, $"The API did not start:\n{string.Join('\n', lines)}");
-    }
+    public Task StartAsync() => _process.StartAsync();
 
     /// <summary>Kills it (SIGKILL).</summary>
-    public Task KillAsync() => EndAsync(Posix.SigKill);
+    public Task KillAsync() => _process.EndAsync(Posix.SigKill);
 
     /// <summary>Tells it to stop, and waits until it has drained and ended.</summary>
-    public Task StopAsync() => EndAsync(Posix.SigTerm);
+    public Task StopAsync() => _process.EndAsync(Posix.SigTerm);
 
-    public async ValueTask DisposeAsync()
-    {
-        if (_process is { HasExited: false })
-        {
-            await KillAsync();
-        }
-
-        _process?.Dispose();
-    }
-
-    private static async Task PumpAsync(StreamReader reader, System.Collections.Concurrent.ConcurrentQueue<string> lines, TaskCompletionSource started)
-    {
-        while (await reader.ReadLineAsync() is { } line)
-        {
-            if (started.Task.IsCompleted)
-            {
-                continue;
-            }
-
-            lines.Enqueue(line);
-            if (line.Contains("Application started", StringComparison.Ordinal))
-            {
-                started.TrySetResult();
-            }
-        }
-    }
-
-    private async Task EndAsync(int signal)
-    {
-        Posix.Signal(_process!.Id, signal);
-        await _process.WaitForExitAsync(TestTime.Token);
-        await _pumps;
-    }
+    public ValueTask DisposeAsync() => _process.DisposeAsync();
 }

@@ -67,6 +67,62 @@ public sealed class CancelTests(TestServers servers)
     }
 
     [Fact]
+    public async Task A_stop_that_races_a_cancel_request_hands_nothing_back()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var waiting = ScriptedProvider.WaitingForStop();
+        var id = await scene.SubmitAsync();
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting, ("Worker:GracePeriod", "00:00:00"));
+        await waiting.NextStartAsync(Token);
+
+        // The hint is lost, and the next heartbeat is far: the worker stops without having heard of it.
+        await scene.Database.CreateCommands().CancelAsync("u", id, cancellationToken: Token);
+        await worker.StopAsync();
+
+        Assert.Equal(["pending", "processing", "canceled"], (await scene.ReadLogAsync()).Select(u => u.Status.ToWireName()));
+        Assert.Equal(GenerationStatus.Canceled, (await scene.FindAsync(id)).Status);
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_lost_claim_of_a_generation_that_was_then_canceled_is_not_handed_back_but_ended()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        await using var worker = await TestWorker.StartAsync(scene.Database, null, ScriptedProvider.Finishing());
+        var id = (await scene.Database.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
+        await scene.Database.ClaimAsync(owner: worker.Owner, cancellationToken: Token);
+        await scene.Database.CreateCommands().CancelAsync("u", id, cancellationToken: Token);
+
+        await worker.Heartbeat.RunOnceAsync(Token);
+
+        Assert.Equal(GenerationStatus.Canceled, (await scene.FindAsync(id)).Status);
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_running_generation_hears_of_its_cancel_within_a_second()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var heard = new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var waiting = new ScriptedProvider(async (_, _, token) =>
+        {
+            await using var registration = token.Register(() => heard.TrySetResult(TimeProvider.System.GetTimestamp()));
+            await Task.Delay(Timeout.InfiniteTimeSpan, token);
+            return ScriptedProvider.Result;
+        });
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting);
+        var id = await scene.SubmitAsync();
+        await waiting.NextStartAsync(Token);
+
+        await scene.CancelAsync(id);
+        var asked = TimeProvider.System.GetTimestamp();
+
+        var elapsed = TimeProvider.System.GetElapsedTime(asked, await heard.Task.WaitAsync(WorkerScene.Patience, Token));
+        Assert.True(elapsed < TimeSpan.FromSeconds(1), $"{elapsed}");
+        await scene.WaitForAsync(id, GenerationStatus.Canceled);
+    }
+
+    [Fact]
     public async Task Cancel_racing_completion_has_one_winner()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
@@ -79,7 +80,7 @@ public sealed class JobLifecycleTests(TestServers servers)
     public async Task Poison_text_of_a_provider_is_mended_and_bounded_and_harms_nobody()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
-        var provider = ScriptedProvider.Failing(() => new InvalidOperationException("a\0b\ud800c" + new string('x', 100_000)));
+        var provider = ScriptedProvider.Failing(() => new ProviderException("a\0b\ud800c" + new string('x', 100_000)));
         await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider);
 
         var update = await scene.WaitForAsync(await scene.SubmitAsync(), GenerationStatus.Failed);
@@ -97,6 +98,10 @@ public sealed class JobLifecycleTests(TestServers servers)
     [InlineData("a script link", "The provider returned a result address that is not a plain http or https address.")]
     [InlineData("too much", "The provider returned a result of 4194305 bytes; 4194304 are allowed.")]
     [InlineData("a time-out of its own", "The provider gave up waiting.")]
+    [InlineData("no connection", "The provider's service could not be reached.")]
+    [InlineData("a refusal of its service", "The provider's service answered 403.")]
+    [InlineData("a defect", "The provider failed unexpectedly.")]
+    [InlineData("two at once", "No such model.")]
     public async Task Whatever_a_provider_does_wrong_ends_in_failed_with_a_message_for_people(string fault, string message)
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
@@ -108,9 +113,13 @@ public sealed class JobLifecycleTests(TestServers servers)
             "poison in the media type" => new([new ProviderContent("image/\0png", [1])], 0),
             "a script link" => new([new ProviderLink(new Uri("javascript:alert(1)"))], 0),
             "too much" => new([new ProviderContent("image/png", new byte[(4 * 1024 * 1024) + 1])], 0),
+            "no connection" => throw new HttpRequestException("Connection refused (10.1.2.3:8443)"),
+            "a refusal of its service" => throw new HttpRequestException("key sk-123 is unknown", null, HttpStatusCode.Forbidden),
+            "a defect" => throw new InvalidOperationException("/srv/models/secret.bin"),
+            "two at once" => throw new AggregateException(new ProviderException("No such model."), new TimeoutException()),
             _ => throw new TaskCanceledException(),
         }));
-        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider);
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider, ("Worker:MaxFailures", "1"));
 
         var update = await scene.WaitForAsync(await scene.SubmitAsync(), GenerationStatus.Failed);
 

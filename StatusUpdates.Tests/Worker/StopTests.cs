@@ -106,6 +106,7 @@ public sealed class StopTests(TestServers servers)
             scene.Redis,
             hanging,
             ("Worker:JobTimeout", "00:00:00.200"),
+            ("Worker:MaxFailures", "1"),
             ("Worker:StopPatience", "00:00:00.050"),
             ("Worker:Concurrency", "2"));
 

@@ -64,6 +64,7 @@ internal sealed class TestWorker : IAsyncDisposable
                 ["StatusMessaging:SubscribeTimeout"] = redis is null ? "00:00:00.050" : "00:00:10",
                 ["Worker:PollInterval"] = "00:10:00",
                 ["Worker:Lease"] = "01:00:00",
+                ["Worker:ProgressPerSecond"] = "0",
                 ["Worker:Providers:ProductCard:Duration"] = "00:00:00",
                 ["Worker:Providers:Sora:Duration"] = "00:00:00",
                 ["Worker:Providers:ChatProcessing:Duration"] = "00:00:00",

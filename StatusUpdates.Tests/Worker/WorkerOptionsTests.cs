@@ -11,6 +11,8 @@ public sealed class WorkerOptionsTests(TestServers servers)
     [InlineData("Worker:PollInterval", "00:00:00", "Worker:PollInterval must be between 00:00:00.0100000 and 00:10:00.")]
     [InlineData("Worker:Lease", "02:00:00", "Worker:Lease must be between 00:00:00.1000000 and 01:00:00.")]
     [InlineData("Worker:GracePeriod", "-00:00:01", "Worker:GracePeriod must be between 00:00:00 and 01:00:00.")]
+    [InlineData("Worker:RetryBackOff", "02:00:00", "Worker:RetryBackOff must be between 00:00:00 and 01:00:00.")]
+    [InlineData("Worker:ProgressPerSecond", "-1", "Worker:ProgressPerSecond must be between 0 and 1000.")]
     [InlineData("Worker:Providers:Sora:Duration", "-00:00:01", "Worker:Providers:Sora:Duration must be between 00:00:00 and 01:00:00.")]
     [InlineData("Retention:Generations", "00:00:00", "Retention:Generations must be between 00:01:00 and 36500.00:00:00.")]
     [InlineData("Retention:Updates", "00:00:59", "Retention:Updates must be between 00:01:00 and 36500.00:00:00.")]

@@ -4,13 +4,17 @@ using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Processors;
+using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Jobs;
 
 /// <summary>Runs one attempt by its processor and sees to it that it comes to an outcome, whatever the processor does. Thread-safe.</summary>
 internal sealed partial class JobExecutor(
-    ProcessorRegistry processors, IOptions<WorkerOptions> options, TimeProvider time, ILogger<JobExecutor> logger)
+    ProcessorRegistry processors, RetryPlan retries, IOptions<WorkerOptions> options, TimeProvider time, ILogger<JobExecutor> logger)
 {
+    private readonly TimeSpan _progressInterval =
+        options.Value.ProgressPerSecond > 0 ? TimeSpan.FromSeconds(1 / options.Value.ProgressPerSecond) : TimeSpan.Zero;
+
     private static readonly Func<ILogger, string, int, IDisposable?> JobScope =
         LoggerMessage.DefineScope<string, int>("Generation {GenerationId}, attempt {Attempt}");
 
@@ -25,14 +29,14 @@ internal sealed partial class JobExecutor(
             var started = time.GetTimestamp();
             WorkerTelemetry.JobStarted(job.Generation);
             var outcome = JobOutcome.Dropped;
-            work = Task.Run(() => processor.ProcessAsync(job));
+            work = Task.Run(() => processor.ProcessAsync(job, new ProgressReporter(processor, job, _progressInterval, time)));
             try
             {
                 outcome = await SettleAsync(job, processor, work);
             }
             finally
             {
-                if (outcome is JobOutcome.Failed)
+                if (outcome is JobOutcome.Failed or JobOutcome.Retried)
                 {
                     activity?.SetStatus(ActivityStatusCode.Error);
                 }
@@ -77,8 +81,7 @@ internal sealed partial class JobExecutor(
         }
         catch (OperationCanceledException)
         {
-            LogRefused();
-            return JobOutcome.Lost;
+            return Lost();
         }
         catch (Exception e)
         {
@@ -98,16 +101,10 @@ internal sealed partial class JobExecutor(
                 LogCanceled();
                 return JobOutcome.Canceled;
             case StopReason.ShuttingDown:
-                await processor.UpdateStatusAsync(job, GenerationStatus.Pending, cancellationToken: CancellationToken.None);
-                WorkerTelemetry.CountHandBack();
-                LogHandedBack();
-                return JobOutcome.Released;
+                return await WritePendingAsync(job, processor, new StatusDetails());
             case StopReason.TimedOut:
-                var message = $"The generation did not finish within {options.Value.JobTimeout}.";
-                await processor.UpdateStatusAsync(
-                    job, GenerationStatus.Failed, new StatusDetails { ErrorMessage = message }, CancellationToken.None);
-                LogTimedOut(options.Value.JobTimeout);
-                return JobOutcome.Failed;
+                return await WriteFailureAsync(
+                    job, processor, new TransientProviderException($"The generation did not finish within {options.Value.JobTimeout}."));
             case StopReason.DeadlinePassed:
                 await processor.UpdateStatusAsync(
                     job, GenerationStatus.Failed, new StatusDetails { ErrorMessage = QueueMessages.DeadlinePassed }, CancellationToken.None);
@@ -116,7 +113,7 @@ internal sealed partial class JobExecutor(
             case StopReason.DatabaseAway:
                 return JobOutcome.Dropped;
             case StopReason.LeaseLost:
-                return JobOutcome.Lost;
+                return Lost();
             default:
                 throw new UnreachableException($"Stopped for no reason: {job.Reason}.");
         }
@@ -124,14 +121,53 @@ internal sealed partial class JobExecutor(
 
     private async Task<JobOutcome> WriteFailureAsync(RunningJob job, BaseProcessor processor, Exception failure)
     {
+        var details = new StatusDetails { ErrorMessage = FailureMessage.Of(failure), CountsAsFailure = true };
+
+        // A next try that would come too late is none.
+        if (processor.IsTransient(failure) && retries.DelayAfter(job.Generation, failure) is { } delay && !(delay >= job.TimeLeft))
+        {
+            LogRetried(failure, delay);
+            return await WritePendingAsync(job, processor, details with { RunAfter = delay });
+        }
+
         LogFailed(failure);
-        await processor.UpdateStatusAsync(
-            job, GenerationStatus.Failed, new StatusDetails { ErrorMessage = FailureMessage.Of(failure) }, CancellationToken.None);
+        await processor.UpdateStatusAsync(job, GenerationStatus.Failed, details, CancellationToken.None);
         return JobOutcome.Failed;
+    }
+
+    // However it was found out: by the heartbeat, by a refused update, or by a claim of this worker's own.
+    private JobOutcome Lost()
+    {
+        WorkerTelemetry.CountLostLease();
+        LogLost();
+        return JobOutcome.Lost;
+    }
+
+    /// <summary>Back to the queue, or to its end if its owner no longer wants it.</summary>
+    private async Task<JobOutcome> WritePendingAsync(RunningJob job, BaseProcessor processor, StatusDetails details)
+    {
+        var update = await processor.UpdateStatusAsync(job, GenerationStatus.Pending, details, CancellationToken.None);
+        if (update.Status == GenerationStatus.Canceled)
+        {
+            LogCanceled();
+            return JobOutcome.Canceled;
+        }
+
+        if (details.CountsAsFailure)
+        {
+            return JobOutcome.Retried;
+        }
+
+        WorkerTelemetry.CountHandBack();
+        LogHandedBack();
+        return JobOutcome.Released;
     }
 
     [LoggerMessage(3201, LogLevel.Warning, "The generation failed")]
     private partial void LogFailed(Exception exception);
+
+    [LoggerMessage(3210, LogLevel.Warning, "The attempt failed; the next one may begin in {Delay}")]
+    private partial void LogRetried(Exception exception, TimeSpan delay);
 
     [LoggerMessage(3202, LogLevel.Information, "Canceled by its owner")]
     private partial void LogCanceled();
@@ -139,14 +175,11 @@ internal sealed partial class JobExecutor(
     [LoggerMessage(3203, LogLevel.Information, "Handed back: this worker stops")]
     private partial void LogHandedBack();
 
-    [LoggerMessage(3204, LogLevel.Warning, "Failed: not finished within {JobTimeout}")]
-    private partial void LogTimedOut(TimeSpan jobTimeout);
-
     [LoggerMessage(3209, LogLevel.Information, "Failed: not finished by its deadline")]
     private partial void LogDeadlinePassed();
 
-    [LoggerMessage(3205, LogLevel.Warning, "The outcome was refused: another attempt had begun or the generation had ended")]
-    private partial void LogRefused();
+    [LoggerMessage(3205, LogLevel.Warning, "The lease was lost: another attempt had begun or the generation had ended; this one is stopped and writes no more")]
+    private partial void LogLost();
 
     [LoggerMessage(3206, LogLevel.Error, "The outcome could not be written; the generation goes back to the queue by the heartbeat or when its lease ends")]
     private partial void LogNotWritten(Exception exception);

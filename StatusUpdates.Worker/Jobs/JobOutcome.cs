@@ -6,8 +6,11 @@ internal enum JobOutcome
     /// <summary>With results.</summary>
     Completed,
 
-    /// <summary>The provider failed, or took too long.</summary>
+    /// <summary>The provider failed, or took too long, for good or for the last time.</summary>
     Failed,
+
+    /// <summary>The provider failed, or took too long, and the generation waits for its next attempt.</summary>
+    Retried,
 
     /// <summary>Its owner stopped it.</summary>
     Canceled,

@@ -28,6 +28,8 @@ internal sealed partial class JobRunner(
     ILogger<JobRunner> logger) : BackgroundService
 {
     private static readonly TimeSpan MaxBackOff = TimeSpan.FromSeconds(15);
+    private const long MaxRetryMilliseconds = 24 * 60 * 60 * 1000;
+
     private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(5);
 
     // Under load the queue is asked hundreds of times a second; for what has expired it is enough this often.
@@ -181,9 +183,19 @@ internal sealed partial class JobRunner(
 
     private void WakeUpForPending(StatusUpdate update)
     {
-        if (update.Status == GenerationStatus.Pending)
+        if (update.Status != GenerationStatus.Pending)
+        {
+            return;
+        }
+
+        if (update.Metadata?.RetryAt is not { } retryAt)
         {
             wakeUp.Set();
+        }
+        else if (Math.Max(0, retryAt - update.Timestamp) is <= MaxRetryMilliseconds and var delay)
+        {
+            // Both times are the database's: how far this machine's clock is off does not matter.
+            wakeUp.SetAfter(TimeSpan.FromMilliseconds(delay));
         }
     }
 

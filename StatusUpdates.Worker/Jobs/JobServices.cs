@@ -22,6 +22,7 @@ internal static class JobServices
         builder.Services.AddSingleton<WorkerIdentity>();
         builder.Services.AddSingleton<WakeUp>();
         builder.Services.AddSingleton<RunningJobs>();
+        builder.Services.AddSingleton<RetryPlan>();
         builder.Services.AddSingleton<JobExecutor>();
 
         // Stopped in reverse: the heart beats until the runner has settled what ran.

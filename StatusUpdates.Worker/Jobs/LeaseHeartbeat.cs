@@ -36,10 +36,9 @@ internal sealed partial class LeaseHeartbeat(
         var leases = held.Select(h => (h.GenerationId, h.Attempt)).ToHashSet();
         foreach (var job in running)
         {
-            if (!leases.Contains((job.Generation.Id, job.Generation.Attempt)) && job.Stop(StopReason.LeaseLost))
+            if (!leases.Contains((job.Generation.Id, job.Generation.Attempt)))
             {
-                WorkerTelemetry.CountLostLease();
-                LogLeaseLost(job.Generation.Id, job.Generation.Attempt);
+                job.Stop(StopReason.LeaseLost);
             }
         }
 
@@ -96,16 +95,13 @@ internal sealed partial class LeaseHeartbeat(
             new StatusChange { GenerationId = lease.GenerationId, Status = GenerationStatus.Pending, Attempt = lease.Attempt },
             cancellationToken);
 
-        // Refused: its run had just ended when the leases were read.
-        if (result.IsCommitted)
+        // Else its run had just ended when the leases were read, or its owner had asked for its end.
+        if (result.Update?.Status == GenerationStatus.Pending)
         {
             WorkerTelemetry.CountHandBack();
             LogHandedBack(lease.GenerationId, lease.Attempt);
         }
     }
-
-    [LoggerMessage(3101, LogLevel.Warning, "The lease of {GenerationId}, attempt {Attempt}, was lost; the attempt is stopped")]
-    private partial void LogLeaseLost(string generationId, int attempt);
 
     [LoggerMessage(3102, LogLevel.Warning, "{GenerationId}, attempt {Attempt}, was held and not run; it goes back to the queue")]
     private partial void LogHandedBack(string generationId, int attempt);

@@ -12,6 +12,8 @@ internal sealed class RunningJob : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _leave;
     private readonly ITimer? _deadline;
+    private readonly TimeProvider _time;
+    private readonly long _claimedAt;
     private readonly TimeSpan _patience;
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<Task> _run = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -23,6 +25,7 @@ internal sealed class RunningJob : IAsyncDisposable
     public RunningJob(ClaimedGeneration generation, TimeSpan patience, TimeProvider time)
     {
         Generation = generation;
+        (_time, _claimedAt) = (time, time.GetTimestamp());
         Stopping = _stop.Token;
         _leave = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         LeaveBehind = _leave.Token;
@@ -37,6 +40,9 @@ internal sealed class RunningJob : IAsyncDisposable
     }
 
     public ClaimedGeneration Generation { get; }
+
+    /// <summary>How long it is of any use from now on; null for ever.</summary>
+    public TimeSpan? TimeLeft => Generation.TimeLeft - _time.GetElapsedTime(_claimedAt);
 
     /// <summary>Fires when the attempt is to stop: the processor's token.</summary>
     public CancellationToken Stopping { get; }

@@ -130,10 +130,7 @@ internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider 
         // This worker itself took over what it had lost: never twice at once.
         foreach (var lost in earlier)
         {
-            if (lost.Stop(StopReason.LeaseLost))
-            {
-                WorkerTelemetry.CountLostLease();
-            }
+            lost.Stop(StopReason.LeaseLost);
         }
 
         if (isCanceled)

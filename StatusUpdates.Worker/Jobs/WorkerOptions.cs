@@ -35,11 +35,32 @@ internal sealed class WorkerOptions
     [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00")]
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>After how many expired leases a generation fails for good. Default 3.</summary>
+    /// <summary>After how many failed attempts (transient failures, time-outs, expired leases) a generation fails for good. Default 3.</summary>
     [Range(1, 100)]
     public int MaxFailures { get; set; } = 3;
 
-    /// <summary>How long one attempt may take before it fails: the end of a provider that hangs. Default 15 min.</summary>
+    /// <summary>
+    /// How long a generation waits for its next attempt after its first failure; doubled by each further one. Up to a half of it is taken
+    /// off by chance. Default 2 s.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan RetryBackOff { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long a generation waits for its next attempt at most, unless its provider asks for more. Default 5 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
+    public TimeSpan MaxRetryBackOff { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// How many progress updates of one generation are written per second at most; the newest wins, and a change of status waits for nobody. 0 writes
+    /// all of them. Default 4: what an eye can follow.
+    /// </summary>
+    [Range(0.0, 1000.0)]
+    public double ProgressPerSecond { get; set; } = 4;
+
+    /// <summary>
+    /// How long one attempt may take: the end of a provider that hangs. It counts as a transient failure, since a hang is mostly that of a
+    /// connection. Default 15 min.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
     public TimeSpan JobTimeout { get; set; } = TimeSpan.FromMinutes(15);
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Npgsql;
 using StatusUpdates.Data.Log;
@@ -27,12 +28,17 @@ internal abstract class BaseProcessor(
 
     /// <summary>Runs one attempt up to <c>completed</c>.</summary>
     /// <exception cref="OperationCanceledException">The attempt was stopped: <see cref="RunningJob.Reason"/> says why.</exception>
-    /// <exception cref="Exception">What the provider threw: the generation has failed.</exception>
-    public async Task ProcessAsync(RunningJob job)
+    /// <exception cref="Exception">What the provider threw: the attempt has failed, and <see cref="IsTransient"/> says whether for good.</exception>
+    public async Task ProcessAsync(RunningJob job, ProgressReporter progress)
     {
         job.Stopping.ThrowIfCancellationRequested();
-        using var progress = new ProgressReporter(this, job);
-        var result = await provider.GenerateAsync(CreateRequest(job), progress, job.Stopping);
+        ProviderResult? result;
+        await using (progress)
+        {
+            result = await provider.GenerateAsync(CreateRequest(job), progress, job.Stopping);
+            await progress.EndAsync();
+        }
+
         Check(result);
         job.Stopping.ThrowIfCancellationRequested();
         var urls = await GuardAsync(job, () => results.UploadAsync(job.Generation.Id, result.Outputs, job.Stopping));
@@ -49,7 +55,11 @@ internal abstract class BaseProcessor(
             CancellationToken.None);
     }
 
+    /// <summary>Whether another attempt may succeed where this one failed. A processor that knows its provider better overrides it.</summary>
+    internal virtual bool IsTransient(Exception failure) => TransientFailures.Contains(failure);
+
     /// <summary>Sets a status: in the database, which announces it on Redis. Returns once it is durable.</summary>
+    /// <returns>What is in the log: <c>canceled</c> instead of <c>pending</c> if its owner had asked for that.</returns>
     /// <exception cref="OperationCanceledException">Refused: another attempt has begun, or the generation has ended. This attempt is stopped.</exception>
     /// <exception cref="NpgsqlException">The database did not take it in time. This attempt is stopped.</exception>
     internal async Task<StatusUpdate> UpdateStatusAsync(
@@ -65,6 +75,8 @@ internal abstract class BaseProcessor(
             ResultUrls = details?.ResultUrls,
             TokensUsed = details?.TokensUsed,
             ErrorMessage = details?.ErrorMessage,
+            RunAfter = details?.RunAfter ?? TimeSpan.Zero,
+            CountsAsFailure = details?.CountsAsFailure ?? false,
             TraceParent = Activity.Current?.Id ?? job.Generation.TraceParent,
         };
 
@@ -99,7 +111,7 @@ internal abstract class BaseProcessor(
         };
     }
 
-    private void Check(ProviderResult? result)
+    private void Check([NotNull] ProviderResult? result)
     {
         if (result is not { Outputs.Count: > 0 })
         {
@@ -114,7 +126,7 @@ internal abstract class BaseProcessor(
 
     /// <summary>
     /// Marks a failure of the database as ours: it stops the attempt and is no failure of the generation. What Postgres refuses for its
-    /// content (SQLSTATE classes 22, 23 and 54) would be refused again, so that is one.
+    /// content (<see cref="TransientFailures.ContentStates"/>) would be refused again, so that is one.
     /// </summary>
     private static async Task<T> GuardAsync<T>(RunningJob job, Func<Task<T>> write)
     {
@@ -122,7 +134,7 @@ internal abstract class BaseProcessor(
         {
             return await write();
         }
-        catch (NpgsqlException e) when (e is not PostgresException { SqlState: ['2', '2' or '3', ..] or ['5', '4', ..] })
+        catch (NpgsqlException e) when (TransientFailures.Contains(e))
         {
             job.StopWriting(StopReason.DatabaseAway);
             throw;

@@ -14,4 +14,10 @@ internal sealed record StatusDetails
 
     /// <summary>Why it failed, for the user.</summary>
     public string? ErrorMessage { get; init; }
+
+    /// <summary>With <c>pending</c>: how long no worker takes it.</summary>
+    public TimeSpan RunAfter { get; init; }
+
+    /// <summary>Whether this attempt counts against <see cref="Jobs.WorkerOptions.MaxFailures"/>.</summary>
+    public bool CountsAsFailure { get; init; }
 }

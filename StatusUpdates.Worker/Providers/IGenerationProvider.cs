@@ -14,14 +14,19 @@ public interface IGenerationProvider
     /// <param name="cancellationToken">Fires when the user cancels, the worker stops, or the generation went to another worker. A provider
     /// that does not come back soon after it is left behind.</param>
     /// <returns>At least one result.</returns>
-    /// <exception cref="ProviderException">The generation fails; the user reads the message. So it is with any other exception.</exception>
+    /// <exception cref="ProviderException">The generation fails; the user reads the message.</exception>
+    /// <exception cref="TransientProviderException">The generation is tried again after a back-off, a limited number of times. So it is with any other
+    /// exception that does not tell of bad input; of those the user does not read the message.</exception>
     Task<ProviderResult> GenerateAsync(ProviderRequest request, IProviderProgress progress, CancellationToken cancellationToken);
 }
 
 /// <summary>Takes a provider's progress reports.</summary>
 public interface IProviderProgress
 {
-    /// <summary>Reports how far the work is. Returns when the update is durable; a value that is not above the last one changes nothing.</summary>
+    /// <summary>
+    /// Reports how far the work is, as often as the provider likes. Returns when the update is durable, or at once if one was written or
+    /// is being written just now: then the newest value is written a little later. A value that is not above the last one changes nothing.
+    /// </summary>
     /// <param name="percent">0 to 100.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="OperationCanceledException">This attempt is over; the provider lets it through.</exception>

@@ -1,7 +1,7 @@
 namespace StatusUpdates.Worker.Providers;
 
-/// <summary>A generation cannot be made; the message is for the user.</summary>
-public sealed class ProviderException : Exception
+/// <summary>A generation cannot be made, now or later: it fails, and the user reads the message.</summary>
+public class ProviderException : Exception
 {
     /// <summary>With a message for the user.</summary>
     public ProviderException(string message)

@@ -32,7 +32,7 @@ export class Card {
     card.dataset.status = generation.status;
     this.element.querySelector('.kind use').setAttribute('href', `#icon-${generation.type}`);
     kind.textContent = TYPES[generation.type]?.name ?? generation.type;
-    status.textContent = STATUSES[generation.status] ?? generation.status;
+    status.textContent = generation.retryAt === undefined ? STATUSES[generation.status] ?? generation.status : 'Retrying';
     prompt.textContent = generation.prompt ?? generation.id;
     error.textContent = generation.status === 'failed' ? generation.errorMessage ?? 'It failed, and no reason was given.' : '';
     error.hidden = error.textContent === '';
@@ -76,7 +76,10 @@ export class Card {
       details.push(`${formatNumber(generation.tokensUsed)} tokens`);
     }
 
-    if (generation.attempt > 1) {
+    if (generation.retryAt !== undefined) {
+      const wait = generation.retryAt - now;
+      details.push(wait > 0 ? `tried again in ${formatDuration(wait)}` : 'tried again now');
+    } else if (generation.attempt > 1) {
       details.push(`attempt ${generation.attempt}`);
     }
 
@@ -175,6 +178,7 @@ function historyRow(update) {
     metadata.progress === undefined ? null : `${metadata.progress}%`,
     metadata.attempt > 1 ? `attempt ${metadata.attempt}` : null,
     metadata.errorMessage ?? null,
+    metadata.retryAt === undefined ? null : `tried again at ${formatClock(metadata.retryAt)}`,
   ].filter(fact => fact !== null);
   row.append(
     span('dot', ''),

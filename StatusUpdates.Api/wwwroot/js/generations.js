@@ -63,6 +63,7 @@ export class Generations {
     next.updatedAt = time;
     next.progress = metadata.progress ?? (status === 'pending' ? undefined : next.progress);
     next.attempt = metadata.attempt ?? next.attempt;
+    next.retryAt = metadata.retryAt;
     next.resultUrls = metadata.resultUrls ?? next.resultUrls;
     next.tokensUsed = metadata.tokensUsed ?? next.tokensUsed;
     next.errorMessage = metadata.errorMessage ?? next.errorMessage;

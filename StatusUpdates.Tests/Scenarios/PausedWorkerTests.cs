@@ -1,0 +1,70 @@
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Worker;
+
+namespace StatusUpdates.Tests.Scenarios;
+
+[Collection(WholeMachine.Name)]
+public sealed class PausedWorkerTests(TestServers servers)
+{
+    private static CancellationToken Token => TestTime.Token;
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_attempt_that_was_paused_past_its_lease_changes_nothing_when_it_goes_on(bool successorHasEnded)
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        (string, string)[] settings =
+        [
+            ("Worker:Lease", "00:00:01"),
+            ("Worker:PollInterval", "00:00:00.100"),
+            ("Worker:Providers:ChatProcessing:Duration", "00:00:03"),
+        ];
+        await using var first = await WorkerProcess.StartAsync(scene.Database, scene.Redis, settings);
+        var id = await scene.SubmitAsync(GenerationTask.ChatProcessing);
+        await scene.WaitForAsync(id, GenerationStatus.Processing);
+        await scene.WaitForAsync(id, GenerationStatus.Processing);
+
+        first.Process.Pause();
+        await using var second = await WorkerProcess.StartAsync(scene.Database, scene.Redis, settings);
+        StatusUpdate update;
+        do
+        {
+            update = await scene.WaitForAsync(id, successorHasEnded ? GenerationStatus.Completed : GenerationStatus.Processing);
+        }
+        while (update.Metadata!.Attempt != 2);
+
+        // Its token fires by the heartbeat or by its own next update, whichever comes first.
+        var isOver = first.Process.LineAsync("The lease was lost");
+        var before = await ReadAsync();
+        first.Process.Continue();
+        await isOver;
+        if (successorHasEnded)
+        {
+            Assert.Equal(before, await ReadAsync());
+        }
+        else
+        {
+            await scene.WaitForAsync(id, GenerationStatus.Completed);
+        }
+
+        var log = (await scene.ReadLogAsync()).Select(u => $"{u.Status.ToWireName()} {u.Metadata?.Attempt} {u.Metadata?.Progress}").ToList();
+        var takenOver = log.IndexOf("processing 2 ");
+        Assert.All(log.Take(takenOver).Skip(1), u => Assert.StartsWith("processing 1", u, StringComparison.Ordinal));
+        Assert.Equal(
+            ["processing 2 ", "processing 2 10", "processing 2 35", "processing 2 60", "processing 2 85", "completed 2 100"], log.Skip(takenOver));
+        await scene.Database.AssertConsistentAsync(Token);
+
+        // It goes on with other work.
+        await second.StopAsync();
+        await scene.WaitForAsync(await scene.SubmitAsync(GenerationTask.ChatProcessing), GenerationStatus.Completed);
+
+        Task<string?> ReadAsync() => scene.Database.ScalarAsync<string>(
+            $"""
+            SELECT (SELECT to_jsonb(g) || to_jsonb(s) FROM generations g JOIN user_streams s USING (user_id) WHERE g.id = '{id}')::text
+                || (SELECT jsonb_agg(to_jsonb(e) ORDER BY seq) FROM status_events e)::text
+            """,
+            Token);
+    }
+}

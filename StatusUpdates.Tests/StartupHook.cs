@@ -1,0 +1,17 @@
+using StatusUpdates.Tests.Scenarios;
+
+/// <summary>
+/// Takes the place of a worker's <c>Main</c> in the processes that <see cref="WorkerProcess"/> starts with <c>DOTNET_STARTUP_HOOKS</c>; name,
+/// method and the missing namespace are the runtime's contract. So the worker has a provider that no product should carry.
+/// </summary>
+internal static class StartupHook
+{
+    public static void Initialize()
+    {
+        if (Environment.GetEnvironmentVariable(TestProviders.Variable) is { } provider)
+        {
+            TestProviders.RunWorker(provider);
+            Environment.Exit(0);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Jobs;
+
+namespace StatusUpdates.Tests.Worker;
+
+public sealed class ProgressTests(TestServers servers)
+{
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task Of_much_progress_the_newest_is_written_at_the_rate_and_nobody_waits_for_it()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var isWritten = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var parked = new List<bool>();
+        var provider = new ScriptedProvider(async (_, progress, token) =>
+        {
+            await progress.ReportAsync(1, token);
+            for (var percent = 2; percent <= 60; percent++)
+            {
+                parked.Add(progress.ReportAsync(percent, token).IsCompletedSuccessfully);
+            }
+
+            await isWritten.Task.WaitAsync(token);
+            return ScriptedProvider.Result;
+        });
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider, ("Worker:ProgressPerSecond", "2"));
+
+        var id = await scene.SubmitAsync();
+        for (var i = 0; i < 3; i++)
+        {
+            await scene.WaitForAsync(id, GenerationStatus.Processing);
+        }
+
+        isWritten.SetResult();
+        await scene.WaitForAsync(id, GenerationStatus.Completed);
+
+        var log = await scene.ReadLogAsync();
+        Assert.Equal([null, null, 1, 60, 100], log.Select(u => u.Metadata?.Progress));
+        Assert.All(parked, Assert.True);
+
+        // A write begins no sooner than its interval after the end of the one before.
+        Assert.True(log[3].Timestamp - log[2].Timestamp >= 500 - 1, $"{log[3].Timestamp - log[2].Timestamp} ms");
+    }
+
+    [Theory]
+    [InlineData(GenerationStatus.Completed)]
+    [InlineData(GenerationStatus.Failed)]
+    public async Task The_end_waits_for_no_progress_and_none_comes_after_it(GenerationStatus end)
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var provider = new ScriptedProvider(async (_, progress, token) =>
+        {
+            await progress.ReportAsync(1, token);
+            await progress.ReportAsync(2, token);
+            return end == GenerationStatus.Completed ? ScriptedProvider.Result : new([], 0);
+        });
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider, ("Worker:ProgressPerSecond", "0.01"));
+
+        var id = await scene.SubmitAsync();
+        await scene.WaitForAsync(id, end);
+        await worker.StopAsync();
+
+        Assert.Equal(
+            ["pending ", "processing ", "processing 1", end == GenerationStatus.Completed ? "completed 100" : "failed "],
+            (await scene.ReadLogAsync()).Select(u => $"{u.Status.ToWireName()} {u.Metadata?.Progress}"));
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task Of_reports_that_come_during_a_write_the_newest_follows_it()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var provider = new ScriptedProvider(async (_, progress, token) =>
+        {
+            // Not waited for: the second and third find the first in the making.
+            var first = progress.ReportAsync(10, token);
+            var second = progress.ReportAsync(20, token);
+            var third = progress.ReportAsync(30, token);
+            Assert.False(first.IsCompleted);
+            Assert.True(second.IsCompletedSuccessfully && third.IsCompletedSuccessfully);
+            await first;
+            await Task.Delay(Timeout.InfiniteTimeSpan, token);
+            return ScriptedProvider.Result;
+        });
+
+        // Between the row's lock and the answer there is time for the others, always.
+        await scene.Database.ExecuteAsync(
+            """
+            CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END $$;
+            CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON status_events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger()
+            """,
+            Token);
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider, ("Worker:GracePeriod", "00:00:00"));
+
+        var id = await scene.SubmitAsync();
+        for (var i = 0; i < 3; i++)
+        {
+            await scene.WaitForAsync(id, GenerationStatus.Processing);
+        }
+
+        await worker.StopAsync();
+        Assert.Equal([null, null, 10, 30, null], (await scene.ReadLogAsync()).Select(u => u.Metadata?.Progress));
+    }
+
+    [Fact]
+    public async Task The_refusal_of_a_parked_report_stops_the_attempt()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var lose = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var provider = new ScriptedProvider(async (_, progress, token) =>
+        {
+            await progress.ReportAsync(1, token);
+            await lose.Task;
+            await progress.ReportAsync(2, token);
+            await Task.Delay(Timeout.InfiniteTimeSpan, token);
+            return ScriptedProvider.Result;
+        });
+        var id = await scene.SubmitAsync();
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider, ("Worker:ProgressPerSecond", "0.5"));
+        await provider.NextStartAsync(Token);
+        var job = Assert.Single(worker.Jobs.Snapshot());
+        await scene.WaitForAsync(id, GenerationStatus.Processing);
+        await scene.WaitForAsync(id, GenerationStatus.Processing);
+        await scene.ExpireLeasesAsync();
+        await scene.Database.ClaimAsync(owner: "other", cancellationToken: Token);
+
+        lose.SetResult();
+        await job.Ended.WaitAsync(WorkerScene.Patience, Token);
+
+        Assert.Equal(StopReason.LeaseLost, job.Reason);
+        Assert.Equal(4, (await scene.ReadLogAsync()).Count);
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+}
