@@ -21,17 +21,23 @@ internal sealed class AppendRun(
 {
     private const int FirstAttempt = 1;
 
-    /// <summary>The floor: batches of what so many callers would have waiting, on as many connections as the log has lanes.</summary>
-    public async Task<AppendFigures> RawBatchesAsync(bool withIndexes, int callers, CancellationToken cancellationToken)
+    /// <summary>The floor: batches of a size, on as many connections as the log has lanes.</summary>
+    /// <param name="withIndexes">Whether into the table with the log's indexes.</param>
+    /// <param name="setBased">Whether by one statement for all of a batch; else by one for each update, in one message.</param>
+    /// <param name="size">Updates in a transaction.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<AppendFigures> RawBatchesAsync(bool withIndexes, bool setBased, int size, CancellationToken cancellationToken)
     {
         var raw = withIndexes ? floor : bareFloor;
-        var size = Math.Clamp(callers / options.Lanes, 1, options.MaxBatch);
 
         // Connections share no user, so that no one waits for another's locks, and no batch has a generation twice.
         var shares = Enumerable.Range(0, options.Lanes).Select(lane => many.Where(m => Lane(m.UserId) == lane).ToArray()).ToArray();
         var callersOf = new Callers();
-        callersOf.Start(options.Lanes, (lane, call) => raw.AppendAsync(
-            [.. Enumerable.Range(call * size, size).Select(i => shares[lane][i % shares[lane].Length])], call % 100, cancellationToken));
+        callersOf.Start(options.Lanes, (lane, call) =>
+        {
+            (string, string)[] batch = [.. Enumerable.Range(call * size, size).Select(i => shares[lane][i % shares[lane].Length])];
+            return setBased ? raw.AppendAsync(batch, call % 100, cancellationToken) : raw.AppendEachAsync(batch, call % 100, cancellationToken);
+        });
         return await MeasureAsync(callersOf, .., size, _ => size, cancellationToken);
     }
 
@@ -39,7 +45,7 @@ internal sealed class AppendRun(
     public async Task<AppendFigures> OneByOneAsync(int callers, CancellationToken cancellationToken)
     {
         var running = new Callers();
-        running.Start(callers, (caller, call) => floor.AppendAsync([Pick(many, caller, call, callers)], call % 100, cancellationToken));
+        running.Start(callers, (caller, call) => floor.AppendEachAsync([Pick(many, caller, call, callers)], call % 100, cancellationToken));
         return await MeasureAsync(running, .., 1, _ => 1, cancellationToken);
     }
 

@@ -13,6 +13,7 @@ internal sealed class RawWriter : IAsyncDisposable
     private readonly string _streams;
     private readonly string _events;
     private readonly string _appendSql;
+    private readonly string _appendOneSql;
 
     private RawWriter(NpgsqlDataSource dataSource, string name)
     {
@@ -34,6 +35,13 @@ internal sealed class RawWriter : IAsyncDisposable
             INSERT INTO {_events} (user_id, seq, generation_id, type, status, occurred_at, metadata, update_id, traceparent)
             SELECT i.user_id, c.before + i.n, i.generation_id, 'product_card', 'processing', clock_timestamp(), i.metadata::jsonb, i.update_id, i.traceparent
             FROM input i JOIN counted c ON c.user_id = i.user_id
+            RETURNING seq
+            """;
+        _appendOneSql =
+            $"""
+            WITH counted AS (UPDATE {_streams} SET last_seq = last_seq + 1 WHERE user_id = $1 RETURNING last_seq)
+            INSERT INTO {_events} (user_id, seq, generation_id, type, status, occurred_at, metadata, update_id, traceparent)
+            SELECT $1, last_seq, $2, 'product_card', 'processing', clock_timestamp(), $4::jsonb, $3, $5 FROM counted
             RETURNING seq
             """;
     }
@@ -83,6 +91,38 @@ internal sealed class RawWriter : IAsyncDisposable
         if (rows != updates.Count)
         {
             throw new BenchmarkFailedException($"The floor wrote {rows} of {updates.Count} updates.");
+        }
+    }
+
+    /// <summary>As <see cref="AppendAsync"/>, by a statement for each update; all in one message and one transaction (Npgsql's own batching).</summary>
+    public async Task AppendEachAsync(IReadOnlyList<(string UserId, string GenerationId)> updates, int progress, CancellationToken cancellationToken)
+    {
+        await using var batch = _dataSource.CreateBatch();
+        foreach (var (userId, generationId) in updates)
+        {
+            var command = new NpgsqlBatchCommand(_appendOneSql);
+            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
+            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = generationId });
+            command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = Guid.CreateVersion7() });
+            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = $$"""{"progress":{{progress}},"attempt":1}""" });
+            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = TraceParent.New() });
+            batch.BatchCommands.Add(command);
+        }
+
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        var rows = 0;
+        do
+        {
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                rows += reader.GetInt64(0) > 0 ? 1 : 0;
+            }
+        }
+        while (await reader.NextResultAsync(cancellationToken));
+
+        if (rows != updates.Count)
+        {
+            throw new BenchmarkFailedException($"Npgsql's batch wrote {rows} of {updates.Count} updates.");
         }
     }
 

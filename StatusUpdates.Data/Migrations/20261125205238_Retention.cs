@@ -47,7 +47,7 @@ namespace StatusUpdates.Data.Migrations
             migrationBuilder.Sql(
                 """
                 INSERT INTO generation_counts (user_id, type, status, count)
-                SELECT user_id, type, status, count(*) FROM generations GROUP BY user_id, type, status
+                SELECT user_id, type, status, count(*) FROM generations GROUP BY user_id, type, status;
                 """);
 
             // Where the sizes level off under steady churn. A row that is updated where it stands needs free space on its page: a generation for
