@@ -17,6 +17,7 @@ internal static class CancelGeneration
         HttpRequest http,
         ClaimsPrincipal user,
         GenerationCommands commands,
+        GenerationQueries queries,
         StatusPublisher publisher,
         CancellationToken cancellationToken)
     {
@@ -37,7 +38,8 @@ internal static class CancelGeneration
             await publisher.TryPublishCancelRequestAsync(id);
         }
 
-        if (result.Generation is not { } generation)
+        // Read when it is announced: whoever has hung up by now has canceled all the same.
+        if (result.Outcome == CancelOutcome.NotFound || await queries.FindAsync(user.GetUserId(), id, cancellationToken) is not { } generation)
         {
             return GenerationIds.NotFound();
         }

@@ -48,7 +48,7 @@ internal sealed record GenerationView
     /// <summary>When it came to its end.</summary>
     public DateTimeOffset? CompletedAt { get; init; }
 
-    /// <summary>From when on it is of no use, where that was set: by then it has completed, failed or been canceled.</summary>
+    /// <summary>From when on it is of no use, where that was set: what has not ended by then fails.</summary>
     public DateTimeOffset? Deadline { get; init; }
 
     /// <summary>When its owner asked it to stop while it was running.</summary>

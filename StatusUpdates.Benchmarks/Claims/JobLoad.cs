@@ -16,7 +16,7 @@ internal sealed class JobLoad(StatusDatabase database, IConnectionMultiplexer re
     private readonly StatusPublisher _publisher = new(redis);
 
     public Task ClearAsync(CancellationToken cancellationToken) =>
-        ExecuteAsync("TRUNCATE generations, status_events, user_streams", cancellationToken);
+        ExecuteAsync("TRUNCATE generations, status_events, user_streams, generation_counts", cancellationToken);
 
     /// <summary>Submits and announces one job, as the API does.</summary>
     public async Task SubmitAsync(string userId, CancellationToken cancellationToken)
@@ -42,6 +42,9 @@ internal sealed class JobLoad(StatusDatabase database, IConnectionMultiplexer re
                    now() + i * interval '1 microsecond', 0, 0, gen_random_uuid()
             FROM generate_series(1, {count}) i
             RETURNING *
+        ),
+        counted AS (
+            INSERT INTO generation_counts (user_id, type, status, count) VALUES ('{userId}', 'sora', 'pending', {count})
         )
         INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, update_id)
         SELECT user_id, seq, id, type, status, updated_at, last_update_id FROM created

@@ -137,9 +137,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             DataTelemetry.Appended.Add(1);
         }
 
-        return result.Outcome == CancelOutcome.NotFound
-            ? new CancelResult(CancelOutcome.NotFound, null, null)
-            : new CancelResult(result.Outcome, await queries.FindAsync(userId, generationId, cancellationToken), result.Update);
+        return new CancelResult(result.Outcome, result.Update);
     }
 
     private static (CancelOutcome Outcome, StatusUpdate? Update) ReadCancel(

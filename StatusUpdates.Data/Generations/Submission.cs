@@ -80,9 +80,8 @@ public enum CancelOutcome
 
 /// <summary>What became of a cancel.</summary>
 /// <param name="Outcome">What happened.</param>
-/// <param name="Generation">The generation as it is now; null with <see cref="CancelOutcome.NotFound"/>.</param>
 /// <param name="Update">The update to be announced; only with <see cref="CancelOutcome.Canceled"/>.</param>
-public sealed record CancelResult(CancelOutcome Outcome, Generation? Generation, StatusUpdate? Update);
+public sealed record CancelResult(CancelOutcome Outcome, StatusUpdate? Update);
 
 /// <summary>Which of a user's generations to list: newest first.</summary>
 public sealed record GenerationFilter

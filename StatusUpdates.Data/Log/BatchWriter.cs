@@ -15,6 +15,28 @@ internal sealed class BatchWriter(StatusDatabase database)
         JOIN status_events e ON e.update_id = i.update_id AND e.generation_id = i.generation_id
         """;
 
+    private const string FindFreeSql =
+        """
+        SELECT g.id FROM generations g JOIN user_streams s ON s.user_id = g.user_id
+        WHERE g.id = ANY ($1)
+        FOR NO KEY UPDATE OF g, s SKIP LOCKED
+        """;
+
+    /// <summary>Those of the generations that nobody keeps locked now, neither them nor their user's log; what does not exist is not among them.</summary>
+    public async Task<IReadOnlySet<string>> FindFreeAsync(IEnumerable<StatusChange> changes, CancellationToken cancellationToken)
+    {
+        await using var command = database.DataSource.CreateCommand(FindFreeSql);
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. changes.Select(change => change.GenerationId)] });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var free = new HashSet<string>(StringComparer.Ordinal);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            free.Add(reader.GetString(0));
+        }
+
+        return free;
+    }
+
     /// <summary>Tries once.</summary>
     /// <returns>The outcomes, in the order of the changes. What an earlier try has committed is committed, as it was then.</returns>
     /// <exception cref="NpgsqlException">None was committed, or it is not known; the same batch may be written again.</exception>

@@ -6,16 +6,23 @@ namespace StatusUpdates.Data.Log;
 
 /// <summary>
 /// Commits what waits in it, as much as there is by one statement, one statement at a time: while one is under way, what comes gathers for
-/// the next. A lone change is sent at once; nothing ever waits for company. Thread-safe.
+/// the next. A lone change is sent at once; nothing ever waits for company. What somebody keeps locked is tried again beside the lane, so that
+/// the rest of it goes on. Thread-safe.
 /// </summary>
 internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, int maxBatch, StatusPublisher? publisher)
 {
-    private const int LastTry = 2;
+    private const int MostMisunderstandings = 2;
+
+    // Each may wait for a lock with a connection of its own.
+    private const int MostBeside = 2;
 
     private readonly Lock _lock = new();
     private readonly Queue<PendingAppend> _waiting = new();
+    private readonly Dictionary<string, Queue<PendingAppend>> _beside = new(StringComparer.Ordinal);
+    private readonly Queue<string> _besideInTurn = new();
     private List<PendingAppend> _heldBack = [];
     private bool _isRunning;
+    private int _runningBeside;
     private Task _announcing = Task.CompletedTask;
 
     /// <summary>Ends when Redis has what was committed until now, or has had its time.</summary>
@@ -47,7 +54,7 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
     {
         if (Take() is { Count: > 0 } batch)
         {
-            await CommitAsync(batch);
+            await CommitOrFailAsync(batch);
             Schedule();
         }
     }
@@ -82,52 +89,62 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
                 return;
             }
 
+            if (_beside.TryGetValue(append.Change.GenerationId, out var behind))
+            {
+                behind.Enqueue(append);
+                return;
+            }
+
             (batch.Count < maxBatch && generations.Add(append.Change.GenerationId) ? batch : heldBack).Add(append);
         }
     }
 
-    private async Task CommitAsync(List<PendingAppend> batch)
+    /// <summary>Every append has its outcome when this returns, whatever happens: the lane goes on.</summary>
+    private async Task CommitOrFailAsync(List<PendingAppend> batch, bool isBeside = false)
     {
+        try
+        {
+            await CommitAsync(batch, isBeside);
+        }
+        catch (Exception e)
+        {
+            // Such as a data source that was disposed meanwhile.
+            batch.ForEach(append => append.TrySetException(e));
+        }
+    }
+
+    private async Task CommitAsync(List<PendingAppend> batch, bool isBeside)
+    {
+        var misunderstandings = 0;
         for (var attempt = 0; ; attempt++)
         {
             try
             {
-                StatusChange[] changes = [.. batch.Select(append => append.Change)];
-                AppendResult[] results;
-                using (DataTelemetry.StartAppend(changes))
-                {
-                    // Without a token: callers may stop waiting, the batch is everybody's.
-                    results = await writer.TryWriteAsync(changes, CancellationToken.None);
-                }
-
-                Announce(results);
-                for (var i = 0; i < results.Length; i++)
-                {
-                    batch[i].TrySetResult(results[i]);
-                }
-
+                await WriteAsync(batch);
                 return;
+            }
+            catch (PostgresException e) when (!isBeside && e.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled)
+            {
+                batch = await LeaveBesideAsync(batch, e);
             }
             catch (NpgsqlException e) when (StatusDatabase.IsWorthRepeating(e))
             {
                 StatusDatabase.CountRetry(e);
                 batch = KeepWaiting(batch, e);
-                if (batch.Count == 0)
+                if (batch.Count > 0)
                 {
-                    return;
+                    await database.BackOffAsync(attempt);
                 }
-
-                await database.BackOffAsync(attempt);
             }
             catch (Exception) when (batch.Count > 1)
             {
                 // One of them is not to be had; the halves tell which, and the others are none the worse.
                 var half = batch.Count / 2;
-                await CommitAsync(batch[..half]);
-                await CommitAsync(batch[half..]);
+                await CommitAsync(batch[..half], isBeside);
+                await CommitAsync(batch[half..], isBeside);
                 return;
             }
-            catch (Exception e) when (e is PostgresException or InvalidOperationException || attempt == LastTry)
+            catch (Exception e) when (e is PostgresException or InvalidOperationException || misunderstandings == MostMisunderstandings)
             {
                 batch[0].TrySetException(e);
                 return;
@@ -135,20 +152,132 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
             catch (Exception)
             {
                 // Not said by the database: client and server misunderstand each other, which other connections need not inherit.
+                misunderstandings++;
                 database.DataSource.Clear();
+            }
+
+            if (batch.Count == 0)
+            {
+                return;
             }
         }
     }
 
-    /// <summary>Fails those whose time is up, those that are still in the queue as well.</summary>
+    private async Task WriteAsync(List<PendingAppend> batch)
+    {
+        StatusChange[] changes = [.. batch.Select(append => append.Change)];
+        AppendResult[] results;
+        using (DataTelemetry.StartAppend(changes))
+        {
+            // Without a token: callers may stop waiting, the batch is everybody's.
+            results = await writer.TryWriteAsync(changes, CancellationToken.None);
+        }
+
+        Announce(results);
+        for (var i = 0; i < results.Length; i++)
+        {
+            batch[i].TrySetResult(results[i]);
+        }
+    }
+
+    /// <summary>Takes out of a batch what waits for locks that somebody keeps.</summary>
+    /// <returns>The rest; all of it if that cannot be found out.</returns>
+    private async Task<List<PendingAppend>> LeaveBesideAsync(List<PendingAppend> batch, PostgresException failure)
+    {
+        StatusDatabase.CountRetry(failure);
+        IReadOnlySet<string> free;
+        try
+        {
+            free = await writer.FindFreeAsync(batch.Select(append => append.Change), CancellationToken.None);
+        }
+        catch (NpgsqlException e)
+        {
+            return KeepWaiting(batch, e);
+        }
+
+        var rest = new List<PendingAppend>();
+        foreach (var append in batch)
+        {
+            if (free.Contains(append.Change.GenerationId))
+            {
+                rest.Add(append);
+                continue;
+            }
+
+            lock (_lock)
+            {
+                // From here on what comes for this generation queues up behind it.
+                _beside.Add(append.Change.GenerationId, new Queue<PendingAppend>([append]));
+                _besideInTurn.Enqueue(append.Change.GenerationId);
+                if (_runningBeside == MostBeside)
+                {
+                    continue;
+                }
+
+                _runningBeside++;
+            }
+
+            _ = Task.Run(RunBesideAsync);
+        }
+
+        return KeepWaiting(rest, failure);
+    }
+
+    private async Task RunBesideAsync()
+    {
+        while (NextGenerationBeside() is { } generationId)
+        {
+            while (NextBeside(generationId) is { } append)
+            {
+                await CommitOrFailAsync([append], isBeside: true);
+            }
+        }
+    }
+
+    private string? NextGenerationBeside()
+    {
+        lock (_lock)
+        {
+            if (_besideInTurn.TryDequeue(out var generationId))
+            {
+                return generationId;
+            }
+
+            _runningBeside--;
+            return null;
+        }
+    }
+
+    private PendingAppend? NextBeside(string generationId)
+    {
+        lock (_lock)
+        {
+            var queue = _beside[generationId];
+            while (queue.TryDequeue(out var append))
+            {
+                if (!append.IsOver)
+                {
+                    return append;
+                }
+            }
+
+            _beside.Remove(generationId);
+            return null;
+        }
+    }
+
+    /// <summary>Fails those whose time is up, those that are still in a queue as well.</summary>
     /// <returns>Those of the batch that go on.</returns>
     private List<PendingAppend> KeepWaiting(List<PendingAppend> batch, NpgsqlException failure)
     {
         lock (_lock)
         {
-            foreach (var append in batch.Concat(_heldBack).Concat(_waiting).Where(append => database.IsTimeUp(append.Since)))
+            foreach (var append in batch.Concat(_heldBack).Concat(_waiting).Concat(_beside.Values.SelectMany(queue => queue)))
             {
-                append.TrySetException(failure);
+                if (database.IsTimeUp(append.Since))
+                {
+                    append.TrySetException(failure);
+                }
             }
         }
 

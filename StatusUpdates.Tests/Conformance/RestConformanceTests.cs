@@ -81,7 +81,7 @@ public sealed class RestConformanceTests(RunningSystem system)
     }
 
     [Fact]
-    [Requirement("R7")]
+    [Requirement("R8")]
     public async Task A_generation_ends_by_its_deadline_and_one_that_is_no_deadline_is_refused()
     {
         await using var user = await _target.UserAsync();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 using StackExchange.Redis;
 using StatusUpdates.Data.Database;
@@ -210,6 +211,44 @@ public sealed class GroupCommitTests(TestServers servers)
         await held.ReleaseAsync();
 
         Assert.All(await Task.WhenAll(others), result => Assert.True(result.IsCommitted));
+    }
+
+    [Theory]
+    [InlineData("SELECT FROM generations WHERE id = '{0}' FOR UPDATE")]
+    [InlineData("SELECT FROM user_streams WHERE user_id = '{1}' FOR UPDATE")]
+    public async Task What_somebody_keeps_locked_delays_the_rest_of_its_lane_for_one_lock_time_out_and_alone_fails(string hold)
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        var jobs = await StartAsync(db, ["u", "v", "w"], 5);
+        await using var database = new StatusDatabase(
+            db.ConnectionString, new StatusDatabaseOptions { LockTimeout = TimeSpan.FromMilliseconds(300), RetryFor = TimeSpan.FromSeconds(2) });
+        await using var log = new StatusLog(database, OneLane);
+        await using var connection = new NpgsqlConnection(db.ConnectionString);
+        await connection.OpenAsync(Token);
+        await using var transaction = await connection.BeginTransactionAsync(Token);
+        await using (var command = new NpgsqlCommand(string.Format(CultureInfo.InvariantCulture, hold, jobs[0].GenerationId, jobs[0].UserId), connection))
+        {
+            await command.ExecuteNonQueryAsync(Token);
+        }
+
+        var isUser = hold.Contains("user_streams", StringComparison.Ordinal);
+        var locked = jobs.Where(job => isUser ? job.UserId == jobs[0].UserId : job.GenerationId == jobs[0].GenerationId).ToList();
+        var first = jobs.Select(job => (Job: job, Append: log.AppendAsync(Progress(job, 1), Token))).ToList();
+        var free = first.Where(one => !locked.Contains(one.Job)).ToList();
+        Assert.All(await Task.WhenAll(free.Select(one => one.Append)), result => Assert.True(result.IsCommitted));
+
+        // What is locked is tried beside the lane by now, and what comes later for it queues up there.
+        var later = log.AppendAsync(Progress(locked[0], 2), Token);
+        Assert.All(await Task.WhenAll(free.Select(one => log.AppendAsync(Progress(one.Job, 2), Token))), result => Assert.True(result.IsCommitted));
+        foreach (var (job, append) in first.Where(one => locked.Contains(one.Job)))
+        {
+            await Assert.ThrowsAnyAsync<NpgsqlException>(() => append);
+        }
+
+        await Assert.ThrowsAnyAsync<NpgsqlException>(() => later);
+        await transaction.RollbackAsync(Token);
+        Assert.All(await Task.WhenAll(jobs.Select(job => log.AppendAsync(Progress(job, 3), Token))), result => Assert.True(result.IsCommitted));
+        await db.AssertConsistentAsync(Token);
     }
 
     [Fact]

@@ -28,6 +28,11 @@ internal static class QueueFiller
                    base + i, base + i, 'a prompt', now(), now(), {runAt} + i * interval '1 microsecond', {deadline}, 0, 0, gen_random_uuid()
             FROM stream, generate_series(1, {count}) i
             RETURNING *
+        ),
+        counted AS (
+            INSERT INTO generation_counts AS c (user_id, type, status, count)
+            VALUES ('{user}', '{GenerationTaskNames.TypeOf(task).ToWireName()}', 'pending', {count})
+            ON CONFLICT (user_id, type, status) DO UPDATE SET count = c.count + {count}
         )
         INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, update_id)
         SELECT user_id, seq, id, type, status, updated_at, last_update_id FROM created

@@ -108,7 +108,7 @@ public sealed class TcpProxy : IAsyncDisposable
                     PumpRequestsAsync(client.GetStream(), server.GetStream(), link),
                     PumpAnswersAsync(server.GetStream(), client.GetStream(), link));
             }
-            catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
+            catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or InvalidOperationException)
             {
                 // Either side has gone; both are closed here.
             }

@@ -43,13 +43,13 @@ public sealed class RestartedPostgresTests
             .ToArray();
         foreach (var mode in new[] { StopMode.Fast, StopMode.Immediate, StopMode.Fast })
         {
-            await ProgressAsync(updates, submissions, 300);
+            await ProgressAsync(updates, submissions, 2_000);
             proxy.LoseAnswers(3);
-            await ProgressAsync(updates, submissions, 300);
+            await ProgressAsync(updates, submissions, 2_000);
             await cluster.Server.RestartAsync(mode, Token);
         }
 
-        await ProgressAsync(updates, submissions, 300);
+        await ProgressAsync(updates, submissions, 2_000);
         await stop.CancelAsync();
         await Task.WhenAll(load);
 

@@ -119,18 +119,61 @@ public sealed class LeaseTests(TestServers servers)
         await using var scene = await WorkerScene.CreateAsync(servers);
         var waiting = ScriptedProvider.WaitingForStop();
         await scene.SubmitAsync();
-        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting, ("Worker:Lease", "00:00:01"), ("Worker:GracePeriod", "00:00:00"));
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting, ("Worker:Lease", "00:00:06"), ("Worker:GracePeriod", "00:00:00"));
         await waiting.NextStartAsync(Token);
         var job = Assert.Single(worker.Jobs.Snapshot());
 
-        // Others look for expired leases for three times as long as one lasts.
-        var until = TimeProvider.System.GetTimestamp();
-        while (TimeProvider.System.GetElapsedTime(until) < TimeSpan.FromSeconds(3))
+        // Others look for expired leases until it has been extended three times.
+        var ends = new HashSet<DateTime>();
+        while (ends.Count < 4)
         {
             Assert.Empty((await scene.Database.ClaimAsync(owner: "other", cancellationToken: Token)).Updates);
+            ends.Add(await scene.Database.ScalarAsync<DateTime>("SELECT lease_expires_at FROM generations", Token));
         }
 
         Assert.Null(job.Reason);
+    }
+
+    [Fact]
+    public async Task A_lease_whose_outcome_could_not_be_written_goes_back_though_its_provider_has_not_come_back()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var target = new NpgsqlConnectionStringBuilder(scene.Database.ConnectionString);
+        await using var proxy = new TcpProxy(target.Port);
+        target.Host = "127.0.0.1";
+        target.Port = proxy.Port;
+        var deaf = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var provider = new ScriptedProvider(async (request, _, _) =>
+        {
+            if (request.Attempt == 1)
+            {
+                await deaf.Task;
+            }
+
+            return ScriptedProvider.Result;
+        });
+        var id = await scene.SubmitAsync();
+        await using var worker = await TestWorker.StartAsync(
+            scene.Database,
+            scene.Redis,
+            provider,
+            ("ConnectionStrings:statusdb", target.ConnectionString),
+            ("StatusDatabase:RetryFor", "00:00:00"),
+            ("Worker:JobTimeout", "00:00:03"),
+            ("Worker:StopPatience", "00:00:00"));
+        await provider.NextStartAsync(Token);
+        var job = Assert.Single(worker.Jobs.Snapshot());
+
+        proxy.WithholdRequest(cut: true);
+        await job.Settled.WaitAsync(WorkerScene.Patience, Token);
+        Assert.Equal((StopReason.TimedOut, GenerationStatus.Processing), (job.Reason, (await scene.FindAsync(id)).Status));
+        await worker.Heartbeat.RunOnceAsync(Token);
+
+        Assert.Equal(2, (await scene.WaitForAsync(id, GenerationStatus.Completed)).Metadata!.Attempt);
+        Assert.False(job.Ended.IsCompleted);
+        deaf.SetResult();
+        await job.Ended.WaitAsync(WorkerScene.Patience, Token);
+        await scene.Database.AssertConsistentAsync(Token);
     }
 
     [Fact]

@@ -12,11 +12,14 @@ namespace StatusUpdates.Worker.Jobs;
 internal sealed partial class JobExecutor(
     ProcessorRegistry processors, RetryPlan retries, IOptions<WorkerOptions> options, TimeProvider time, ILogger<JobExecutor> logger)
 {
-    private readonly TimeSpan _progressInterval =
-        options.Value.ProgressPerSecond > 0 ? TimeSpan.FromSeconds(1 / options.Value.ProgressPerSecond) : TimeSpan.Zero;
+    private static readonly TimeSpan LongestProgressInterval = TimeSpan.FromDays(1);
 
     private static readonly Func<ILogger, string, int, IDisposable?> JobScope =
         LoggerMessage.DefineScope<string, int>("Generation {GenerationId}, attempt {Attempt}");
+
+    private readonly TimeSpan _progressInterval = options.Value.ProgressPerSecond > 0
+        ? TimeSpan.FromSeconds(Math.Min(1 / options.Value.ProgressPerSecond, LongestProgressInterval.TotalSeconds))
+        : TimeSpan.Zero;
 
     /// <summary>Returns when the processor has come back, which may be long after the outcome: see <see cref="RunningJob.Settled"/>.</summary>
     public async Task ExecuteAsync(RunningJob job)

@@ -27,9 +27,10 @@ internal sealed partial class JobRunner(
     TimeProvider time,
     ILogger<JobRunner> logger) : BackgroundService
 {
-    private static readonly TimeSpan MaxBackOff = TimeSpan.FromSeconds(15);
+    // A retry that is due later than that is found by the poll.
     private const long MaxRetryMilliseconds = 24 * 60 * 60 * 1000;
 
+    private static readonly TimeSpan MaxBackOff = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(5);
 
     // Under load the queue is asked hundreds of times a second; for what has expired it is enough this often.
@@ -49,12 +50,13 @@ internal sealed partial class JobRunner(
     /// <exception cref="NpgsqlException">The database is away.</exception>
     internal async Task<bool> RunOnceAsync(CancellationToken cancellationToken)
     {
+        // Set before the look: a job that ends from here on wakes this up again.
+        _mayHaveMore = true;
         var slots = Slots.Of(jobs.Snapshot(), options.Value);
         var started = time.GetTimestamp();
         var sweep = _hasSweptLast = UntilSweep() <= TimeSpan.Zero;
         if (slots.Free <= 0 && !sweep)
         {
-            _mayHaveMore = true;
             return false;
         }
 
@@ -71,7 +73,7 @@ internal sealed partial class JobRunner(
             Sweep = sweep,
         };
         var (result, claimed) = await jobs.ClaimAsync(() => queue.ClaimAsync(request, cancellationToken), cancellationToken);
-        _mayHaveMore = result.MayHaveMore || slots.AreLimited;
+        _mayHaveMore = result.MayHaveMore || slots.AreLimited || Slots.Of(jobs.Snapshot(), options.Value).AreLimited;
         _sweptAt = result.IsSwept ? started : _sweptAt;
         _fruitless = result.Updates.Count > 0 ? 0 : _fruitless + 1;
 
@@ -128,11 +130,19 @@ internal sealed partial class JobRunner(
                     await wakeUp.WaitAsync(Pause(), stoppingToken);
                 }
             }
-            catch (NpgsqlException e)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                // The claim has tried for a while already; from here on with growing pauses.
+                // The claim has tried for a while already; from here on with growing pauses. Whatever it is, what runs goes on.
                 var pause = Min(TimeSpan.FromSeconds(1 << Math.Min(failures++, 4)), MaxBackOff) * Jitter();
-                LogDatabaseAway(pause, e.Message);
+                if (e is NpgsqlException)
+                {
+                    LogDatabaseAway(pause, e.Message);
+                }
+                else
+                {
+                    LogClaimFailed(e, pause);
+                }
+
                 await Task.Delay(pause, time, stoppingToken);
             }
         }
@@ -211,6 +221,9 @@ internal sealed partial class JobRunner(
 
     [LoggerMessage(3002, LogLevel.Warning, "The database did not answer a claim; the next try is in {Pause}: {Reason}")]
     private partial void LogDatabaseAway(TimeSpan pause, string reason);
+
+    [LoggerMessage(3004, LogLevel.Error, "A claim failed; the next try is in {Pause}")]
+    private partial void LogClaimFailed(Exception exception, TimeSpan pause);
 
     [LoggerMessage(3003, LogLevel.Information, "Stopping: {Count} generations may finish within {GracePeriod}, the rest is handed back")]
     private partial void LogDraining(int count, TimeSpan gracePeriod);

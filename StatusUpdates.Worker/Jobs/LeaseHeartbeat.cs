@@ -70,6 +70,12 @@ internal sealed partial class LeaseHeartbeat(
             LogDatabaseAway(e.Message);
             return false;
         }
+        catch (Exception e)
+        {
+            // Whatever it is: the next beat may do, and what runs goes on until then.
+            LogFailed(e);
+            return false;
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -105,6 +111,9 @@ internal sealed partial class LeaseHeartbeat(
 
     [LoggerMessage(3102, LogLevel.Warning, "{GenerationId}, attempt {Attempt}, was held and not run; it goes back to the queue")]
     private partial void LogHandedBack(string generationId, int attempt);
+
+    [LoggerMessage(3104, LogLevel.Error, "The heartbeat failed; leases may run out")]
+    private partial void LogFailed(Exception exception);
 
     [LoggerMessage(3103, LogLevel.Warning, "The database did not take the heartbeat; leases may run out: {Reason}")]
     private partial void LogDatabaseAway(string reason);

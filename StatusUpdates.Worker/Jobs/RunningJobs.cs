@@ -66,18 +66,22 @@ internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider 
         }
     }
 
-    /// <summary>Those of the leases that belong to nothing that runs here, told while no claim is under way; empty if one is for longer.</summary>
+    /// <summary>
+    /// Those of the leases that belong to nothing that runs here. What is settled does not run, though its provider may not have come back: a
+    /// lease that it still has is one whose outcome could not be written. Told while no claim is under
+    /// way; empty if one is for longer.
+    /// </summary>
     public async Task<IReadOnlyList<HeldLease>> FindUnknownAsync(
         IReadOnlyList<HeldLease> leases, TimeSpan patience, CancellationToken cancellationToken)
     {
-        if (leases.All(l => Contains(l.GenerationId, l.Attempt)) || !await _claiming.WaitAsync(patience, cancellationToken))
+        if (leases.All(IsRun) || !await _claiming.WaitAsync(patience, cancellationToken))
         {
             return [];
         }
 
         try
         {
-            return [.. leases.Where(l => !Contains(l.GenerationId, l.Attempt))];
+            return [.. leases.Where(l => !IsRun(l))];
         }
         finally
         {
@@ -114,6 +118,14 @@ internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider 
     }
 
     public void Dispose() => _claiming.Dispose();
+
+    private bool IsRun(HeldLease lease)
+    {
+        lock (_lock)
+        {
+            return _jobs.TryGetValue((lease.GenerationId, lease.Attempt), out var job) && !job.Settled.IsCompleted;
+        }
+    }
 
     private RunningJob Add(ClaimedGeneration generation)
     {

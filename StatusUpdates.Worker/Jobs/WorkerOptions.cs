@@ -51,8 +51,8 @@ internal sealed class WorkerOptions
     public TimeSpan MaxRetryBackOff { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// How many progress updates of one generation are written per second at most; the newest wins, and a change of status waits for nobody. 0 writes
-    /// all of them. Default 4: what an eye can follow.
+    /// How many progress updates of one generation are written per second at most; the newest wins, and a change of status waits for nobody. 0 sets
+    /// no rate: then the newest of what comes during a write is written after it. Default 4: what an eye can follow.
     /// </summary>
     [Range(0.0, 1000.0)]
     public double ProgressPerSecond { get; set; } = 4;

@@ -41,7 +41,7 @@ internal abstract class BaseProcessor(
 
         Check(result);
         job.Stopping.ThrowIfCancellationRequested();
-        var urls = await GuardAsync(job, () => results.UploadAsync(job.Generation.Id, result.Outputs, job.Stopping));
+        var urls = await results.UploadAsync(job.Generation.Id, result.Outputs, job.Stopping);
 
         if (!job.TryBeginSettling())
         {

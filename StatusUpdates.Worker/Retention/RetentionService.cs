@@ -60,10 +60,11 @@ internal sealed partial class RetentionService(
 
                     failures = 0;
                 }
-                catch (NpgsqlException e)
+                catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
+                    // Whatever it is: it is housekeeping, and nothing else stops for it.
                     pause = Min(FirstPause * (1 << Math.Min(failures++, 10)), settings.Interval);
-                    LogFailed(pause, e.Message);
+                    LogFailed(e is NpgsqlException ? null : e, pause, e.Message);
                 }
 
                 // Between a half and the whole, so that workers that were started together do not begin together.
@@ -164,17 +165,17 @@ internal sealed partial class RetentionService(
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
-    [LoggerMessage(3201, LogLevel.Information, "Generations are deleted {Generations} after their end, updates removed from the logs after {Updates}")]
+    [LoggerMessage(3301, LogLevel.Information, "Generations are deleted {Generations} after their end, updates removed from the logs after {Updates}")]
     private partial void LogOn(TimeSpan generations, TimeSpan updates);
 
-    [LoggerMessage(3202, LogLevel.Information, "Retention is off: everything is kept")]
+    [LoggerMessage(3302, LogLevel.Information, "Retention is off: everything is kept")]
     private partial void LogOff();
 
-    [LoggerMessage(3203, LogLevel.Information, "Removed what was old: {Generations} generations, {Updates} updates, in {Duration}")]
+    [LoggerMessage(3303, LogLevel.Information, "Removed what was old: {Generations} generations, {Updates} updates, in {Duration}")]
     private partial void LogRemoved(long generations, long updates, TimeSpan duration);
 
-    [LoggerMessage(3204, LogLevel.Warning, "Retention was interrupted; the next try is in {Pause}: {Reason}")]
-    private partial void LogFailed(TimeSpan pause, string reason);
+    [LoggerMessage(3304, LogLevel.Warning, "Retention was interrupted; the next try is in {Pause}: {Reason}")]
+    private partial void LogFailed(Exception? exception, TimeSpan pause, string reason);
 }
 
 /// <summary>What one pass removed.</summary>
