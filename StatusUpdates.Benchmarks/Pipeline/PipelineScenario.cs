@@ -27,14 +27,17 @@ internal static class PipelineScenario
         await using var system = await BenchmarkSystem.StartAsync(cancellationToken);
         await using var writer = await Writer.CreateAsync(system.Database, users, 1, cancellationToken);
         await using var worker = await StartWorkerAsync(system, users, cancellationToken);
+        await using var api = await system.StartApiAsync(new Dictionary<string, string>(), cancellationToken);
+        var run = new PipelineRun(system, worker, api, writer.Users);
         List<(double Append, PipelineFigures Steady, PipelineFigures Saturated)> figures = [];
         for (var i = 1; i <= runs; i++)
         {
-            var append = await AppendAsync(system, writer.Users, warmUp, TimeSpan.FromSeconds(seconds), cancellationToken);
-            await using var api = await system.StartApiAsync(new Dictionary<string, string>(), cancellationToken);
-            var run = new PipelineRun(system, worker, api, writer.Users);
+            // What the load before has left to be written to disk and swept up is not this one's.
+            await system.SettleAsync(cancellationToken);
             var steady = await run.RunAsync(
                 $"/steady?rate={rate}&milliseconds={milliseconds}", warmUp, rate * milliseconds / 1000, cancellationToken);
+            var append = await AppendAsync(system, writer.Users, warmUp, TimeSpan.FromSeconds(seconds), cancellationToken);
+            await system.SettleAsync(cancellationToken);
             var saturated = await run.RunAsync($"/saturated?milliseconds={milliseconds}", warmUp, MostPerSecond * milliseconds / 1000, cancellationToken);
             figures.Add((append, steady, saturated));
             Console.WriteLine(
