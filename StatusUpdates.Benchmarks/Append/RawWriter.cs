@@ -1,5 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
+using StatusUpdates.Benchmarks.Load;
 
 namespace StatusUpdates.Benchmarks.Append;
 

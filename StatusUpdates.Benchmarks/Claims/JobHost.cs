@@ -3,9 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using StatusUpdates.Data.Database;
-using StatusUpdates.Data.Schema;
-using StatusUpdates.Messaging;
+using StatusUpdates.Benchmarks.Servers;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Processors;
 using StatusUpdates.Worker.Providers;
@@ -20,18 +18,7 @@ internal static class JobHost
 
     public static Task RunAsync()
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.AddServiceDefaults();
-        builder.AddRedisClient("redis");
-        var database = builder.AddStatusDatabase("statusdb");
-        builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);
-        builder.AddStatusMessaging();
-        foreach (var task in Enum.GetValues<GenerationTask>())
-        {
-            builder.Services.AddKeyedSingleton<IGenerationProvider, InstantProvider>(task);
-        }
-
-        builder.AddJobs();
+        var builder = WorkerPart.CreateBuilder<InstantProvider>();
         if (builder.Configuration.GetValue<bool>(OneByOne))
         {
             // What AddJobs has added last is the runner as a service.

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Generations;
@@ -85,7 +84,7 @@ internal sealed class Writer : IAsyncDisposable
             Status = GenerationStatus.Processing,
             Attempt = FirstAttempt,
             Progress = progress,
-            TraceParent = $"00-{ActivityTraceId.CreateRandom()}-{ActivitySpanId.CreateRandom()}-01",
+            TraceParent = TraceParent.New(),
         }).ToArray();
         var results = await _log.AppendAsync(changes, cancellationToken);
         var updates = new StatusUpdate[results.Count];

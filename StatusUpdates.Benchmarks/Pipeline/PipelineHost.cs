@@ -5,8 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using StatusUpdates.Data.Database;
-using StatusUpdates.Data.Schema;
+using StatusUpdates.Benchmarks.Servers;
 using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Processors;
@@ -24,18 +23,7 @@ internal static class PipelineHost
 
     public static Task RunAsync()
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.AddServiceDefaults();
-        builder.AddRedisClient("redis");
-        var database = builder.AddStatusDatabase("statusdb");
-        builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);
-        builder.AddStatusMessaging();
-        foreach (var task in Enum.GetValues<GenerationTask>())
-        {
-            builder.Services.AddKeyedSingleton<IGenerationProvider, EndlessProvider>(task);
-        }
-
-        builder.AddJobs();
+        var builder = WorkerPart.CreateBuilder<EndlessProvider>();
         builder.AddProcessors();
         var app = builder.Build();
         app.MapGet("/ready", () => "ready");

@@ -92,7 +92,7 @@ internal sealed partial class JobRunner(
     private TimeSpan Pause()
     {
         var pause = options.Value.PollInterval * Jitter();
-        return _hasSweptLast ? pause : Max(TimeSpan.Zero, Min(pause, UntilSweep()));
+        return _hasSweptLast ? pause : TimeSpans.Max(TimeSpan.Zero, TimeSpans.Min(pause, UntilSweep()));
     }
 
     private TimeSpan UntilSweep() => _sweptAt is { } last ? SweepInterval - time.GetElapsedTime(last) : TimeSpan.Zero;
@@ -133,7 +133,7 @@ internal sealed partial class JobRunner(
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 // The claim has tried for a while already; from here on with growing pauses. Whatever it is, what runs goes on.
-                var pause = Min(TimeSpan.FromSeconds(1 << Math.Min(failures++, 4)), MaxBackOff) * Jitter();
+                var pause = TimeSpans.Min(TimeSpan.FromSeconds(1 << Math.Min(failures++, 4)), MaxBackOff) * Jitter();
                 if (e is NpgsqlException)
                 {
                     LogDatabaseAway(pause, e.Message);
@@ -211,10 +211,6 @@ internal sealed partial class JobRunner(
 
     // Between a half and the whole, so that workers that were started together do not ask together.
     private static double Jitter() => 0.5 + (Random.Shared.NextDouble() / 2);
-
-    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
-
-    private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
     [LoggerMessage(3001, LogLevel.Information, "Worker {Owner} runs up to {Concurrency} generations at once")]
     private partial void LogStarted(string owner, int concurrency);

@@ -34,14 +34,6 @@ internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider 
         }
     }
 
-    public bool Contains(string generationId, int attempt)
-    {
-        lock (_lock)
-        {
-            return _jobs.ContainsKey((generationId, attempt));
-        }
-    }
-
     /// <summary>
     /// Claims and registers as one step, for those who need to know what a claim has taken: until it is over, a lease or a cancel request
     /// may belong to a generation that this worker holds and does not know of yet.

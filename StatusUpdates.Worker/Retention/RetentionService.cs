@@ -63,7 +63,7 @@ internal sealed partial class RetentionService(
                 catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
                     // Whatever it is: it is housekeeping, and nothing else stops for it.
-                    pause = Min(FirstPause * (1 << Math.Min(failures++, 10)), settings.Interval);
+                    pause = TimeSpans.Min(FirstPause * (1 << Math.Min(failures++, 10)), settings.Interval);
                     LogFailed(e is NpgsqlException ? null : e, pause, e.Message);
                 }
 
@@ -162,8 +162,6 @@ internal sealed partial class RetentionService(
         await Task.Delay(took, time, cancellationToken);
         return result;
     }
-
-    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
     [LoggerMessage(3301, LogLevel.Information, "Generations are deleted {Generations} after their end, updates removed from the logs after {Updates}")]
     private partial void LogOn(TimeSpan generations, TimeSpan updates);

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace StatusUpdates.Benchmarks.Append;
+namespace StatusUpdates.Benchmarks.Load;
 
 /// <summary>What a traced update carries (W3C Trace Context).</summary>
 internal static class TraceParent
