@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
@@ -7,7 +8,7 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Data.Schema;
 
 /// <summary>The model. Plain queries go through it; hot writes are set-based SQL over the same data source.</summary>
-public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) : DbContext(options)
+public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) : DbContext(options), IDataProtectionKeyContext
 {
     /// <summary>Generations: present state and job queue.</summary>
     public DbSet<Generation> Generations => Set<Generation>();
@@ -26,6 +27,27 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
 
     /// <summary>Tickets that were not used yet.</summary>
     public DbSet<Ticket> Tickets => Set<Ticket>();
+
+    /// <summary>Positions over logs, of those who hold no connection.</summary>
+    public DbSet<DurableCursorRow> DurableCursors => Set<DurableCursorRow>();
+
+    /// <summary>Registered webhooks.</summary>
+    public DbSet<Webhook> Webhooks => Set<Webhook>();
+
+    /// <summary>What was and is to be delivered to them.</summary>
+    public DbSet<WebhookDelivery> WebhookDeliveries => Set<WebhookDelivery>();
+
+    /// <summary>Linked Telegram chats.</summary>
+    public DbSet<TelegramLink> TelegramLinks => Set<TelegramLink>();
+
+    /// <summary>Codes that were not used yet.</summary>
+    public DbSet<TelegramLinkCode> TelegramLinkCodes => Set<TelegramLinkCode>();
+
+    /// <summary>Messages that progress is written into.</summary>
+    public DbSet<TelegramMessage> TelegramMessages => Set<TelegramMessage>();
+
+    /// <summary>The keys that secrets are encrypted with.</summary>
+    public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
     /// <inheritdoc/>
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
@@ -85,6 +107,79 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
             tickets.HasKey(t => t.Hash);
             tickets.HasIndex(t => t.ExpiresAt);
             Bytewise(tickets.Property(t => t.UserId));
+        });
+
+        modelBuilder.Entity<DurableCursorRow>(cursors =>
+        {
+            cursors.ToTable("durable_cursors");
+            cursors.HasKey(c => c.Owner);
+            cursors.HasIndex(c => new { c.Kind, c.UserId });
+            Bytewise(cursors.Property(c => c.Owner));
+            Bytewise(cursors.Property(c => c.Kind));
+            Bytewise(cursors.Property(c => c.UserId));
+            cursors.Property(c => c.State).HasColumnType("jsonb");
+        });
+
+        ConfigureWebhooks(modelBuilder);
+        ConfigureTelegram(modelBuilder);
+        modelBuilder.Entity<DataProtectionKey>().ToTable("data_protection_keys");
+    }
+
+    private static void ConfigureWebhooks(ModelBuilder modelBuilder)
+    {
+        modelBuilder.Entity<Webhook>(webhooks =>
+        {
+            webhooks.ToTable("webhooks");
+            webhooks.HasKey(w => w.Id);
+            webhooks.HasIndex(w => new { w.UserId, w.Id });
+            Bytewise(webhooks.Property(w => w.Id));
+            Bytewise(webhooks.Property(w => w.UserId));
+        });
+
+        modelBuilder.Entity<WebhookDelivery>(deliveries =>
+        {
+            deliveries.ToTable("webhook_deliveries");
+            deliveries.HasKey(d => d.Id);
+
+            // Newest first for the owner; an update is delivered once, whatever becomes of the tries; and what is still to be done.
+            deliveries.HasIndex(d => new { d.WebhookId, d.Id });
+            deliveries.HasIndex(d => new { d.WebhookId, d.Seq }).IsUnique();
+            deliveries.HasIndex(d => new { d.WebhookId, d.GenerationId, d.Seq })
+                .HasDatabaseName("ix_webhook_deliveries_pending").HasFilter("state = 'pending'");
+            deliveries.HasIndex(d => d.CreatedAt);
+            Bytewise(deliveries.Property(d => d.Id));
+            Bytewise(deliveries.Property(d => d.WebhookId));
+            Bytewise(deliveries.Property(d => d.GenerationId!));
+            Bytewise(deliveries.Property(d => d.State));
+            deliveries.Property(d => d.Attempts).HasColumnType("jsonb");
+        });
+    }
+
+    private static void ConfigureTelegram(ModelBuilder modelBuilder)
+    {
+        modelBuilder.Entity<TelegramLink>(links =>
+        {
+            links.ToTable("telegram_links");
+            links.HasKey(l => l.ChatId);
+            links.Property(l => l.ChatId).ValueGeneratedNever();
+            links.HasIndex(l => l.UserId);
+            Bytewise(links.Property(l => l.UserId));
+        });
+
+        modelBuilder.Entity<TelegramLinkCode>(codes =>
+        {
+            codes.ToTable("telegram_link_codes");
+            codes.HasKey(c => c.Hash);
+            codes.HasIndex(c => c.ExpiresAt);
+            Bytewise(codes.Property(c => c.UserId));
+        });
+
+        modelBuilder.Entity<TelegramMessage>(messages =>
+        {
+            messages.ToTable("telegram_messages");
+            messages.HasKey(m => new { m.ChatId, m.GenerationId });
+            messages.HasIndex(m => m.UpdatedAt);
+            Bytewise(messages.Property(m => m.GenerationId));
         });
     }
 
