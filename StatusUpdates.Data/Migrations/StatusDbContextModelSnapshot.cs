@@ -82,6 +82,10 @@ namespace StatusUpdates.Data.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("not_before");
 
+                    b.Property<long>("Nudges")
+                        .HasColumnType("bigint")
+                        .HasColumnName("nudges");
+
                     b.Property<bool>("Paused")
                         .HasColumnType("boolean")
                         .HasColumnName("paused");

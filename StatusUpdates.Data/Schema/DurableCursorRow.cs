@@ -36,6 +36,9 @@ public sealed class DurableCursorRow
     /// <summary>When it was claimed last: who has waited longest comes first.</summary>
     public DateTimeOffset? ClaimedAt { get; init; }
 
+    /// <summary>Rises when something beside the log asks for a look (a test, a replay): a holder that began before it looks again.</summary>
+    public required long Nudges { get; init; }
+
     /// <summary>Until when its holder has it; null when nobody does.</summary>
     public DateTimeOffset? LeaseExpiresAt { get; init; }
 }

@@ -12,7 +12,7 @@ using StatusUpdates.Data.Schema;
 namespace StatusUpdates.Data.Migrations
 {
     [DbContext(typeof(StatusDbContext))]
-    [Migration("20261125224959_DurableCursors")]
+    [Migration("20261125225051_DurableCursors")]
     partial class DurableCursors
     {
         /// <inheritdoc />
@@ -84,6 +84,10 @@ namespace StatusUpdates.Data.Migrations
                     b.Property<DateTimeOffset?>("NotBefore")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("not_before");
+
+                    b.Property<long>("Nudges")
+                        .HasColumnType("bigint")
+                        .HasColumnName("nudges");
 
                     b.Property<bool>("Paused")
                         .HasColumnType("boolean")

@@ -41,6 +41,7 @@ namespace StatusUpdates.Data.Migrations
                     due_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     epoch = table.Column<long>(type: "bigint", nullable: false),
                     claimed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    nudges = table.Column<long>(type: "bigint", nullable: false),
                     lease_expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
                 },
                 constraints: table =>
