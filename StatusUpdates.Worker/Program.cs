@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Processors;
@@ -23,6 +24,8 @@ internal static class Program
         var database = builder.AddStatusDatabase("statusdb");
         builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);
         builder.AddStatusMessaging();
+        builder.AddWebhookSecrets();
+        builder.AddWebhookAddresses();
 
         builder.AddJobs();
         builder.AddProcessors();
