@@ -77,7 +77,7 @@ public sealed class DeliveryStore(StatusDatabase database)
             DeliverySql.Due,
             new NpgsqlParameter<string> { TypedValue = webhookId },
             new NpgsqlParameter<string> { TypedValue = cursor.UserId },
-            new NpgsqlParameter<int> { TypedValue = dueSize },
+            new NpgsqlParameter<int> { TypedValue = dueSize + 1 },
             new NpgsqlParameter<int> { TypedValue = dueSize + 1 });
         Add(
             batch,
