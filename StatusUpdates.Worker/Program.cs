@@ -6,6 +6,7 @@ using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Processors;
 using StatusUpdates.Worker.Retention;
+using StatusUpdates.Worker.Webhooks;
 
 namespace StatusUpdates.Worker;
 
@@ -30,6 +31,7 @@ internal static class Program
         builder.AddJobs();
         builder.AddProcessors();
         builder.AddRetention();
+        builder.AddWebhookDelivery();
         return builder.Build();
     }
 }
