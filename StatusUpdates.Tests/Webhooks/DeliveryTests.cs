@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Transports;
+using StatusUpdates.Worker.Jobs;
 
 namespace StatusUpdates.Tests.Webhooks;
 
@@ -43,6 +45,40 @@ public sealed class DeliveryTests(TestServers servers)
             "SELECT count(*) = 7 FROM webhook_deliveries WHERE state = 'delivered' AND status_code = 204 AND attempt = 1 AND next_attempt_at IS NULL");
         await scene.UntilAsync("SELECT last_seq = 7 AND lease_expires_at IS NULL AND NOT troubled FROM durable_cursors");
         Assert.True(await scene.Database.ScalarAsync<bool>("SELECT last_success_at IS NOT NULL AND failing_since IS NULL FROM webhooks", Token));
+    }
+
+    [Fact]
+    public async Task An_attempt_is_a_part_of_its_updates_trace_and_tells_the_receiver_nothing_of_it()
+    {
+        await using var scene = await WebhookScene.CreateAsync(servers);
+        await using var receiver = await WebhookReceiver.StartAsync();
+        await scene.RegisterAsync(receiver.Url("traced"));
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == WorkerTelemetry.Name,
+            Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using var worker = await scene.StartWorkerAsync();
+        var generation = await scene.SubmitAsync();
+        var header = new ConcurrentQueue<string>();
+        receiver.Answer = (_, context) =>
+        {
+            header.Enqueue(context.Request.Headers["traceparent"].ToString());
+            return Task.FromResult(500);
+        };
+        var trace = ActivityTraceId.CreateRandom();
+        await scene.AppendAsync(generation, traceParent: $"00-{trace}-{ActivitySpanId.CreateRandom()}-01");
+
+        await Eventually.TrueAsync(() => spans.Count(s => s.TraceId == trace) >= 2);
+        var attempt = spans.First(s => s.TraceId == trace);
+        Assert.Equal("deliver webhook", attempt.OperationName);
+        Assert.Equal(ActivityStatusCode.Error, attempt.Status);
+        Assert.Equal(500, attempt.GetTagItem("http.response.status_code"));
+        Assert.DoesNotContain(attempt.TagObjects, tag => $"{tag.Value}".Contains("traced", StringComparison.Ordinal));
+        Assert.All(header, Assert.Empty);
     }
 
     [Fact]

@@ -102,13 +102,13 @@ internal sealed class WebhookScene : IAsyncDisposable
 
     /// <summary>Appends updates of a generation, and announces them.</summary>
     public async Task<StatusUpdate> AppendAsync(
-        string generationId, GenerationStatus status = GenerationStatus.Processing, int count = 1, string userId = "u")
+        string generationId, GenerationStatus status = GenerationStatus.Processing, int count = 1, string userId = "u", string? traceParent = null)
     {
         AppendResult result = null!;
         for (var i = 0; i < count; i++)
         {
             result = await Database.Log.AppendAsync(
-                new StatusChange { GenerationId = generationId, UserId = userId, Status = status, Attempt = 1 }, TestTime.Token);
+                new StatusChange { GenerationId = generationId, UserId = userId, Status = status, Attempt = 1, TraceParent = traceParent }, TestTime.Token);
             await _publisher.TryPublishAsync([result.Update ?? throw new InvalidOperationException($"Refused: {result.Refusal}")]);
         }
 
