@@ -9,6 +9,7 @@ using StatusUpdates.Api.Security;
 using StatusUpdates.Api.Security.DevTokens;
 using StatusUpdates.Api.Security.Tickets;
 using StatusUpdates.Api.Transports;
+using StatusUpdates.Api.Webhooks;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Data.Webhooks;
@@ -42,6 +43,7 @@ internal static class Program
         builder.AddGenerations();
         builder.AddFeeds();
         builder.AddTransports();
+        builder.AddWebhooks();
 
         var app = builder.Build();
 
@@ -64,6 +66,7 @@ internal static class Program
         app.MapGenerations();
         app.MapResults();
         app.MapTransports();
+        app.MapWebhooks();
         return app;
     }
 }

@@ -3,6 +3,9 @@ namespace StatusUpdates.Data.Webhooks;
 /// <summary>The names of webhooks, their cursors, deliveries and messages.</summary>
 public static class WebhookIds
 {
+    /// <summary>The kind of webhooks' cursors.</summary>
+    public const string CursorKind = "webhook";
+
     private const string WebhookPrefix = "wh-";
     private const string DeliveryPrefix = "dlv-";
 
@@ -12,8 +15,8 @@ public static class WebhookIds
     /// <summary>A new delivery's id: later ones sort after earlier ones, bytewise.</summary>
     public static string NewDelivery() => DeliveryPrefix + Guid.CreateVersion7();
 
-    /// <summary>The owner's name of the webhook's cursor.</summary>
-    public static string CursorOwner(string webhookId) => "webhook:" + webhookId;
+    /// <summary>The owner of a webhook's cursor.</summary>
+    public static string CursorOwner(string webhookId) => $"{CursorKind}:{webhookId}";
 
     /// <summary>The header <c>webhook-id</c> of an update, the same for every webhook and every attempt.</summary>
     public static string MessageOf(Guid updateId) => $"msg_{updateId:N}";
