@@ -63,6 +63,7 @@ public sealed class WebhookStore(StatusDatabase database)
         """
         UPDATE webhooks SET signing_keys = $4, updated_at = now()
         WHERE id = $1 AND user_id = $2 AND (signing_keys = $3 OR signing_keys = $4)
+        RETURNING updated_at
         """;
 
     /// <summary>Registers a webhook; its cursor begins at the log's head.</summary>
@@ -160,9 +161,9 @@ public sealed class WebhookStore(StatusDatabase database)
     /// <param name="known">The present ones, encrypted as they were read.</param>
     /// <param name="signingKeys">The new ones, encrypted.</param>
     /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
-    /// <returns>False if the webhook or these keys are gone.</returns>
+    /// <returns>When; null if the webhook or these keys are gone.</returns>
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
-    public Task<bool> ReplaceKeysAsync(
+    public Task<DateTimeOffset?> ReplaceKeysAsync(
         string userId, string webhookId, byte[] known, byte[] signingKeys, CancellationToken cancellationToken = default) => database.RetryAsync(
         async token =>
         {
@@ -171,7 +172,8 @@ public sealed class WebhookStore(StatusDatabase database)
             command.Parameters.Add(Text(userId));
             command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = known });
             command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = signingKeys });
-            return await command.ExecuteNonQueryAsync(token) > 0;
+            await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, token);
+            return await reader.ReadAsync(token) ? reader.GetFieldValue<DateTimeOffset>(0) : (DateTimeOffset?)null;
         },
         cancellationToken);
 
