@@ -12,7 +12,6 @@ using StatusUpdates.Api.Transports;
 using StatusUpdates.Api.Webhooks;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api;
@@ -32,8 +31,6 @@ internal static class Program
         var database = builder.AddStatusDatabase("statusdb");
         builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);
         builder.AddStatusMessaging();
-        builder.AddWebhookSecrets();
-        builder.AddWebhookAddresses();
 
         builder.AddHttpDefaults();
         builder.AddErrors();

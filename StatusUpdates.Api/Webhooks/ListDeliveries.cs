@@ -25,7 +25,7 @@ internal static class ListDeliveries
     {
         var query = new QueryReader(http.Request.Query);
         var filter = new DeliveryFilter(
-            query.Reference<string>(State, TryParseState, $"Allowed are: {string.Join(", ", DeliveryStates.All)}."),
+            query.Reference<string>(State, TryParseState, $"Allowed are: {string.Join(", ", DeliveryState.All)}."),
             query.Reference<string>(Cursor, TryParseCursor, "Must be a nextCursor of an earlier answer."),
             query.Integer(Limit, 1, MaxLimit) ?? DefaultLimit);
         if (!query.Errors.IsEmpty)
@@ -72,7 +72,7 @@ internal static class ListDeliveries
     private static bool TryParseState(string text, out string? state)
     {
         state = text;
-        return DeliveryStates.All.Contains(text, StringComparer.Ordinal);
+        return DeliveryState.All.Contains(text, StringComparer.Ordinal);
     }
 
     private static bool TryParseCursor(string text, out string? cursor)

@@ -15,7 +15,7 @@ internal static class ReplayDelivery
         string deliveryId,
         HttpRequest http,
         ClaimsPrincipal user,
-        DeliveryStore store,
+        ReplayStore store,
         WebhookQueries queries,
         CancellationToken cancellationToken)
     {

@@ -16,7 +16,7 @@ internal static class ReplayRange
     private const string Until = "until";
 
     public static async Task<Results<Accepted<Success<ReplayView>>, ProblemResult>> HandleAsync(
-        string id, ReplayRequest request, HttpRequest http, ClaimsPrincipal user, DeliveryStore store, CancellationToken cancellationToken)
+        string id, ReplayRequest request, HttpRequest http, ClaimsPrincipal user, ReplayStore store, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         var since = Seq(Since, request.Since, errors);
@@ -35,12 +35,12 @@ internal static class ReplayRange
         return replay.Outcome switch
         {
             ReplayOutcome.Pending => TypedResults.Accepted(
-                $"{http.PathBase}{WebhookEndpoints.Path}/{id}/deliveries?state={DeliveryStates.Pending}",
+                $"{http.PathBase}{WebhookEndpoints.Path}/{id}/deliveries?state={DeliveryState.Pending}",
                 new Success<ReplayView>(new(replay.Count))),
             ReplayOutcome.Disabled => WebhookAnswers.Disabled(),
             ReplayOutcome.BadRange => ProblemResult.Invalid(BadRange(after, until, replay.Position)),
             ReplayOutcome.TooMany => ProblemResult.Invalid(FieldErrors.Of(
-                Until, string.Create(CultureInfo.InvariantCulture, $"Must be at most {DeliveryStore.MaxReplay} above since: replay a longer range in parts."))),
+                Until, string.Create(CultureInfo.InvariantCulture, $"Must be at most {ReplayStore.MaxReplay} above since: replay a longer range in parts."))),
             ReplayOutcome.Gone => new ProblemResult(
                 StatusCodes.Status409Conflict,
                 ProblemCodes.UpdatesGone,

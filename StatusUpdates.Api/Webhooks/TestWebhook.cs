@@ -11,7 +11,7 @@ namespace StatusUpdates.Api.Webhooks;
 internal static class TestWebhook
 {
     public static async Task<Results<Accepted<Success<DeliveryView>>, ProblemResult>> HandleAsync(
-        string id, HttpRequest http, ClaimsPrincipal user, DeliveryStore store, WebhookQueries queries, CancellationToken cancellationToken)
+        string id, HttpRequest http, ClaimsPrincipal user, ReplayStore store, WebhookQueries queries, CancellationToken cancellationToken)
     {
         if (!WebhookIds.IsWebhook(id))
         {

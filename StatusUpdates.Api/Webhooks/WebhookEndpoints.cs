@@ -1,6 +1,7 @@
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Hosting;
 using StatusUpdates.Api.OpenApi;
+using StatusUpdates.Data.Webhooks;
 
 namespace StatusUpdates.Api.Webhooks;
 
@@ -11,6 +12,8 @@ internal static class WebhookEndpoints
 
     public static void AddWebhooks(this IHostApplicationBuilder builder)
     {
+        builder.AddWebhookSecrets();
+        builder.AddWebhookAddresses();
         builder.Services.AddSectionOptions<WebhookOptions, WebhookOptionsValidator>(WebhookOptions.SectionName);
         builder.Services.AddSingleton<WebhookRules>();
         builder.Services.AddSingleton<WebhookAnswers>();

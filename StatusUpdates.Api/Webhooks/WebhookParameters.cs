@@ -14,7 +14,7 @@ internal static class WebhookParameters
         new(
             ListDeliveries.State,
             "Only deliveries in this state.",
-            () => new() { Type = JsonSchemaType.String, Enum = [.. DeliveryStates.All.Select(name => (JsonNode)name)] }),
+            () => new() { Type = JsonSchemaType.String, Enum = [.. DeliveryState.All.Select(name => (JsonNode)name)] }),
         new(ListDeliveries.Limit, "How many.", () => new()
         {
             Type = JsonSchemaType.Integer,

@@ -108,7 +108,7 @@ internal sealed record DeliveryView
     /// <summary>When it was attempted last.</summary>
     public DateTimeOffset? LastAttemptAt { get; init; }
 
-    /// <summary>When it is attempted next; absent while it waits for an earlier one of its generation.</summary>
+    /// <summary>When it is attempted next; absent if that is at once, or when an earlier one of its generation is over.</summary>
     public DateTimeOffset? NextAttemptAt { get; init; }
 
     /// <summary>The latest attempts, oldest first; only where one delivery is asked for.</summary>
@@ -126,11 +126,11 @@ internal sealed record DeliveryView
         StatusCode = delivery.StatusCode,
         CreatedAt = delivery.CreatedAt,
         LastAttemptAt = delivery.LastAttemptAt,
-        NextAttemptAt = delivery.State == DeliveryStates.Pending ? delivery.NextAttemptAt : null,
+        NextAttemptAt = delivery.State == DeliveryState.Pending ? delivery.NextAttemptAt : null,
     };
 
     public static DeliveryView WithAttempts(WebhookDelivery delivery) =>
-        Of(delivery) with { Attempts = [.. WebhookAttempt.Decode(delivery.Attempts).Select(AttemptView.Of)] };
+        Of(delivery) with { Attempts = [.. DeliveryAttempts.Parse(delivery.Attempts).Select(AttemptView.Of)] };
 }
 
 /// <summary>One attempt.</summary>
@@ -140,9 +140,9 @@ internal sealed record DeliveryView
 /// <param name="DurationMs">How long it took, in milliseconds.</param>
 /// <param name="Error">Why it failed; absent if it did not.</param>
 /// <param name="Response">The beginning of the answer's body.</param>
-internal sealed record AttemptView(DateTimeOffset At, int Attempt, int? StatusCode, int DurationMs, string? Error, string? Response)
+internal sealed record AttemptView(DateTimeOffset At, int Attempt, int? StatusCode, double DurationMs, string? Error, string? Response)
 {
-    public static AttemptView Of(WebhookAttempt attempt) =>
+    public static AttemptView Of(DeliveryAttempt attempt) =>
         new(attempt.At, attempt.Attempt, attempt.StatusCode, attempt.DurationMs, attempt.Error, attempt.Response);
 }
 

@@ -50,7 +50,7 @@ public static class DataServices
         builder.Services.AddSingleton<TicketStore>();
         builder.Services.AddSingleton<RetentionStore>();
         builder.Services.AddSingleton<WebhookStore>();
-        builder.Services.AddSingleton<DeliveryStore>();
+        builder.Services.AddSingleton<ReplayStore>();
         builder.Services.AddScoped<WebhookQueries>();
         builder.Services.AddSingleton<CursorStore>();
         builder.Services.AddHostedService<DatabaseMigrator>();

@@ -1,210 +1,177 @@
-using System.Data;
-using System.Text;
 using Npgsql;
+using NpgsqlTypes;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Log;
 
 namespace StatusUpdates.Data.Webhooks;
 
-/// <summary>
-/// Makes deliveries pending beside what the log brings: tests and replays. Each call is one round trip and one commit in which the webhook's
-/// cursor is locked first and asked to look, and may be repeated after an unknown outcome. Thread-safe.
-/// </summary>
-public sealed class DeliveryStore(StatusDatabase database, TimeProvider time)
+/// <summary>What is to be delivered to webhooks, and what became of it. Thread-safe; one instance serves a process.</summary>
+public sealed class DeliveryStore(StatusDatabase database)
 {
-    /// <summary>The longest range of a log that is replayed at once, in entries.</summary>
-    public const int MaxReplay = 10_000;
+    /// <summary>Looks at what there is to deliver: one round trip.</summary>
+    /// <param name="webhookId">To which webhook.</param>
+    /// <param name="cursor">Its cursor.</param>
+    /// <param name="page">How many entries of the log at most.</param>
+    /// <param name="due">How many deliveries at most of those that are due.</param>
+    /// <param name="cancellationToken">Ends the look.</param>
+    /// <returns>Null if there is no such webhook (any more).</returns>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public Task<DeliveryPlan?> PlanAsync(
+        string webhookId, HeldCursor cursor, int page, int due, CancellationToken cancellationToken) =>
+        StatusDatabase.ReadAsync(token => TryPlanAsync(webhookId, cursor, page, due, token), cancellationToken);
 
-    private const string TestSql =
-        """
-        WITH webhook AS (SELECT id, disabled_at FROM webhooks WHERE id = $1 AND user_id = $2),
-        test AS (
-            INSERT INTO webhook_deliveries (id, webhook_id, message_id, type, body, state, attempt, created_at, next_attempt_at)
-            SELECT $3, id, $4, $5, $6, 'pending', 0, now(), now() FROM webhook WHERE disabled_at IS NULL
-            ON CONFLICT (id) DO NOTHING
-        )
-        SELECT disabled_at IS NOT NULL FROM webhook
-        """;
-
-    // An update is told from the log: without its entry there is nothing to tell.
-    private const string ReplaySql =
-        """
-        WITH found AS MATERIALIZED (
-            SELECT d.id, d.state, w.disabled_at IS NOT NULL AS is_disabled,
-                   d.body IS NULL AND NOT EXISTS (SELECT FROM status_events e WHERE e.user_id = $2 AND e.seq = d.seq) AS is_gone
-            FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
-            WHERE d.id = $3 AND d.webhook_id = $1 AND w.user_id = $2
-        ),
-        replayed AS (
-            UPDATE webhook_deliveries d SET state = 'pending', attempt = 0, next_attempt_at = NULL
-            FROM found f WHERE d.id = f.id AND f.state <> 'pending' AND NOT f.is_disabled AND NOT f.is_gone
-        )
-        SELECT state = 'pending', is_disabled, is_gone FROM found
-        """;
-
-    // Ids are made here, as UUIDv7 (RFC 9562, sections 5.7 and 6.2, method 1): 48 bits of milliseconds, the version, 12 bits that count, and
-    // random bits that have their variant already. So they sort as the log does.
-    private const string ReplayRangeSql =
-        """
-        WITH webhook AS MATERIALIZED (
-            SELECT w.id, w.statuses, w.types, w.disabled_at IS NOT NULL AS is_disabled, c.last_seq AS position,
-                   COALESCE($4, c.last_seq) AS until, COALESCE(s.oldest_seq, 1) AS oldest, COALESCE(s.last_seq, 0) AS head
-            FROM webhooks w JOIN durable_cursors c ON c.owner = $6 LEFT JOIN user_streams s ON s.user_id = w.user_id
-            WHERE w.id = $1 AND w.user_id = $2
-        ),
-        judged AS MATERIALIZED (
-            SELECT *, CASE
-                WHEN is_disabled THEN 'disabled'
-                WHEN until > position OR until < $3 THEN 'range'
-                WHEN $3 < oldest - 1 OR until > head THEN 'gone'
-                WHEN until - $3 > $5 THEN 'many'
-                ELSE 'pending' END AS outcome
-            FROM webhook
-        ),
-        wanted AS MATERIALIZED (
-            SELECT j.id AS webhook_id, e.seq, e.generation_id, e.status, e.update_id, row_number() OVER (ORDER BY e.seq) AS ord
-            FROM judged j JOIN status_events e ON e.user_id = $2 AND e.seq > $3 AND e.seq <= j.until
-            WHERE j.outcome = 'pending'
-              AND (j.statuses IS NULL OR e.status = ANY (j.statuses)) AND (j.types IS NULL OR e.type = ANY (j.types))
-        ),
-        replayed AS (
-            INSERT INTO webhook_deliveries AS d (id, webhook_id, seq, generation_id, message_id, type, state, attempt, created_at)
-            SELECT 'dlv-' || encode(overlay(overlay(uuid_send(gen_random_uuid())
-                       PLACING substring(int8send((extract(epoch FROM now()) * 1000)::bigint + (ord >> 12)) FROM 3) FROM 1 FOR 6)
-                       PLACING int2send((28672 + (ord & 4095))::smallint) FROM 7 FOR 2), 'hex')::uuid,
-                   webhook_id, seq, generation_id, 'msg_' || replace(update_id::text, '-', ''), 'generation.' || status, 'pending', 0, now()
-            FROM wanted
-            ON CONFLICT (webhook_id, seq) DO UPDATE SET state = 'pending', attempt = 0, next_attempt_at = NULL WHERE d.state <> 'pending'
-        )
-        SELECT outcome, (SELECT count(*)::int FROM wanted), position, oldest FROM judged
-        """;
-
-    // The first of each generation now, unless it has its time already; those behind it when that one is over.
-    private const string StartSql =
-        """
-        UPDATE webhook_deliveries d SET next_attempt_at = CASE WHEN p.is_first THEN now() END
-        FROM (
-            SELECT id, next_attempt_at, seq IS NULL OR seq = min(seq) OVER (PARTITION BY generation_id) AS is_first
-            FROM webhook_deliveries
-            WHERE webhook_id = $1 AND state = 'pending' AND EXISTS (SELECT FROM webhooks WHERE id = $1 AND user_id = $2)
-        ) p
-        WHERE d.id = p.id AND p.is_first = (p.next_attempt_at IS NULL)
-        """;
-
-    /// <summary>Makes a test pending.</summary>
-    /// <param name="userId">Whose webhook.</param>
+    /// <summary>The effect of a save of outcomes, and of what they say of the webhook.</summary>
     /// <param name="webhookId">Which webhook.</param>
-    /// <param name="deliveryId">The test's id, new.</param>
-    /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
-    /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
-    public Task<ReplayOutcome> TestAsync(
-        string userId, string webhookId, string deliveryId, CancellationToken cancellationToken = default)
-    {
-        var body = Encoding.UTF8.GetString(WebhookMessages.OfTest(webhookId, time.GetUtcNow()));
-        return database.RetryAsync(
-            async token =>
-            {
-                await using var batch = database.DataSource.CreateBatch();
-                batch.BatchCommands.Add(WebhookStore.OfCursor(CursorSql.Nudge, userId, webhookId));
-                batch.BatchCommands.Add(new(TestSql)
-                {
-                    Parameters =
-                    {
-                        WebhookStore.Text(webhookId),
-                        WebhookStore.Text(userId),
-                        WebhookStore.Text(deliveryId),
-                        WebhookStore.Text(WebhookIds.MessageOf(deliveryId)),
-                        WebhookStore.Text(WebhookMessages.Test),
-                        WebhookStore.Text(body),
-                    },
-                });
-                await using var reader = await batch.ExecuteReaderAsync(token);
-                return await reader.ReadAsync(token)
-                    ? reader.GetBoolean(0) ? ReplayOutcome.Disabled : ReplayOutcome.Pending
-                    : ReplayOutcome.NotFound;
-            },
-            cancellationToken);
-    }
+    /// <param name="outcomes">What became of deliveries, each of which occurs once.</param>
+    /// <param name="lastSucceeded">Whether the last attempt succeeded; null if there was none.</param>
+    /// <param name="hasSucceeded">Whether any attempt did.</param>
+    /// <param name="hasRecovered">Whether what was put off because everything failed is due now.</param>
+    public static CursorEffect Effect(
+        string webhookId, IReadOnlyList<DeliveryOutcome> outcomes, bool? lastSucceeded, bool hasSucceeded, bool hasRecovered) => new(
+        DeliverySql.Outcomes,
+        parameters =>
+        {
+            parameters.Add(new NpgsqlParameter<string> { TypedValue = webhookId });
+            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.Id);
+            Add(parameters, outcomes, NpgsqlDbType.Bigint, static o => o.Seq);
+            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.GenerationId);
+            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.MessageId);
+            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.Type);
+            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.Body);
+            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.State);
+            Add(parameters, outcomes, NpgsqlDbType.Integer, static o => o.Attempt);
+            Add(parameters, outcomes, NpgsqlDbType.Interval, static o => o.NextAttempt);
+            Add(parameters, outcomes, NpgsqlDbType.Boolean, static o => o.WasAttempted);
+            Add(parameters, outcomes, NpgsqlDbType.Integer, static o => o.StatusCode);
+            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.Attempts);
+            parameters.Add(new NpgsqlParameter<bool> { TypedValue = hasSucceeded });
+            parameters.Add(new NpgsqlParameter<bool> { TypedValue = lastSucceeded == false });
+            parameters.Add(new NpgsqlParameter<bool> { TypedValue = hasRecovered });
+        });
 
-    /// <summary>Makes one delivery pending again, from its first attempt on.</summary>
-    /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
-    public Task<ReplayOutcome> ReplayAsync(
-        string userId, string webhookId, string deliveryId, CancellationToken cancellationToken = default)
-    {
-        var tries = 0;
-        return database.RetryAsync(
-            async token =>
-            {
-                var isRepeat = tries++ > 0;
-                await using var batch = CreateBatch(userId, webhookId, new(ReplaySql)
-                {
-                    Parameters = { WebhookStore.Text(webhookId), WebhookStore.Text(userId), WebhookStore.Text(deliveryId) },
-                });
-                await using var reader = await batch.ExecuteReaderAsync(token);
-                if (!await reader.ReadAsync(token))
-                {
-                    return ReplayOutcome.NotFound;
-                }
-
-                // A repeat may find what its own first try has done.
-                return (reader.GetBoolean(0), reader.GetBoolean(1), reader.GetBoolean(2)) switch
-                {
-                    (_, true, _) => ReplayOutcome.Disabled,
-                    (true, _, _) => isRepeat ? ReplayOutcome.Pending : ReplayOutcome.AlreadyPending,
-                    (_, _, true) => ReplayOutcome.Gone,
-                    _ => ReplayOutcome.Pending,
-                };
-            },
-            cancellationToken);
-    }
-
-    /// <summary>
-    /// Makes the wanted updates of a range pending, those again that were delivered or given up. What is pending already stays as it is.
-    /// </summary>
-    /// <param name="userId">Whose webhook.</param>
+    /// <summary>Stops deliveries to a webhook until its owner enables it again; its cursor stays where it is.</summary>
     /// <param name="webhookId">Which webhook.</param>
-    /// <param name="since">The range begins after this entry.</param>
-    /// <param name="until">The range's last entry; null for the webhook's position.</param>
-    /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
-    /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
-    public Task<RangeReplay> ReplayRangeAsync(
-        string userId, string webhookId, long since, long? until, CancellationToken cancellationToken = default) => database.RetryAsync(
+    /// <param name="cursor">Its cursor; lost by this. If it was lost before, nothing happens.</param>
+    /// <param name="reason">Shown to the owner: <c>gone</c> or <c>failing</c>.</param>
+    /// <exception cref="NpgsqlException">The database does not answer; the next failure will disable it.</exception>
+    public Task DisableAsync(string webhookId, HeldCursor cursor, string reason) => database.RetryAsync(
         async token =>
         {
-            await using var batch = CreateBatch(userId, webhookId, new(ReplayRangeSql)
-            {
-                Parameters =
-                {
-                    WebhookStore.Text(webhookId),
-                    WebhookStore.Text(userId),
-                    new NpgsqlParameter<long> { TypedValue = since },
-                    new NpgsqlParameter { Value = (object?)until ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bigint },
-                    new NpgsqlParameter<int> { TypedValue = MaxReplay },
-                    WebhookStore.Text(WebhookIds.CursorOwner(webhookId)),
-                },
-            });
-            await using var reader = await batch.ExecuteReaderAsync(token);
-            return await reader.ReadAsync(token)
-                ? new RangeReplay(ParseOutcome(reader.GetString(0)), reader.GetInt32(1), reader.GetInt64(2), reader.GetInt64(3))
-                : new RangeReplay(ReplayOutcome.NotFound, 0, 0, 0);
+            await using var command = database.DataSource.CreateCommand(DeliverySql.Disable);
+            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = webhookId });
+            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = cursor.Owner });
+            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Claimed.Epoch });
+            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = reason });
+            return await command.ExecuteNonQueryAsync(token);
         },
-        cancellationToken);
+        CancellationToken.None);
 
-    private static ReplayOutcome ParseOutcome(string outcome) => outcome switch
+    private async Task<DeliveryPlan?> TryPlanAsync(
+        string webhookId, HeldCursor cursor, int pageSize, int dueSize, CancellationToken cancellationToken)
     {
-        "disabled" => ReplayOutcome.Disabled,
-        "range" => ReplayOutcome.BadRange,
-        "gone" => ReplayOutcome.Gone,
-        "many" => ReplayOutcome.TooMany,
-        _ => ReplayOutcome.Pending,
+        await using var batch = database.DataSource.CreateBatch();
+        Add(batch, DeliverySql.Summary, new NpgsqlParameter<string> { TypedValue = webhookId });
+        Add(
+            batch,
+            DeliverySql.Due,
+            new NpgsqlParameter<string> { TypedValue = webhookId },
+            new NpgsqlParameter<string> { TypedValue = cursor.UserId },
+            new NpgsqlParameter<int> { TypedValue = dueSize + 1 },
+            new NpgsqlParameter<int> { TypedValue = dueSize + 1 });
+        Add(
+            batch,
+            DeliverySql.Page,
+            new NpgsqlParameter<string> { TypedValue = webhookId },
+            new NpgsqlParameter<string> { TypedValue = cursor.UserId },
+            new NpgsqlParameter<long> { TypedValue = cursor.Position },
+            new NpgsqlParameter<int> { TypedValue = pageSize });
+
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        if (!await reader.ReadAsync(cancellationToken))
+        {
+            return null;
+        }
+
+        var target = ReadTarget(webhookId, reader);
+        var (pending, struck) = (reader.GetInt32(6), reader.GetInt32(7));
+        TimeSpan? nextDue = reader.IsDBNull(8) ? null : reader.GetTimeSpan(8);
+
+        await reader.NextResultAsync(cancellationToken);
+        var due = new List<StoredDelivery>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            due.Add(ReadDelivery(reader));
+        }
+
+        var hasMore = due.Count > dueSize;
+        if (hasMore)
+        {
+            due.RemoveAt(dueSize);
+        }
+
+        await reader.NextResultAsync(cancellationToken);
+        var bounds = LogBounds.Empty;
+        var page = new List<LoggedUpdate>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            bounds = new LogBounds(reader.GetInt64(0), reader.GetInt64(1));
+            if (!reader.IsDBNull(2))
+            {
+                page.Add(new LoggedUpdate(EventReader.Read(reader, 2), reader.GetGuid(10), reader.GetBoolean(11), reader.GetBoolean(12)));
+            }
+        }
+
+        return new DeliveryPlan
+        {
+            Target = target,
+            Bounds = bounds,
+            Due = due,
+            HasMoreDue = hasMore,
+            Pending = pending,
+            Struck = struck,
+            NextDue = nextDue,
+            Page = page,
+        };
+    }
+
+    private static WebhookTarget ReadTarget(string webhookId, NpgsqlDataReader reader) => new()
+    {
+        Id = webhookId,
+        Url = new Uri(reader.GetString(0)),
+        Statuses = reader.IsDBNull(1) ? null : reader.GetFieldValue<string[]>(1),
+        Types = reader.IsDBNull(2) ? null : reader.GetFieldValue<string[]>(2),
+        SigningKeys = reader.GetFieldValue<byte[]>(3),
+        IsDisabled = reader.GetBoolean(4),
+        LastSuccessAt = reader.IsDBNull(5) ? null : reader.GetFieldValue<DateTimeOffset>(5),
     };
 
-    private NpgsqlBatch CreateBatch(string userId, string webhookId, NpgsqlBatchCommand replay)
+    private static StoredDelivery ReadDelivery(NpgsqlDataReader reader) => new()
     {
-        var batch = database.DataSource.CreateBatch();
-        batch.BatchCommands.Add(WebhookStore.OfCursor(CursorSql.Nudge, userId, webhookId));
-        batch.BatchCommands.Add(replay);
-        batch.BatchCommands.Add(new(StartSql) { Parameters = { WebhookStore.Text(webhookId), WebhookStore.Text(userId) } });
-        return batch;
+        Id = reader.GetString(0),
+        MessageId = reader.GetString(1),
+        Type = reader.GetString(2),
+        Body = reader.IsDBNull(3) ? null : reader.GetString(3),
+        Seq = reader.IsDBNull(4) ? null : reader.GetInt64(4),
+        GenerationId = reader.IsDBNull(5) ? null : reader.GetString(5),
+        Attempt = reader.GetInt32(6),
+        CreatedAt = reader.GetFieldValue<DateTimeOffset>(7),
+        Attempts = reader.IsDBNull(8) ? null : reader.GetString(8),
+        Update = reader.IsDBNull(9) ? null : EventReader.Read(reader, 9),
+    };
+
+    private static void Add(NpgsqlBatch batch, string sql, params ReadOnlySpan<NpgsqlParameter> parameters)
+    {
+        var command = new NpgsqlBatchCommand(sql);
+        foreach (var parameter in parameters)
+        {
+            command.Parameters.Add(parameter);
+        }
+
+        batch.BatchCommands.Add(command);
     }
+
+    private static void Add<T>(
+        NpgsqlParameterCollection parameters, IReadOnlyList<DeliveryOutcome> outcomes, NpgsqlDbType type, Func<DeliveryOutcome, T> member) =>
+        parameters.Add(new NpgsqlParameter { Value = outcomes.Select(member).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | type });
 }

@@ -12,8 +12,8 @@ namespace StatusUpdates.Data.Webhooks;
 /// </summary>
 internal sealed partial class FirstKey(StatusDatabase database, IDataProtectionProvider provider, ILogger<FirstKey> logger) : IHostedLifecycleService
 {
-    // Beside the migrator's.
-    private const long LockKey = 0x5354_4154_5553_0002;
+    // Beside the migrator's and the retention's.
+    private const long LockKey = 0x5354_4154_5553_0003;
 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {

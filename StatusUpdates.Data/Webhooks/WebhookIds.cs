@@ -15,8 +15,11 @@ public static class WebhookIds
     /// <summary>A new delivery's id: later ones sort after earlier ones, bytewise.</summary>
     public static string NewDelivery() => DeliveryPrefix + Guid.CreateVersion7();
 
-    /// <summary>The owner of a webhook's cursor.</summary>
+    /// <summary>The owner's name of the webhook's cursor.</summary>
     public static string CursorOwner(string webhookId) => $"{CursorKind}:{webhookId}";
+
+    /// <summary>The webhook of a cursor's owner.</summary>
+    public static string WebhookOf(string cursorOwner) => cursorOwner[(CursorKind.Length + 1)..];
 
     /// <summary>The header <c>webhook-id</c> of an update, the same for every webhook and every attempt.</summary>
     public static string MessageOf(Guid updateId) => $"msg_{updateId:N}";

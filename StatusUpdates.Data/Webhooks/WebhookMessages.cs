@@ -64,5 +64,4 @@ internal sealed record ResyncData(long Seq);
 [JsonSerializable(typeof(WebhookMessage<TestData>))]
 [JsonSerializable(typeof(WebhookMessage<ResyncData>))]
 [JsonSerializable(typeof(StoredKey[]))]
-[JsonSerializable(typeof(IReadOnlyList<WebhookAttempt>))]
 internal sealed partial class WebhookJsonContext : JsonSerializerContext;

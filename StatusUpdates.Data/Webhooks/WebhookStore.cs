@@ -46,16 +46,11 @@ public sealed class WebhookStore(StatusDatabase database)
         WHERE id = $1 AND user_id = $2
         """;
 
-    // From the start, and the first of each generation now: those behind it wait for it.
+    // Pending without a time: due as soon as nothing of its generation is before it.
     private const string RestartSql =
         """
-        UPDATE webhook_deliveries d SET attempt = 0, next_attempt_at = CASE WHEN p.is_first THEN now() END
-        FROM (
-            SELECT id, seq IS NULL OR seq = min(seq) OVER (PARTITION BY generation_id) AS is_first
-            FROM webhook_deliveries
-            WHERE webhook_id = $1 AND state = 'pending' AND EXISTS (SELECT FROM webhooks WHERE id = $1 AND user_id = $2)
-        ) p
-        WHERE d.id = p.id
+        UPDATE webhook_deliveries SET attempt = 0, next_attempt_at = NULL
+        WHERE webhook_id = $1 AND state = 'pending' AND EXISTS (SELECT FROM webhooks WHERE id = $1 AND user_id = $2)
         """;
 
     // A repeat finds its own keys, and has replaced them all the same.
@@ -129,7 +124,7 @@ public sealed class WebhookStore(StatusDatabase database)
                         new NpgsqlParameter<bool> { TypedValue = change.SetsTypes },
                         Texts(change.Types),
                         new NpgsqlParameter { Value = (object?)change.Enabled ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Boolean },
-                        Text(DisabledReasons.Owner),
+                        Text(DisabledReason.Owner),
                     },
                 };
                 batch.BatchCommands.Add(update);

@@ -21,7 +21,7 @@ public enum ReplayOutcome
     /// <summary>The range does not end at or before the webhook's position, or ends before it begins.</summary>
     BadRange,
 
-    /// <summary>The range is longer than <see cref="DeliveryStore.MaxReplay"/>.</summary>
+    /// <summary>The range is longer than <see cref="ReplayStore.MaxReplay"/>.</summary>
     TooMany,
 }
 
