@@ -1,5 +1,5 @@
 using System.Net;
-using System.Text.Json.Nodes;
+using Npgsql;
 using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Tests.Api;
 
@@ -214,6 +214,35 @@ public sealed class WebhookRestTests(TestServers servers)
         await api.As("user-2").CreateWebhookAsync();
         using var deleted = await client.DeleteAsync($"{WebhookCalls.Path}/{(await client.GetDataAsync(""))["items"]![0]!.Id()}", Token);
         await client.CreateWebhookAsync();
+    }
+
+    [Fact]
+    public async Task A_registration_waits_for_one_of_the_same_user_that_is_not_committed_yet()
+    {
+        await using var api = await TestApi.StartAsync(servers, new Dictionary<string, string?> { ["Webhooks:MaxPerUser"] = "1" });
+        await using var connection = await api.Database.DataSource.OpenConnectionAsync(Token);
+        await using var transaction = await connection.BeginTransactionAsync(Token);
+        await using (var other = new NpgsqlCommand(
+            """
+            SELECT pg_advisory_xact_lock(1398230083, hashtext('user-1'));
+            INSERT INTO webhooks (id, user_id, url, signing_keys, created_at, updated_at) VALUES ('wh-1', 'user-1', '', '', now(), now());
+            """,
+            connection,
+            transaction))
+        {
+            await other.ExecuteNonQueryAsync(Token);
+        }
+
+        var registering = api.As("user-1").PostProblemAsync("", """{"url":"https://198.41.0.4/"}""", HttpStatusCode.Conflict, "webhook_limit");
+        while (!registering.IsCompleted && await api.Database.ScalarAsync<long>(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1398230083 AND NOT granted", Token) == 0)
+        {
+            await Task.Yield();
+        }
+
+        Assert.False(registering.IsCompleted);
+        await transaction.CommitAsync(Token);
+        await registering;
     }
 
     [Fact]
