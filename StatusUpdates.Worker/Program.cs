@@ -25,10 +25,11 @@ internal static class Program
         builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);
         builder.AddStatusMessaging();
 
+        // Stopped in reverse. Deliveries under way are given as long as the jobs are.
+        builder.AddWebhookDelivery();
         builder.AddJobs();
         builder.AddProcessors();
         builder.AddRetention();
-        builder.AddWebhookDelivery();
         return builder.Build();
     }
 }
