@@ -9,9 +9,9 @@ using StatusUpdates.Api.Security;
 using StatusUpdates.Api.Security.DevTokens;
 using StatusUpdates.Api.Security.Tickets;
 using StatusUpdates.Api.Transports;
+using StatusUpdates.Api.Webhooks;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api;
@@ -31,8 +31,6 @@ internal static class Program
         var database = builder.AddStatusDatabase("statusdb");
         builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);
         builder.AddStatusMessaging();
-        builder.AddWebhookSecrets();
-        builder.AddWebhookAddresses();
 
         builder.AddHttpDefaults();
         builder.AddErrors();
@@ -42,6 +40,7 @@ internal static class Program
         builder.AddGenerations();
         builder.AddFeeds();
         builder.AddTransports();
+        builder.AddWebhooks();
 
         var app = builder.Build();
 
@@ -64,6 +63,7 @@ internal static class Program
         app.MapGenerations();
         app.MapResults();
         app.MapTransports();
+        app.MapWebhooks();
         return app;
     }
 }

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Processors;
@@ -25,8 +24,6 @@ internal static class Program
         var database = builder.AddStatusDatabase("statusdb");
         builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);
         builder.AddStatusMessaging();
-        builder.AddWebhookSecrets();
-        builder.AddWebhookAddresses();
 
         // Stopped in reverse. Deliveries under way are given as long as the jobs are.
         builder.AddWebhookDelivery();

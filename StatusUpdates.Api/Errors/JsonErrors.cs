@@ -10,6 +10,14 @@ internal static class JsonErrors
 
     private const int MaxPathLength = 200;
 
+    private static readonly (string Type, string Message)[] Kinds =
+    [
+        ("IReadOnlyList", "Must be a list."),
+        ("System.Boolean", "Must be true or false."),
+        ("System.Int32", "Must be an integer."),
+        ("System.Int64", "Must be an integer."),
+    ];
+
     public static FieldErrors Describe(JsonException exception) => FieldErrors.Of(FieldOf(exception.Path), Message(exception));
 
     // "$.options.size" -> "options.size"; "$" and "" -> "body".
@@ -37,9 +45,13 @@ internal static class JsonErrors
             return $"Not valid JSON, or nested too deeply, at line {exception.LineNumber + 1}, byte {exception.BytePositionInLine}.";
         }
 
-        // What is no text has a converter that says more; see above.
-        return exception.Path is null or "$"
-            ? "Must be a JSON object."
-            : "Must be a text of valid Unicode, without lone surrogates, and given once.";
+        if (exception.Path is null or "$")
+        {
+            return "Must be a JSON object.";
+        }
+
+        // The serializer says which type it wanted. What else is no text has a converter that says more; see above.
+        return Kinds.FirstOrDefault(kind => exception.Message.Contains(kind.Type, StringComparison.Ordinal)).Message
+            ?? "Must be a text of valid Unicode, without lone surrogates, and given once.";
     }
 }

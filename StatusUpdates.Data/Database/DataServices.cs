@@ -10,6 +10,7 @@ using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Results;
 using StatusUpdates.Data.Retention;
 using StatusUpdates.Data.Tickets;
+using StatusUpdates.Data.Webhooks;
 
 namespace StatusUpdates.Data.Database;
 
@@ -48,6 +49,9 @@ public static class DataServices
         builder.Services.AddScoped<GenerationQueries>();
         builder.Services.AddSingleton<TicketStore>();
         builder.Services.AddSingleton<RetentionStore>();
+        builder.Services.AddSingleton<WebhookStore>();
+        builder.Services.AddSingleton<ReplayStore>();
+        builder.Services.AddScoped<WebhookQueries>();
         builder.Services.AddSingleton<CursorStore>();
         builder.Services.AddHostedService<DatabaseMigrator>();
         return database;

@@ -11,6 +11,9 @@ public static class DeliveryState
 
     /// <summary>It was given up.</summary>
     public const string Failed = "failed";
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<string> All { get; } = [Pending, Delivered, Failed];
 }
 
 /// <summary>Why nothing is delivered to a webhook.</summary>

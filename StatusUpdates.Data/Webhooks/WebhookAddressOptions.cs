@@ -25,7 +25,7 @@ public sealed class WebhookAddressOptions : IValidateOptions<WebhookAddressOptio
             .Select((text, index) => (text, index))
             .Where(network => !IPNetwork.TryParse(network.text, out _))
             .Select(network =>
-                $"{SectionName}:{nameof(AllowedNetworks)}:{network.index} must be a network in CIDR notation, such as 10.1.0.0/16, with no bits set beyond its prefix.")
+                $"{SectionName}:{nameof(AllowedNetworks)}:{network.index} must be a network in CIDR notation, such as 10.1.0.0/16.")
             .ToArray();
         return wrong.Length > 0 ? ValidateOptionsResult.Fail(wrong) : ValidateOptionsResult.Success;
     }

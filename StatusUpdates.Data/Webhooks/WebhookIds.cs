@@ -3,6 +3,9 @@ namespace StatusUpdates.Data.Webhooks;
 /// <summary>The names of webhooks, their cursors, deliveries and messages.</summary>
 public static class WebhookIds
 {
+    /// <summary>The kind of webhooks' cursors.</summary>
+    public const string CursorKind = "webhook";
+
     private const string WebhookPrefix = "wh-";
     private const string DeliveryPrefix = "dlv-";
 
@@ -11,9 +14,6 @@ public static class WebhookIds
 
     /// <summary>A new delivery's id: later ones sort after earlier ones, bytewise.</summary>
     public static string NewDelivery() => DeliveryPrefix + Guid.CreateVersion7();
-
-    /// <summary>The kind of webhooks' cursors.</summary>
-    public const string CursorKind = "webhook";
 
     /// <summary>The owner's name of the webhook's cursor.</summary>
     public static string CursorOwner(string webhookId) => $"{CursorKind}:{webhookId}";

@@ -83,6 +83,25 @@ public sealed class DescriptionTests(TestServers servers)
     }
 
     [Fact]
+    public async Task The_description_of_webhooks_has_the_members_that_they_have()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var document = await DocumentAsync(api);
+        var schemas = document["components"]!["schemas"]!;
+
+        Assert.Equal(["url"], Required(schemas["CreateWebhookRequest"]!));
+        Assert.Equal(
+            ["url", "description", "statuses", "types", "enabled"],
+            schemas["UpdateWebhookRequest"]!["properties"]!.AsObject().Select(member => member.Key));
+        Assert.Equal("array", (string?)schemas["UpdateWebhookRequest"]!["properties"]!["statuses"]!["type"]);
+        Assert.Equal(["id", "url", "enabled", "createdAt", "updatedAt"], Required(schemas["WebhookView"]!));
+        Assert.Equal(["since"], Required(schemas["ReplayRequest"]!));
+        Assert.Equal("604800", schemas["RotateSecretRequest"]!["properties"]!["overlapSeconds"]!["maximum"]!.ToJsonString());
+        var deliveries = document["paths"]!["/api/v1/webhooks/{id}/deliveries"]!["get"]!["parameters"]!.AsArray();
+        Assert.Equal(["id", "state", "limit", "cursor"], deliveries.Select(parameter => (string)parameter!["name"]!));
+    }
+
+    [Fact]
     public async Task The_description_can_be_read_at_scalar()
     {
         await using var api = await TestApi.StartAsync(servers, environment: "Production");

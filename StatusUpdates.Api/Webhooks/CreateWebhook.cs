@@ -1,0 +1,58 @@
+using System.Security.Claims;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Api.Errors;
+using StatusUpdates.Api.Json;
+using StatusUpdates.Api.Security;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Api.Webhooks;
+
+/// <summary><c>POST /api/v1/webhooks</c>.</summary>
+internal static class CreateWebhook
+{
+    public static async Task<Results<Created<Success<WebhookView>>, ProblemResult>> HandleAsync(
+        CreateWebhookRequest request,
+        HttpRequest http,
+        ClaimsPrincipal user,
+        WebhookRules rules,
+        WebhookStore store,
+        SigningKeyProtector protector,
+        IOptions<WebhookOptions> options,
+        CancellationToken cancellationToken)
+    {
+        var errors = new FieldErrors();
+        await rules.CheckUrlAsync(request.Url, errors, cancellationToken);
+        WebhookRules.CheckDescription(request.Description, errors);
+        var statuses = WebhookRules.Names("statuses", request.Statuses, status => status.ToWireName(), GenerationStatusNames.All, errors);
+        var types = WebhookRules.Names("types", request.Types, type => type.ToWireName(), GenerationTypeNames.All, errors);
+        if (!errors.IsEmpty)
+        {
+            return ProblemResult.Invalid(errors);
+        }
+
+        var keys = SigningKeys.Create();
+        var webhook = new Webhook
+        {
+            Id = WebhookIds.NewWebhook(),
+            UserId = user.GetUserId(),
+            Url = request.Url!,
+            Description = request.Description,
+            Statuses = statuses,
+            Types = types,
+            SigningKeys = protector.Protect(keys),
+            CreatedAt = default,
+            UpdatedAt = default,
+        };
+        if (await store.CreateAsync(webhook, options.Value.MaxPerUser, cancellationToken) is not { } createdAt)
+        {
+            return new ProblemResult(
+                StatusCodes.Status409Conflict, ProblemCodes.WebhookLimit, $"You have as many webhooks as a user may have: {options.Value.MaxPerUser}.");
+        }
+
+        var view = WebhookView.Of(webhook, keys.PublicKey) with { Secret = keys.Secret, CreatedAt = createdAt, UpdatedAt = createdAt };
+        return TypedResults.Created($"{http.PathBase}{WebhookEndpoints.Path}/{webhook.Id}", new Success<WebhookView>(view));
+    }
+}

@@ -1,0 +1,51 @@
+using System.Security.Claims;
+using Microsoft.AspNetCore.Http.HttpResults;
+using StatusUpdates.Api.Errors;
+using StatusUpdates.Api.Json;
+using StatusUpdates.Api.Security;
+using StatusUpdates.Data.Webhooks;
+
+namespace StatusUpdates.Api.Webhooks;
+
+/// <summary><c>POST /api/v1/webhooks/{id}/deliveries/{deliveryId}/replay</c>.</summary>
+internal static class ReplayDelivery
+{
+    public static async Task<Results<Accepted<Success<DeliveryView>>, ProblemResult>> HandleAsync(
+        string id,
+        string deliveryId,
+        HttpRequest http,
+        ClaimsPrincipal user,
+        ReplayStore store,
+        WebhookQueries queries,
+        CancellationToken cancellationToken)
+    {
+        if (!WebhookIds.IsWebhook(id) || !WebhookIds.IsDelivery(deliveryId))
+        {
+            return WebhookAnswers.NoDelivery();
+        }
+
+        return await store.ReplayAsync(user.GetUserId(), id, deliveryId, cancellationToken) switch
+        {
+            ReplayOutcome.Disabled => WebhookAnswers.Disabled(),
+            ReplayOutcome.AlreadyPending => new ProblemResult(
+                StatusCodes.Status409Conflict, ProblemCodes.DeliveryPending, "The delivery is pending: it is attempted anyway."),
+            ReplayOutcome.Gone => new ProblemResult(
+                StatusCodes.Status409Conflict, ProblemCodes.UpdatesGone, "The update is no longer kept, so that it cannot be delivered again."),
+            _ => await AcceptedAsync(id, deliveryId, http, user, queries, WebhookAnswers.NoDelivery(), cancellationToken),
+        };
+    }
+
+    /// <summary>The delivery as it is now, and where to look what becomes of it.</summary>
+    public static async Task<Results<Accepted<Success<DeliveryView>>, ProblemResult>> AcceptedAsync(
+        string id,
+        string deliveryId,
+        HttpRequest http,
+        ClaimsPrincipal user,
+        WebhookQueries queries,
+        ProblemResult notFound,
+        CancellationToken cancellationToken) =>
+        await queries.FindDeliveryAsync(user.GetUserId(), id, deliveryId, cancellationToken) is { } delivery
+            ? TypedResults.Accepted(
+                $"{http.PathBase}{WebhookEndpoints.Path}/{id}/deliveries/{deliveryId}", new Success<DeliveryView>(DeliveryView.Of(delivery)))
+            : notFound;
+}

@@ -1,0 +1,68 @@
+using System.Globalization;
+using System.Security.Claims;
+using Microsoft.AspNetCore.Http.HttpResults;
+using StatusUpdates.Api.Errors;
+using StatusUpdates.Api.Json;
+using StatusUpdates.Api.Queries;
+using StatusUpdates.Api.Security;
+using StatusUpdates.Data.Webhooks;
+
+namespace StatusUpdates.Api.Webhooks;
+
+/// <summary><c>POST /api/v1/webhooks/{id}/replay</c>.</summary>
+internal static class ReplayRange
+{
+    private const string Since = "since";
+    private const string Until = "until";
+
+    public static async Task<Results<Accepted<Success<ReplayView>>, ProblemResult>> HandleAsync(
+        string id, ReplayRequest request, HttpRequest http, ClaimsPrincipal user, ReplayStore store, CancellationToken cancellationToken)
+    {
+        var errors = new FieldErrors();
+        var since = Seq(Since, request.Since, errors);
+        var until = request.Until is null ? null : Seq(Until, request.Until, errors);
+        if (since is not { } after || !errors.IsEmpty)
+        {
+            return ProblemResult.Invalid(errors);
+        }
+
+        if (!WebhookIds.IsWebhook(id))
+        {
+            return WebhookAnswers.NotFound();
+        }
+
+        var replay = await store.ReplayRangeAsync(user.GetUserId(), id, after, until, cancellationToken);
+        return replay.Outcome switch
+        {
+            ReplayOutcome.Pending => TypedResults.Accepted(
+                $"{http.PathBase}{WebhookEndpoints.Path}/{id}/deliveries?state={DeliveryState.Pending}",
+                new Success<ReplayView>(new(replay.Count))),
+            ReplayOutcome.Disabled => WebhookAnswers.Disabled(),
+            ReplayOutcome.BadRange => ProblemResult.Invalid(BadRange(after, until, replay.Position)),
+            ReplayOutcome.TooMany => ProblemResult.Invalid(FieldErrors.Of(
+                Until, string.Create(CultureInfo.InvariantCulture, $"Must be at most {ReplayStore.MaxReplay} above since: replay a longer range in parts."))),
+            ReplayOutcome.Gone => new ProblemResult(
+                StatusCodes.Status409Conflict,
+                ProblemCodes.UpdatesGone,
+                string.Create(CultureInfo.InvariantCulture, $"Updates of this range are no longer kept; since must be at least {replay.Oldest - 1}.")),
+            _ => WebhookAnswers.NotFound(),
+        };
+    }
+
+    private static long? Seq(string field, long? value, FieldErrors errors)
+    {
+        if (value is >= 0 and <= QueryReader.MaxSeq)
+        {
+            return value;
+        }
+
+        errors.Add(field, string.Create(CultureInfo.InvariantCulture, $"Must be an integer from 0 to {QueryReader.MaxSeq}."));
+        return null;
+    }
+
+    private static FieldErrors BadRange(long since, long? until, long position) => until is null || until > position
+        ? FieldErrors.Of(
+            until is null ? Since : Until,
+            string.Create(CultureInfo.InvariantCulture, $"Must not be above the webhook's position, {position}: what follows is delivered anyway."))
+        : FieldErrors.Of(Until, string.Create(CultureInfo.InvariantCulture, $"Must not be below since, {since}."));
+}

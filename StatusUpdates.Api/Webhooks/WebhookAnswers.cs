@@ -1,0 +1,38 @@
+using System.Security.Cryptography;
+using StatusUpdates.Api.Errors;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Webhooks;
+
+namespace StatusUpdates.Api.Webhooks;
+
+/// <summary>What handlers of webhooks answer with. Thread-safe.</summary>
+internal sealed partial class WebhookAnswers(SigningKeyProtector protector, ILogger<WebhookAnswers> logger)
+{
+    /// <summary>The one answer for an id that is nobody's and one that is another user's.</summary>
+    public static ProblemResult NotFound() => ProblemResult.NotFound("There is no such webhook.");
+
+    public static ProblemResult NoDelivery() => ProblemResult.NotFound("There is no such delivery of such a webhook.");
+
+    public static ProblemResult Disabled() => new(
+        StatusCodes.Status409Conflict, ProblemCodes.WebhookDisabled, "Nothing is delivered to the webhook while it is disabled. Enable it first.");
+
+    /// <summary>A webhook, with the public key of its newest keys.</summary>
+    public WebhookView View(Webhook webhook) => WebhookView.Of(webhook, ReadKeys(webhook)?.PublicKey);
+
+    /// <summary>A webhook's keys; null if they cannot be decrypted any more, which a rotation mends.</summary>
+    public SigningKeys? ReadKeys(Webhook webhook)
+    {
+        try
+        {
+            return protector.Unprotect(webhook.SigningKeys);
+        }
+        catch (Exception e) when (e is CryptographicException or FormatException)
+        {
+            LogUnreadable(logger, webhook.Id, e);
+            return null;
+        }
+    }
+
+    [LoggerMessage(4501, LogLevel.Error, "The signing keys of webhook {WebhookId} cannot be decrypted: its secret has to be rotated")]
+    private static partial void LogUnreadable(ILogger logger, string webhookId, Exception exception);
+}

@@ -1,0 +1,197 @@
+using System.Text;
+using Npgsql;
+using StatusUpdates.Data.Cursors;
+using StatusUpdates.Data.Database;
+
+namespace StatusUpdates.Data.Webhooks;
+
+/// <summary>
+/// Makes deliveries pending beside what the log brings: tests and replays. Each call is one round trip and one commit in which the webhook's
+/// cursor is locked first and asked to look, and may be repeated after an unknown outcome. Thread-safe.
+/// </summary>
+/// <remarks>What is pending without a time is due as soon as nothing of its generation is before it (<see cref="DeliverySql"/>).</remarks>
+public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
+{
+    /// <summary>The longest range of a log that is replayed at once, in entries.</summary>
+    public const int MaxReplay = 10_000;
+
+    private const string TestSql =
+        """
+        WITH webhook AS (SELECT id, disabled_at FROM webhooks WHERE id = $1 AND user_id = $2),
+        test AS (
+            INSERT INTO webhook_deliveries (id, webhook_id, message_id, type, body, state, attempt, created_at)
+            SELECT $3, id, $4, $5, $6, 'pending', 0, now() FROM webhook WHERE disabled_at IS NULL
+            ON CONFLICT (id) DO NOTHING
+        )
+        SELECT disabled_at IS NOT NULL FROM webhook
+        """;
+
+    // An update is told from the log: without its entry there is nothing to tell.
+    private const string ReplaySql =
+        """
+        WITH found AS MATERIALIZED (
+            SELECT d.id, d.state, w.disabled_at IS NOT NULL AS is_disabled,
+                   d.body IS NULL AND NOT EXISTS (SELECT FROM status_events e WHERE e.user_id = $2 AND e.seq = d.seq) AS is_gone
+            FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
+            WHERE d.id = $3 AND d.webhook_id = $1 AND w.user_id = $2
+        ),
+        replayed AS (
+            UPDATE webhook_deliveries d SET state = 'pending', attempt = 0, next_attempt_at = NULL
+            FROM found f WHERE d.id = f.id AND f.state <> 'pending' AND NOT f.is_disabled AND NOT f.is_gone
+        )
+        SELECT state = 'pending', is_disabled, is_gone FROM found
+        """;
+
+    // Ids are made here, as UUIDv7 (RFC 9562, sections 5.7 and 6.2, method 1): 48 bits of milliseconds, the version, 12 bits that count, and
+    // random bits that have their variant already. So they sort as the log does.
+    private const string ReplayRangeSql =
+        """
+        WITH webhook AS MATERIALIZED (
+            SELECT w.id, w.statuses, w.types, w.disabled_at IS NOT NULL AS is_disabled, c.last_seq AS position,
+                   COALESCE($4, c.last_seq) AS until, COALESCE(s.oldest_seq, 1) AS oldest, COALESCE(s.last_seq, 0) AS head
+            FROM webhooks w JOIN durable_cursors c ON c.owner = $6 LEFT JOIN user_streams s ON s.user_id = w.user_id
+            WHERE w.id = $1 AND w.user_id = $2
+        ),
+        judged AS MATERIALIZED (
+            SELECT *, CASE
+                WHEN is_disabled THEN 'disabled'
+                WHEN until > position OR until < $3 THEN 'range'
+                WHEN $3 < oldest - 1 OR until > head THEN 'gone'
+                WHEN until - $3 > $5 THEN 'many'
+                ELSE 'pending' END AS outcome
+            FROM webhook
+        ),
+        wanted AS MATERIALIZED (
+            SELECT j.id AS webhook_id, e.seq, e.generation_id, e.status, e.update_id, row_number() OVER (ORDER BY e.seq) AS ord
+            FROM judged j JOIN status_events e ON e.user_id = $2 AND e.seq > $3 AND e.seq <= j.until
+            WHERE j.outcome = 'pending'
+              AND (j.statuses IS NULL OR e.status = ANY (j.statuses)) AND (j.types IS NULL OR e.type = ANY (j.types))
+        ),
+        replayed AS (
+            INSERT INTO webhook_deliveries AS d (id, webhook_id, seq, generation_id, message_id, type, state, attempt, created_at)
+            SELECT 'dlv-' || encode(overlay(overlay(uuid_send(gen_random_uuid())
+                       PLACING substring(int8send((extract(epoch FROM now()) * 1000)::bigint + (ord >> 12)) FROM 3) FROM 1 FOR 6)
+                       PLACING int2send((28672 + (ord & 4095))::smallint) FROM 7 FOR 2), 'hex')::uuid,
+                   webhook_id, seq, generation_id, 'msg_' || replace(update_id::text, '-', ''), 'generation.' || status, 'pending', 0, now()
+            FROM wanted
+            ON CONFLICT (webhook_id, seq) DO UPDATE SET state = 'pending', attempt = 0, next_attempt_at = NULL WHERE d.state <> 'pending'
+        )
+        SELECT outcome, (SELECT count(*)::int FROM wanted), position, oldest FROM judged
+        """;
+
+    /// <summary>Makes a test pending.</summary>
+    /// <param name="userId">Whose webhook.</param>
+    /// <param name="webhookId">Which webhook.</param>
+    /// <param name="deliveryId">The test's id, new.</param>
+    /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
+    /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
+    public Task<ReplayOutcome> TestAsync(
+        string userId, string webhookId, string deliveryId, CancellationToken cancellationToken = default)
+    {
+        var body = Encoding.UTF8.GetString(WebhookMessages.OfTest(webhookId, time.GetUtcNow()));
+        return database.RetryAsync(
+            async token =>
+            {
+                await using var batch = database.DataSource.CreateBatch();
+                batch.BatchCommands.Add(WebhookStore.OfCursor(CursorSql.Nudge, userId, webhookId));
+                batch.BatchCommands.Add(new(TestSql)
+                {
+                    Parameters =
+                    {
+                        WebhookStore.Text(webhookId),
+                        WebhookStore.Text(userId),
+                        WebhookStore.Text(deliveryId),
+                        WebhookStore.Text(WebhookIds.MessageOf(deliveryId)),
+                        WebhookStore.Text(WebhookMessages.Test),
+                        WebhookStore.Text(body),
+                    },
+                });
+                await using var reader = await batch.ExecuteReaderAsync(token);
+                return await reader.ReadAsync(token)
+                    ? reader.GetBoolean(0) ? ReplayOutcome.Disabled : ReplayOutcome.Pending
+                    : ReplayOutcome.NotFound;
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Makes one delivery pending again, from its first attempt on.</summary>
+    /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
+    public Task<ReplayOutcome> ReplayAsync(
+        string userId, string webhookId, string deliveryId, CancellationToken cancellationToken = default)
+    {
+        var tries = 0;
+        return database.RetryAsync(
+            async token =>
+            {
+                var isRepeat = tries++ > 0;
+                await using var batch = CreateBatch(userId, webhookId, new(ReplaySql)
+                {
+                    Parameters = { WebhookStore.Text(webhookId), WebhookStore.Text(userId), WebhookStore.Text(deliveryId) },
+                });
+                await using var reader = await batch.ExecuteReaderAsync(token);
+                if (!await reader.ReadAsync(token))
+                {
+                    return ReplayOutcome.NotFound;
+                }
+
+                // A repeat may find what its own first try has done.
+                return (reader.GetBoolean(0), reader.GetBoolean(1), reader.GetBoolean(2)) switch
+                {
+                    (_, true, _) => ReplayOutcome.Disabled,
+                    (true, _, _) => isRepeat ? ReplayOutcome.Pending : ReplayOutcome.AlreadyPending,
+                    (_, _, true) => ReplayOutcome.Gone,
+                    _ => ReplayOutcome.Pending,
+                };
+            },
+            cancellationToken);
+    }
+
+    /// <summary>
+    /// Makes the wanted updates of a range pending, those again that were delivered or given up. What is pending already stays as it is.
+    /// </summary>
+    /// <param name="userId">Whose webhook.</param>
+    /// <param name="webhookId">Which webhook.</param>
+    /// <param name="since">The range begins after this entry.</param>
+    /// <param name="until">The range's last entry; null for the webhook's position.</param>
+    /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
+    /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
+    public Task<RangeReplay> ReplayRangeAsync(
+        string userId, string webhookId, long since, long? until, CancellationToken cancellationToken = default) => database.RetryAsync(
+        async token =>
+        {
+            await using var batch = CreateBatch(userId, webhookId, new(ReplayRangeSql)
+            {
+                Parameters =
+                {
+                    WebhookStore.Text(webhookId),
+                    WebhookStore.Text(userId),
+                    new NpgsqlParameter<long> { TypedValue = since },
+                    new NpgsqlParameter { Value = (object?)until ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bigint },
+                    new NpgsqlParameter<int> { TypedValue = MaxReplay },
+                    WebhookStore.Text(WebhookIds.CursorOwner(webhookId)),
+                },
+            });
+            await using var reader = await batch.ExecuteReaderAsync(token);
+            return await reader.ReadAsync(token)
+                ? new RangeReplay(ParseOutcome(reader.GetString(0)), reader.GetInt32(1), reader.GetInt64(2), reader.GetInt64(3))
+                : new RangeReplay(ReplayOutcome.NotFound, 0, 0, 0);
+        },
+        cancellationToken);
+
+    private static ReplayOutcome ParseOutcome(string outcome) => outcome switch
+    {
+        "disabled" => ReplayOutcome.Disabled,
+        "range" => ReplayOutcome.BadRange,
+        "gone" => ReplayOutcome.Gone,
+        "many" => ReplayOutcome.TooMany,
+        _ => ReplayOutcome.Pending,
+    };
+
+    private NpgsqlBatch CreateBatch(string userId, string webhookId, NpgsqlBatchCommand replay)
+    {
+        var batch = database.DataSource.CreateBatch();
+        batch.BatchCommands.Add(WebhookStore.OfCursor(CursorSql.Nudge, userId, webhookId));
+        batch.BatchCommands.Add(replay);
+        return batch;
+    }
+}

@@ -1,0 +1,69 @@
+using Microsoft.EntityFrameworkCore;
+using StatusUpdates.Data.Schema;
+
+namespace StatusUpdates.Data.Webhooks;
+
+/// <summary>Reads webhooks and their deliveries, always those of one user. One use at a time, as its EF Core context.</summary>
+public sealed class WebhookQueries(StatusDbContext context)
+{
+    /// <summary>All webhooks of a user, the oldest first.</summary>
+    public Task<List<Webhook>> ListAsync(string userId, CancellationToken cancellationToken = default) =>
+        context.Webhooks.AsNoTracking().Where(w => w.UserId == userId).OrderBy(w => w.Id).ToListAsync(cancellationToken);
+
+    /// <summary>The webhook, or null if this user has none of that id.</summary>
+    public Task<Webhook?> FindAsync(string userId, string webhookId, CancellationToken cancellationToken = default) =>
+        context.Webhooks.AsNoTracking().SingleOrDefaultAsync(w => w.Id == webhookId && w.UserId == userId, cancellationToken);
+
+    /// <summary>A page of a webhook's deliveries, newest first; null if this user has no such webhook.</summary>
+    /// <param name="userId">Whose.</param>
+    /// <param name="webhookId">Which webhook.</param>
+    /// <param name="filter">Which of its deliveries.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<DeliveryList?> ListDeliveriesAsync(
+        string userId, string webhookId, DeliveryFilter filter, CancellationToken cancellationToken = default)
+    {
+        if (!await context.Webhooks.AnyAsync(w => w.Id == webhookId && w.UserId == userId, cancellationToken))
+        {
+            return null;
+        }
+
+        var deliveries = context.WebhookDeliveries.AsNoTracking().Where(d => d.WebhookId == webhookId);
+        if (filter.State is { } state)
+        {
+            deliveries = deliveries.Where(d => d.State == state);
+        }
+
+        if (filter.Before is { } before)
+        {
+            deliveries = deliveries.Where(d => string.Compare(d.Id, before) < 0);
+        }
+
+        // One more than asked for tells whether there is a next page.
+        var items = await deliveries.OrderByDescending(d => d.Id).Take(filter.Limit + 1).ToListAsync(cancellationToken);
+        if (items.Count <= filter.Limit)
+        {
+            return new(items, null);
+        }
+
+        items.RemoveAt(filter.Limit);
+        return new(items, items[^1].Id);
+    }
+
+    /// <summary>The delivery, or null if this user has no such webhook or it no such delivery.</summary>
+    public Task<WebhookDelivery?> FindDeliveryAsync(
+        string userId, string webhookId, string deliveryId, CancellationToken cancellationToken = default) =>
+        context.WebhookDeliveries.AsNoTracking().SingleOrDefaultAsync(
+            d => d.Id == deliveryId && d.WebhookId == webhookId && context.Webhooks.Any(w => w.Id == webhookId && w.UserId == userId),
+            cancellationToken);
+}
+
+/// <summary>Which deliveries of a webhook.</summary>
+/// <param name="State">Only those in this state; null for all.</param>
+/// <param name="Before">Only those after this one in the list, which begins with the newest; null for the first page.</param>
+/// <param name="Limit">How many at most.</param>
+public sealed record DeliveryFilter(string? State, string? Before, int Limit);
+
+/// <summary>A page of deliveries, newest first.</summary>
+/// <param name="Items">The page.</param>
+/// <param name="Next">What <see cref="DeliveryFilter.Before"/> is for the next page; null on the last one.</param>
+public sealed record DeliveryList(IReadOnlyList<WebhookDelivery> Items, string? Next);

@@ -1,0 +1,121 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Tests.Api;
+using StatusUpdates.Tests.Worker;
+
+namespace StatusUpdates.Tests.Webhooks;
+
+public sealed class WebhookSecretsTests(TestServers servers)
+{
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task A_secret_is_in_the_answer_that_makes_it_and_nowhere_else()
+    {
+        var logs = new CollectedLogs();
+        var secrets = new List<string>();
+        var later = new List<string>();
+        await using (var api = await TestApi.StartAsync(servers, configure: builder =>
+            builder.Logging.AddProvider(logs).AddFilter<CollectedLogs>(null, LogLevel.Trace).SetMinimumLevel(LogLevel.Trace)))
+        {
+            var client = api.As("user-1");
+            var webhook = await client.CreateWebhookAsync();
+            var id = webhook.Id();
+            secrets.Add((string)webhook["secret"]!);
+            secrets.Add((string)(await client.PostDataAsync($"/{id}/rotate-secret", null, HttpStatusCode.OK))["secret"]!);
+            later.Add((await client.GetDataAsync("")).ToJsonString());
+            later.Add((await client.GetDataAsync($"/{id}")).ToJsonString());
+            later.Add((await client.PatchDataAsync(id, """{"enabled":true}""")).ToJsonString());
+            later.Add((await client.PostDataAsync($"/{id}/test", null, HttpStatusCode.Accepted)).ToJsonString());
+            later.Add((await client.GetDataAsync($"/{id}/deliveries")).ToJsonString());
+            later.Add((await api.Database.ScalarAsync<string>("SELECT w::text || encode(signing_keys, 'escape') FROM webhooks w", Token))!);
+            await api.Database.ExecuteAsync("UPDATE webhooks SET signing_keys = '\\x0011'", Token);
+            later.Add((await client.GetDataAsync($"/{id}")).ToJsonString());
+        }
+
+        Assert.Contains(logs.Lines, line => line.Contains("/api/v1/webhooks", StringComparison.Ordinal));
+        foreach (var secret in secrets.SelectMany(Spellings))
+        {
+            Assert.DoesNotContain(later, text => text.Contains(secret, StringComparison.OrdinalIgnoreCase));
+            Assert.DoesNotContain(logs.Lines, line => line.Contains(secret, StringComparison.OrdinalIgnoreCase));
+        }
+    }
+
+    [Fact]
+    public async Task What_the_API_encrypts_a_worker_decrypts_whichever_of_them_is_there_first()
+    {
+        await using var database = await servers.CreateDatabaseAsync(Token);
+        await using var redis = await servers.ConnectRedisAsync();
+
+        // All at once, on a database without tables: each would make a key of its own.
+        var hosts = Enumerable.Range(0, 4).Select(_ => TestWorker.Build(database, redis, provider: null)).ToArray();
+        try
+        {
+            await Task.WhenAll(hosts.Select(host => host.StartAsync(Token)));
+            await using var api = await TestApi.StartAsync(database, redis);
+
+            Assert.Equal(1L, await database.ScalarAsync<long>("SELECT count(*) FROM data_protection_keys", Token));
+            var secret = (string?)(await api.As("user-1").CreateWebhookAsync())["secret"];
+            var stored = (await database.ScalarAsync<byte[]>("SELECT signing_keys FROM webhooks", Token))!;
+            Assert.All(hosts, host => Assert.Equal(secret, host.Services.GetRequiredService<SigningKeyProtector>().Unprotect(stored).Secret));
+        }
+        finally
+        {
+            foreach (var host in hosts)
+            {
+                await host.StopAsync(CancellationToken.None);
+                host.Dispose();
+            }
+        }
+    }
+
+    [Fact]
+    public async Task With_a_certificate_the_database_alone_opens_nothing_and_a_new_certificate_takes_over()
+    {
+        var folder = Directory.CreateTempSubdirectory("certificates-");
+        await using var api = await TestApi.StartAsync(servers, Settings("DataProtection:Certificate", Certificate("first", "one")));
+        var secret = (string)(await api.As("user-1").CreateWebhookAsync())["secret"]!;
+        var stored = (await api.Database.ScalarAsync<byte[]>("SELECT signing_keys FROM webhooks", Token))!;
+        var xml = await api.Database.ScalarAsync<string>("SELECT string_agg(xml, '') FROM data_protection_keys", Token);
+        Assert.Contains("EncryptedData", xml, StringComparison.Ordinal);
+        Assert.DoesNotContain("<value>", xml, StringComparison.Ordinal);
+
+        await using (var without = await api.StartAnotherAsync())
+        {
+            Assert.Throws<CryptographicException>(() => without.Services<SigningKeyProtector>().Unprotect(stored));
+        }
+
+        await using (var next = await api.StartAnotherAsync(settings: new Dictionary<string, string?>(
+            [.. Settings("DataProtection:Certificate", Certificate("second", "two")), .. Settings("DataProtection:PreviousCertificate", (Path.Combine(folder.FullName, "first.p12"), "one"))])))
+        {
+            Assert.Equal(secret, next.Services<SigningKeyProtector>().Unprotect(stored).Secret);
+        }
+
+        folder.Delete(recursive: true);
+
+        (string Path, string Password) Certificate(string name, string password)
+        {
+            using var key = RSA.Create(2048);
+            using var certificate = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+                .CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(100));
+            var path = Path.Combine(folder.FullName, name + ".p12");
+            File.WriteAllBytes(path, certificate.Export(X509ContentType.Pkcs12, password));
+            return (path, password);
+        }
+
+        static Dictionary<string, string?> Settings(string section, (string Path, string Password) certificate) =>
+            new() { [$"{section}:Path"] = certificate.Path, [$"{section}:Password"] = certificate.Password };
+    }
+
+    // As it is shown, and the bytes behind it in the notations that something could print them in.
+    private static IEnumerable<string> Spellings(string secret)
+    {
+        var base64 = secret["whsec_".Length..];
+        return [base64, base64.Replace("+", "\\u002B", StringComparison.Ordinal), Convert.ToHexString(Convert.FromBase64String(base64))];
+    }
+}

@@ -1,0 +1,31 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Receiver;
+
+/// <summary>Tells whether a request is from StatusUpdates, and of now.</summary>
+public static class WebhookVerifier
+{
+    private const long ToleranceSeconds = 5 * 60;
+
+    /// <param name="id">The header webhook-id.</param>
+    /// <param name="timestamp">The header webhook-timestamp.</param>
+    /// <param name="signatures">The header webhook-signature.</param>
+    /// <param name="body">The request's body, byte for byte as it came.</param>
+    /// <param name="secret">The webhook's secret, whsec_….</param>
+    /// <param name="now">The present time.</param>
+    public static bool IsGenuine(string id, string timestamp, string signatures, byte[] body, string secret, DateTimeOffset now)
+    {
+        if (!long.TryParse(timestamp, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            || Math.Abs(now.ToUnixTimeSeconds() - seconds) > ToleranceSeconds)
+        {
+            return false;
+        }
+
+        byte[] content = [.. Encoding.UTF8.GetBytes($"{id}.{timestamp}."), .. body];
+        var key = Convert.FromBase64String(secret["whsec_".Length..]);
+        var expected = Encoding.UTF8.GetBytes("v1," + Convert.ToBase64String(HMACSHA256.HashData(key, content)));
+        return signatures.Split(' ').Any(given => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given), expected));
+    }
+}
