@@ -1,3 +1,4 @@
+using StatusUpdates.Api.Bot;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Feeds;
 using StatusUpdates.Api.Generations;
@@ -39,6 +40,7 @@ internal static class Program
         builder.AddGenerations();
         builder.AddFeeds();
         builder.AddTransports();
+        builder.AddBotLinks();
 
         var app = builder.Build();
 
@@ -61,6 +63,7 @@ internal static class Program
         app.MapGenerations();
         app.MapResults();
         app.MapTransports();
+        app.MapBotLinks();
         return app;
     }
 }

@@ -8,6 +8,7 @@ using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Results;
 using StatusUpdates.Data.Retention;
+using StatusUpdates.Data.Telegram;
 using StatusUpdates.Data.Tickets;
 
 namespace StatusUpdates.Data.Database;
@@ -44,6 +45,9 @@ public static class DataServices
         builder.Services.AddScoped<GenerationQueries>();
         builder.Services.AddSingleton<TicketStore>();
         builder.Services.AddSingleton<RetentionStore>();
+        builder.Services.AddSingleton<TelegramLinkCodes>();
+        builder.Services.AddSingleton<TelegramLinkStore>();
+        builder.Services.AddSingleton<TelegramTurns>();
         builder.Services.AddHostedService<DatabaseMigrator>();
         return database;
     }
