@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
@@ -31,11 +32,14 @@ public static class DataServices
         var options = Bind(builder, StatusDatabaseOptions.SectionName, new StatusDatabaseOptions(), new StatusDatabaseOptionsValidator());
         var logOptions = Bind(builder, StatusLogOptions.SectionName, new StatusLogOptions(), new StatusLogOptionsValidator());
 
+        var cursorOptions = Bind(builder, CursorOptions.SectionName, new CursorOptions(), new CursorOptionsValidator());
+
         // Made here and not by the container: the EF Core integration needs it while the container is still being built.
         var database = new StatusDatabase(connectionString, options);
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(logOptions);
+        builder.Services.AddSingleton(cursorOptions);
         builder.Services.AddSingleton(_ => database);
         builder.Services.AddSingleton(_ => database.DataSource);
         builder.Services.AddSingleton<StatusLog>();
@@ -48,6 +52,7 @@ public static class DataServices
         builder.Services.AddSingleton<TelegramLinkCodes>();
         builder.Services.AddSingleton<TelegramLinkStore>();
         builder.Services.AddSingleton<TelegramTurns>();
+        builder.Services.AddSingleton<CursorStore>();
         builder.Services.AddHostedService<DatabaseMigrator>();
         return database;
     }

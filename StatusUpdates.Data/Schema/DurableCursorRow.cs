@@ -21,7 +21,7 @@ public sealed class DurableCursorRow
     /// <summary>Whether it rests until its owner says otherwise.</summary>
     public required bool Paused { get; init; }
 
-    /// <summary>Whether telling fails at present: such cursors get a bounded share of a service's slots.</summary>
+    /// <summary>Whether telling fails at present: such cursors have slots of their own.</summary>
     public required bool Troubled { get; init; }
 
     /// <summary>Until when new entries wait.</summary>

@@ -8,7 +8,7 @@ namespace StatusUpdates.Data.Telegram;
 public sealed class TelegramTurns(StatusDatabase database)
 {
     // Any number will do, as long as nobody else locks it in this database.
-    internal const long LockKey = 0x5354_4154_5553_0005;
+    internal const long LockKey = 0x5354_4154_5553_0003;
 
     /// <summary>Takes the turn, with a connection of its own.</summary>
     /// <returns>Null while another process has it.</returns>

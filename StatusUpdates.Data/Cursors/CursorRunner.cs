@@ -1,0 +1,250 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Data.Cursors;
+
+/// <summary>
+/// Claims the cursors of one service that have something to do, and runs the service for each. Woken by Redis for the users whose logs have
+/// grown, and by the sweep, which compares all cursors with their logs. Several instances share the work: a cursor is claimed by one.
+/// </summary>
+internal sealed partial class CursorRunner(
+    ICursorConsumer consumer,
+    CursorStore store,
+    StatusLog log,
+    StatusSubscriber subscriber,
+    CursorOptions options,
+    TimeProvider time,
+    ILogger<CursorRunner> logger) : BackgroundService
+{
+    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(15);
+
+    private readonly RunningCursors _running = new();
+    private long? _sweptAt;
+
+    /// <summary>Claims once and starts what it got.</summary>
+    /// <returns>Whether there may be more to claim at once.</returns>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    internal async Task<bool> RunOnceAsync(CancellationToken cancellationToken)
+    {
+        var sweep = UntilSweep() <= TimeSpan.Zero;
+        var (healthy, troubled) = _running.Count;
+        var limit = Math.Max(0, options.Slots - healthy);
+        var troubledLimit = Math.Max(0, options.TroubledSlots - troubled);
+        var hints = limit > 0 ? _running.TakeHints() : RunningCursors.NoHints;
+        if (limit + troubledLimit == 0 || (hints.Count == 0 && !sweep))
+        {
+            return false;
+        }
+
+        var started = time.GetTimestamp();
+        IReadOnlyList<DurableCursor> claimed;
+        try
+        {
+            string[]? users = sweep ? null : [.. hints.Keys];
+            claimed = await store.ClaimAsync(consumer.Kind, users, limit, troubledLimit, options.Lease, cancellationToken);
+        }
+        catch
+        {
+            _running.PutBack(hints);
+            throw;
+        }
+
+        foreach (var cursor in claimed)
+        {
+            Start(cursor, cancellationToken);
+        }
+
+        CursorTelemetry.Claimed(consumer.Kind, claimed.Count);
+        if (limit > 0 && claimed.Count(c => !c.IsTroubled) == limit)
+        {
+            // There may be more than slots: what was hinted is asked for again when one is free.
+            _running.PutBack(hints);
+            return true;
+        }
+
+        _sweptAt = sweep ? started : _sweptAt;
+        return false;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var stopped = new CancellationTokenSource();
+        var beat = BeatAsync(stopped.Token);
+        try
+        {
+            await using var subscription = await subscriber.SubscribeAllAsync(
+                update => _running.Hint(update.UserId, update.Seq ?? 0), stoppingToken);
+            await ClaimUntilStoppedAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // Stopped while it subscribed, claimed or waited.
+        }
+
+        // Leases are kept until the last one is done. The host's shutdown time limits this from outside.
+        await _running.EndedAsync();
+        await stopped.CancelAsync();
+        await beat;
+    }
+
+    private async Task ClaimUntilStoppedAsync(CancellationToken stoppingToken)
+    {
+        var failures = 0;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (!await RunOnceAsync(stoppingToken))
+                {
+                    await _running.WaitAsync(UntilSweep(), time, stoppingToken);
+                }
+
+                failures = 0;
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Whatever it is: what is held goes on, and everybody is told later.
+                var pause = MaxPause * Math.Min(1, Math.Pow(2, failures++ - 4)) * Jitter();
+                LogClaimFailed(e is NpgsqlException ? null : e, consumer.Kind, pause, e.Message);
+                await Task.Delay(pause, time, stoppingToken);
+            }
+        }
+    }
+
+    private void Start(DurableCursor cursor, CancellationToken stopping)
+    {
+        var held = new HeldCursor(cursor, store, log);
+        var run = _running.Add(held);
+
+        // Of its own thread of execution: a service that works before its first await keeps no other from being claimed.
+        run.Task = Task.Run(() => RunAsync(run, stopping), CancellationToken.None);
+    }
+
+    private async Task RunAsync(CursorRun run, CancellationToken stopping)
+    {
+        var cursor = run.Cursor;
+        try
+        {
+            await consumer.RunAsync(cursor, stopping);
+            if (!cursor.IsReleased)
+            {
+                await GiveBackAsync(cursor, null);
+            }
+        }
+        catch (CursorLostException)
+        {
+            CursorTelemetry.Lost(consumer.Kind);
+            LogLost(cursor.Owner);
+        }
+        catch (OperationCanceledException) when (cursor.Lost.IsCancellationRequested)
+        {
+            CursorTelemetry.Lost(consumer.Kind);
+            LogLost(cursor.Owner);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            await GiveBackAsync(cursor, null);
+        }
+        catch (Exception e)
+        {
+            // One cursor's fault is its own: the others go on, and it is looked at again.
+            CursorTelemetry.Failed(consumer.Kind);
+            LogRunFailed(e is NpgsqlException ? null : e, cursor.Owner, e.Message);
+            await GiveBackAsync(cursor, TimeSpan.FromSeconds(5) * Jitter());
+        }
+        finally
+        {
+            _running.Remove(run);
+            cursor.Dispose();
+        }
+    }
+
+    private async Task GiveBackAsync(HeldCursor cursor, TimeSpan? pause)
+    {
+        try
+        {
+            await store.GiveBackAsync(cursor.Claimed, pause, CancellationToken.None);
+        }
+        catch (NpgsqlException e)
+        {
+            // Free when its lease has run out.
+            LogNotGivenBack(cursor.Owner, e.Message);
+        }
+    }
+
+    private async Task BeatAsync(CancellationToken cancellationToken)
+    {
+        for (var answered = true; ;)
+        {
+            await Task.Delay(options.Lease / (answered ? 3 : 10), time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (cancellationToken.IsCancellationRequested)
+            {
+                return;
+            }
+
+            answered = await TryRenewAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Renews the leases of all that runs, and stops what is lost.</summary>
+    private async Task<bool> TryRenewAsync(CancellationToken cancellationToken)
+    {
+        var running = _running.Snapshot();
+        if (running.Count == 0)
+        {
+            return true;
+        }
+
+        try
+        {
+            var held = await store.RenewAsync([.. running.Select(r => r.Claimed)], options.Lease, cancellationToken);
+
+            // Released meanwhile, it ends by itself; else another one has it.
+            foreach (var cursor in running.Where(r => !held.Contains(r.Owner) && !r.IsReleased))
+            {
+                cursor.Lose();
+            }
+
+            return true;
+        }
+        catch (Exception e) when (e is NpgsqlException or OperationCanceledException)
+        {
+            // Nothing is lost by that alone: what is stored is fenced by the epoch, not by the time.
+            LogNotRenewed(consumer.Kind, e.Message);
+            return false;
+        }
+        catch (Exception e)
+        {
+            LogRenewFailed(e, consumer.Kind);
+            return false;
+        }
+    }
+
+    private TimeSpan UntilSweep() => _sweptAt is { } last ? options.SweepInterval - time.GetElapsedTime(last) : TimeSpan.Zero;
+
+    // Between a half and the whole, so that instances that were started together do not ask together.
+    private static double Jitter() => 0.5 + (Random.Shared.NextDouble() / 2);
+
+    [LoggerMessage(2201, LogLevel.Warning, "Cursors of {Kind} could not be claimed; the next try is in {Pause}: {Reason}")]
+    private partial void LogClaimFailed(Exception? exception, string kind, TimeSpan pause, string reason);
+
+    [LoggerMessage(2202, LogLevel.Information, "The cursor {Owner} is held by another one, or gone; its run here ended")]
+    private partial void LogLost(string owner);
+
+    [LoggerMessage(2203, LogLevel.Error, "The run of the cursor {Owner} failed; it is looked at again: {Reason}")]
+    private partial void LogRunFailed(Exception? exception, string owner, string reason);
+
+    [LoggerMessage(2204, LogLevel.Warning, "The cursor {Owner} could not be given back and is free when its lease has run out: {Reason}")]
+    private partial void LogNotGivenBack(string owner, string reason);
+
+    [LoggerMessage(2205, LogLevel.Warning, "The leases of cursors of {Kind} could not be renewed: {Reason}")]
+    private partial void LogNotRenewed(string kind, string reason);
+
+    [LoggerMessage(2206, LogLevel.Error, "The leases of cursors of {Kind} could not be renewed")]
+    private partial void LogRenewFailed(Exception exception, string kind);
+}

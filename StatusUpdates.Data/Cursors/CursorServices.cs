@@ -1,0 +1,18 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace StatusUpdates.Data.Cursors;
+
+/// <summary>Registration of services that tell logs by durable cursors.</summary>
+public static class CursorServices
+{
+    /// <summary>Adds a service and what runs it; needs the data side and messaging.</summary>
+    /// <typeparam name="TConsumer">The service; a singleton.</typeparam>
+    public static void AddDurableCursors<TConsumer>(this IHostApplicationBuilder builder)
+        where TConsumer : class, ICursorConsumer
+    {
+        builder.Services.AddSingleton<TConsumer>();
+        builder.Services.AddSingleton<IHostedService>(
+            services => ActivatorUtilities.CreateInstance<CursorRunner>(services, services.GetRequiredService<TConsumer>()));
+    }
+}

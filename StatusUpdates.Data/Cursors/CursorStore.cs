@@ -1,0 +1,111 @@
+using System.Data;
+using Npgsql;
+using NpgsqlTypes;
+using StatusUpdates.Data.Database;
+
+namespace StatusUpdates.Data.Cursors;
+
+/// <summary>The durable cursors: claimed, kept and moved by at most one holder each. Thread-safe; one instance serves a process.</summary>
+internal sealed class CursorStore(StatusDatabase database)
+{
+    /// <summary>Claims cursors that are free and have something to do.</summary>
+    /// <param name="kind">Of which service.</param>
+    /// <param name="users">Whose; null for anybody's.</param>
+    /// <param name="limit">How many at most, without the troubled ones.</param>
+    /// <param name="troubledLimit">How many troubled ones at most.</param>
+    /// <param name="lease">For how long.</param>
+    /// <param name="cancellationToken">Ends the wait; what was claimed all the same is free again after the lease.</param>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public async Task<IReadOnlyList<DurableCursor>> ClaimAsync(
+        string kind, string[]? users, int limit, int troubledLimit, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        await using var command = database.DataSource.CreateCommand(users is null ? CursorSql.ClaimAny : CursorSql.ClaimOfUsers);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = kind });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = troubledLimit });
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = lease });
+        if (users is not null)
+        {
+            command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = users });
+        }
+
+        var claimed = new List<DurableCursor>();
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            claimed.Add(new DurableCursor(
+                reader.GetString(0),
+                reader.GetString(1),
+                reader.GetInt64(2),
+                reader.IsDBNull(3) ? null : reader.GetString(3),
+                reader.GetBoolean(4),
+                reader.GetInt64(5),
+                reader.GetInt64(6)));
+        }
+
+        return claimed;
+    }
+
+    /// <summary>Extends leases.</summary>
+    /// <returns>The owners of those that are still held; the others are lost.</returns>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public async Task<IReadOnlySet<string>> RenewAsync(
+        IReadOnlyCollection<DurableCursor> cursors, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        await using var command = database.DataSource.CreateCommand(CursorSql.Renew);
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. cursors.Select(c => c.Owner)] });
+        command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. cursors.Select(c => c.Epoch)] });
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = lease });
+        var held = new HashSet<string>(StringComparer.Ordinal);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            held.Add(reader.GetString(0));
+        }
+
+        return held;
+    }
+
+    /// <summary>Stores a position with what goes with it, in one statement.</summary>
+    /// <exception cref="CursorLostException">The cursor is no longer held under this epoch; nothing was stored.</exception>
+    /// <exception cref="NpgsqlException">The database did not take it in time, or refused it.</exception>
+    public async Task SaveAsync(DurableCursor cursor, CursorSave save, CursorEffect? effect, CancellationToken cancellationToken)
+    {
+        var held = await database.RetryAsync(
+            async token =>
+            {
+                await using var command = database.DataSource.CreateCommand($"{CursorSql.Save}{effect?.Sql} SELECT count(*)::int FROM held");
+                command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = cursor.Owner });
+                command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Epoch });
+                command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = save.Position });
+                command.Parameters.Add(new NpgsqlParameter { Value = (object?)save.State ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb });
+                command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = save.IsTroubled });
+                command.Parameters.Add(Interval(save.NotBefore));
+                command.Parameters.Add(Interval(save.DueAfter));
+                command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = save.Release });
+                command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Nudges });
+                effect?.Parameters(command.Parameters);
+                return (int)(await command.ExecuteScalarAsync(token))!;
+            },
+            cancellationToken);
+        if (held == 0)
+        {
+            throw new CursorLostException(cursor.Owner);
+        }
+    }
+
+    /// <summary>Gives a cursor back as it was stored last, to be looked at after a pause. One that is lost stays as it is.</summary>
+    /// <exception cref="NpgsqlException">The database does not answer: the cursor is free when its lease has run out.</exception>
+    public async Task GiveBackAsync(DurableCursor cursor, TimeSpan? pause, CancellationToken cancellationToken)
+    {
+        await using var command = database.DataSource.CreateCommand(CursorSql.GiveBack);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = cursor.Owner });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Epoch });
+        command.Parameters.Add(Interval(pause));
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Nudges });
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private static NpgsqlParameter Interval(TimeSpan? value) =>
+        new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Interval };
+}

@@ -1,0 +1,173 @@
+using System.Threading.Channels;
+
+namespace StatusUpdates.Data.Cursors;
+
+/// <summary>One cursor's run.</summary>
+internal sealed class CursorRun(HeldCursor cursor)
+{
+    public HeldCursor Cursor { get; } = cursor;
+
+    /// <summary>As it was claimed: what its slot is counted as.</summary>
+    public bool IsTroubled { get; } = cursor.IsTroubled;
+
+    /// <summary>The highest seq that was hinted for its user while it ran.</summary>
+    public long Hinted { get; set; }
+
+    public Task Task { get; set; } = Task.CompletedTask;
+}
+
+/// <summary>
+/// What runs in this process, and for whom there was a hint. A hint for a user whose cursor runs here is kept until that run has ended: it may
+/// have looked before. Thread-safe.
+/// </summary>
+internal sealed class RunningCursors
+{
+    public static readonly IReadOnlyDictionary<string, long> NoHints = new Dictionary<string, long>();
+
+    // What one claim asks for at most.
+    private const int MaxHints = 1000;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, long> _hints = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<CursorRun>> _byUser = new(StringComparer.Ordinal);
+    private readonly HashSet<CursorRun> _runs = [];
+    private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+
+    private int _troubled;
+
+    /// <summary>How many run, of healthy and of troubled cursors.</summary>
+    public (int Healthy, int Troubled) Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return (_runs.Count - _troubled, _troubled);
+            }
+        }
+    }
+
+    /// <summary>A user's log has grown to that seq.</summary>
+    public void Hint(string userId, long seq)
+    {
+        lock (_lock)
+        {
+            if (_byUser.TryGetValue(userId, out var runs))
+            {
+                foreach (var run in runs)
+                {
+                    run.Hinted = Math.Max(run.Hinted, seq);
+                }
+            }
+
+            _hints[userId] = Math.Max(seq, _hints.GetValueOrDefault(userId));
+        }
+
+        _signal.Writer.TryWrite(true);
+    }
+
+    /// <summary>Takes the hints for some users.</summary>
+    public IReadOnlyDictionary<string, long> TakeHints()
+    {
+        lock (_lock)
+        {
+            var taken = _hints.Take(MaxHints).ToDictionary(StringComparer.Ordinal);
+            if (taken.Count == _hints.Count)
+            {
+                _hints.Clear();
+            }
+            else
+            {
+                foreach (var user in taken.Keys)
+                {
+                    _hints.Remove(user);
+                }
+
+                _signal.Writer.TryWrite(true);
+            }
+
+            return taken;
+        }
+    }
+
+    public void PutBack(IReadOnlyDictionary<string, long> hints)
+    {
+        lock (_lock)
+        {
+            foreach (var (user, seq) in hints)
+            {
+                _hints[user] = Math.Max(seq, _hints.GetValueOrDefault(user));
+            }
+        }
+    }
+
+    public CursorRun Add(HeldCursor cursor)
+    {
+        var run = new CursorRun(cursor);
+        lock (_lock)
+        {
+            _runs.Add(run);
+            _troubled += run.IsTroubled ? 1 : 0;
+            if (!_byUser.TryGetValue(cursor.UserId, out var runs))
+            {
+                _byUser[cursor.UserId] = runs = [];
+            }
+
+            runs.Add(run);
+        }
+
+        return run;
+    }
+
+    public void Remove(CursorRun run)
+    {
+        lock (_lock)
+        {
+            _runs.Remove(run);
+            _troubled -= run.IsTroubled ? 1 : 0;
+            var user = run.Cursor.UserId;
+            var runs = _byUser[user];
+            runs.Remove(run);
+            if (runs.Count == 0)
+            {
+                _byUser.Remove(user);
+            }
+
+            if (run.Hinted > run.Cursor.Position)
+            {
+                _hints[user] = Math.Max(run.Hinted, _hints.GetValueOrDefault(user));
+            }
+        }
+
+        // Also for the slot.
+        _signal.Writer.TryWrite(true);
+    }
+
+    public IReadOnlyList<HeldCursor> Snapshot()
+    {
+        lock (_lock)
+        {
+            return [.. _runs.Select(r => r.Cursor)];
+        }
+    }
+
+    /// <summary>Returns after a hint or an end, also an earlier one, and at the latest after the given time.</summary>
+    public async Task WaitAsync(TimeSpan atMost, TimeProvider time, CancellationToken cancellationToken)
+    {
+        // Also when there is no time to wait, a full house waits for an end: else it would ask without pause.
+        atMost = atMost > TimeSpan.Zero ? atMost : TimeSpan.FromMilliseconds(50);
+        await using var alarm = time.CreateTimer(
+            static self => ((RunningCursors)self!)._signal.Writer.TryWrite(true), this, atMost, Timeout.InfiniteTimeSpan);
+        await _signal.Reader.ReadAsync(cancellationToken);
+    }
+
+    /// <summary>Ends when nothing runs any more.</summary>
+    public Task EndedAsync()
+    {
+        lock (_lock)
+        {
+            return Task.WhenAll(_runs.Select(r => r.Task));
+        }
+    }
+}

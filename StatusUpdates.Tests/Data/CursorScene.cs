@@ -1,0 +1,158 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging.Abstractions;
+using StatusUpdates.Data.Cursors;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Tests.Data;
+
+/// <summary>Durable cursors of the kind <c>test</c>, and logs to move them over.</summary>
+internal sealed class CursorScene : IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<string, string> _generations = new(StringComparer.Ordinal);
+    private readonly StatusPublisher _publisher;
+
+    private CursorScene(TestDatabase database, TestRedis redis)
+    {
+        Database = database;
+        Redis = redis;
+        _publisher = new StatusPublisher(redis.Connection, redis.Options);
+    }
+
+    public TestDatabase Database { get; }
+
+    public TestRedis Redis { get; }
+
+    public static async Task<CursorScene> CreateAsync(TestServers servers) =>
+        new(await servers.CreateDatabaseAsync(TestTime.Token), await servers.ConnectRedisAsync());
+
+    public Task AddCursorAsync(string owner, string userId) => Database.ExecuteAsync(
+        $"""
+        INSERT INTO durable_cursors (owner, kind, user_id, last_seq, paused, troubled, epoch, nudges)
+        VALUES ('{owner}', 'test', '{userId}', COALESCE((SELECT last_seq FROM user_streams WHERE user_id = '{userId}'), 0), false, false, 0, 0)
+        """,
+        TestTime.Token);
+
+    /// <summary>Makes a user's log longer: a submission first, then progress of it.</summary>
+    public async Task AppendAsync(string userId, int count, bool announce = true)
+    {
+        var updates = new List<StatusUpdate>();
+        if (!_generations.TryGetValue(userId, out var generation))
+        {
+            var submitted = await Database.SubmitAsync(userId, cancellationToken: TestTime.Token);
+            _generations[userId] = generation = submitted.Generation.Id;
+            updates.Add(submitted.Update!);
+            await Database.ExecuteAsync($"UPDATE generations SET status = 'processing', attempt = 1 WHERE id = '{generation}'", TestTime.Token);
+        }
+
+        while (updates.Count < count)
+        {
+            var result = await Database.Log.AppendAsync(
+                new StatusChange { GenerationId = generation, UserId = userId, Status = GenerationStatus.Processing, Attempt = 1 }, TestTime.Token);
+            updates.Add(result.Update ?? throw new InvalidOperationException("The log refused it."));
+        }
+
+        if (announce)
+        {
+            await _publisher.TryPublishAsync(updates);
+        }
+    }
+
+    /// <summary>Waits until a query answers true.</summary>
+    public async Task UntilAsync(string sql)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (await Database.ScalarAsync<object>(sql, TestTime.Token) is not true)
+        {
+            await timer.WaitForNextTickAsync(TestTime.Token);
+        }
+    }
+
+    public async Task<StartedRunner> StartAsync(ICursorConsumer consumer, CursorOptions? options = null)
+    {
+        var runner = new CursorRunner(
+            consumer,
+            new CursorStore(Database.Database),
+            Database.Log,
+            new StatusSubscriber(Redis.Connection, Redis.Options),
+            options ?? new CursorOptions { SweepInterval = TimeSpan.FromMilliseconds(50) },
+            TimeProvider.System,
+            NullLogger<CursorRunner>.Instance);
+        await runner.StartAsync(TestTime.Token);
+        return new StartedRunner(runner);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Redis.DisposeAsync();
+        await Database.DisposeAsync();
+    }
+
+    internal sealed class StartedRunner(CursorRunner runner) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await runner.StopAsync(CancellationToken.None);
+            runner.Dispose();
+        }
+    }
+}
+
+/// <summary>Tells a list.</summary>
+internal sealed class TellingConsumer : ICursorConsumer
+{
+    private readonly ConcurrentDictionary<string, ConcurrentQueue<long>> _told = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _inside = new(StringComparer.Ordinal);
+
+    public TellingConsumer() => Tell = TellAllAsync;
+
+    public string Kind => "test";
+
+    public Func<HeldCursor, CancellationToken, Task> Tell { get; set; }
+
+    public ConcurrentQueue<string> Resyncs { get; } = [];
+
+    public bool WasCalledTwiceAtOnce { get; private set; }
+
+    public IReadOnlyList<long> Told(string owner) => [.. _told.GetValueOrDefault(owner) ?? []];
+
+    public async Task RunAsync(HeldCursor cursor, CancellationToken stopping)
+    {
+        WasCalledTwiceAtOnce |= !_inside.TryAdd(cursor.Owner, true);
+        try
+        {
+            await Tell(cursor, stopping);
+        }
+        finally
+        {
+            _inside.TryRemove(cursor.Owner, out _);
+        }
+    }
+
+    public async Task TellAllAsync(HeldCursor cursor, CancellationToken stopping)
+    {
+        while (true)
+        {
+            var page = await cursor.ReadAsync(2, stopping);
+            if (!page.Bounds.Covers(cursor.Position))
+            {
+                Resyncs.Enqueue(cursor.Owner);
+                await cursor.SaveAsync(new CursorSave(page.Bounds.Last));
+                continue;
+            }
+
+            foreach (var update in page.Items)
+            {
+                _told.GetOrAdd(cursor.Owner, _ => []).Enqueue(update.Seq!.Value);
+                await cursor.SaveAsync(new CursorSave(update.Seq.Value));
+            }
+
+            if (page.Items.Count == 0)
+            {
+                _inside.TryRemove(cursor.Owner, out _);
+                await cursor.SaveAsync(new CursorSave(cursor.Position) { Release = true });
+                return;
+            }
+        }
+    }
+}

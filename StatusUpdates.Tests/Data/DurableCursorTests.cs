@@ -1,0 +1,259 @@
+using Npgsql;
+using StatusUpdates.Data.Cursors;
+using StatusUpdates.Tests.Transports;
+
+namespace StatusUpdates.Tests.Data;
+
+public sealed class DurableCursorTests(TestServers servers)
+{
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task What_is_appended_is_told_in_order_and_the_position_is_stored()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        var consumer = new TellingConsumer();
+        await scene.AddCursorAsync("test:a", "u");
+        await using var runner = await scene.StartAsync(consumer);
+
+        await scene.AppendAsync("u", 20);
+
+        await Eventually.TrueAsync(() => consumer.Told("test:a").Count == 20);
+        Assert.Equal(Enumerable.Range(1, 20).Select(i => (long)i), consumer.Told("test:a"));
+        await scene.UntilAsync("SELECT last_seq = 20 AND lease_expires_at IS NULL FROM durable_cursors");
+    }
+
+    [Fact]
+    public async Task A_cursor_is_woken_by_redis_and_not_only_by_the_sweep()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        var consumer = new TellingConsumer();
+        await scene.AddCursorAsync("test:a", "u");
+        await using var runner = await scene.StartAsync(consumer, new CursorOptions { SweepInterval = TimeSpan.FromMinutes(1) });
+        await scene.AppendAsync("u", 1);
+        await Eventually.TrueAsync(() => consumer.Told("test:a").Count == 1);
+
+        for (var i = 2; i < 50; i++)
+        {
+            await scene.AppendAsync("u", 1);
+            await Eventually.TrueAsync(() => consumer.Told("test:a").Count == i);
+        }
+    }
+
+    [Fact]
+    public async Task What_redis_does_not_announce_is_found_by_the_sweep()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        var consumer = new TellingConsumer();
+        await scene.AddCursorAsync("test:a", "u");
+        await using var runner = await scene.StartAsync(consumer);
+
+        await scene.AppendAsync("u", 3, announce: false);
+
+        await Eventually.TrueAsync(() => consumer.Told("test:a").Count == 3);
+    }
+
+    [Fact]
+    public async Task Several_instances_share_the_cursors_and_tell_each_entry_once()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        var consumer = new TellingConsumer();
+        for (var i = 0; i < 20; i++)
+        {
+            await scene.AddCursorAsync($"test:{i}", $"u{i % 10}");
+        }
+
+        await using var first = await scene.StartAsync(consumer);
+        await using var second = await scene.StartAsync(consumer);
+        await using var third = await scene.StartAsync(consumer);
+        await Task.WhenAll(Enumerable.Range(0, 10).Select(async i =>
+        {
+            for (var n = 0; n < 10; n++)
+            {
+                await scene.AppendAsync($"u{i}", 3);
+            }
+        }));
+
+        for (var i = 0; i < 20; i++)
+        {
+            await Eventually.TrueAsync(() => consumer.Told($"test:{i}").Count >= 30);
+            Assert.Equal(Enumerable.Range(1, 30).Select(n => (long)n), consumer.Told($"test:{i}"));
+        }
+
+        Assert.False(consumer.WasCalledTwiceAtOnce);
+    }
+
+    [Fact]
+    public async Task A_holder_that_was_taken_over_stores_nothing_and_hears_that_it_is_lost()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        await scene.AddCursorAsync("test:a", "u");
+        await scene.AppendAsync("u", 2, announce: false);
+        var refused = new TaskCompletionSource<bool>();
+        var consumer = new TellingConsumer
+        {
+            Tell = async (cursor, _) =>
+            {
+                // Frozen for longer than its lease, as by a pause of the whole machine.
+                await scene.Database.ExecuteAsync("UPDATE durable_cursors SET epoch = epoch + 1, last_seq = 2", Token);
+                refused.SetResult(await Record.ExceptionAsync(() => cursor.SaveAsync(new CursorSave(1))) is CursorLostException
+                    && cursor.Lost.IsCancellationRequested);
+                throw new CursorLostException(cursor.Owner);
+            },
+        };
+        await using var runner = await scene.StartAsync(consumer);
+
+        Assert.True(await refused.Task.WaitAsync(Token));
+        Assert.Equal(2L, await scene.Database.ScalarAsync<long>("SELECT last_seq FROM durable_cursors", Token));
+    }
+
+    [Fact]
+    public async Task The_heartbeat_keeps_what_runs_and_tells_what_is_lost()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        await scene.AddCursorAsync("test:a", "u");
+        await scene.AppendAsync("u", 1, announce: false);
+        var running = new TaskCompletionSource();
+        var lost = new TaskCompletionSource();
+        var consumer = new TellingConsumer
+        {
+            Tell = async (cursor, _) =>
+            {
+                running.TrySetResult();
+                await Task.Delay(Timeout.Infinite, cursor.Lost).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                lost.TrySetResult();
+                cursor.Lost.ThrowIfCancellationRequested();
+            },
+        };
+        await using var runner = await scene.StartAsync(consumer, new CursorOptions { Lease = TimeSpan.FromSeconds(1), SweepInterval = TimeSpan.FromMilliseconds(50) });
+        await running.Task.WaitAsync(Token);
+        await scene.UntilAsync("SELECT lease_expires_at > claimed_at + interval '2 seconds' FROM durable_cursors");
+        Assert.Equal(1L, await scene.Database.ScalarAsync<long>("SELECT epoch FROM durable_cursors", Token));
+
+        await scene.Database.ExecuteAsync($"{CursorSql.Pause.Replace("$1", "'test:a'", StringComparison.Ordinal)}", Token);
+
+        await lost.Task.WaitAsync(Token);
+    }
+
+    [Fact]
+    public async Task What_is_asked_for_while_a_holder_is_at_work_is_looked_at_after_its_release()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        await scene.AddCursorAsync("test:a", "u");
+        await scene.AppendAsync("u", 1, announce: false);
+        var looks = 0;
+        var consumer = new TellingConsumer
+        {
+            Tell = async (cursor, _) =>
+            {
+                if (Interlocked.Increment(ref looks) == 1)
+                {
+                    await scene.Database.ExecuteAsync(CursorSql.Nudge.Replace("$1", "'test:a'", StringComparison.Ordinal), Token);
+                }
+
+                // It knows nothing of the nudge, and thinks that there is nothing to do for an hour.
+                await cursor.SaveAsync(new CursorSave(1) { NotBefore = TimeSpan.FromHours(1), Release = true });
+            },
+        };
+        await using var runner = await scene.StartAsync(consumer);
+
+        await Eventually.TrueAsync(() => Volatile.Read(ref looks) == 2);
+        await scene.UntilAsync("SELECT due_at IS NULL AND not_before > now() FROM durable_cursors");
+    }
+
+    [Fact]
+    public async Task A_run_that_throws_is_repeated_and_holds_up_no_other()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        await scene.AddCursorAsync("test:bad", "u");
+        await scene.AddCursorAsync("test:good", "u");
+        var telling = new TellingConsumer();
+        var failures = 0;
+        telling.Tell = (cursor, stopping) => cursor.Owner == "test:bad" && Interlocked.Increment(ref failures) == 1
+            ? throw new InvalidOperationException("on purpose")
+            : telling.TellAllAsync(cursor, stopping);
+        await using var runner = await scene.StartAsync(telling);
+
+        await scene.AppendAsync("u", 1);
+        await Eventually.TrueAsync(() => telling.Told("test:good").Count == 1);
+        await scene.UntilAsync("SELECT not_before IS NOT NULL AND lease_expires_at IS NULL FROM durable_cursors WHERE owner = 'test:bad'");
+        await scene.Database.ExecuteAsync("UPDATE durable_cursors SET not_before = NULL", Token);
+
+        await Eventually.TrueAsync(() => telling.Told("test:bad").Count == 1);
+    }
+
+    [Fact]
+    public async Task Troubled_cursors_take_no_slot_from_healthy_ones()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        for (var i = 0; i < 10; i++)
+        {
+            await scene.AddCursorAsync($"test:bad{i}", "bad");
+        }
+
+        await scene.AddCursorAsync("test:good", "good");
+        await scene.Database.ExecuteAsync("UPDATE durable_cursors SET troubled = true WHERE user_id = 'bad'", Token);
+        var telling = new TellingConsumer();
+        var stuck = 0;
+        telling.Tell = async (cursor, stopping) =>
+        {
+            if (cursor.UserId == "bad")
+            {
+                Interlocked.Increment(ref stuck);
+                await Task.Delay(Timeout.Infinite, stopping);
+            }
+
+            await telling.TellAllAsync(cursor, stopping);
+        };
+        await using var runner = await scene.StartAsync(
+            telling, new CursorOptions { Slots = 1, TroubledSlots = 3, SweepInterval = TimeSpan.FromMilliseconds(50) });
+        await scene.AppendAsync("bad", 1);
+        await Eventually.TrueAsync(() => Volatile.Read(ref stuck) == 3);
+
+        await scene.AppendAsync("good", 5);
+
+        await Eventually.TrueAsync(() => telling.Told("test:good").Count == 5);
+        Assert.Equal(3, stuck);
+    }
+
+    [Fact]
+    public async Task A_position_outside_the_log_is_told_and_goes_on_from_the_head()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        await scene.AddCursorAsync("test:behind", "u");
+        await scene.AppendAsync("u", 5, announce: false);
+        await scene.Database.ExecuteAsync(
+            "DELETE FROM status_events WHERE seq <= 3; UPDATE user_streams SET oldest_seq = 4", Token);
+        await scene.AddCursorAsync("test:ahead", "u");
+        await scene.Database.ExecuteAsync("UPDATE durable_cursors SET last_seq = 9 WHERE owner = 'test:ahead'", Token);
+        var consumer = new TellingConsumer();
+        await using var runner = await scene.StartAsync(consumer);
+
+        await Eventually.TrueAsync(() => consumer.Resyncs.Count == 2);
+        await scene.AppendAsync("u", 1);
+        await Eventually.TrueAsync(() => consumer.Told("test:behind").Count == 1 && consumer.Told("test:ahead").Count == 1);
+        Assert.Equal([6L], consumer.Told("test:behind"));
+        Assert.Equal([6L], consumer.Told("test:ahead"));
+    }
+
+    [Fact]
+    public async Task The_effect_is_stored_with_the_position_or_not_at_all()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        await scene.AddCursorAsync("test:a", "u");
+        await scene.Database.ExecuteAsync("CREATE TABLE kept (seq bigint)", Token);
+        var store = new CursorStore(scene.Database.Database);
+        await scene.AppendAsync("u", 2, announce: false);
+        var cursor = Assert.Single(await store.ClaimAsync("test", null, 1, 1, TimeSpan.FromSeconds(30), Token));
+        CursorEffect Keep(long seq) => new(
+            ", kept AS (INSERT INTO kept SELECT $10 FROM held)",
+            parameters => parameters.Add(new NpgsqlParameter<long> { TypedValue = seq }));
+
+        await store.SaveAsync(cursor, new CursorSave(1), Keep(1), Token);
+        await Assert.ThrowsAsync<CursorLostException>(
+            () => store.SaveAsync(cursor with { Epoch = cursor.Epoch - 1 }, new CursorSave(2), Keep(2), Token));
+
+        Assert.Equal("1/1", await scene.Database.ScalarAsync<string>(
+            "SELECT last_seq || '/' || (SELECT string_agg(seq::text, ',') FROM kept) FROM durable_cursors", Token));
+    }
+}
