@@ -59,7 +59,7 @@ public sealed class BotHostTests(TestServers servers)
             await Transports.Eventually.TrueAsync(() => logs.Lines.Any(line => line.Contains("Connection refused", StringComparison.Ordinal)));
         }
 
-        Assert.Contains(logs.Lines, line => line.Contains("5106", StringComparison.Ordinal));
+        Assert.Contains(logs.Lines, line => line.Contains("Telegram did not take a message for telegram:7", StringComparison.Ordinal));
         Assert.DoesNotContain(logs.Lines, ShowsToken);
         Assert.Contains(spans, span => span.TraceId == trace && span.OperationName == "notify telegram");
         Assert.Contains(spans, span => span.TraceId == trace && span.OperationName == "telegram sendMessage");
