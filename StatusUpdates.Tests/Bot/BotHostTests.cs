@@ -64,7 +64,9 @@ public sealed class BotHostTests(TestServers servers)
         Assert.Contains(spans, span => span.TraceId == trace && span.OperationName == "notify telegram");
         Assert.Contains(spans, span => span.TraceId == trace && span.OperationName == "telegram sendMessage");
         Assert.DoesNotContain(spans, span => span.Source.Name == "System.Net.Http");
-        foreach (var span in spans)
+
+        // Without those of the fake server, which runs in this process too.
+        foreach (var span in spans.Where(span => span.Source.Name != "Microsoft.AspNetCore"))
         {
             Assert.False(ShowsToken($"{span.DisplayName} {span.StatusDescription}"));
             Assert.DoesNotContain(span.TagObjects, tag => ShowsToken($"{tag.Value}"));

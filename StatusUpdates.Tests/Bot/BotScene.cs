@@ -36,6 +36,10 @@ internal sealed class BotScene : IAsyncDisposable
     public static async Task<BotScene> CreateAsync(TestServers servers) =>
         new(await servers.CreateDatabaseAsync(TestTime.Token), await servers.ConnectRedisAsync(), await FakeTelegram.StartNewAsync());
 
+    /// <summary>On a Redis of the test's own, which can be stopped.</summary>
+    public static async Task<BotScene> CreateAsync(TestServers servers, string redis) =>
+        new(await servers.CreateDatabaseAsync(TestTime.Token), await TestRedis.ConnectAsync(redis), await FakeTelegram.StartNewAsync());
+
     public Task<TestBot> StartBotAsync(params (string Key, string Value)[] settings) => StartBotAsync(null, settings);
 
     public Task<TestBot> StartBotAsync(Action<IHostApplicationBuilder>? configure, params (string Key, string Value)[] settings) =>
@@ -71,6 +75,13 @@ internal sealed class BotScene : IAsyncDisposable
         var claimed = await Database.ClaimAsync(100, lease: TimeSpan.FromHours(1), cancellationToken: TestTime.Token);
         Assert.Contains(claimed.Claimed, claim => claim.Id == generationId);
         await _publisher.TryPublishAsync(claimed.Updates);
+    }
+
+    /// <summary>As <see cref="ProcessAsync"/>, of this generation alone, whatever else there is to claim.</summary>
+    public async Task BeginAsync(string generationId)
+    {
+        await Database.ExecuteAsync($"UPDATE generations SET status = 'processing', attempt = 1 WHERE id = '{generationId}'", TestTime.Token);
+        await ChangeAsync(generationId, GenerationStatus.Processing);
     }
 
     /// <summary>A change of a generation that is processing.</summary>
@@ -116,7 +127,7 @@ internal sealed class BotScene : IAsyncDisposable
         await Database.DisposeAsync();
     }
 
-    private static string Describe(FakeCall call) => call.Method switch
+    public static string Describe(FakeCall call) => call.Method switch
     {
         "sendMessage" => string.Join(' ', call.Text!.Split('\n').Where(line => line.EndsWith('!') || line.StartsWith('#')).DefaultIfEmpty(call.Text)),
         "editMessageText" => "edit",
