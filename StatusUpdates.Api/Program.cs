@@ -12,6 +12,7 @@ using StatusUpdates.Api.Security.Tickets;
 using StatusUpdates.Api.Transports;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api;
@@ -31,6 +32,8 @@ internal static class Program
         var database = builder.AddStatusDatabase("statusdb");
         builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);
         builder.AddStatusMessaging();
+        builder.AddWebhookSecrets();
+        builder.AddWebhookAddresses();
 
         builder.AddHttpDefaults();
         builder.AddErrors();

@@ -1,10 +1,12 @@
 using Microsoft.Extensions.Hosting;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Processors;
 using StatusUpdates.Worker.Retention;
+using StatusUpdates.Worker.Webhooks;
 
 namespace StatusUpdates.Worker;
 
@@ -23,10 +25,13 @@ internal static class Program
         var database = builder.AddStatusDatabase("statusdb");
         builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);
         builder.AddStatusMessaging();
+        builder.AddWebhookSecrets();
+        builder.AddWebhookAddresses();
 
         builder.AddJobs();
         builder.AddProcessors();
         builder.AddRetention();
+        builder.AddWebhookDelivery();
         return builder.Build();
     }
 }

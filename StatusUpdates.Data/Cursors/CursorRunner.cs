@@ -170,9 +170,9 @@ internal sealed partial class CursorRunner(
         {
             await store.GiveBackAsync(cursor.Claimed, pause, CancellationToken.None);
         }
-        catch (NpgsqlException e)
+        catch (Exception e)
         {
-            // Free when its lease has run out.
+            // Whatever it is: the cursor is free when its lease has run out.
             LogNotGivenBack(cursor.Owner, e.Message);
         }
     }

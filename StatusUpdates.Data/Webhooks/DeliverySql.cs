@@ -1,0 +1,104 @@
+using StatusUpdates.Data.Log;
+
+namespace StatusUpdates.Data.Webhooks;
+
+/// <summary>What delivery asks of the database. $1 is the webhook throughout.</summary>
+/// <remarks>
+/// Deliveries of a generation go out one after the other: of those that are pending the one with the lowest seq is the head, and only a head
+/// is ever due. What is no update (a test, a resync) stands alone.
+/// </remarks>
+internal static class DeliverySql
+{
+    private const string Heads =
+        """
+        pending AS MATERIALIZED (
+            SELECT d.*, COALESCE(d.generation_id, d.id) AS chain FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.state = 'pending'
+        ),
+        heads AS (
+            SELECT DISTINCT ON (chain) chain, seq, attempt, next_attempt_at, last_attempt_at FROM pending ORDER BY chain, seq
+        )
+        """;
+
+    /// <summary>The webhook, with what is known of what is pending.</summary>
+    public const string Summary =
+        $"""
+        WITH {Heads}
+        SELECT w.url, w.statuses, w.types, w.signing_keys, w.disabled_at IS NOT NULL, w.last_success_at,
+               (SELECT count(*)::int FROM pending),
+               (SELECT count(*)::int FROM heads h WHERE h.attempt > 0 AND h.last_attempt_at > COALESCE(w.last_success_at, '-infinity')),
+               (SELECT min(h.next_attempt_at) - now() FROM heads h WHERE h.next_attempt_at > now())
+        FROM webhooks w WHERE w.id = $1
+        """;
+
+    /// <summary>
+    /// What is due, of at most $3 generations, at most $4 in all. Of what is due at once, what its owner asked for comes first, then what is oldest.
+    /// $2 is the user.
+    /// </summary>
+    public const string Due =
+        $"""
+        WITH {Heads}
+        SELECT p.id, p.message_id, p.type, p.body, p.seq, p.generation_id, p.attempt, p.created_at, p.attempts::text, {LogSql.EventColumns}
+        FROM (SELECT * FROM heads h WHERE h.next_attempt_at IS NULL OR h.next_attempt_at <= now() ORDER BY h.seq NULLS FIRST, h.chain LIMIT $3) h
+        JOIN pending p ON p.chain = h.chain
+        LEFT JOIN status_events e ON e.user_id = $2 AND e.seq = p.seq
+        ORDER BY h.seq NULLS FIRST, h.chain, p.seq
+        LIMIT $4
+        """;
+
+    /// <summary>What the log of user $2 holds after $3, at most $4, and what of it has a delivery, or waits for one.</summary>
+    public const string Page =
+        $"""
+        SELECT s.oldest_seq, s.last_seq, {LogSql.EventColumns}, e.update_id,
+               EXISTS (SELECT FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.seq = e.seq),
+               EXISTS (SELECT FROM webhook_deliveries d
+                       WHERE d.webhook_id = $1 AND d.generation_id = e.generation_id AND d.state = 'pending')
+        FROM user_streams s
+        LEFT JOIN LATERAL (SELECT * FROM status_events WHERE user_id = s.user_id AND seq > $3 ORDER BY seq LIMIT $4) e ON true
+        WHERE s.user_id = $2
+        ORDER BY e.seq
+        """;
+
+    /// <summary>The effect of a save: outcomes, and what they say of the webhook.</summary>
+    public const string Outcomes =
+        """
+        , outcomes AS (
+            SELECT o.* FROM held CROSS JOIN unnest($11::text[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
+                $18::int[], $19::interval[], $20::boolean[], $21::int[], $22::text[])
+                AS o (id, seq, generation_id, message_id, type, body, state, attempt, next_attempt, was_attempted, status_code, attempts)
+        ),
+        stored AS (
+            INSERT INTO webhook_deliveries AS d
+                (id, webhook_id, seq, generation_id, message_id, type, body, state, attempt, created_at, next_attempt_at, last_attempt_at,
+                 status_code, attempts)
+            SELECT o.id, $10, o.seq, o.generation_id, o.message_id, o.type, o.body, o.state, o.attempt, clock_timestamp(),
+                   clock_timestamp() + o.next_attempt, CASE WHEN o.was_attempted THEN clock_timestamp() END, o.status_code, o.attempts::jsonb
+            FROM outcomes o
+            ON CONFLICT (id) DO UPDATE SET
+                state = EXCLUDED.state, attempt = EXCLUDED.attempt, next_attempt_at = EXCLUDED.next_attempt_at,
+                last_attempt_at = COALESCE(EXCLUDED.last_attempt_at, d.last_attempt_at),
+                status_code = EXCLUDED.status_code, attempts = EXCLUDED.attempts
+        ),
+        hastened AS (
+            UPDATE webhook_deliveries d SET next_attempt_at = NULL FROM held
+            WHERE $25 AND d.webhook_id = $10 AND d.state = 'pending' AND d.next_attempt_at IS NOT NULL AND d.id <> ALL ($11)
+        ),
+        told AS (
+            UPDATE webhooks w SET
+                last_success_at = CASE WHEN $23 THEN clock_timestamp() ELSE w.last_success_at END,
+                failing_since = CASE WHEN $24 THEN COALESCE(CASE WHEN NOT $23 THEN w.failing_since END, clock_timestamp()) END
+            FROM held
+            WHERE w.id = $10 AND ($23 OR $24)
+        )
+        """;
+
+    /// <summary>Disables the webhook for the reason $4, if cursor $2 is still held under epoch $3. What is pending stays so.</summary>
+    public const string Disable =
+        """
+        WITH held AS (
+            UPDATE durable_cursors c SET paused = true, epoch = c.epoch + 1, lease_expires_at = NULL
+            WHERE c.owner = $2 AND c.epoch = $3
+            RETURNING c.owner
+        )
+        UPDATE webhooks w SET disabled_at = clock_timestamp(), disabled_reason = $4 FROM held WHERE w.id = $1 AND w.disabled_at IS NULL
+        """;
+}

@@ -1,0 +1,127 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using NSec.Cryptography;
+
+namespace StatusUpdates.Data.Webhooks;
+
+/// <summary>
+/// The keys that a webhook's messages are signed with: the present one, and those that were rotated out and are still valid, newest first.
+/// Immutable and thread-safe. Worth keeping: to read the keys costs as much as to sign, and memory that is locked and guarded, a few pages
+/// for each key, which goes back when nothing refers to it any more.
+/// </summary>
+/// <remarks>Standard Webhooks 1.0, https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md.</remarks>
+public sealed class SigningKeys
+{
+    /// <summary>How many keys are valid at once, at most.</summary>
+    public const int MaxLive = 3;
+
+    // "v1,", 44 characters, " v1a,", 88 characters, and a space to the next.
+    private const int SignaturesLength = 3 + 44 + 5 + 88 + 1;
+
+    private readonly SigningKey[] _keys;
+
+    private SigningKeys(SigningKey[] keys) => _keys = keys;
+
+    /// <summary>What the receiver verifies <c>v1</c> with: <c>whsec_</c> and the newest key in base64. Shown once, never logged.</summary>
+    public string Secret => "whsec_" + Convert.ToBase64String(_keys[0].Secret);
+
+    /// <summary>What anybody verifies <c>v1a</c> with: <c>whpk_</c> and the newest public key in base64. No secret.</summary>
+    public string PublicKey => "whpk_" + Convert.ToBase64String(_keys[0].Ed25519.PublicKey.Export(KeyBlobFormat.RawPublicKey));
+
+    /// <summary>How many keys there are, with those that are over.</summary>
+    public int Count => _keys.Length;
+
+    /// <summary>A first pair of keys.</summary>
+    public static SigningKeys Create() => new([SigningKey.Create()]);
+
+    /// <summary>Reads what <see cref="ToBytes"/> wrote.</summary>
+    /// <exception cref="FormatException">It is something else.</exception>
+    public static SigningKeys Parse(ReadOnlySpan<byte> utf8)
+    {
+        try
+        {
+            var stored = JsonSerializer.Deserialize(utf8, WebhookJsonContext.Default.StoredKeyArray);
+            return stored is { Length: > 0 }
+                ? new([.. stored.Select(SigningKey.Read)])
+                : throw new FormatException("There are no signing keys.");
+        }
+        catch (Exception e) when (e is JsonException or CryptographicException)
+        {
+            // Without the cause: its words could quote a part of a key.
+            throw new FormatException("These are no signing keys.");
+        }
+    }
+
+    /// <summary>Everything, secrets included, as UTF-8 JSON: to be encrypted at once (<see cref="SigningKeyProtector"/>).</summary>
+    public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes([.. _keys.Select(key => key.ToStored())], WebhookJsonContext.Default.StoredKeyArray);
+
+    /// <summary>
+    /// Puts a new key in front. All earlier ones are valid until <paramref name="now"/> + <paramref name="overlap"/> at most; an overlap of
+    /// zero ends them at once. Beyond <see cref="MaxLive"/> the oldest go.
+    /// </summary>
+    public SigningKeys Rotate(TimeSpan overlap, DateTimeOffset now)
+    {
+        var until = now + overlap;
+        return new(
+        [
+            SigningKey.Create(),
+            .. _keys.Select(key => key.EndingBy(until)).Where(key => key.IsLive(now)).Take(MaxLive - 1),
+        ]);
+    }
+
+    /// <summary>
+    /// Signs <c>{id}.{timestamp}.{body}</c> with every key that is valid now, newest first: for each a <c>v1</c> (HMAC-SHA256) and a
+    /// <c>v1a</c> (Ed25519, RFC 8032).
+    /// </summary>
+    /// <param name="messageId">The header <c>webhook-id</c>.</param>
+    /// <param name="timestamp">The attempt's time, as in the header <c>webhook-timestamp</c>: whole seconds count.</param>
+    /// <param name="body">The body, to the byte.</param>
+    /// <param name="now">What decides which keys are valid.</param>
+    /// <returns>The header <c>webhook-signature</c>.</returns>
+    public string Sign(string messageId, DateTimeOffset timestamp, ReadOnlySpan<byte> body, DateTimeOffset now)
+    {
+        var prefix = string.Create(CultureInfo.InvariantCulture, $"{messageId}.{timestamp.ToUnixTimeSeconds()}.");
+        var buffer = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(prefix.Length) + body.Length);
+        try
+        {
+            var length = Encoding.UTF8.GetBytes(prefix, buffer);
+            body.CopyTo(buffer.AsSpan(length));
+            return Sign(buffer.AsSpan(0, length + body.Length), now);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private string Sign(ReadOnlySpan<byte> content, DateTimeOffset now)
+    {
+        var header = new StringBuilder(SignaturesLength * MaxLive);
+        Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        Span<byte> signature = stackalloc byte[SignatureAlgorithm.Ed25519.SignatureSize];
+        foreach (var key in _keys)
+        {
+            // The newest has no end, so that there always is a signature.
+            if (key.IsLive(now))
+            {
+                HMACSHA256.HashData(key.Secret, content, hash);
+                Append(header, "v1,", hash);
+                SignatureAlgorithm.Ed25519.Sign(key.Ed25519, content, signature);
+                Append(header, "v1a,", signature);
+            }
+        }
+
+        return header.ToString();
+    }
+
+    private static void Append(StringBuilder header, string version, ReadOnlySpan<byte> signature)
+    {
+        Span<char> text = stackalloc char[Base64.GetMaxEncodedToUtf8Length(signature.Length)];
+        Convert.TryToBase64Chars(signature, text, out var length);
+        header.Append(header.Length > 0 ? " " : "").Append(version).Append(text[..length]);
+    }
+}

@@ -1,0 +1,75 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace StatusUpdates.Data.Webhooks;
+
+/// <summary>How webhooks are called: as strangers that may be anybody, and may try to be led to our own services.</summary>
+public static class WebhookHttp
+{
+    /// <summary>How long it may take to resolve a name, connect and agree on TLS.</summary>
+    public static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
+
+    // Long enough to be of use to a busy webhook, and short enough that a name's new addresses are soon asked for.
+    private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan ConnectionIdleTimeout = TimeSpan.FromSeconds(30);
+
+    private const int MaxHeadersKiB = 16;
+    private const int MaxDrainedBytes = 64 * 1024;
+
+    /// <summary>
+    /// A handler to share by all webhooks: nothing is remembered between requests, and no redirect followed. A name is resolved once for a
+    /// connection; if any of its addresses is forbidden there is no connection (<see cref="ForbiddenAddressException"/>, wrapped by the
+    /// client), else it goes to one of exactly these addresses: a name that changes its answer in between changes nothing.
+    /// </summary>
+    /// <param name="policy">Which addresses are allowed.</param>
+    /// <param name="resolver">What finds them.</param>
+    public static SocketsHttpHandler CreateHandler(AddressPolicy policy, IHostResolver resolver) => new()
+    {
+        // A proxy would resolve the name a second time, and by its own rules.
+        UseProxy = false,
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        AutomaticDecompression = DecompressionMethods.None,
+
+        // A trace's identity is ours.
+        ActivityHeadersPropagator = null,
+        ConnectTimeout = ConnectTimeout,
+        PooledConnectionLifetime = ConnectionLifetime,
+        PooledConnectionIdleTimeout = ConnectionIdleTimeout,
+        MaxResponseHeadersLength = MaxHeadersKiB,
+        MaxResponseDrainSize = MaxDrainedBytes,
+        ConnectCallback = (context, cancellationToken) => ConnectAsync(context.DnsEndPoint, policy, resolver, cancellationToken),
+    };
+
+    /// <summary>The addresses of a host, all of them allowed.</summary>
+    /// <exception cref="ForbiddenAddressException">One is not.</exception>
+    /// <exception cref="SocketException">There is none.</exception>
+    public static async Task<IPAddress[]> ResolveAsync(
+        string host, AddressPolicy policy, IHostResolver resolver, CancellationToken cancellationToken)
+    {
+        var addresses = WebhookUrl.AddressOf(host) is { } address ? [address] : await resolver.ResolveAsync(host, cancellationToken);
+        if (addresses.Length == 0)
+        {
+            throw new SocketException((int)SocketError.HostNotFound);
+        }
+
+        return addresses.All(policy.IsAllowed) ? addresses : throw new ForbiddenAddressException();
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(
+        DnsEndPoint target, AddressPolicy policy, IHostResolver resolver, CancellationToken cancellationToken)
+    {
+        var addresses = await ResolveAsync(target.Host, policy, resolver, cancellationToken);
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(addresses, target.Port, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Data.Webhooks;
+
+/// <summary>
+/// What is posted to webhooks: <c>{"type":…,"timestamp":…,"data":…}</c>. The same input gives the same bytes, so that a message is the
+/// same at every attempt. Thread-safe.
+/// </summary>
+public static class WebhookMessages
+{
+    /// <summary>The type of what <c>POST …/test</c> sends.</summary>
+    public const string Test = "webhook.test";
+
+    /// <summary>The type of what is sent when a part of the log is gone.</summary>
+    public const string Resync = "status.resync";
+
+    /// <summary>The type of an update's message, such as <c>generation.completed</c>.</summary>
+    public static string TypeOf(GenerationStatus status) => status switch
+    {
+        GenerationStatus.Pending => "generation.pending",
+        GenerationStatus.Processing => "generation.processing",
+        GenerationStatus.Completed => "generation.completed",
+        GenerationStatus.Failed => "generation.failed",
+        GenerationStatus.Canceled => "generation.canceled",
+        _ => throw new ArgumentOutOfRangeException(nameof(status), status, "Not a status."),
+    };
+
+    /// <summary>An update, as on the other transports, at the time of the update. Its trace is left out: that is ours.</summary>
+    public static byte[] OfUpdate(StatusUpdate update) => JsonSerializer.SerializeToUtf8Bytes(
+        new(
+            TypeOf(update.Status),
+            Timestamp(DateTimeOffset.FromUnixTimeMilliseconds(update.Timestamp)),
+            update.TraceParent is null ? update : update with { TraceParent = null }),
+        WebhookJsonContext.Default.WebhookMessageStatusUpdate);
+
+    /// <summary>A test that its owner asked for.</summary>
+    public static byte[] OfTest(string webhookId, DateTimeOffset time) => JsonSerializer.SerializeToUtf8Bytes(
+        new(Test, Timestamp(time), new(webhookId)), WebhookJsonContext.Default.WebhookMessageTestData);
+
+    /// <summary>Says that updates are gone which were not told: read the state by REST, and go on after <paramref name="seq"/>.</summary>
+    /// <param name="seq">The log's head, after which telling goes on.</param>
+    /// <param name="time">When that was found.</param>
+    public static byte[] OfResync(long seq, DateTimeOffset time) => JsonSerializer.SerializeToUtf8Bytes(
+        new(Resync, Timestamp(time), new(seq)), WebhookJsonContext.Default.WebhookMessageResyncData);
+
+    private static string Timestamp(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+}
+
+/// <summary>A message.</summary>
+internal sealed record WebhookMessage<T>(string Type, string Timestamp, T Data);
+
+internal sealed record TestData(string WebhookId);
+
+internal sealed record ResyncData(long Seq);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(WebhookMessage<StatusUpdate>))]
+[JsonSerializable(typeof(WebhookMessage<TestData>))]
+[JsonSerializable(typeof(WebhookMessage<ResyncData>))]
+[JsonSerializable(typeof(StoredKey[]))]
+internal sealed partial class WebhookJsonContext : JsonSerializerContext;

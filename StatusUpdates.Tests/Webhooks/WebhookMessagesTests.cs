@@ -1,0 +1,79 @@
+using System.Text;
+using System.Text.Json;
+using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Tests.Webhooks;
+
+public sealed class WebhookMessagesTests
+{
+    private static readonly StatusUpdate Update = new()
+    {
+        GenerationId = "gen-1",
+        UserId = "user-1",
+        Type = GenerationType.ProductCard,
+        Status = GenerationStatus.Completed,
+        Timestamp = 1_700_000_000_123,
+        Seq = 7,
+        TraceParent = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01",
+        Metadata = new() { ResultUrls = ["https://example.com/1"], TokensUsed = 3 },
+    };
+
+    [Fact]
+    public void An_update_is_told_as_on_the_other_transports_at_its_own_time()
+    {
+        var body = Encoding.UTF8.GetString(WebhookMessages.OfUpdate(Update));
+
+        Assert.Equal(
+            """{"type":"generation.completed","timestamp":"2023-11-14T22:13:20.123Z","data":"""
+                + Encoding.UTF8.GetString(StatusJson.Encode(Update with { TraceParent = null })) + "}",
+            body);
+        Assert.DoesNotContain("traceparent", body, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public void The_same_update_gives_the_same_bytes()
+    {
+        var body = WebhookMessages.OfUpdate(Update);
+        Assert.True(StatusJson.TryDecode(StatusJson.Encode(Update), out var again, out _));
+
+        Assert.True(body.AsSpan().SequenceEqual(WebhookMessages.OfUpdate(again)));
+    }
+
+    [Fact]
+    public void Tests_and_resyncs_say_what_they_are()
+    {
+        var time = new DateTimeOffset(2026, 3, 1, 14, 0, 0, TimeSpan.FromHours(2));
+
+        Assert.Equal(
+            """{"type":"webhook.test","timestamp":"2026-03-01T12:00:00.000Z","data":{"webhookId":"wh-1"}}""",
+            Encoding.UTF8.GetString(WebhookMessages.OfTest("wh-1", time)));
+        Assert.Equal(
+            """{"type":"status.resync","timestamp":"2026-03-01T12:00:00.000Z","data":{"seq":120}}""",
+            Encoding.UTF8.GetString(WebhookMessages.OfResync(120, time)));
+    }
+
+    [Fact]
+    public void A_message_has_a_type_for_every_status()
+    {
+        foreach (var status in Enum.GetValues<GenerationStatus>())
+        {
+            Assert.Equal("generation." + status.ToWireName(), WebhookMessages.TypeOf(status));
+            using var body = JsonDocument.Parse(WebhookMessages.OfUpdate(Update with { Status = status }));
+            Assert.Equal(WebhookMessages.TypeOf(status), body.RootElement.GetProperty("type").GetString());
+        }
+    }
+
+    [Fact]
+    public void Ids_of_messages_are_those_of_what_they_tell()
+    {
+        var updateId = Guid.CreateVersion7();
+        var deliveryId = WebhookIds.NewDelivery();
+
+        Assert.Equal($"msg_{updateId:N}", WebhookIds.MessageOf(updateId));
+        Assert.Equal("msg_" + deliveryId["dlv-".Length..].Replace("-", "", StringComparison.Ordinal), WebhookIds.MessageOf(deliveryId));
+        Assert.True(WebhookIds.IsDelivery(deliveryId));
+        Assert.False(WebhookIds.IsDelivery(WebhookIds.NewWebhook()));
+        Assert.False(WebhookIds.IsWebhook("wh-1"));
+    }
+}

@@ -1,0 +1,147 @@
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using NpgsqlTypes;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Worker;
+
+namespace StatusUpdates.Tests.Webhooks;
+
+/// <summary>Registered webhooks, generations to tell them of, and workers that deliver.</summary>
+internal sealed class WebhookScene : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+    private readonly StatusPublisher _publisher;
+
+    private WebhookScene(TestDatabase database, TestRedis redis)
+    {
+        Database = database;
+        Redis = redis;
+        _publisher = new StatusPublisher(redis.Connection, redis.Options);
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddDbContext<StatusDbContext>(database.Database.Configure);
+        services.AddDataProtection().SetApplicationName("StatusUpdates").PersistKeysToDbContext<StatusDbContext>();
+        services.AddSingleton<SigningKeyProtector>();
+        _services = services.BuildServiceProvider();
+    }
+
+    /// <summary>Settings under which retries take milliseconds, and loopback is allowed.</summary>
+    public static (string Key, string Value)[] Settings =>
+    [
+        ("Webhooks:AllowedNetworks:0", "127.0.0.0/8"),
+        ("Cursors:SweepInterval", "00:00:00.05"),
+        .. Enumerable.Range(0, 9).Select(i => ($"Webhooks:Delivery:RetryDelays:{i}", "00:00:00.05")),
+    ];
+
+    public TestDatabase Database { get; }
+
+    public TestRedis Redis { get; }
+
+    public static async Task<WebhookScene> CreateAsync(TestServers servers)
+    {
+        var scene = new WebhookScene(await servers.CreateDatabaseAsync(TestTime.Token), await servers.ConnectRedisAsync());
+
+        // The workers here deliver alone: what is submitted is never due for them.
+        await scene.Database.ExecuteAsync(
+            """
+            CREATE FUNCTION never_due() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.run_at := now() + interval ''1 day''; RETURN NEW; END';
+            CREATE TRIGGER never_due BEFORE INSERT ON generations FOR EACH ROW EXECUTE FUNCTION never_due();
+            """,
+            TestTime.Token);
+        return scene;
+    }
+
+    /// <summary>A worker that delivers. The given settings win.</summary>
+    public Task<TestWorker> StartWorkerAsync(params (string Key, string Value)[] settings) =>
+        TestWorker.StartAsync(Database, Redis, null, With(settings));
+
+    /// <summary><see cref="Settings"/>, and what a test wants different.</summary>
+    public static (string Key, string Value)[] With(params (string Key, string Value)[] settings) =>
+        [.. Settings.Concat(settings).GroupBy(s => s.Key).Select(s => s.Last())];
+
+    /// <summary>Registers a webhook, which is told what comes from now on.</summary>
+    public async Task<(string Id, SigningKeys Keys)> RegisterAsync(
+        string url, string userId = "u", string[]? statuses = null, string[]? types = null)
+    {
+        var id = WebhookIds.NewWebhook();
+        var keys = SigningKeys.Create();
+        await using var command = Database.DataSource.CreateCommand(
+            """
+            WITH registered AS (
+                INSERT INTO webhooks (id, user_id, url, statuses, types, signing_keys, created_at, updated_at)
+                VALUES ($1, $2, $3, $4, $5, $6, now(), now())
+            )
+            INSERT INTO durable_cursors (owner, kind, user_id, last_seq, paused, troubled, epoch, nudges)
+            VALUES ('webhook:' || $1, 'webhook', $2, COALESCE((SELECT last_seq FROM user_streams WHERE user_id = $2), 0), false, false, 0, 0)
+            """);
+        command.Parameters.AddWithValue(id);
+        command.Parameters.AddWithValue(userId);
+        command.Parameters.AddWithValue(url);
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)statuses ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)types ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        command.Parameters.AddWithValue(_services.GetRequiredService<SigningKeyProtector>().Protect(keys));
+        await command.ExecuteNonQueryAsync(TestTime.Token);
+        return (id, keys);
+    }
+
+    /// <summary>A generation that runs: its <c>pending</c> is in the log, and updates can be appended.</summary>
+    public async Task<string> SubmitAsync(string userId = "u", GenerationType type = GenerationType.ProductCard)
+    {
+        var submitted = await Database.SubmitAsync(userId, type, cancellationToken: TestTime.Token);
+        await Database.ExecuteAsync(
+            $"UPDATE generations SET status = 'processing', attempt = 1, lease_owner = 'test', lease_expires_at = now() + interval '1 day' WHERE id = '{submitted.Generation.Id}'",
+            TestTime.Token);
+        await _publisher.TryPublishAsync([submitted.Update!]);
+        return submitted.Generation.Id;
+    }
+
+    /// <summary>Appends updates of a generation, and announces them.</summary>
+    public async Task<StatusUpdate> AppendAsync(
+        string generationId, GenerationStatus status = GenerationStatus.Processing, int count = 1, string userId = "u")
+    {
+        AppendResult result = null!;
+        for (var i = 0; i < count; i++)
+        {
+            result = await Database.Log.AppendAsync(
+                new StatusChange { GenerationId = generationId, UserId = userId, Status = status, Attempt = 1 }, TestTime.Token);
+            await _publisher.TryPublishAsync([result.Update ?? throw new InvalidOperationException($"Refused: {result.Refusal}")]);
+        }
+
+        return result.Update!;
+    }
+
+    public async Task<IReadOnlyList<StatusUpdate>> ReadLogAsync(string userId = "u") =>
+        (await Database.Log.ReadAfterAsync(userId, 0, 100_000, TestTime.Token)).Items;
+
+    /// <summary>Lets a webhook go on, as its owner would.</summary>
+    public Task EnableAsync(string webhookId) => Database.ExecuteAsync(
+        $"""
+        UPDATE webhooks SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL WHERE id = '{webhookId}';
+        UPDATE webhook_deliveries SET attempt = 0, next_attempt_at = NULL WHERE webhook_id = '{webhookId}' AND state = 'pending';
+        UPDATE durable_cursors SET paused = false, troubled = false, nudges = nudges + 1, due_at = clock_timestamp(), not_before = NULL
+        WHERE owner = 'webhook:{webhookId}';
+        """,
+        TestTime.Token);
+
+    /// <summary>Waits until a query answers true.</summary>
+    public async Task UntilAsync(string sql)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (await Database.ScalarAsync<object>(sql, TestTime.Token) is not true)
+        {
+            await timer.WaitForNextTickAsync(TestTime.Token);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _services.DisposeAsync();
+        await Redis.DisposeAsync();
+        await Database.DisposeAsync();
+    }
+}

@@ -1,0 +1,94 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Cursors;
+using StatusUpdates.Data.Webhooks;
+
+namespace StatusUpdates.Worker.Webhooks;
+
+/// <summary>Makes single attempts, and decides when the next one is due. Thread-safe.</summary>
+internal sealed partial class DeliveryCourier(
+    WebhookSender sender,
+    DeliveryStore store,
+    SigningKeyProtector protector,
+    IOptions<DeliveryOptions> options,
+    TimeProvider time,
+    ILogger<DeliveryCourier> logger)
+{
+    // Beyond it they are decrypted anew, which costs as much as two signatures.
+    private const int MaxKeys = 1000;
+
+    private readonly ConcurrentDictionary<string, (byte[] Stored, SigningKeys Keys)> _keys = new(StringComparer.Ordinal);
+    private readonly IReadOnlyList<TimeSpan> _delays = options.Value.Delays;
+
+    public DeliveryOptions Options => options.Value;
+
+    public DateTimeOffset Now => time.GetUtcNow();
+
+    /// <summary>Attempts a delivery once.</summary>
+    /// <exception cref="OperationCanceledException">The cursor was lost; whether it arrived is unknown.</exception>
+    /// <exception cref="System.Security.Cryptography.CryptographicException">The webhook's keys cannot be decrypted here.</exception>
+    public async Task<AttemptResult> AttemptAsync(WebhookTarget target, Delivery delivery, CancellationToken lost)
+    {
+        using var span = WebhookTelemetry.StartAttempt(delivery.Type, target.Url, delivery.Update?.TraceParent, delivery.Attempt + 1);
+        var result = await sender.SendAsync(target.Url, delivery.MessageId, delivery.Content(), KeysOf(target), lost);
+        WebhookTelemetry.AttemptEnded(span, result);
+        if (result.IsSuccess && delivery.Update is { } update)
+        {
+            WebhookTelemetry.Delivered(Now - DateTimeOffset.FromUnixTimeMilliseconds(update.Timestamp));
+        }
+
+        return result;
+    }
+
+    /// <summary>How long after its <paramref name="failures"/>th failure a delivery is attempted again; null if it is not.</summary>
+    public TimeSpan? NextAttempt(int failures, TimeSpan? retryAfter) =>
+        RetrySchedule.After(_delays, failures, Random.Shared.NextDouble(), retryAfter);
+
+    /// <summary>A message that says that updates are missing, and where it goes on.</summary>
+    public DeliveryOutcome Resync(long head)
+    {
+        WebhookTelemetry.Resynced();
+        return Delivery.Resync(head, Now).Waiting();
+    }
+
+    public void GivenUp(Delivery delivery, bool isTest)
+    {
+        if (!isTest)
+        {
+            WebhookTelemetry.GivenUp();
+            LogGivenUp(delivery.Id);
+        }
+    }
+
+    /// <summary>Stops deliveries to it until its owner says otherwise.</summary>
+    public async Task DisableAsync(WebhookTarget target, HeldCursor cursor, string reason)
+    {
+        await store.DisableAsync(target.Id, cursor, reason);
+        WebhookTelemetry.WasDisabled(reason);
+        LogDisabled(target.Id, reason);
+    }
+
+    private SigningKeys KeysOf(WebhookTarget target)
+    {
+        if (_keys.TryGetValue(target.Id, out var known) && known.Stored.AsSpan().SequenceEqual(target.SigningKeys))
+        {
+            return known.Keys;
+        }
+
+        if (_keys.Count >= MaxKeys)
+        {
+            _keys.Clear();
+        }
+
+        var keys = protector.Unprotect(target.SigningKeys);
+        _keys[target.Id] = (target.SigningKeys, keys);
+        return keys;
+    }
+
+    [LoggerMessage(3401, LogLevel.Warning, "The delivery {DeliveryId} was given up after its last attempt")]
+    private partial void LogGivenUp(string deliveryId);
+
+    [LoggerMessage(3402, LogLevel.Warning, "The webhook {WebhookId} was disabled: {Reason}")]
+    private partial void LogDisabled(string webhookId, string reason);
+}

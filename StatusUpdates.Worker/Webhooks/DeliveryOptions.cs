@@ -1,0 +1,46 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace StatusUpdates.Worker.Webhooks;
+
+/// <summary>How webhooks are delivered to; configuration section <c>Webhooks:Delivery</c>.</summary>
+internal sealed class DeliveryOptions : IValidateOptions<DeliveryOptions>
+{
+    public const string SectionName = "Webhooks:Delivery";
+
+    /// <summary>How long a receiver may take, from the connection to the end of its answer. Default 15 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How many deliveries to one webhook are under way at once, of as many generations. Default 8.</summary>
+    [Range(1, 100)]
+    public int InFlight { get; set; } = 8;
+
+    /// <summary>How many updates of a webhook may wait for another attempt; beyond that its log is not read on. Default 1,000.</summary>
+    [Range(1, 100_000)]
+    public int MaxPending { get; set; } = 1000;
+
+    /// <summary>
+    /// How long after the first, second, … failure a delivery is attempted again. After the last it has failed. Default 5 s, 5 min, 30 min,
+    /// 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: Standard Webhooks' example. Each varies by a fifth.
+    /// </summary>
+    public IList<TimeSpan> RetryDelays { get; } = [];
+
+    /// <summary>The delays in force.</summary>
+    public IReadOnlyList<TimeSpan> Delays => RetryDelays.Count > 0 ? [.. RetryDelays] : DefaultDelays;
+
+    private static readonly TimeSpan[] DefaultDelays =
+    [
+        TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(30), TimeSpan.FromHours(2), TimeSpan.FromHours(5),
+        TimeSpan.FromHours(10), TimeSpan.FromHours(14), TimeSpan.FromHours(20), TimeSpan.FromHours(24),
+    ];
+
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, DeliveryOptions options) =>
+        options.RetryDelays.Count > 50 || options.RetryDelays.Any(d => d < TimeSpan.FromMilliseconds(10) || d > TimeSpan.FromDays(7))
+            ? ValidateOptionsResult.Fail($"{SectionName}:{nameof(RetryDelays)} must be at most 50 delays of 00:00:00.01 to 7.00:00:00.")
+            : ValidateOptionsResult.Success;
+}
+
+[OptionsValidator]
+internal sealed partial class DeliveryOptionsValidator : IValidateOptions<DeliveryOptions>;

@@ -1,0 +1,118 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Webhooks;
+
+namespace StatusUpdates.Worker.Webhooks;
+
+/// <summary>What one attempt came to.</summary>
+/// <param name="StatusCode">What was answered; null if nothing was.</param>
+/// <param name="Error">Why it failed, for the webhook's owner; null if it succeeded.</param>
+/// <param name="Response">The beginning of the answer's body; null if there was none.</param>
+/// <param name="Duration">From the start to the end of what was read.</param>
+/// <param name="RetryAfter">How long the receiver asked to be left alone.</param>
+internal sealed record AttemptResult(int? StatusCode, string? Error, string? Response, TimeSpan Duration, TimeSpan? RetryAfter)
+{
+    public bool IsSuccess => Error is null;
+
+    public bool IsGone => StatusCode == (int)HttpStatusCode.Gone;
+}
+
+/// <summary>Posts messages as Standard Webhooks 1.0 says. Never throws for what a receiver does. Thread-safe.</summary>
+internal sealed class WebhookSender(HttpMessageInvoker http, IOptions<DeliveryOptions> options, TimeProvider time)
+{
+    private const int MaxResponse = 1024;
+
+    private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromDays(1);
+    private static readonly MediaTypeHeaderValue Json = new("application/json");
+    private static readonly ProductInfoHeaderValue UserAgent = new("StatusUpdates-Webhooks", "1.0");
+
+    /// <summary>One attempt.</summary>
+    /// <param name="url">Where to.</param>
+    /// <param name="messageId">The header <c>webhook-id</c>.</param>
+    /// <param name="body">The message.</param>
+    /// <param name="keys">What to sign with.</param>
+    /// <param name="cancellationToken">Ends the attempt; whether it arrived is unknown then.</param>
+    /// <exception cref="OperationCanceledException">It was ended by the token.</exception>
+    public async Task<AttemptResult> SendAsync(
+        Uri url, string messageId, ReadOnlyMemory<byte> body, SigningKeys keys, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        using var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ReadOnlyMemoryContent(body) };
+        request.Content.Headers.ContentType = Json;
+        request.Headers.UserAgent.Add(UserAgent);
+        request.Headers.TryAddWithoutValidation("webhook-id", messageId);
+        request.Headers.TryAddWithoutValidation("webhook-timestamp", now.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture));
+        request.Headers.TryAddWithoutValidation("webhook-signature", keys.Sign(messageId, now, body.Span, now));
+
+        var started = time.GetTimestamp();
+        using var limit = new CancellationTokenSource(options.Value.Timeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        int? status = null;
+        try
+        {
+            using var response = await http.SendAsync(request, either.Token);
+            status = (int)response.StatusCode;
+            var text = await ReadBeginningAsync(response.Content, either.Token);
+            return new(status, ErrorOf(response), text, time.GetElapsedTime(started), response.IsSuccessStatusCode ? null : RetryAfterOf(response, now));
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return new(status, $"No complete answer within {options.Value.Timeout.TotalSeconds:0.###} s.", null, time.GetElapsedTime(started), null);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or ForbiddenAddressException)
+        {
+            return new(status, Describe(e), null, time.GetElapsedTime(started), null);
+        }
+    }
+
+    private static string? ErrorOf(HttpResponseMessage response) => (int)response.StatusCode switch
+    {
+        >= 200 and <= 299 => null,
+        >= 300 and <= 399 => "It answered with a redirect, which is not followed.",
+        var status => string.Create(CultureInfo.InvariantCulture, $"It answered {status}."),
+    };
+
+    // Of an answer with any length: what is not read is dropped, with its connection if it is much.
+    private static async Task<string?> ReadBeginningAsync(HttpContent content, CancellationToken cancellationToken)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(MaxResponse);
+        try
+        {
+            await using var stream = await content.ReadAsStreamAsync(cancellationToken);
+            var length = await stream.ReadAtLeastAsync(buffer.AsMemory(0, MaxResponse), MaxResponse, throwOnEndOfStream: false, cancellationToken);
+            return length == 0 ? null : TextOf(buffer.AsSpan(0, length));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    // A stranger's bytes: what is no text, and what no database takes, is replaced.
+    private static string TextOf(ReadOnlySpan<byte> bytes) => Encoding.UTF8.GetString(bytes).Replace('\0', '\uFFFD');
+
+    private static TimeSpan? RetryAfterOf(HttpResponseMessage response, DateTimeOffset now)
+    {
+        var header = response.Headers.RetryAfter;
+        var wait = header?.Delta ?? (header?.Date - now);
+        return wait > TimeSpan.Zero ? TimeSpans.Min(wait.Value, MaxRetryAfter) : null;
+    }
+
+    // In words of our own: an exception's could tell a stranger what is in our network.
+    private static string Describe(Exception e) => e switch
+    {
+        _ when ForbiddenAddressException.IsCauseOf(e) => "Its host leads to an address that is not allowed.",
+        HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => "Its host has no address.",
+        HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => "No secure connection could be made (TLS).",
+        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => "No connection could be made.",
+        HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => "Its answer's headers are too long.",
+        HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse } => "Its answer is not HTTP.",
+        _ => "The connection ended before the answer was complete.",
+    };
+}
