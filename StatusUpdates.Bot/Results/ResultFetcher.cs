@@ -1,8 +1,8 @@
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Bot.Telegram;
+using StatusUpdates.Data.Webhooks;
 
 namespace StatusUpdates.Bot.Results;
 
@@ -22,24 +22,16 @@ internal sealed partial class ResultFetcher : IDisposable
 
     private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(15);
 
-    private readonly IPNetwork[] _allowed;
     private readonly HttpClient _http;
     private readonly ILogger _logger;
 
-    public ResultFetcher(IOptions<TelegramOptions> options, ILogger<ResultFetcher> logger)
+    public ResultFetcher(IOptions<TelegramOptions> options, IHostResolver resolver, ILogger<ResultFetcher> logger)
     {
         _logger = logger;
-        _allowed = [.. options.Value.ResultNetworks.Select(text => IPNetwork.Parse(text))];
-        _http = new HttpClient(new SocketsHttpHandler
-        {
-            // Addresses can hold secrets of their own, and a trace is nobody else's.
-            ActivityHeadersPropagator = null,
-            AllowAutoRedirect = false,
-            UseProxy = false,
-            UseCookies = false,
-            ConnectCallback = ConnectAsync,
-            ConnectTimeout = TimeSpan.FromSeconds(5),
-        })
+
+        // Guarded as webhooks are: the address that was judged is the one that is connected to.
+        var policy = new AddressPolicy(options.Value.ResultNetworks.Select(text => IPNetwork.Parse(text)), allowHttp: true);
+        _http = new HttpClient(WebhookHttp.CreateHandler(policy, resolver))
         {
             Timeout = TimeLimit,
             MaxResponseContentBufferSize = MaxBytes,
@@ -75,36 +67,6 @@ internal sealed partial class ResultFetcher : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
-
-    // The address that was judged is the one that is connected to, whatever the name says a moment later.
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
-    {
-        var host = context.DnsEndPoint.Host;
-        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await Dns.GetHostAddressesAsync(host, cancellationToken);
-        var allowed = Array.FindAll(addresses, IsAllowed);
-        if (allowed.Length == 0)
-        {
-            throw new HttpRequestException("Its host is none of the public internet.");
-        }
-
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            await socket.ConnectAsync(allowed, context.DnsEndPoint.Port, cancellationToken);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
-
-    private bool IsAllowed(IPAddress address)
-    {
-        var target = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
-        return PublicAddresses.Contains(target) || Array.Exists(_allowed, network => network.Contains(target));
-    }
 
     [LoggerMessage(5201, LogLevel.Information, "A result at {Host} could not be fetched: {Reason}")]
     private partial void LogNotFetched(string host, string reason);

@@ -1,4 +1,3 @@
-using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -84,28 +83,6 @@ public sealed class ResultTests(TestServers servers)
         await SendAsync(scene, [], urls);
         Assert.Equal(urls, scene.Taken(Chat).Skip(3));
     }
-
-    [Theory]
-    [InlineData("1.1.1.1", true)]
-    [InlineData("2606:4700::1111", true)]
-    [InlineData("127.0.0.1", false)]
-    [InlineData("10.1.2.3", false)]
-    [InlineData("172.31.0.1", false)]
-    [InlineData("192.168.1.1", false)]
-    [InlineData("169.254.169.254", false)]
-    [InlineData("100.64.0.1", false)]
-    [InlineData("0.0.0.0", false)]
-    [InlineData("224.0.0.1", false)]
-    [InlineData("255.255.255.255", false)]
-    [InlineData("::1", false)]
-    [InlineData("::", false)]
-    [InlineData("::ffff:10.0.0.1", false)]
-    [InlineData("fd00::1", false)]
-    [InlineData("fe80::1", false)]
-    [InlineData("64:ff9b::a00:1", false)]
-    [InlineData("2002:a00:1::", false)]
-    public void Public_addresses_are_told_from_others(string address, bool isPublic) =>
-        Assert.Equal(isPublic, PublicAddresses.Contains(IPAddress.Parse(address)));
 
     [Theory]
     [InlineData("https://example.com/1.png", true)]
