@@ -20,6 +20,9 @@ internal sealed class TelegramApi : IDisposable
     /// <summary>The longest text of a message, in UTF-16 code units.</summary>
     public const int MaxTextLength = 4096;
 
+    // What does not get through in time would be tried for ever: a slow line has this much more for a file.
+    private const int UploadFactor = 3;
+
     private static readonly UpdateType[] Asked = [UpdateType.Message];
     private static readonly LinkPreviewOptions NoPreview = new() { IsDisabled = true };
 
@@ -96,21 +99,23 @@ internal sealed class TelegramApi : IDisposable
     public Task<SendResult> SendPhotoAsync(long chatId, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
         "sendPhoto",
         token => _client.SendPhoto(chatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), cancellationToken: token),
-        cancellationToken);
+        cancellationToken,
+        isUpload: true);
 
     /// <summary>Uploads a file.</summary>
     public Task<SendResult> SendDocumentAsync(long chatId, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
         "sendDocument",
         token => _client.SendDocument(chatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), cancellationToken: token),
-        cancellationToken);
+        cancellationToken,
+        isUpload: true);
 
     public void Dispose() => _http.Dispose();
 
     private async Task<SendResult> SendAsync(
-        string method, Func<CancellationToken, Task<Message>> send, CancellationToken cancellationToken)
+        string method, Func<CancellationToken, Task<Message>> send, CancellationToken cancellationToken, bool isUpload = false)
     {
         using var span = BotTelemetry.StartSend(method);
-        using var limit = Limit(TimeSpan.Zero, cancellationToken);
+        using var limit = Limit(isUpload ? _options.RequestTimeout * UploadFactor : TimeSpan.Zero, cancellationToken);
         SendResult result;
         try
         {
@@ -126,7 +131,7 @@ internal sealed class TelegramApi : IDisposable
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            result = new SendResult(SendOutcome.Failed) { Reason = $"no answer within {_options.RequestTimeout}" };
+            result = new SendResult(SendOutcome.Failed) { Reason = "no answer in time" };
         }
 
         BotTelemetry.Sent(method, result);

@@ -25,7 +25,9 @@ internal sealed class TelegramOptions
     [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
     public TimeSpan PollTimeout { get; set; } = TimeSpan.FromSeconds(25);
 
-    /// <summary>How long any other request may take, an upload included; and a question beyond <see cref="PollTimeout"/>. Default 15 s.</summary>
+    /// <summary>
+    /// How long any other request may take, and a question beyond <see cref="PollTimeout"/>; an upload four times that. Default 15 s.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:05:00")]
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
