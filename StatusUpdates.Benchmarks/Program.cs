@@ -10,6 +10,7 @@ using StatusUpdates.Benchmarks.History;
 using StatusUpdates.Benchmarks.Latency;
 using StatusUpdates.Benchmarks.Pipeline;
 using StatusUpdates.Benchmarks.Sweep;
+using StatusUpdates.Benchmarks.Webhooks;
 
 // Parts of scenarios, in processes of their own.
 Dictionary<string, Func<Task>> parts = new(StringComparer.Ordinal)
@@ -19,6 +20,8 @@ Dictionary<string, Func<Task>> parts = new(StringComparer.Ordinal)
     ["serve-feeds"] = FeedHost.RunAsync,
     ["run-jobs"] = JobHost.RunAsync,
     ["run-pipeline"] = PipelineHost.RunAsync,
+    [DeliveryHost.Part] = DeliveryHost.RunAsync,
+    [BarePoster.Part] = BarePoster.RunAsync,
     ["hold-sockets"] = SocketHolder.RunAsync,
 };
 
@@ -31,6 +34,7 @@ Dictionary<string, Func<ScenarioArguments, CancellationToken, Task<Report>>> sce
     ["append"] = AppendScenario.RunAsync,
     ["pipeline"] = PipelineScenario.RunAsync,
     ["claim"] = ClaimScenario.RunAsync,
+    ["webhooks"] = WebhookScenario.RunAsync,
     ["connections"] = ConnectionsScenario.RunAsync,
     ["history"] = HistoryScenario.RunAsync,
     ["churn"] = ChurnScenario.RunAsync,

@@ -147,12 +147,12 @@ internal static class ClaimScenario
         public static Settings Read(ScenarioArguments arguments)
         {
             var settings = new Settings(
-                arguments.Int("runs", 5, 1),
+                arguments.Int("runs", 3, 1),
                 arguments.Int("workers", 2, 2),
                 arguments.Int("concurrency", 16, 16),
-                arguments.Int("jobs", 20_000, 500),
+                arguments.Int("jobs", 5_000, 500),
                 arguments.Int("users", 1_000, 50),
-                arguments.Int("backlog", 100_000, 2_000),
+                arguments.Int("backlog", 20_000, 2_000),
                 arguments.Int("others", 100, 20),
                 arguments.Int("seconds", 10, 1));
             arguments.ThrowIfUnknown();

@@ -81,7 +81,31 @@ public sealed class RetentionPass : IAsyncDisposable
         SELECT user_id, count FROM trimmed
         """;
 
+    // What is still to be delivered stays, however old, unless its webhook is gone. Begins where the last batch ended, for the same reason.
+    private const string DeleteDeliveriesSql =
+        """
+        WITH old AS MATERIALIZED (
+            SELECT d.id, d.created_at FROM webhook_deliveries d
+            WHERE d.created_at >= $3 AND d.created_at < now() - $1
+              AND (d.state <> 'pending' OR NOT EXISTS (SELECT FROM webhooks w WHERE w.id = d.webhook_id))
+            ORDER BY d.created_at LIMIT $2
+            FOR UPDATE SKIP LOCKED
+        ),
+        deleted AS (
+            DELETE FROM webhook_deliveries WHERE id = ANY (ARRAY(SELECT id FROM old))
+        )
+        SELECT count(*)::int, max(created_at) FROM old
+        """;
+
+    // Which message of a chat tells of a generation matters while there can be more to tell.
+    private const string DeleteMessagesSql =
+        """
+        DELETE FROM telegram_messages WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM telegram_messages WHERE updated_at < now() - $1 ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+        """;
+
     private readonly NpgsqlConnection _connection;
+    private DateTimeOffset _createdFrom = DateTimeOffset.UnixEpoch;
     private DateTimeOffset _completedFrom = DateTimeOffset.UnixEpoch;
 
     internal RetentionPass(NpgsqlConnection connection) => _connection = connection;
@@ -106,6 +130,42 @@ public sealed class RetentionPass : IAsyncDisposable
         }
 
         return reader.GetInt32(0);
+    }
+
+    /// <summary>Deletes the next webhook deliveries that were made longer ago than <paramref name="age"/>, those that are over.</summary>
+    /// <param name="age">How old.</param>
+    /// <param name="limit">At most this many.</param>
+    /// <param name="cancellationToken">Ends the statement.</param>
+    /// <returns>How many were deleted; fewer than <paramref name="limit"/> are the last ones.</returns>
+    /// <exception cref="NpgsqlException">The database did not do it.</exception>
+    public async Task<int> DeleteDeliveriesAsync(TimeSpan age, int limit, CancellationToken cancellationToken = default)
+    {
+        await using var command = new NpgsqlCommand(DeleteDeliveriesSql, _connection);
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = _createdFrom });
+        await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        if (!reader.IsDBNull(1))
+        {
+            _createdFrom = reader.GetFieldValue<DateTimeOffset>(1);
+        }
+
+        return reader.GetInt32(0);
+    }
+
+    /// <summary>Forgets the next Telegram messages that were written longer ago than <paramref name="age"/>; the chats keep them.</summary>
+    /// <param name="age">How old.</param>
+    /// <param name="limit">At most this many.</param>
+    /// <param name="cancellationToken">Ends the statement.</param>
+    /// <returns>How many; fewer than <paramref name="limit"/> are the last ones.</returns>
+    /// <exception cref="NpgsqlException">The database did not do it.</exception>
+    public async Task<int> ForgetMessagesAsync(TimeSpan age, int limit, CancellationToken cancellationToken = default)
+    {
+        await using var command = new NpgsqlCommand(DeleteMessagesSql, _connection);
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     /// <summary>Looks through the logs of the next users.</summary>

@@ -55,7 +55,7 @@ public sealed class CommandTests(TestServers servers)
             Assert.Equal(CommandHandler.BadCode, await AskAsync(scene, Chat, $"/start {bad}"));
         }
 
-        foreach (var other in new[] { "hello", "/help", "/unknown", "/", "/ start", "// start", "/START@status_test_bot extra words"})
+        foreach (var other in new[] { "hello", "/help", "/unknown", "/", "/ start", "// start", "/START@status_test_bot extra words" })
         {
             Assert.Equal(
                 other.Contains("START", StringComparison.Ordinal) ? CommandHandler.BadCode : CommandHandler.Help, await AskAsync(scene, Chat, other));

@@ -162,7 +162,10 @@ internal sealed class FakeTelegram : IAsyncDisposable
         {
             await WriteAsync(context, 200, Ok(new JsonObject
             {
-                ["id"] = 123456789, ["is_bot"] = true, ["first_name"] = "Status", ["username"] = BotName,
+                ["id"] = 123456789,
+                ["is_bot"] = true,
+                ["first_name"] = "Status",
+                ["username"] = BotName,
             }));
             return;
         }

@@ -82,7 +82,9 @@ public sealed class NotificationTests(TestServers servers)
         await scene.ProcessAsync(id);
         await scene.ChangeAsync(id, GenerationStatus.Pending, c => c with
         {
-            ErrorMessage = "The provider is busy.", RunAfter = TimeSpan.FromSeconds(2), CountsAsFailure = true,
+            ErrorMessage = "The provider is busy.",
+            RunAfter = TimeSpan.FromSeconds(2),
+            CountsAsFailure = true,
         });
         await scene.ProcessAsync(id);
         await scene.UntilToldAsync(Chat);

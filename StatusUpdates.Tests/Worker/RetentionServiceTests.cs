@@ -35,6 +35,32 @@ public sealed class RetentionServiceTests(TestServers servers)
     }
 
     [Fact]
+    public async Task Deliveries_that_are_over_go_and_what_is_still_to_be_delivered_stays()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await db.ExecuteAsync(
+            """
+            INSERT INTO webhooks (id, user_id, url, signing_keys, created_at, updated_at) VALUES ('wh-1', 'u', 'https://example.org/', '', now(), now());
+            INSERT INTO webhook_deliveries (id, webhook_id, seq, generation_id, message_id, type, state, attempt, created_at)
+            SELECT 'dlv-' || n, CASE WHEN n % 10 = 0 THEN 'wh-gone' ELSE 'wh-1' END, n, 'gen-' || n, 'msg_' || n, 'generation.completed',
+                   CASE WHEN n % 5 = 0 THEN 'pending' ELSE 'delivered' END, 1, now() - CASE WHEN n <= 40 THEN interval '31 days' ELSE interval '1 day' END
+            FROM generate_series(1, 50) n;
+            INSERT INTO telegram_messages (chat_id, generation_id, message_id, status, updated_at)
+            SELECT n, 'gen', 1, 'pending', now() - CASE WHEN n <= 7 THEN interval '31 days' ELSE interval '1 day' END FROM generate_series(1, 10) n;
+            """,
+            Token);
+        await using var worker = await TestWorker.StartAsync(db, null, null, ("Retention:BatchSize", "3"));
+
+        var removed = (await worker.Retention.RunOnceAsync(Token))!;
+
+        // Of 40 old ones eight are pending, half of them of a webhook that is gone.
+        Assert.Equal(36, removed.Deliveries);
+        Assert.Equal(4L, await db.ScalarAsync<long>("SELECT count(*) FROM webhook_deliveries WHERE seq <= 40 AND state = 'pending'", Token));
+        Assert.Equal(3L, await db.ScalarAsync<long>("SELECT count(*) FROM telegram_messages", Token));
+        Assert.True((await worker.Retention.RunOnceAsync(Token))!.IsNothing);
+    }
+
+    [Fact]
     public async Task While_another_worker_has_the_turn_nothing_is_done()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);

@@ -19,6 +19,10 @@ internal sealed class RetentionOptions
     [Range(typeof(TimeSpan), "00:01:00", "36500.00:00:00")]
     public TimeSpan Updates { get; set; } = TimeSpan.FromDays(30);
 
+    /// <summary>How long a delivery to a webhook is shown after it was made. What is still to be delivered stays. Default 30 days.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "36500.00:00:00")]
+    public TimeSpan Deliveries { get; set; } = TimeSpan.FromDays(30);
+
     /// <summary>How long after a pass the next one begins. Default 15 min.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan Interval { get; set; } = TimeSpan.FromMinutes(15);

@@ -7,7 +7,7 @@ using StatusUpdates.Data.Retention;
 namespace StatusUpdates.Worker.Retention;
 
 /// <summary>
-/// Deletes generations that ended long ago and trims the logs, pass after pass. Of several workers one has a pass at a time. Each step is a
+/// Deletes generations that ended long ago and deliveries that are over, and trims the logs, pass after pass. Of several workers one has a pass at a time. Each step is a
 /// short statement, and the database has as long to itself after it as it took: half of one connection is the most that this takes.
 /// </summary>
 internal sealed partial class RetentionService(
@@ -30,8 +30,21 @@ internal sealed partial class RetentionService(
         }
 
         var started = time.GetTimestamp();
-        var removed = new Removed(
-            await DeleteGenerationsAsync(pass, cancellationToken), await TrimLogsAsync(pass, cancellationToken), time.GetElapsedTime(started));
+        var settings = options.Value;
+        var generations = await RepeatAsync(
+            () => pass.DeleteGenerationsAsync(settings.Generations, settings.BatchSize, cancellationToken),
+            RetentionTelemetry.GenerationsDeleted,
+            cancellationToken);
+        var updates = await TrimLogsAsync(pass, cancellationToken);
+        var deliveries = await RepeatAsync(
+            () => pass.DeleteDeliveriesAsync(settings.Deliveries, settings.BatchSize, cancellationToken),
+            RetentionTelemetry.DeliveriesDeleted,
+            cancellationToken);
+
+        // A generation's messages are of use as long as its updates.
+        await RepeatAsync(
+            () => pass.ForgetMessagesAsync(settings.Updates, settings.BatchSize, cancellationToken), static _ => { }, cancellationToken);
+        var removed = new Removed(generations, updates, deliveries, time.GetElapsedTime(started));
         RetentionTelemetry.PassEnded(removed.Duration);
         return removed;
     }
@@ -55,7 +68,7 @@ internal sealed partial class RetentionService(
                 {
                     if (await RunOnceAsync(stoppingToken) is { IsNothing: false } removed)
                     {
-                        LogRemoved(removed.Generations, removed.Updates, removed.Duration);
+                        LogRemoved(removed.Generations, removed.Updates, removed.Deliveries, removed.Duration);
                     }
 
                     failures = 0;
@@ -77,18 +90,17 @@ internal sealed partial class RetentionService(
         }
     }
 
-    private async Task<long> DeleteGenerationsAsync(RetentionPass pass, CancellationToken cancellationToken)
+    private async Task<long> RepeatAsync(Func<Task<int>> step, Action<int> count, CancellationToken cancellationToken)
     {
         var sum = 0L;
-        int deleted;
+        int done;
         do
         {
-            deleted = await StepAsync(
-                () => pass.DeleteGenerationsAsync(options.Value.Generations, options.Value.BatchSize, cancellationToken), cancellationToken);
-            RetentionTelemetry.GenerationsDeleted(deleted);
-            sum += deleted;
+            done = await StepAsync(step, cancellationToken);
+            count(done);
+            sum += done;
         }
-        while (deleted == options.Value.BatchSize);
+        while (done == options.Value.BatchSize);
         return sum;
     }
 
@@ -169,15 +181,15 @@ internal sealed partial class RetentionService(
     [LoggerMessage(3302, LogLevel.Information, "Retention is off: everything is kept")]
     private partial void LogOff();
 
-    [LoggerMessage(3303, LogLevel.Information, "Removed what was old: {Generations} generations, {Updates} updates, in {Duration}")]
-    private partial void LogRemoved(long generations, long updates, TimeSpan duration);
+    [LoggerMessage(3303, LogLevel.Information, "Removed what was old: {Generations} generations, {Updates} updates, {Deliveries} deliveries, in {Duration}")]
+    private partial void LogRemoved(long generations, long updates, long deliveries, TimeSpan duration);
 
     [LoggerMessage(3304, LogLevel.Warning, "Retention was interrupted; the next try is in {Pause}: {Reason}")]
     private partial void LogFailed(Exception? exception, TimeSpan pause, string reason);
 }
 
 /// <summary>What one pass removed.</summary>
-internal sealed record Removed(long Generations, long Updates, TimeSpan Duration)
+internal sealed record Removed(long Generations, long Updates, long Deliveries, TimeSpan Duration)
 {
-    public bool IsNothing => Generations == 0 && Updates == 0;
+    public bool IsNothing => Generations == 0 && Updates == 0 && Deliveries == 0;
 }

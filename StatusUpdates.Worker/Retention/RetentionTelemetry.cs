@@ -14,6 +14,9 @@ internal static class RetentionTelemetry
     private static readonly Counter<long> Updates = Meter.CreateCounter<long>(
         "statusupdates.retention.updates", "{update}", "Updates that were removed from their users' logs because they were old.");
 
+    private static readonly Counter<long> Deliveries = Meter.CreateCounter<long>(
+        "statusupdates.retention.deliveries", "{delivery}", "Deliveries to webhooks that were deleted because they were old.");
+
     private static readonly Histogram<double> Batch = Meter.CreateHistogram<double>(
         "statusupdates.retention.batch.duration", "s", "Time of one of its statements, with the commit.",
         advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5] });
@@ -25,6 +28,8 @@ internal static class RetentionTelemetry
     public static void GenerationsDeleted(int count) => Generations.Add(count);
 
     public static void UpdatesRemoved(long count) => Updates.Add(count);
+
+    public static void DeliveriesDeleted(int count) => Deliveries.Add(count);
 
     public static void BatchEnded(TimeSpan duration) => Batch.Record(duration.TotalSeconds);
 

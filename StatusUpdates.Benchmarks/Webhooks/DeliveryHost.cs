@@ -1,0 +1,40 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
+using StatusUpdates.Benchmarks.Servers;
+using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Webhooks;
+
+namespace StatusUpdates.Benchmarks.Webhooks;
+
+/// <summary>Of the worker what delivers to webhooks, alone: what it takes is the deliveries'.</summary>
+internal static class DeliveryHost
+{
+    /// <summary>Its name among the parts of this program.</summary>
+    public const string Part = "run-webhooks";
+
+    public static Task RunAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.AddServiceDefaults();
+        builder.AddRedisClient("redis");
+        var database = builder.AddStatusDatabase("statusdb");
+        builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);
+        builder.AddStatusMessaging();
+        builder.AddWebhookDelivery();
+        var app = builder.Build();
+        app.MapGet("/ready", () => "ready");
+        return app.RunAsync();
+    }
+
+    public static Task<ServerProcess> StartAsync(BenchmarkSystem system, CancellationToken cancellationToken) =>
+        ServerProcess.StartPartAsync(Part, cancellationToken, new Dictionary<string, string>
+        {
+            ["ConnectionStrings__statusdb"] = system.Database,
+            ["ConnectionStrings__redis"] = system.Redis,
+            ["Webhooks__AllowHttp"] = "true",
+            ["Webhooks__AllowedNetworks__0"] = "127.0.0.0/8",
+        });
+}

@@ -1,0 +1,64 @@
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Webhooks;
+
+namespace StatusUpdates.Benchmarks.Webhooks;
+
+/// <summary>Registers webhooks as the API does, and removes them.</summary>
+internal sealed class Registrations(StatusDatabase database)
+{
+    /// <summary>A webhook that is told what its user's log gets from now on.</summary>
+    public async Task RegisterAsync(IEnumerable<(string UserId, string Url)> webhooks, CancellationToken cancellationToken)
+    {
+        await using var services = new ServiceCollection()
+            .AddLogging()
+            .AddDbContext<StatusDbContext>(database.Configure)
+            .AddDataProtection().SetApplicationName("StatusUpdates").PersistKeysToDbContext<StatusDbContext>()
+            .Services.AddSingleton<SigningKeyProtector>()
+            .BuildServiceProvider();
+        var protector = services.GetRequiredService<SigningKeyProtector>();
+        foreach (var (userId, url) in webhooks)
+        {
+            await using var command = database.DataSource.CreateCommand(
+                """
+                WITH registered AS (
+                    INSERT INTO webhooks (id, user_id, url, signing_keys, created_at, updated_at) VALUES ($1, $2, $3, $4, now(), now())
+                )
+                INSERT INTO durable_cursors (owner, kind, user_id, last_seq, paused, troubled, epoch, nudges)
+                VALUES ($5, 'webhook', $2, (SELECT last_seq FROM user_streams WHERE user_id = $2), false, false, 0, 0)
+                """);
+            var id = WebhookIds.NewWebhook();
+            command.Parameters.AddWithValue(id);
+            command.Parameters.AddWithValue(userId);
+            command.Parameters.AddWithValue(url);
+            command.Parameters.AddWithValue(protector.Protect(SigningKeys.Create()));
+            command.Parameters.AddWithValue(WebhookIds.CursorOwner(id));
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+    }
+
+    public async Task RemoveBadAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.DataSource.CreateCommand(
+            """
+            WITH removed AS (DELETE FROM webhooks WHERE url LIKE '%/bad/%' RETURNING id)
+            DELETE FROM durable_cursors WHERE owner IN (SELECT 'webhook:' || id FROM removed)
+            """);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>How many deliveries of healthy webhooks were not recorded as delivered, once and at the first attempt.</summary>
+    public async Task<long> CountUnlikelyAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.DataSource.CreateCommand(
+            """
+            SELECT count(*) FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
+            WHERE w.url NOT LIKE '%/bad/%' AND (d.state <> 'delivered' OR d.attempt <> 1)
+            """);
+        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+}
