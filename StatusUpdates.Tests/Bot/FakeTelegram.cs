@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
@@ -297,9 +296,9 @@ internal sealed class FakeTelegram : IAsyncDisposable
         return new FakeCall(method, body.Length == 0 ? [] : JsonNode.Parse(body)!.AsObject());
     }
 
-    private static JsonObject Ok(JsonNode result) => new() { ["ok"] = true, ["result"] = result };
+    internal static JsonObject Ok(JsonNode result) => new() { ["ok"] = true, ["result"] = result };
 
-    private static JsonObject Error(int code, string description, JsonNode? parameters = null)
+    internal static JsonObject Error(int code, string description, JsonNode? parameters = null)
     {
         var error = new JsonObject { ["ok"] = false, ["error_code"] = code, ["description"] = description };
         if (parameters is not null)
@@ -316,107 +315,5 @@ internal sealed class FakeTelegram : IAsyncDisposable
         context.Response.ContentType = "application/json";
         await context.Response.WriteAsync(answer.ToJsonString());
         await context.Response.CompleteAsync();
-    }
-
-    /// <summary>Messages to the bot: kept until a question names a higher number, and handed out to the latest asker.</summary>
-    private sealed class FakeUpdates
-    {
-        private readonly Lock _lock = new();
-        private readonly SortedDictionary<int, JsonObject> _waiting = [];
-        private readonly ConcurrentDictionary<int, JsonObject> _all = new();
-        private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private int _last = 100;
-        private int _asker;
-        private int _polls;
-
-        public int Polls => Volatile.Read(ref _polls);
-
-        public int Add(Func<int, JsonObject> make)
-        {
-            lock (_lock)
-            {
-                var id = ++_last;
-                _waiting[id] = _all[id] = make(id);
-                Change();
-                return id;
-            }
-        }
-
-        public void Repeat(int id)
-        {
-            lock (_lock)
-            {
-                // Under its number if the asker has not come past it; else as Telegram would do after a loss of its own: anew.
-                _waiting[id] = _all[id];
-                Change();
-            }
-        }
-
-        public async Task AnswerAsync(HttpContext context, JsonObject parameters)
-        {
-            Interlocked.Increment(ref _polls);
-            var offset = (int?)parameters["offset"] ?? 0;
-            var until = TimeProvider.System.GetUtcNow().AddSeconds((int?)parameters["timeout"] ?? 0);
-            int me;
-            lock (_lock)
-            {
-                me = ++_asker;
-                Change();
-            }
-
-            while (true)
-            {
-                Task changed;
-                lock (_lock)
-                {
-                    if (me != _asker)
-                    {
-                        changed = Task.CompletedTask;
-                    }
-                    else
-                    {
-                        foreach (var old in _waiting.Keys.Where(id => id < offset && offset > 0).ToList())
-                        {
-                            _waiting.Remove(old);
-                        }
-
-                        changed = _waiting.Count > 0 ? Task.CompletedTask : _changed.Task;
-                    }
-                }
-
-                if (me != _asker)
-                {
-                    await WriteAsync(context, 409, Error(409, "Conflict: terminated by other getUpdates request"));
-                    return;
-                }
-
-                var left = until - TimeProvider.System.GetUtcNow();
-                if (changed.IsCompleted || left <= TimeSpan.Zero)
-                {
-                    break;
-                }
-
-                await Task.WhenAny(changed, Task.Delay(left, context.RequestAborted));
-                if (context.RequestAborted.IsCancellationRequested)
-                {
-                    return;
-                }
-            }
-
-            JsonArray result;
-            lock (_lock)
-            {
-                result = [.. _waiting.Values.Select(update => update.DeepClone())];
-            }
-
-            await WriteAsync(context, 200, Ok(result));
-        }
-
-        private void Change()
-        {
-            var changed = _changed;
-            _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            changed.SetResult();
-        }
     }
 }
