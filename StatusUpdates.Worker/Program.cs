@@ -28,10 +28,11 @@ internal static class Program
         builder.AddWebhookSecrets();
         builder.AddWebhookAddresses();
 
+        // Stopped in reverse. Deliveries under way are given as long as the jobs are.
+        builder.AddWebhookDelivery();
         builder.AddJobs();
         builder.AddProcessors();
         builder.AddRetention();
-        builder.AddWebhookDelivery();
         return builder.Build();
     }
 }

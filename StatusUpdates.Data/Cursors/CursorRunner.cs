@@ -19,34 +19,41 @@ internal sealed partial class CursorRunner(
     StatusSubscriber subscriber,
     CursorOptions options,
     TimeProvider time,
-    ILogger<CursorRunner> logger) : BackgroundService
+    ILogger<CursorRunner> logger,
+    IHostApplicationLifetime? lifetime = null) : BackgroundService
 {
     private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(15);
 
+    // Looked at in some milliseconds.
+    private const int SweepWindow = 10_000;
+
     private readonly RunningCursors _running = new();
     private long? _sweptAt;
+    private string _sweptTo = "";
 
-    /// <summary>Claims once and starts what it got.</summary>
+    /// <summary>Claims once for the users that were hinted, and once for the sweep if it is due, and starts what it got.</summary>
+    /// <param name="stopping">Handed to what is started. The claim itself is not cut short: what it took would be nobody's until its lease ends.</param>
     /// <returns>Whether there may be more to claim at once.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
-    internal async Task<bool> RunOnceAsync(CancellationToken cancellationToken)
+    internal async Task<bool> RunOnceAsync(CancellationToken stopping)
     {
-        var sweep = UntilSweep() <= TimeSpan.Zero;
-        var (healthy, troubled) = _running.Count;
-        var limit = Math.Max(0, options.Slots - healthy);
-        var troubledLimit = Math.Max(0, options.TroubledSlots - troubled);
-        var hints = limit > 0 ? _running.TakeHints() : RunningCursors.NoHints;
-        if (limit + troubledLimit == 0 || (hints.Count == 0 && !sweep))
+        var more = await ClaimHintedAsync(stopping);
+        return (UntilSweep() <= TimeSpan.Zero && await SweepAsync(stopping)) || more;
+    }
+
+    private async Task<bool> ClaimHintedAsync(CancellationToken stopping)
+    {
+        var request = Request();
+        var hints = request.Limit > 0 ? _running.TakeHints() : RunningCursors.NoHints;
+        if (hints.Count == 0)
         {
             return false;
         }
 
-        var started = time.GetTimestamp();
         IReadOnlyList<DurableCursor> claimed;
         try
         {
-            string[]? users = sweep ? null : [.. hints.Keys];
-            claimed = await store.ClaimAsync(consumer.Kind, users, limit, troubledLimit, options.Lease, cancellationToken);
+            claimed = await store.ClaimOfUsersAsync(request, [.. hints.Keys], CancellationToken.None);
         }
         catch
         {
@@ -54,34 +61,63 @@ internal sealed partial class CursorRunner(
             throw;
         }
 
-        foreach (var cursor in claimed)
+        Start(claimed, stopping);
+        if (!IsFull(request, claimed))
         {
-            Start(cursor, cancellationToken);
+            return false;
         }
 
-        CursorTelemetry.Claimed(consumer.Kind, claimed.Count);
-        if (limit > 0 && claimed.Count(c => !c.IsTroubled) == limit)
+        // There may be more than slots: they are asked for again when one is free.
+        _running.PutBack(hints);
+        return true;
+    }
+
+    // One window in each interval: of more cursors than that the last are looked at some intervals later, and no statement grows with them.
+    private async Task<bool> SweepAsync(CancellationToken stopping)
+    {
+        var request = Request();
+        if (request.Limit + request.TroubledLimit == 0)
         {
-            // There may be more than slots: what was hinted is asked for again when one is free.
-            _running.PutBack(hints);
+            return false;
+        }
+
+        var started = time.GetTimestamp();
+        var (claimed, last) = await store.ClaimNextAsync(request, _sweptTo, SweepWindow, CancellationToken.None);
+        Start(claimed, stopping);
+        if (IsFull(request, claimed))
+        {
             return true;
         }
 
-        _sweptAt = sweep ? started : _sweptAt;
+        _sweptTo = last ?? "";
+        _sweptAt = started;
         return false;
     }
 
+    private CursorClaim Request()
+    {
+        var (healthy, troubled) = _running.Count;
+        return new(
+            consumer.Kind, Math.Max(0, options.Slots - healthy), Math.Max(0, options.TroubledSlots - troubled), options.Lease);
+    }
+
+    private static bool IsFull(CursorClaim request, IReadOnlyList<DurableCursor> claimed) =>
+        request.Limit > 0 && claimed.Count(c => !c.IsTroubled) == request.Limit;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // Services are stopped one after the other: what is under way here ends while others before it are still at it.
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(
+            stoppingToken, lifetime?.ApplicationStopping ?? CancellationToken.None);
         using var stopped = new CancellationTokenSource();
         var beat = BeatAsync(stopped.Token);
         try
         {
             await using var subscription = await subscriber.SubscribeAllAsync(
-                update => _running.Hint(update.UserId, update.Seq ?? 0), stoppingToken);
-            await ClaimUntilStoppedAsync(stoppingToken);
+                update => _running.Hint(update.UserId, update.Seq ?? 0), stopping.Token);
+            await ClaimUntilStoppedAsync(stopping.Token);
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             // Stopped while it subscribed, claimed or waited.
         }
@@ -116,13 +152,16 @@ internal sealed partial class CursorRunner(
         }
     }
 
-    private void Start(DurableCursor cursor, CancellationToken stopping)
+    private void Start(IReadOnlyList<DurableCursor> claimed, CancellationToken stopping)
     {
-        var held = new HeldCursor(cursor, store, log);
-        var run = _running.Add(held);
+        CursorTelemetry.Claimed(consumer.Kind, claimed.Count);
+        foreach (var cursor in claimed)
+        {
+            var run = _running.Add(new HeldCursor(cursor, store, log));
 
-        // Of its own thread of execution: a service that works before its first await keeps no other from being claimed.
-        run.Task = Task.Run(() => RunAsync(run, stopping), CancellationToken.None);
+            // Of its own thread of execution: a service that works before its first await keeps no other from being claimed.
+            run.Task = Task.Run(() => RunAsync(run, stopping), CancellationToken.None);
+        }
     }
 
     private async Task RunAsync(CursorRun run, CancellationToken stopping)

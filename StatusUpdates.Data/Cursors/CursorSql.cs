@@ -21,59 +21,58 @@ public static class CursorSql
         WHERE owner = $1
         """;
 
-    // Gone already, not yet due, or somebody's: left out. Who has waited longest since its last turn comes first.
-    private const string ClaimHead =
-        """
-        WITH healthy AS (
-            SELECT c.owner FROM durable_cursors c
-            WHERE NOT c.troubled AND
-        """;
-
     private const string IsFree =
         """
-              NOT c.paused
-              AND (c.lease_expires_at IS NULL OR c.lease_expires_at <= now())
-              AND (c.not_before IS NULL OR c.not_before <= now())
-              AND (c.due_at <= now()
-                   OR c.last_seq <> COALESCE((SELECT s.last_seq FROM user_streams s WHERE s.user_id = c.user_id), 0))
-            ORDER BY c.claimed_at NULLS FIRST
+        NOT c.paused AND (c.lease_expires_at IS NULL OR c.lease_expires_at <= now()) AND (c.not_before IS NULL OR c.not_before <= now())
         """;
 
+    // Of what was looked at: what is free and has something to do. Who has waited longest since its last turn comes first; what somebody
+    // locks meanwhile is theirs.
     private const string ClaimTail =
-        """
-        UPDATE durable_cursors c SET
-            epoch = c.epoch + 1, claimed_at = clock_timestamp(), lease_expires_at = clock_timestamp() + $4
-        FROM (SELECT owner FROM healthy UNION ALL SELECT owner FROM troubled) d
-        WHERE c.owner = d.owner
-        RETURNING c.owner, c.user_id, c.last_seq, c.state::text, c.troubled, c.epoch, c.nudges
-        """;
-
-    /// <summary>Claims of kind $1, at most $2 and of troubled ones $3, for $4, whatever their users.</summary>
-    internal const string ClaimAny =
         $"""
-        {ClaimHead} c.kind = $1 AND
-        {IsFree} LIMIT $2 FOR NO KEY UPDATE OF c SKIP LOCKED
+        waiting AS MATERIALIZED (
+            SELECT c.owner, c.troubled, c.claimed_at FROM walked c LEFT JOIN user_streams s ON s.user_id = c.user_id
+            WHERE {IsFree} AND (c.due_at <= now() OR c.last_seq <> COALESCE(s.last_seq, 0))
         ),
-        troubled AS (
-            SELECT c.owner FROM durable_cursors c
-            WHERE c.troubled AND c.kind = $1 AND
-        {IsFree} LIMIT $3 FOR NO KEY UPDATE OF c SKIP LOCKED
+        chosen AS (
+            (SELECT owner FROM waiting WHERE NOT troubled ORDER BY claimed_at NULLS FIRST LIMIT $2)
+            UNION ALL
+            (SELECT owner FROM waiting WHERE troubled ORDER BY claimed_at NULLS FIRST LIMIT $3)
+        ),
+        locked AS MATERIALIZED (
+            SELECT c.owner FROM durable_cursors c WHERE c.owner = ANY (ARRAY(SELECT owner FROM chosen)) AND {IsFree}
+            FOR NO KEY UPDATE OF c SKIP LOCKED
+        ),
+        claimed AS (
+            UPDATE durable_cursors c SET
+                epoch = c.epoch + 1, claimed_at = clock_timestamp(), lease_expires_at = clock_timestamp() + $4
+            WHERE c.owner = ANY (ARRAY(SELECT owner FROM locked))
+            RETURNING c.owner, c.user_id, c.last_seq, c.state::text, c.troubled, c.epoch, c.nudges
         )
-        {ClaimTail}
+        SELECT * FROM claimed
         """;
 
-    /// <summary>As <see cref="ClaimAny"/>, of the users $5.</summary>
+    /// <summary>Claims of kind $1, at most $2 and of troubled ones $3, for $4, of the users $5.</summary>
     internal const string ClaimOfUsers =
         $"""
-        {ClaimHead} c.kind = $1 AND c.user_id = ANY ($5) AND
-        {IsFree} LIMIT $2 FOR NO KEY UPDATE OF c SKIP LOCKED
+        WITH walked AS MATERIALIZED (
+            SELECT c.* FROM durable_cursors c WHERE c.kind = $1 AND c.user_id = ANY ($5)
         ),
-        troubled AS (
-            SELECT c.owner FROM durable_cursors c
-            WHERE c.troubled AND c.kind = $1 AND c.user_id = ANY ($5) AND
-        {IsFree} LIMIT $3 FOR NO KEY UPDATE OF c SKIP LOCKED
-        )
         {ClaimTail}
+        """;
+
+    /// <summary>
+    /// As <see cref="ClaimOfUsers"/>, of the next $6 after owner $5, by primary key. The last row is the last owner looked at, without anything
+    /// else; null where there is none.
+    /// </summary>
+    internal const string ClaimNext =
+        $"""
+        WITH walked AS MATERIALIZED (
+            SELECT c.* FROM durable_cursors c WHERE c.owner > $5 AND c.owner < $1 || ';' ORDER BY c.owner LIMIT $6
+        ),
+        {ClaimTail}
+        UNION ALL
+        SELECT CASE WHEN count(*) = $6 THEN max(owner) END, NULL, NULL, NULL, NULL, NULL, NULL FROM walked
         """;
 
     /// <summary>Extends the leases of owners $1 with epochs $2 to $3 from now; yields the owners whose cursors are still held.</summary>

@@ -1,4 +1,3 @@
-using System.Data;
 using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Database;
@@ -8,42 +7,33 @@ namespace StatusUpdates.Data.Cursors;
 /// <summary>The durable cursors: claimed, kept and moved by at most one holder each. Thread-safe; one instance serves a process.</summary>
 internal sealed class CursorStore(StatusDatabase database)
 {
-    /// <summary>Claims cursors that are free and have something to do.</summary>
-    /// <param name="kind">Of which service.</param>
-    /// <param name="users">Whose; null for anybody's.</param>
-    /// <param name="limit">How many at most, without the troubled ones.</param>
-    /// <param name="troubledLimit">How many troubled ones at most.</param>
-    /// <param name="lease">For how long.</param>
+    /// <summary>Claims cursors of some users that are free and have something to do.</summary>
+    /// <param name="request">How many, and for how long.</param>
+    /// <param name="users">Whose.</param>
     /// <param name="cancellationToken">Ends the wait; what was claimed all the same is free again after the lease.</param>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
-    public async Task<IReadOnlyList<DurableCursor>> ClaimAsync(
-        string kind, string[]? users, int limit, int troubledLimit, TimeSpan lease, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<DurableCursor>> ClaimOfUsersAsync(
+        CursorClaim request, string[] users, CancellationToken cancellationToken)
     {
-        await using var command = database.DataSource.CreateCommand(users is null ? CursorSql.ClaimAny : CursorSql.ClaimOfUsers);
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = kind });
-        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = troubledLimit });
-        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = lease });
-        if (users is not null)
-        {
-            command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = users });
-        }
+        await using var command = CommandOf(CursorSql.ClaimOfUsers, request);
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = users });
+        return (await ReadAsync(command, cancellationToken)).Claimed;
+    }
 
-        var claimed = new List<DurableCursor>();
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            claimed.Add(new DurableCursor(
-                reader.GetString(0),
-                reader.GetString(1),
-                reader.GetInt64(2),
-                reader.IsDBNull(3) ? null : reader.GetString(3),
-                reader.GetBoolean(4),
-                reader.GetInt64(5),
-                reader.GetInt64(6)));
-        }
-
-        return claimed;
+    /// <summary>Claims, of the next cursors of the kind, those that are free and have something to do.</summary>
+    /// <param name="request">How many, and for how long.</param>
+    /// <param name="after">The last owner that was looked at; empty to begin.</param>
+    /// <param name="window">How many cursors to look at.</param>
+    /// <param name="cancellationToken">Ends the wait; what was claimed all the same is free again after the lease.</param>
+    /// <returns>What was claimed, and the last owner looked at; null if there are no more after them.</returns>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public async Task<(IReadOnlyList<DurableCursor> Claimed, string? Last)> ClaimNextAsync(
+        CursorClaim request, string after, int window, CancellationToken cancellationToken)
+    {
+        await using var command = CommandOf(CursorSql.ClaimNext, request);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = after });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = window });
+        return await ReadAsync(command, cancellationToken);
     }
 
     /// <summary>Extends leases.</summary>
@@ -104,6 +94,43 @@ internal sealed class CursorStore(StatusDatabase database)
         command.Parameters.Add(Interval(pause));
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Nudges });
         await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private NpgsqlCommand CommandOf(string sql, CursorClaim request)
+    {
+        var command = database.DataSource.CreateCommand(sql);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = request.Kind });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = request.Limit });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = request.TroubledLimit });
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = request.Lease });
+        return command;
+    }
+
+    private static async Task<(IReadOnlyList<DurableCursor> Claimed, string? Last)> ReadAsync(
+        NpgsqlCommand command, CancellationToken cancellationToken)
+    {
+        var claimed = new List<DurableCursor>();
+        string? last = null;
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            if (reader.IsDBNull(1))
+            {
+                last = reader.IsDBNull(0) ? null : reader.GetString(0);
+                continue;
+            }
+
+            claimed.Add(new DurableCursor(
+                reader.GetString(0),
+                reader.GetString(1),
+                reader.GetInt64(2),
+                reader.IsDBNull(3) ? null : reader.GetString(3),
+                reader.GetBoolean(4),
+                reader.GetInt64(5),
+                reader.GetInt64(6)));
+        }
+
+        return (claimed, last);
     }
 
     private static NpgsqlParameter Interval(TimeSpan? value) =>

@@ -11,6 +11,13 @@ namespace StatusUpdates.Data.Cursors;
 internal sealed record DurableCursor(
     string Owner, string UserId, long Position, string? State, bool IsTroubled, long Epoch, long Nudges);
 
+/// <summary>What is to be claimed.</summary>
+/// <param name="Kind">Of which service.</param>
+/// <param name="Limit">How many at most, without the troubled ones.</param>
+/// <param name="TroubledLimit">How many troubled ones at most.</param>
+/// <param name="Lease">For how long.</param>
+internal readonly record struct CursorClaim(string Kind, int Limit, int TroubledLimit, TimeSpan Lease);
+
 /// <summary>What a holder stores of its cursor. The position is that of the last entry whose telling was acknowledged.</summary>
 /// <param name="Position">The last entry that was told.</param>
 public sealed record CursorSave(long Position)

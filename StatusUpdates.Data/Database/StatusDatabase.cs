@@ -122,12 +122,13 @@ public sealed class StatusDatabase : IAsyncDisposable
 
         // The server ends by itself what a paused or vanished process of ours left behind, so that no user's log stays locked.
         // Statements are prepared, and made so that one plan serves all their values: planning a write anew for each costs more than the write.
-        // What the connection string itself sets comes last and wins.
+        // Nothing here runs long enough to be worth compiling. What the connection string itself sets comes last and wins.
         var settings = string.Create(CultureInfo.InvariantCulture, $"""
             -c lock_timeout={Milliseconds(options.LockTimeout)}
             -c statement_timeout={Milliseconds(options.StatementTimeout)}
             -c idle_in_transaction_session_timeout={Milliseconds(options.IdleInTransactionTimeout)}
             -c plan_cache_mode=force_generic_plan
+            -c jit=off
             -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000
             """).ReplaceLineEndings(" ");
         builder.Options = $"{settings} {builder.Options}".TrimEnd();

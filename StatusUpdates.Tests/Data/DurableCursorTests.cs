@@ -237,6 +237,31 @@ public sealed class DurableCursorTests(TestServers servers)
     }
 
     [Fact]
+    public async Task A_sweep_goes_through_all_cursors_window_by_window_and_begins_anew()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        foreach (var owner in (string[])["test:a", "test:b", "test:c", "test:d", "tester:x"])
+        {
+            await scene.AddCursorAsync(owner, owner == "test:b" ? "idle" : "u");
+        }
+
+        await scene.AppendAsync("u", 1, announce: false);
+        var store = new CursorStore(scene.Database.Database);
+        var request = new CursorClaim("test", 10, 10, TimeSpan.FromSeconds(30));
+
+        var first = await store.ClaimNextAsync(request, "", 2, Token);
+        var second = await store.ClaimNextAsync(request, first.Last!, 2, Token);
+        var third = await store.ClaimNextAsync(request, second.Last!, 2, Token);
+
+        Assert.Equal(["test:a"], first.Claimed.Select(c => c.Owner));
+        Assert.Equal("test:b", first.Last);
+        Assert.Equal(["test:c", "test:d"], second.Claimed.Select(c => c.Owner).Order());
+        Assert.Equal("test:d", second.Last);
+        Assert.Empty(third.Claimed);
+        Assert.Null(third.Last);
+    }
+
+    [Fact]
     public async Task The_effect_is_stored_with_the_position_or_not_at_all()
     {
         await using var scene = await CursorScene.CreateAsync(servers);
@@ -244,7 +269,7 @@ public sealed class DurableCursorTests(TestServers servers)
         await scene.Database.ExecuteAsync("CREATE TABLE kept (seq bigint)", Token);
         var store = new CursorStore(scene.Database.Database);
         await scene.AppendAsync("u", 2, announce: false);
-        var cursor = Assert.Single(await store.ClaimAsync("test", null, 1, 1, TimeSpan.FromSeconds(30), Token));
+        var cursor = Assert.Single(await store.ClaimOfUsersAsync(new CursorClaim("test", 1, 1, TimeSpan.FromSeconds(30)), ["u"], Token));
         CursorEffect Keep(long seq) => new(
             ", kept AS (INSERT INTO kept SELECT $10 FROM held)",
             parameters => parameters.Add(new NpgsqlParameter<long> { TypedValue = seq }));

@@ -5,6 +5,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Webhooks;
 
@@ -24,7 +25,8 @@ internal sealed record AttemptResult(int? StatusCode, string? Error, string? Res
 }
 
 /// <summary>Posts messages as Standard Webhooks 1.0 says. Never throws for what a receiver does. Thread-safe.</summary>
-internal sealed class WebhookSender(HttpMessageInvoker http, IOptions<DeliveryOptions> options, TimeProvider time)
+internal sealed partial class WebhookSender(
+    HttpMessageInvoker http, IOptions<DeliveryOptions> options, TimeProvider time, ILogger<WebhookSender> logger)
 {
     private const int MaxResponse = 1024;
 
@@ -65,9 +67,16 @@ internal sealed class WebhookSender(HttpMessageInvoker http, IOptions<DeliveryOp
         {
             return new(status, $"No complete answer within {options.Value.Timeout.TotalSeconds:0.###} s.", null, time.GetElapsedTime(started), null);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or ForbiddenAddressException)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            return new(status, Describe(e), null, time.GetElapsedTime(started), null);
+            // Whatever a receiver brings about is an attempt that failed: as anything else it would be repeated without end.
+            if (Describe(e) is not { } error)
+            {
+                LogUnforeseen(e);
+                error = "The attempt failed.";
+            }
+
+            return new(status, error, null, time.GetElapsedTime(started), null);
         }
     }
 
@@ -105,7 +114,7 @@ internal sealed class WebhookSender(HttpMessageInvoker http, IOptions<DeliveryOp
     }
 
     // In words of our own: an exception's could tell a stranger what is in our network.
-    private static string Describe(Exception e) => e switch
+    private static string? Describe(Exception e) => e switch
     {
         _ when ForbiddenAddressException.IsCauseOf(e) => "Its host leads to an address that is not allowed.",
         HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => "Its host has no address.",
@@ -113,6 +122,13 @@ internal sealed class WebhookSender(HttpMessageInvoker http, IOptions<DeliveryOp
         HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => "No connection could be made.",
         HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => "Its answer's headers are too long.",
         HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse } => "Its answer is not HTTP.",
-        _ => "The connection ended before the answer was complete.",
+        HttpRequestException or IOException or SocketException => "The connection ended before the answer was complete.",
+
+        // The handler's own limit, for the connection alone.
+        OperationCanceledException { InnerException: TimeoutException } => "No connection could be made in time.",
+        _ => null,
     };
+
+    [LoggerMessage(3403, LogLevel.Error, "An attempt to deliver failed in a way that is not known")]
+    private partial void LogUnforeseen(Exception exception);
 }

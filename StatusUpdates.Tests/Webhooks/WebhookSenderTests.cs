@@ -1,0 +1,94 @@
+using System.Net;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Worker.Webhooks;
+
+namespace StatusUpdates.Tests.Webhooks;
+
+public sealed class WebhookSenderTests
+{
+    public static TheoryData<Exception, string> Faults => new()
+    {
+        { new TaskCanceledException("connect", new TimeoutException()), "No connection could be made in time." },
+        { new HttpRequestException(HttpRequestError.SecureConnectionError), "No secure connection could be made (TLS)." },
+        { new HttpRequestException(HttpRequestError.NameResolutionError), "Its host has no address." },
+        { new HttpRequestException("x", new ForbiddenAddressException()), "Its host leads to an address that is not allowed." },
+        { new IOException("10.0.0.1 said no"), "The connection ended before the answer was complete." },
+        { new NotSupportedException("10.0.0.1 said no"), "The attempt failed." },
+    };
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public async Task Whatever_goes_wrong_is_an_attempt_that_failed_in_words_of_our_own(Exception fault, string error)
+    {
+        var sender = Sender((_, _) => throw fault);
+
+        var result = await sender.SendAsync(new Uri("https://example.org/"), "msg_1", new byte[2], SigningKeys.Create(), TestTime.Token);
+
+        Assert.Equal((null, error, false), (result.StatusCode, result.Error, result.IsSuccess));
+    }
+
+    [Theory]
+    [InlineData("120", 120)]
+    [InlineData("999999999", 24 * 60 * 60)]
+    [InlineData("0", null)]
+    [InlineData("soon", null)]
+    public async Task Retry_after_is_heard_within_a_day(string value, int? seconds)
+    {
+        var sender = Sender((_, _) =>
+        {
+            var response = new HttpResponseMessage(HttpStatusCode.ServiceUnavailable);
+            response.Headers.TryAddWithoutValidation("Retry-After", value);
+            return Task.FromResult(response);
+        });
+
+        var result = await sender.SendAsync(new Uri("https://example.org/"), "msg_1", new byte[2], SigningKeys.Create(), TestTime.Token);
+
+        Assert.Equal(seconds, (int?)result.RetryAfter?.TotalSeconds);
+    }
+
+    [Fact]
+    public async Task A_lost_cursor_ends_the_attempt_and_not_as_a_failure()
+    {
+        using var lost = new CancellationTokenSource();
+        var sender = Sender(async (_, token) =>
+        {
+            await lost.CancelAsync();
+            await Task.Delay(Timeout.Infinite, token);
+            return new HttpResponseMessage();
+        });
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => sender.SendAsync(new Uri("https://example.org/"), "msg_1", new byte[2], SigningKeys.Create(), lost.Token));
+    }
+
+    [Theory]
+    [InlineData(1, 0.0, null, 4.0)]
+    [InlineData(1, 0.5, null, 5.0)]
+    [InlineData(2, 0.999999, null, 360.0)]
+    [InlineData(1, 0.5, 60, 60.0)]
+    [InlineData(2, 0.5, 60, 300.0)]
+    [InlineData(9, 0.5, null, 86400.0)]
+    [InlineData(10, 0.5, null, null)]
+    public void Delays_grow_vary_by_a_fifth_and_end(int failures, double jitter, int? retryAfter, double? seconds)
+    {
+        var after = RetrySchedule.After(
+            new DeliveryOptions().Delays, failures, jitter, retryAfter is { } s ? TimeSpan.FromSeconds(s) : null);
+
+        Assert.Equal(seconds is null, after is null);
+        Assert.Equal(seconds ?? 0, after?.TotalSeconds ?? 0, 0.1);
+    }
+
+    private static WebhookSender Sender(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> answer) => new(
+        new HttpMessageInvoker(new Answering(answer)),
+        Options.Create(new DeliveryOptions()),
+        TimeProvider.System,
+        NullLogger<WebhookSender>.Instance);
+
+    private sealed class Answering(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> answer) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            answer(request, cancellationToken);
+    }
+}
