@@ -1,3 +1,4 @@
+using StatusUpdates.Api.Bot;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Feeds;
 using StatusUpdates.Api.Generations;
@@ -41,6 +42,7 @@ internal static class Program
         builder.AddFeeds();
         builder.AddTransports();
         builder.AddWebhooks();
+        builder.AddBotLinks();
 
         var app = builder.Build();
 
@@ -64,6 +66,7 @@ internal static class Program
         app.MapResults();
         app.MapTransports();
         app.MapWebhooks();
+        app.MapBotLinks();
         return app;
     }
 }

@@ -32,4 +32,32 @@ builder.AddProject<Projects.StatusUpdates_Worker>("worker")
     .WithReplicas(2)
     .WithEnvironment("Results__PublicBaseUrl", api.GetEndpoint("http"));
 
+// The bot: tells people in Telegram. It speaks there under a token of theirs, so it is here where there is one.
+var botToken = builder.Configuration["Parameters:telegram-bot-token"] ?? builder.Configuration["TELEGRAM_BOT_TOKEN"];
+if (string.IsNullOrEmpty(botToken))
+{
+    Console.WriteLine("Telegram bot: off. Set TELEGRAM_BOT_TOKEN to a token of @BotFather to switch it on; see docs/bot.md.");
+}
+else
+{
+    var bot = builder.AddProject<Projects.StatusUpdates_Bot>("bot")
+        .WithReference(db)
+        .WithReference(redis)
+        .WaitFor(db)
+        .WaitFor(redis)
+        .WithEnvironment("Telegram__Token", builder.AddParameter("telegram-bot-token", botToken, secret: true));
+
+    // A Bot API server of one's own.
+    if (builder.Configuration["TELEGRAM_BASE_URL"] is { Length: > 0 } baseUrl)
+    {
+        bot.WithEnvironment("Telegram__BaseUrl", baseUrl);
+    }
+
+    // With the bot's name a link code comes with the address that opens the bot.
+    if (builder.Configuration["TELEGRAM_BOT_NAME"] is { Length: > 0 } botName)
+    {
+        api.WithEnvironment("Telegram__BotName", botName);
+    }
+}
+
 await builder.Build().RunAsync();

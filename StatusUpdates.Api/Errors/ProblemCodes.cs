@@ -12,6 +12,8 @@ internal static class ProblemCodes
     public const string MethodNotAllowed = "method_not_allowed";
     public const string RequestTimeout = "request_timeout";
     public const string GenerationTerminal = "generation_terminal";
+    public const string TooManyLinkCodes = "too_many_link_codes";
+    public const string TooManyChats = "too_many_chats";
     public const string BodyTooLarge = "body_too_large";
     public const string UnsupportedMediaType = "unsupported_media_type";
     public const string IdempotencyKeyReused = "idempotency_key_reused";

@@ -9,6 +9,7 @@ using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Results;
 using StatusUpdates.Data.Retention;
+using StatusUpdates.Data.Telegram;
 using StatusUpdates.Data.Tickets;
 using StatusUpdates.Data.Webhooks;
 
@@ -52,6 +53,9 @@ public static class DataServices
         builder.Services.AddSingleton<WebhookStore>();
         builder.Services.AddSingleton<ReplayStore>();
         builder.Services.AddScoped<WebhookQueries>();
+        builder.Services.AddSingleton<TelegramLinkCodes>();
+        builder.Services.AddSingleton<TelegramLinkStore>();
+        builder.Services.AddSingleton<TelegramTurns>();
         builder.Services.AddSingleton<CursorStore>();
         builder.Services.AddHostedService<DatabaseMigrator>();
         return database;

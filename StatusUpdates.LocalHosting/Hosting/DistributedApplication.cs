@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Extensions.Configuration;
 using StatusUpdates.LocalHosting.Engine;
 using StatusUpdates.LocalHosting.Native;
 
@@ -28,14 +29,22 @@ public sealed class DistributedApplication : IAsyncDisposable
 
     public static IDistributedApplicationBuilder CreateBuilder(string[] args)
     {
-        if (args.Length > 0)
+        if (Array.Find(args, arg => !IsSetting(arg)) is { } other)
         {
             throw new DistributedApplicationException(
-                $"The local engine takes no arguments ({string.Join(' ', args)}). Publishing needs the Aspire engine: set Aspire=true.");
+                $"The local engine takes no arguments but settings (--section:key=value), hence not {other}. Publishing needs the Aspire engine: set Aspire=true.");
         }
 
+        // A test's model is what its arguments say, whatever stands in the environment of who runs it.
         var interception = AppHostInterception.Current;
-        return new DistributedApplicationBuilder(interception?.Settings ?? EngineSettings.FromEnvironment(), interception);
+        var configuration = new ConfigurationManager();
+        if (interception is null)
+        {
+            configuration.AddEnvironmentVariables();
+        }
+
+        configuration.AddCommandLine(args);
+        return new DistributedApplicationBuilder(interception?.Settings ?? EngineSettings.FromEnvironment(), interception, configuration);
     }
 
     /// <summary>Starts everything, in the order that the model asks for. Completes when all starts are under way.</summary>
@@ -99,4 +108,10 @@ public sealed class DistributedApplication : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => Engine.DisposeAsync();
+
+    // With a colon before the equals sign: Aspire's own arguments, such as --publisher, have none.
+    private static bool IsSetting(string arg) =>
+        arg.StartsWith("--", StringComparison.Ordinal)
+        && arg.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon
+        && colon < arg.IndexOf('=', StringComparison.Ordinal);
 }

@@ -1,13 +1,17 @@
 using System.Collections;
+using Microsoft.Extensions.Configuration;
 using StatusUpdates.LocalHosting.Engine;
 
 namespace StatusUpdates.LocalHosting.Hosting;
 
-internal sealed class DistributedApplicationBuilder(EngineSettings settings, AppHostInterception? interception) : IDistributedApplicationBuilder
+internal sealed class DistributedApplicationBuilder(
+    EngineSettings settings, AppHostInterception? interception, IConfigurationManager configuration) : IDistributedApplicationBuilder
 {
     private readonly ResourceCollection _resources = new();
 
     public IResourceCollection Resources => _resources;
+
+    public IConfigurationManager Configuration => configuration;
 
     public EngineSettings Settings { get; } = settings;
 

@@ -9,4 +9,14 @@ public static class ParameterResourceBuilderExtensions
     public static IResourceBuilder<ParameterResource> AddParameter(
         this IDistributedApplicationBuilder builder, string name, ParameterDefault value, bool secret = false, bool persist = false) =>
         builder.AddResource(new ParameterResource(name, value, secret, persist));
+
+    /// <summary>Adds a parameter of that value.</summary>
+    public static IResourceBuilder<ParameterResource> AddParameter(
+        this IDistributedApplicationBuilder builder, string name, string value, bool secret = false) =>
+        builder.AddParameter(name, new ConstantParameterDefault(value), secret);
+
+    private sealed class ConstantParameterDefault(string value) : ParameterDefault
+    {
+        public override string GetDefaultValue() => value;
+    }
 }

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Microsoft.Extensions.Configuration;
 using StatusUpdates.LocalHosting.Engine;
 using StatusUpdates.LocalHosting.Hosting;
 
@@ -16,7 +17,14 @@ public static class DistributedApplicationTestingBuilder
     /// <typeparam name="TEntryPoint">Any type of the AppHost's assembly, such as <c>Projects.StatusUpdates_AppHost</c>.</typeparam>
     /// <param name="cancellationToken">Ends the waiting for the entry point.</param>
     /// <returns>A builder whose application has free ports and state of its own, deleted with it: such applications run side by side.</returns>
-    public static async Task<IDistributedApplicationTestingBuilder> CreateAsync<TEntryPoint>(CancellationToken cancellationToken = default)
+    public static Task<IDistributedApplicationTestingBuilder> CreateAsync<TEntryPoint>(CancellationToken cancellationToken = default)
+        where TEntryPoint : class => CreateAsync<TEntryPoint>([], cancellationToken);
+
+    /// <typeparam name="TEntryPoint">Any type of the AppHost's assembly.</typeparam>
+    /// <param name="args">The AppHost's arguments: settings, such as <c>--section:key=value</c>.</param>
+    /// <param name="cancellationToken">Ends the waiting for the entry point.</param>
+    public static async Task<IDistributedApplicationTestingBuilder> CreateAsync<TEntryPoint>(
+        string[] args, CancellationToken cancellationToken = default)
         where TEntryPoint : class
     {
         var entryPoint = typeof(TEntryPoint).Assembly.EntryPoint
@@ -25,17 +33,17 @@ public static class DistributedApplicationTestingBuilder
 
         // It stays for as long as the application: on a thread of its own, not one of the pool's.
         var running = Task.Factory.StartNew(
-            () => RunEntryPoint(entryPoint, interception), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => RunEntryPoint(entryPoint, args, interception), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         var (builder, application) = await interception.WhenBuilt.WaitAsync(cancellationToken);
         return new TestingBuilder(builder, application, interception, running);
     }
 
-    private static void RunEntryPoint(MethodInfo entryPoint, AppHostInterception interception)
+    private static void RunEntryPoint(MethodInfo entryPoint, string[] args, AppHostInterception interception)
     {
         AppHostInterception.Current = interception;
         try
         {
-            object?[] arguments = entryPoint.GetParameters().Length == 0 ? [] : [Array.Empty<string>()];
+            object?[] arguments = entryPoint.GetParameters().Length == 0 ? [] : [args];
             entryPoint.Invoke(null, BindingFlags.DoNotWrapExceptions, binder: null, arguments, culture: null);
             interception.Ended(error: null);
         }
@@ -50,6 +58,8 @@ public static class DistributedApplicationTestingBuilder
         DistributedApplicationBuilder builder, DistributedApplication application, AppHostInterception interception, Task entryPoint) : IDistributedApplicationTestingBuilder
     {
         public IResourceCollection Resources => builder.Resources;
+
+        public IConfigurationManager Configuration => builder.Configuration;
 
         public IResourceBuilder<T> AddResource<T>(T resource)
             where T : IResource => builder.AddResource(resource);

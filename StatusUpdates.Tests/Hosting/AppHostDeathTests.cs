@@ -73,6 +73,7 @@ public sealed class AppHostDeathTests : IDisposable
         await using (var first = AppHostProcess.Start(_state, _ports))
         {
             await first.UntilReadyAsync(cancellation);
+            Assert.Contains("Telegram bot: off. Set TELEGRAM_BOT_TOKEN", first.Output, StringComparison.Ordinal);
             await ExecuteAsync("create table kept (id int); insert into kept values (42)", cancellation);
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_state, "resources.json")));
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_state, "parameters.json")));

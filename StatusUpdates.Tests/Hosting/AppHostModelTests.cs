@@ -12,7 +12,21 @@ public sealed class AppHostModelTests
         var names = builder.Resources.Select(resource => resource.Name).ToHashSet();
 
         Assert.Superset(expected.ToHashSet(), names);
+        Assert.DoesNotContain("bot", names);
+        Assert.DoesNotContain("telegram-bot-token", names);
         Assert.True(builder.Resources.OfType<ParameterResource>().Single(parameter => parameter.Name == "jwt-signing-key").Secret);
+    }
+
+    [Theory]
+    [InlineData("Parameters:telegram-bot-token")]
+    [InlineData("Telegram:unrelated", false)]
+    public async Task The_bot_is_part_of_the_model_where_it_has_a_token(string key, bool isPart = true)
+    {
+        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>(
+            [$"--{key}=123456:a-token-that-is-one"], TestTime.Token);
+
+        Assert.Equal(isPart, builder.Resources.Any(resource => resource.Name == "bot"));
+        Assert.Equal(isPart, builder.Resources.OfType<ParameterResource>().Any(parameter => parameter is { Name: "telegram-bot-token", Secret: true }));
     }
 
     [Fact]

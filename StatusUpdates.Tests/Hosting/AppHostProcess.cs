@@ -32,6 +32,10 @@ internal sealed class AppHostProcess : IAsyncDisposable
             RedirectStandardError = true,
         };
         start.Environment[EngineSettings.StateDirectoryVariable] = stateDirectory;
+
+        // Whatever token stands in the environment of who runs the tests is not to be used by them.
+        start.Environment.Remove("TELEGRAM_BOT_TOKEN");
+        start.Environment.Remove("Parameters__telegram-bot-token");
         foreach (var (resource, port) in ports)
         {
             start.Environment[$"{EngineSettings.PortVariablePrefix}{resource}"] = port.ToString(CultureInfo.InvariantCulture);

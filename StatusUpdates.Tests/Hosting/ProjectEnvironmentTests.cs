@@ -44,6 +44,40 @@ public sealed class ProjectEnvironmentTests
     }
 
     [Fact]
+    public async Task The_bot_is_given_its_token_and_what_else_is_set()
+    {
+        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>(
+            ["--Parameters:telegram-bot-token=123456:a-token-that-is-one"], TestTime.Token);
+        builder.Resources.OfType<PostgresServerResource>().Single().Address.Set(new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = 5555 });
+        builder.Resources.OfType<RedisResource>().Single().Address.Set(new RedisAddress("127.0.0.1:6666", 6666, "hush"));
+        foreach (var parameter in builder.Resources.OfType<ParameterResource>())
+        {
+            parameter.Value = parameter.Default.GetDefaultValue();
+        }
+
+        var bot = builder.Resources.OfType<ProjectResource>().Single(project => project.Name == "bot");
+        var variables = await ProjectEnvironment.BuildAsync(bot, TestTime.Token);
+
+        Assert.Equal("123456:a-token-that-is-one", variables["Telegram__Token"]);
+        Assert.DoesNotContain("Telegram__BaseUrl", variables.Keys);
+        Assert.Contains("ConnectionStrings__statusdb", variables.Keys);
+        Assert.Contains("ConnectionStrings__redis", variables.Keys);
+        Assert.Equal("Development", variables["DOTNET_ENVIRONMENT"]);
+    }
+
+    [Theory]
+    [InlineData("--publisher")]
+    [InlineData("--publisher=manifest")]
+    [InlineData("publish")]
+    [InlineData("--=:")]
+    public async Task Arguments_that_are_no_settings_are_refused(string argument)
+    {
+        var refused = await Assert.ThrowsAsync<DistributedApplicationException>(
+            () => DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>([argument], TestTime.Token));
+        Assert.Contains(argument, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_first_launch_profile_that_runs_the_project_counts_without_its_https()
     {
         var profile = LaunchProfile.Parse("""

@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Security.Claims;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Api.Errors;
+using StatusUpdates.Api.Hosting;
+using StatusUpdates.Api.Json;
+using StatusUpdates.Api.Security;
+using StatusUpdates.Data.Telegram;
+
+namespace StatusUpdates.Api.Bot;
+
+/// <summary><c>/api/v1/bot/links</c>: which Telegram chats are told the caller's updates. The bot itself is StatusUpdates.Bot.</summary>
+internal static class BotLinkEndpoints
+{
+    public static void AddBotLinks(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddSectionOptions<BotLinkOptions, BotLinkOptionsValidator>(BotLinkOptions.SectionName);
+        builder.Services.ConfigureHttpJsonOptions(
+            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, BotJsonContext.Default));
+    }
+
+    public static void MapBotLinks(this WebApplication app)
+    {
+        var group = app.MapGroup("/api/v1/bot/links")
+            .RequireAuthorization()
+            .WithTags("Bot")
+            .ProducesProblems(
+                StatusCodes.Status401Unauthorized, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable);
+        group.WithRequestTimeout(HttpDefaults.PlainRequest);
+
+        group.MapPost("/", CreateAsync)
+            .WithName("CreateBotLink")
+            .WithSummary("Makes a code that links a Telegram chat")
+            .WithDescription(
+                "Sent to the bot as \"/start <code>\", in a private chat or a group, it links that chat to the caller. " +
+                "It works once, and within minutes.")
+            .ProducesProblems(StatusCodes.Status409Conflict);
+
+        group.MapGet("/", ListAsync)
+            .WithName("ListBotLinks")
+            .WithSummary("Lists the caller's linked Telegram chats");
+
+        group.MapDelete("/{chatId}", DeleteAsync)
+            .WithName("DeleteBotLink")
+            .WithSummary("Unlinks a Telegram chat")
+            .ProducesProblems(StatusCodes.Status404NotFound);
+    }
+
+    private static async Task<Results<Created<Success<LinkCodeView>>, ProblemResult>> CreateAsync(
+        ClaimsPrincipal user, TelegramLinkCodes codes, IOptions<BotLinkOptions> options, CancellationToken cancellationToken)
+    {
+        var settings = options.Value;
+        var result = await codes.IssueAsync(
+            user.GetUserId(), settings.LinkCodeLifetime, settings.MaxLinkCodes, settings.MaxChats, cancellationToken);
+        return result switch
+        {
+            { Code: { } code } => TypedResults.Created(
+                (string?)null, new Success<LinkCodeView>(new(code.Text, code.ExpiresAt, UrlOf(code.Text, settings.BotName)))),
+            { Refusal: LinkCodeRefusal.TooManyCodes } => new ProblemResult(
+                StatusCodes.Status409Conflict,
+                ProblemCodes.TooManyLinkCodes,
+                $"There are {settings.MaxLinkCodes} unused codes already; use one of them, or wait until they are over."),
+            _ => new ProblemResult(
+                StatusCodes.Status409Conflict,
+                ProblemCodes.TooManyChats,
+                $"At most {settings.MaxChats} chats can be linked, unused codes included; unlink one first."),
+        };
+    }
+
+    private static async Task<Ok<Success<LinkedChatList>>> ListAsync(
+        ClaimsPrincipal user, TelegramLinkStore links, CancellationToken cancellationToken)
+    {
+        var chats = await links.ListAsync(user.GetUserId(), cancellationToken);
+        return TypedResults.Ok(new Success<LinkedChatList>(
+            new([.. chats.Select(chat => new LinkedChatView(chat.ChatId, chat.ChatName, chat.LinkedAt))])));
+    }
+
+    // What can be no number is not found, like a chat that is nobody's and one that is another user's.
+    private static async Task<Results<NoContent, ProblemResult>> DeleteAsync(
+        string chatId, ClaimsPrincipal user, TelegramLinkStore links, CancellationToken cancellationToken) =>
+        long.TryParse(chatId, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var id)
+        && await links.UnlinkAsync(id, user.GetUserId(), cancellationToken)
+            ? TypedResults.NoContent()
+            : ProblemResult.NotFound("There is no such linked chat.");
+
+    private static string? UrlOf(string code, string? botName) => botName is null ? null : $"https://t.me/{botName}?start={code}";
+}

@@ -1,0 +1,145 @@
+using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using StatusUpdates.Bot.Notifications;
+using StatusUpdates.Bot.Telegram;
+using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Telegram;
+using StatusUpdates.Messaging;
+using Telegram.Bot.Types;
+using Telegram.Bot.Types.Enums;
+
+namespace StatusUpdates.Bot.Commands;
+
+/// <summary>
+/// Does what a message asks for, and says what to answer. Telegram may bring a message again after a crash: doing it twice is the same as
+/// doing it once. Thread-safe.
+/// </summary>
+internal sealed partial class CommandHandler(TelegramLinkStore links, IServiceScopeFactory scopes, ILogger<CommandHandler> logger)
+{
+    public const string Help =
+        """
+        I tell you how your generations are doing.
+        /start <code> links this chat; the code comes from the application
+        /status shows your latest generations
+        /stop unlinks this chat
+        """;
+
+    public const string Explanation =
+        "To link this chat, ask the application for a link code and send it here as\n/start <code>\nA code works once, within 10 minutes.";
+
+    public const string BadCode = "This code is not valid: it was used already, or is too old. Ask the application for a new one.";
+    public const string BadCodeWhileLinked = "This code is not valid any more. This chat is linked, and goes on as it is.";
+    public const string Linked = "This chat is linked: from now on you are told here how your generations are doing. /stop ends it.";
+    public const string Unlinked = "This chat is not linked any more.";
+    public const string NotLinked = "This chat is not linked.\n\n" + Explanation;
+    public const string NoGenerations = "There are no generations yet.";
+    public const string Failed = "That did not work just now. Please try again in a while.";
+
+    private const int Latest = 5;
+    private const int MaxNameLength = 255;
+
+    /// <summary>The answer to a message; null where none is due.</summary>
+    public async Task<string?> HandleAsync(Message message, string botName, CancellationToken cancellationToken)
+    {
+        if (message.Text is not { } text)
+        {
+            return null;
+        }
+
+        if (Command.Parse(text, botName) is not { } command)
+        {
+            // In a group people talk to each other, and to other bots.
+            return message.Chat.Type == ChatType.Private ? Help : null;
+        }
+
+        try
+        {
+            return command switch
+            {
+                { Name: "start", Argument: { } code } => await LinkAsync(message.Chat, code, cancellationToken),
+                { Name: "start" } => Explanation,
+                { Name: "stop" } => await UnlinkAsync(message.Chat.Id, cancellationToken),
+                { Name: "status" } => await DescribeAsync(message.Chat.Id, cancellationToken),
+                _ => Help,
+            };
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Whatever it is: who asked is told, and the others' commands are not kept waiting by it.
+            LogFailed(e is Npgsql.NpgsqlException ? null : e, command.Name, e.Message);
+            return Failed;
+        }
+    }
+
+    private async Task<string> LinkAsync(Chat chat, string code, CancellationToken cancellationToken)
+    {
+        if (await links.LinkAsync(code, chat.Id, NameOf(chat), cancellationToken) is not null)
+        {
+            LogLinked(chat.Id);
+            return Linked;
+        }
+
+        // Also the answer to a command that was done before a crash.
+        return await links.FindUserAsync(chat.Id, cancellationToken) is null ? BadCode : BadCodeWhileLinked;
+    }
+
+    private async Task<string> UnlinkAsync(long chatId, CancellationToken cancellationToken)
+    {
+        if (!await links.UnlinkAsync(chatId, null, cancellationToken))
+        {
+            return NotLinked;
+        }
+
+        BotTelemetry.CountUnlink("command");
+        LogUnlinked(chatId);
+        return Unlinked;
+    }
+
+    private async Task<string> DescribeAsync(long chatId, CancellationToken cancellationToken)
+    {
+        if (await links.FindUserAsync(chatId, cancellationToken) is not { } userId)
+        {
+            return NotLinked;
+        }
+
+        await using var scope = scopes.CreateAsyncScope();
+        var latest = await scope.ServiceProvider.GetRequiredService<GenerationQueries>()
+            .ListAsync(new GenerationFilter { UserId = userId, Limit = Latest }, cancellationToken);
+        if (latest.Items.Count == 0)
+        {
+            return NoGenerations;
+        }
+
+        var text = new StringBuilder();
+        foreach (var generation in latest.Items)
+        {
+            text.Append(NotificationText.TagOf(generation.Id)).Append(' ').Append(generation.Type.ToWireName())
+                .Append(": ").Append(generation.Status.ToWireName());
+            if (generation is { Status: GenerationStatus.Processing, Progress: { } progress })
+            {
+                text.Append(", ").Append(progress).Append(" %");
+            }
+
+            text.Append('\n');
+        }
+
+        return text.ToString().TrimEnd();
+    }
+
+    private static string? NameOf(Chat chat)
+    {
+        var name = chat.Title ?? (chat.Username is { } user ? $"@{user}" : $"{chat.FirstName} {chat.LastName}".Trim());
+        return name.Length == 0 ? null : ProviderText.Clean(name, MaxNameLength);
+    }
+
+    [LoggerMessage(5301, LogLevel.Error, "The command {Command} failed: {Reason}")]
+    private partial void LogFailed(Exception? exception, string command, string reason);
+
+    [LoggerMessage(5302, LogLevel.Information, "Chat {ChatId} was linked")]
+    private partial void LogLinked(long chatId);
+
+    [LoggerMessage(5303, LogLevel.Information, "Chat {ChatId} was unlinked by its own command")]
+    private partial void LogUnlinked(long chatId);
+}

@@ -1,0 +1,37 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using StatusUpdates.Bot.Results;
+using StatusUpdates.Bot.Telegram;
+using StatusUpdates.Data.Cursors;
+using StatusUpdates.Data.Telegram;
+
+namespace StatusUpdates.Bot.Notifications;
+
+/// <summary>Tells chats what happens to their users' generations: a cursor over the user's log for each chat.</summary>
+internal sealed class ChatNotifier(
+    TelegramApi api,
+    SendPace pace,
+    ResultSender results,
+    TelegramLinkStore links,
+    IOptions<TelegramOptions> options,
+    TimeProvider time,
+    ILogger<ChatRun> logger) : ICursorConsumer
+{
+    public string Kind => TelegramLinkStore.CursorKind;
+
+    public TelegramApi Api => api;
+
+    public SendPace Pace => pace;
+
+    public ResultSender Results => results;
+
+    public TelegramLinkStore Links => links;
+
+    public TelegramOptions Options => options.Value;
+
+    public TimeProvider Time => time;
+
+    public ILogger Logger => logger;
+
+    public Task RunAsync(HeldCursor cursor, CancellationToken stopping) => new ChatRun(this, cursor, stopping).RunAsync();
+}

@@ -1,0 +1,235 @@
+using Microsoft.Extensions.Logging;
+using StatusUpdates.Bot.Telegram;
+using StatusUpdates.Data.Cursors;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Telegram;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Bot.Notifications;
+
+/// <summary>
+/// Tells one chat what is due, entry by entry. A change of status is a message; what follows under the same status (progress, another
+/// attempt) is written into it. After each acknowledgement it is stored what was sent, so that a crash repeats at most the one request
+/// whose acknowledgement was lost. Nothing is left out or overtaken because Telegram is away: the cursor stays, and comes back later.
+/// </summary>
+internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, CancellationToken stopping)
+{
+    private const int PageSize = 100;
+
+    private readonly long _chatId = TelegramLinkStore.ChatOf(cursor.Owner);
+    private readonly ILogger _logger = notifier.Logger;
+    private ChatState _state = ChatState.Parse(cursor.State);
+
+    // The last entry that is done with; stored with the next save.
+    private long _position = cursor.Position;
+
+    /// <summary>Runs until nothing is due, Telegram asks for a pause, or the service stops.</summary>
+    public async Task RunAsync()
+    {
+        while (await TellPageAsync())
+        {
+        }
+    }
+
+    private async Task<bool> TellPageAsync()
+    {
+        var page = await cursor.ReadAsync(PageSize, cursor.Lost);
+        if (!page.Bounds.Covers(cursor.Position))
+        {
+            return await ResyncAsync(page.Bounds);
+        }
+
+        if (page.Items.Count == 0)
+        {
+            await ReleaseAsync();
+            return false;
+        }
+
+        var messages = await notifier.Links.FindMessagesAsync(
+            _chatId, page.Items.Select(update => update.GenerationId).ToHashSet(StringComparer.Ordinal), cursor.Lost);
+        var last = new Dictionary<string, long>(StringComparer.Ordinal);
+        foreach (var update in page.Items)
+        {
+            last[update.GenerationId] = update.Seq!.Value;
+        }
+
+        foreach (var update in page.Items)
+        {
+            if (!await TellAsync(update, messages, isLatest: last[update.GenerationId] == update.Seq))
+            {
+                return false;
+            }
+        }
+
+        if (_position != cursor.Position)
+        {
+            await SaveAsync();
+        }
+
+        return true;
+    }
+
+    private async Task<bool> TellAsync(StatusUpdate update, Dictionary<string, ChatMessage> messages, bool isLatest)
+    {
+        using var span = BotTelemetry.StartNotify(update);
+        var seq = update.Seq!.Value;
+        var urls = update.Status == GenerationStatus.Completed ? update.Metadata?.ResultUrls ?? [] : [];
+        var sent = _state.Seq == seq ? _state.Sent : 0;
+        if (sent == 0)
+        {
+            var isKnown = messages.TryGetValue(update.GenerationId, out var message) && message.Status == update.Status.ToWireName();
+            if (isKnown && !isLatest)
+            {
+                // What follows says more.
+                _position = seq;
+                return true;
+            }
+
+            var text = NotificationText.Of(update);
+            var result = await RequestAsync(token => isKnown
+                ? notifier.Api.EditTextAsync(_chatId, message.MessageId, text, token)
+                : notifier.Api.SendTextAsync(_chatId, text, token));
+            if (result is not { } outcome)
+            {
+                return false;
+            }
+
+            CursorEffect? effect = null;
+            if (!isKnown && outcome.Outcome == SendOutcome.Sent)
+            {
+                effect = MessageEffects.Sent(_chatId, update, outcome.MessageId);
+                messages[update.GenerationId] = new ChatMessage(outcome.MessageId, update.Status.ToWireName());
+                BotTelemetry.Told(update, notifier.Time.GetUtcNow());
+            }
+
+            await PartDoneAsync(seq, ++sent, urls.Count, effect);
+        }
+
+        while (sent <= urls.Count)
+        {
+            var url = urls[sent - 1];
+            if (await RequestAsync(token => notifier.Results.SendAsync(_chatId, url, token)) is null)
+            {
+                return false;
+            }
+
+            await PartDoneAsync(seq, ++sent, urls.Count, null);
+        }
+
+        return true;
+    }
+
+    private async Task<bool> ResyncAsync(LogBounds bounds)
+    {
+        LogResync(cursor.Owner, cursor.Position, bounds.Oldest, bounds.Last);
+        if (await RequestAsync(token => notifier.Api.SendTextAsync(_chatId, NotificationText.Resync, token)) is null)
+        {
+            return false;
+        }
+
+        BotTelemetry.CountResync();
+        _position = bounds.Last;
+        _state = new ChatState();
+        await SaveAsync();
+        return true;
+    }
+
+    /// <summary>One request, when its turn has come.</summary>
+    /// <returns>Its outcome if things go on, also without it; null if they end here: then the cursor is released, or gone.</returns>
+    private async Task<SendResult?> RequestAsync(Func<CancellationToken, Task<SendResult>> send)
+    {
+        if (notifier.Pace.TryTake(_chatId) is { } wait)
+        {
+            await ReleaseAsync(wait);
+            return null;
+        }
+
+        try
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, cursor.Lost);
+            await notifier.Pace.WaitAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            await ReleaseAsync();
+            return null;
+        }
+
+        // Not ended by a stop: what is under way is finished, so that it is known whether it was sent.
+        return await JudgeAsync(await send(cursor.Lost));
+    }
+
+    private async Task<SendResult?> JudgeAsync(SendResult result)
+    {
+        switch (result.Outcome)
+        {
+            case SendOutcome.Sent or SendOutcome.MessageGone:
+                return result;
+
+            case SendOutcome.Refused:
+                // It would be refused for ever, and everything behind it would wait.
+                BotTelemetry.CountSkipped();
+                LogRefused(cursor.Owner, result.Reason);
+                return result;
+
+            case SendOutcome.RetryAfter:
+                LogRetryAfter(cursor.Owner, result.RetryAfter);
+                await ReleaseAsync(result.RetryAfter);
+                return null;
+
+            case SendOutcome.ChatGone:
+                BotTelemetry.CountUnlink("gone");
+                LogUnlinked(cursor.Owner, result.Reason);
+                await notifier.Links.UnlinkAsync(_chatId, cursor.UserId, CancellationToken.None);
+                return null;
+
+            case SendOutcome.ChatMoved:
+                LogMoved(cursor.Owner, result.MovedTo);
+                await notifier.Links.MoveAsync(_chatId, result.MovedTo, CancellationToken.None);
+                return null;
+
+            default:
+                _state = _state with { Failures = _state.Failures + 1 };
+                var pause = BackOff.After(_state.Failures, notifier.Options);
+                LogFailed(cursor.Owner, _state.Failures, pause, result.Reason);
+                await ReleaseAsync(pause);
+                return null;
+        }
+    }
+
+    private Task PartDoneAsync(long seq, int sent, int results, CursorEffect? effect)
+    {
+        var isWhole = sent > results;
+        _state = isWhole ? new ChatState() : new ChatState { Seq = seq, Sent = sent };
+        _position = isWhole ? seq : _position;
+        return SaveAsync(effect);
+    }
+
+    private Task SaveAsync(CursorEffect? effect = null) => cursor.SaveAsync(new CursorSave(_position) { State = _state.Encode() }, effect);
+
+    private Task ReleaseAsync(TimeSpan? pause = null) => cursor.SaveAsync(new CursorSave(_position)
+    {
+        State = _state.Encode(),
+        IsTroubled = _state.Failures > 0,
+        NotBefore = pause,
+        Release = true,
+    });
+
+    [LoggerMessage(5101, LogLevel.Warning, "{Owner} at {Position} is outside its log, {Oldest} to {Last}; it is told so, and goes on from the end")]
+    private partial void LogResync(string owner, long position, long oldest, long last);
+
+    [LoggerMessage(5102, LogLevel.Warning, "Telegram refused a message for {Owner}, which is left out: {Reason}")]
+    private partial void LogRefused(string owner, string? reason);
+
+    [LoggerMessage(5103, LogLevel.Information, "Telegram asks to leave {Owner} alone for {Pause}")]
+    private partial void LogRetryAfter(string owner, TimeSpan pause);
+
+    [LoggerMessage(5104, LogLevel.Information, "{Owner} cannot be written to any more and was unlinked: {Reason}")]
+    private partial void LogUnlinked(string owner, string? reason);
+
+    [LoggerMessage(5105, LogLevel.Information, "The group of {Owner} has become {ChatId}")]
+    private partial void LogMoved(string owner, long chatId);
+
+    [LoggerMessage(5106, LogLevel.Warning, "Telegram did not take a message for {Owner}, failure {Failures} in a row; the next try is in {Pause}: {Reason}")]
+    private partial void LogFailed(string owner, int failures, TimeSpan pause, string? reason);
+}

@@ -1,0 +1,43 @@
+using System.Net;
+using Telegram.Bot.Exceptions;
+
+namespace StatusUpdates.Bot.Telegram;
+
+/// <summary>Tells what a failed request means. The Bot API has codes for the coarse things alone; the fine ones are in its descriptions.</summary>
+internal static class SendFailures
+{
+    private static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(5);
+
+    private static readonly string[] ChatGone =
+        ["chat not found", "user is deactivated", "group chat was deactivated", "PEER_ID_INVALID", "user not found", "bot was kicked"];
+
+    private static readonly string[] MessageGone = ["message to edit not found", "message can't be edited", "MESSAGE_ID_INVALID"];
+
+    /// <summary>What an answer of the Bot API means.</summary>
+    public static SendResult Of(ApiRequestException e) => e switch
+    {
+        { ErrorCode: 429 } => With(SendOutcome.RetryAfter, e) with
+        {
+            RetryAfter = e.Parameters?.RetryAfter is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : DefaultRetryAfter,
+        },
+        { Parameters.MigrateToChatId: { } to } => With(SendOutcome.ChatMoved, e) with { MovedTo = to },
+        { ErrorCode: 403 } => With(SendOutcome.ChatGone, e),
+        { ErrorCode: 400 } when Says(e, ["message is not modified"]) => new SendResult(SendOutcome.Sent),
+        { ErrorCode: 400 } when Says(e, ChatGone) => With(SendOutcome.ChatGone, e),
+        { ErrorCode: 400 } when Says(e, MessageGone) => With(SendOutcome.MessageGone, e),
+        { ErrorCode: 400 or 413 } => With(SendOutcome.Refused, e),
+
+        // 401 and 404: the token is no bot's. It may be mended; what is to be told waits until then.
+        _ => With(SendOutcome.Failed, e),
+    };
+
+    /// <summary>What it means to have no answer, or none that can be read.</summary>
+    public static SendResult Of(RequestException e) =>
+        new(e.HttpStatusCode == HttpStatusCode.RequestEntityTooLarge ? SendOutcome.Refused : SendOutcome.Failed) { Reason = e.Message };
+
+    private static SendResult With(SendOutcome outcome, ApiRequestException e) =>
+        new(outcome) { Reason = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{e.ErrorCode} {e.Message}") };
+
+    private static bool Says(ApiRequestException e, string[] texts) =>
+        Array.Exists(texts, text => e.Message.Contains(text, StringComparison.OrdinalIgnoreCase));
+}

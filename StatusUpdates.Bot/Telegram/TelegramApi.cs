@@ -1,0 +1,154 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Options;
+using Telegram.Bot;
+using Telegram.Bot.Exceptions;
+using Telegram.Bot.Types;
+using Telegram.Bot.Types.Enums;
+
+namespace StatusUpdates.Bot.Telegram;
+
+/// <summary>
+/// What the bot asks of Telegram: each call is one request, which is never repeated here, because who repeats has to know what may come
+/// twice. Thread-safe.
+/// </summary>
+/// <remarks>
+/// The token is in the address of every request. So this has an HTTP client of its own that makes no spans and no logs; and nothing
+/// repeats its requests, as the resilience that other clients get would.
+/// </remarks>
+internal sealed class TelegramApi : IDisposable
+{
+    /// <summary>The longest text of a message, in UTF-16 code units.</summary>
+    public const int MaxTextLength = 4096;
+
+    // What does not get through in time would be tried for ever: a slow line has this much more for a file.
+    private const int UploadFactor = 3;
+
+    private static readonly UpdateType[] Asked = [UpdateType.Message];
+    private static readonly LinkPreviewOptions NoPreview = new() { IsDisabled = true };
+
+    private readonly TelegramOptions _options;
+    private readonly HttpClient _http;
+    private readonly TelegramBotClient _client;
+
+    public TelegramApi(IOptions<TelegramOptions> options)
+    {
+        _options = options.Value;
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            // Without it no span is made, which would show the address.
+            ActivityHeadersPropagator = null,
+            AllowAutoRedirect = false,
+            ConnectTimeout = TimeSpan.FromSeconds(5),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        })
+        {
+            // Each request has its own.
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+
+        // Who is told to wait gives its cursor back meanwhile, so the client must not wait by itself.
+        _client = new TelegramBotClient(new TelegramBotClientOptions(_options.Token, _options.BaseUrl) { RetryCount = 0, RetryThreshold = 0 }, _http);
+    }
+
+    /// <summary>The bot's own name.</summary>
+    /// <exception cref="RequestException">Telegram does not answer, or the token is no bot's.</exception>
+    public async Task<string> GetNameAsync(CancellationToken cancellationToken)
+    {
+        using var limit = Limit(TimeSpan.Zero, cancellationToken);
+        try
+        {
+            return (await _client.GetMe(limit.Token)).Username ?? "";
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw TimedOut(e);
+        }
+    }
+
+    /// <summary>Messages to the bot from <paramref name="offset"/> on, when there are any, or none after the poll's time. What is before is forgotten.</summary>
+    /// <exception cref="RequestException">Telegram does not answer, or another one asks.</exception>
+    public async Task<Update[]> GetUpdatesAsync(int offset, CancellationToken cancellationToken)
+    {
+        using var limit = Limit(_options.PollTimeout, cancellationToken);
+        try
+        {
+            return await _client.GetUpdates(
+                offset, timeout: (int)_options.PollTimeout.TotalSeconds, allowedUpdates: Asked, cancellationToken: limit.Token);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw TimedOut(e);
+        }
+    }
+
+    /// <summary>Sends a plain text.</summary>
+    public Task<SendResult> SendTextAsync(long chatId, string text, CancellationToken cancellationToken) => SendAsync(
+        "sendMessage", token => _client.SendMessage(chatId, text, linkPreviewOptions: NoPreview, cancellationToken: token), cancellationToken);
+
+    /// <summary>Gives a message another text.</summary>
+    public Task<SendResult> EditTextAsync(long chatId, int messageId, string text, CancellationToken cancellationToken) => SendAsync(
+        "editMessageText",
+        token => _client.EditMessageText(chatId, messageId, text, linkPreviewOptions: NoPreview, cancellationToken: token),
+        cancellationToken);
+
+    /// <summary>Sends a photo that Telegram fetches itself.</summary>
+    public Task<SendResult> SendPhotoAsync(long chatId, Uri url, CancellationToken cancellationToken) => SendAsync(
+        "sendPhoto", token => _client.SendPhoto(chatId, InputFile.FromUri(url), cancellationToken: token), cancellationToken);
+
+    /// <summary>Uploads a photo.</summary>
+    public Task<SendResult> SendPhotoAsync(long chatId, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
+        "sendPhoto",
+        token => _client.SendPhoto(chatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), cancellationToken: token),
+        cancellationToken,
+        isUpload: true);
+
+    /// <summary>Uploads a file.</summary>
+    public Task<SendResult> SendDocumentAsync(long chatId, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
+        "sendDocument",
+        token => _client.SendDocument(chatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), cancellationToken: token),
+        cancellationToken,
+        isUpload: true);
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task<SendResult> SendAsync(
+        string method, Func<CancellationToken, Task<Message>> send, CancellationToken cancellationToken, bool isUpload = false)
+    {
+        using var span = BotTelemetry.StartSend(method);
+        using var limit = Limit(isUpload ? _options.RequestTimeout * UploadFactor : TimeSpan.Zero, cancellationToken);
+        SendResult result;
+        try
+        {
+            result = new SendResult(SendOutcome.Sent) { MessageId = (await send(limit.Token)).Id };
+        }
+        catch (ApiRequestException e)
+        {
+            result = SendFailures.Of(e);
+        }
+        catch (RequestException e)
+        {
+            result = SendFailures.Of(e);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            result = new SendResult(SendOutcome.Failed) { Reason = "no answer in time" };
+        }
+
+        BotTelemetry.Sent(method, result);
+        if (result.Outcome is not (SendOutcome.Sent or SendOutcome.RetryAfter))
+        {
+            span?.SetStatus(ActivityStatusCode.Error, result.Reason);
+        }
+
+        return result;
+    }
+
+    private CancellationTokenSource Limit(TimeSpan beyond, CancellationToken cancellationToken)
+    {
+        var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(_options.RequestTimeout + beyond);
+        return limit;
+    }
+
+    private static RequestException TimedOut(OperationCanceledException e) => new("Telegram did not answer in time.", e);
+}

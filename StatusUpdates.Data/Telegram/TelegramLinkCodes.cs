@@ -1,0 +1,90 @@
+using System.Buffers.Text;
+using System.Data;
+using System.Security.Cryptography;
+using System.Text;
+using Npgsql;
+using StatusUpdates.Data.Database;
+
+namespace StatusUpdates.Data.Telegram;
+
+/// <summary>
+/// Issues the codes that link a chat to a user. As with tickets only hashes are stored, and times are the database's. Thread-safe.
+/// </summary>
+public sealed class TelegramLinkCodes(StatusDatabase database)
+{
+    /// <summary>Characters of a code. Telegram passes on up to 64 of <c>A-Za-z0-9_-</c>.</summary>
+    public const int TextLength = 43;
+
+    private const int SecretBytes = 32;
+
+    // As with tickets, issuing removes some of those that nobody used.
+    private const int CleanUpBatch = 16;
+
+    // Of one user's requests one is judged at a time, each seeing what the one before it wrote: a statement of its own takes the turn.
+    private const string TurnSql = "SELECT pg_advisory_xact_lock(hashtextextended('telegram_link_codes ' || $1, 0))";
+
+    // A waiting code counts as the chat that it may link, so that linking needs no limit of its own. A repeat after an unknown outcome
+    // finds its own row.
+    private const string IssueSql =
+        """
+        WITH unused AS (
+            DELETE FROM telegram_link_codes WHERE hash IN (
+                SELECT hash FROM telegram_link_codes WHERE expires_at <= clock_timestamp() ORDER BY expires_at LIMIT $6 FOR UPDATE SKIP LOCKED)
+        ),
+        taken AS (
+            SELECT (SELECT count(*) FROM telegram_link_codes WHERE user_id = $2 AND expires_at > clock_timestamp() AND hash <> $1) AS codes,
+                   (SELECT count(*) FROM telegram_links WHERE user_id = $2) AS chats
+        ),
+        issued AS (
+            INSERT INTO telegram_link_codes (hash, user_id, expires_at)
+            SELECT $1, $2, clock_timestamp() + $3 FROM taken WHERE codes < $4 AND codes + chats < $5
+            ON CONFLICT (hash) DO UPDATE SET expires_at = EXCLUDED.expires_at
+            RETURNING expires_at
+        )
+        SELECT codes, (SELECT expires_at FROM issued) FROM taken
+        """;
+
+    /// <summary>Makes a code, unless the user has too many already.</summary>
+    /// <param name="userId">To whose log it links.</param>
+    /// <param name="lifetime">How long it can be used.</param>
+    /// <param name="maxCodes">How many unused ones a user may have.</param>
+    /// <param name="maxChats">How many chats a user may have.</param>
+    /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
+    /// <exception cref="NpgsqlException">The database was away longer than <see cref="StatusDatabaseOptions.RetryFor"/>.</exception>
+    public async Task<LinkCodeResult> IssueAsync(
+        string userId, TimeSpan lifetime, int maxCodes, int maxChats, CancellationToken cancellationToken = default)
+    {
+        var text = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes));
+        return await database.RetryAsync(
+            async token =>
+            {
+                await using var batch = database.DataSource.CreateBatch();
+                batch.BatchCommands.Add(new NpgsqlBatchCommand(TurnSql) { Parameters = { new NpgsqlParameter<string> { TypedValue = userId } } });
+                batch.BatchCommands.Add(new NpgsqlBatchCommand(IssueSql)
+                {
+                    Parameters =
+                    {
+                        new NpgsqlParameter<byte[]> { TypedValue = HashOf(text) },
+                        new NpgsqlParameter<string> { TypedValue = userId },
+                        new NpgsqlParameter<TimeSpan> { TypedValue = lifetime },
+                        new NpgsqlParameter<int> { TypedValue = maxCodes },
+                        new NpgsqlParameter<int> { TypedValue = maxChats },
+                        new NpgsqlParameter<int> { TypedValue = CleanUpBatch },
+                    },
+                });
+                await using var reader = await batch.ExecuteReaderAsync(CommandBehavior.Default, token);
+                await reader.NextResultAsync(token);
+                await reader.ReadAsync(token);
+                return reader.IsDBNull(1)
+                    ? new LinkCodeResult(null, reader.GetInt64(0) >= maxCodes ? LinkCodeRefusal.TooManyCodes : LinkCodeRefusal.TooManyChats)
+                    : new LinkCodeResult(new IssuedLinkCode(text, reader.GetFieldValue<DateTimeOffset>(1)), null);
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Whether it can be a code at all.</summary>
+    internal static bool IsPossible(string text) => text.Length == TextLength && Base64Url.IsValid(text);
+
+    /// <summary>What is stored of a code.</summary>
+    internal static byte[] HashOf(string text) => SHA256.HashData(Encoding.ASCII.GetBytes(text));
+}

@@ -1,0 +1,190 @@
+using System.Data;
+using System.Globalization;
+using Npgsql;
+using NpgsqlTypes;
+using StatusUpdates.Data.Database;
+
+namespace StatusUpdates.Data.Telegram;
+
+/// <summary>
+/// Which chat is told whose updates. A link and its cursor are made and removed together, in one statement: there is no link that is told
+/// nothing, and no cursor that nobody asked for. Thread-safe.
+/// </summary>
+public sealed class TelegramLinkStore(StatusDatabase database)
+{
+    /// <summary>The kind of the cursors.</summary>
+    public const string CursorKind = "telegram";
+
+    private const string OwnerPrefix = CursorKind + ":";
+
+    // A chat that is linked to the same user again stays where it is, so that it misses nothing; one that changes its user begins at the
+    // new log's head, under a new epoch: whoever tells it the old log can save nothing more.
+    private const string LinkSql =
+        """
+        WITH used AS (
+            DELETE FROM telegram_link_codes WHERE hash = $1 AND expires_at > clock_timestamp() RETURNING user_id
+        ),
+        linked AS (
+            INSERT INTO telegram_links AS l (chat_id, user_id, chat_name, linked_at)
+            SELECT $2, user_id, $3, clock_timestamp() FROM used
+            ON CONFLICT (chat_id) DO UPDATE SET
+                user_id = EXCLUDED.user_id, chat_name = EXCLUDED.chat_name,
+                linked_at = CASE WHEN l.user_id = EXCLUDED.user_id THEN l.linked_at ELSE EXCLUDED.linked_at END
+        ),
+        placed AS (
+            INSERT INTO durable_cursors AS c (owner, kind, user_id, last_seq, paused, troubled, epoch, nudges)
+            SELECT $4, $5, user_id, COALESCE((SELECT last_seq FROM user_streams s WHERE s.user_id = used.user_id), 0), false, false, 0, 0 FROM used
+            ON CONFLICT (owner) DO UPDATE SET
+                user_id = EXCLUDED.user_id, last_seq = EXCLUDED.last_seq, state = NULL, paused = false, troubled = false,
+                not_before = NULL, due_at = NULL, epoch = c.epoch + 1, lease_expires_at = NULL
+            WHERE c.user_id <> EXCLUDED.user_id
+        ),
+        forgotten AS (
+            DELETE FROM telegram_messages WHERE chat_id = $2 AND EXISTS (
+                SELECT FROM telegram_links l JOIN used ON l.user_id <> used.user_id WHERE l.chat_id = $2)
+        )
+        SELECT user_id FROM used
+        """;
+
+    private const string UnlinkSql =
+        """
+        WITH unlinked AS (
+            DELETE FROM telegram_links WHERE chat_id = $1 AND ($3::text IS NULL OR user_id = $3) RETURNING chat_id
+        ),
+        gone AS (
+            DELETE FROM durable_cursors WHERE owner = $2 AND EXISTS (SELECT FROM unlinked)
+        ),
+        forgotten AS (
+            DELETE FROM telegram_messages WHERE chat_id = $1 AND EXISTS (SELECT FROM unlinked)
+        )
+        SELECT count(*) FROM unlinked
+        """;
+
+    // Where the new chat is linked already, the old link just ends. The cursor keeps its state: what was sent of an entry stays sent.
+    private const string MoveSql =
+        """
+        WITH left_behind AS (
+            DELETE FROM telegram_links WHERE chat_id = $1 RETURNING user_id, chat_name, linked_at
+        ),
+        moved AS (
+            INSERT INTO telegram_links (chat_id, user_id, chat_name, linked_at)
+            SELECT $2, user_id, chat_name, linked_at FROM left_behind
+            ON CONFLICT (chat_id) DO NOTHING
+            RETURNING chat_id
+        ),
+        followed AS (
+            UPDATE durable_cursors SET owner = $4, epoch = epoch + 1, lease_expires_at = NULL
+            WHERE owner = $3 AND EXISTS (SELECT FROM moved)
+        ),
+        gone AS (
+            DELETE FROM durable_cursors WHERE owner = $3 AND NOT EXISTS (SELECT FROM moved)
+        )
+        DELETE FROM telegram_messages WHERE chat_id = $1
+        """;
+
+    /// <summary>The owner of a chat's cursor.</summary>
+    public static string CursorOwner(long chatId) => OwnerPrefix + chatId.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>The chat that a cursor tells.</summary>
+    public static long ChatOf(string cursorOwner) =>
+        long.Parse(cursorOwner.AsSpan(OwnerPrefix.Length), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+
+    /// <summary>
+    /// Uses a code up: from now on the chat is told its user's updates, and nobody else's. Not repeated after an unknown outcome: the code
+    /// may be used, and <see cref="FindUserAsync"/> tells.
+    /// </summary>
+    /// <returns>The user; null if the code never was, is used or is over: then nothing has changed.</returns>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public async Task<string?> LinkAsync(string code, long chatId, string? chatName, CancellationToken cancellationToken = default)
+    {
+        if (!TelegramLinkCodes.IsPossible(code))
+        {
+            return null;
+        }
+
+        await using var command = database.DataSource.CreateCommand(LinkSql);
+        command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = TelegramLinkCodes.HashOf(code) });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)chatName ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(chatId) });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorKind });
+        return (string?)await command.ExecuteScalarAsync(cancellationToken);
+    }
+
+    /// <summary>Ends a chat's link.</summary>
+    /// <param name="chatId">Which chat.</param>
+    /// <param name="userId">Only if it is this user's; null for whosever it is.</param>
+    /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
+    /// <returns>Whether there was such a link.</returns>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public async Task<bool> UnlinkAsync(long chatId, string? userId, CancellationToken cancellationToken = default)
+    {
+        await using var command = database.DataSource.CreateCommand(UnlinkSql);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(chatId) });
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)userId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        return await command.ExecuteScalarAsync(cancellationToken) is 1L;
+    }
+
+    /// <summary>A group that became a supergroup has another number: its link and its position go with it.</summary>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public async Task MoveAsync(long fromChatId, long toChatId, CancellationToken cancellationToken = default)
+    {
+        await using var command = database.DataSource.CreateCommand(MoveSql);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = fromChatId });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = toChatId });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(fromChatId) });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(toChatId) });
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>A user's chats, the oldest link first.</summary>
+    public Task<IReadOnlyList<LinkedChat>> ListAsync(string userId, CancellationToken cancellationToken = default) =>
+        StatusDatabase.ReadAsync<IReadOnlyList<LinkedChat>>(
+            async token =>
+            {
+                await using var command = database.DataSource.CreateCommand(
+                    "SELECT chat_id, chat_name, linked_at FROM telegram_links WHERE user_id = $1 ORDER BY linked_at, chat_id");
+                command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
+                await using var reader = await command.ExecuteReaderAsync(token);
+                var chats = new List<LinkedChat>();
+                while (await reader.ReadAsync(token))
+                {
+                    chats.Add(new LinkedChat(
+                        reader.GetInt64(0), reader.IsDBNull(1) ? null : reader.GetString(1), reader.GetFieldValue<DateTimeOffset>(2)));
+                }
+
+                return chats;
+            },
+            cancellationToken);
+
+    /// <summary>Whose updates a chat is told; null if it is not linked.</summary>
+    public Task<string?> FindUserAsync(long chatId, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
+        async token =>
+        {
+            await using var command = database.DataSource.CreateCommand("SELECT user_id FROM telegram_links WHERE chat_id = $1");
+            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
+            return (string?)await command.ExecuteScalarAsync(token);
+        },
+        cancellationToken);
+
+    /// <summary>The latest messages about these generations in a chat; one without a message is absent.</summary>
+    public Task<Dictionary<string, ChatMessage>> FindMessagesAsync(
+        long chatId, IReadOnlyCollection<string> generationIds, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
+        async token =>
+        {
+            await using var command = database.DataSource.CreateCommand(
+                "SELECT generation_id, message_id, status FROM telegram_messages WHERE chat_id = $1 AND generation_id = ANY ($2)");
+            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
+            command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. generationIds] });
+            await using var reader = await command.ExecuteReaderAsync(CommandBehavior.Default, token);
+            var messages = new Dictionary<string, ChatMessage>(StringComparer.Ordinal);
+            while (await reader.ReadAsync(token))
+            {
+                messages.Add(reader.GetString(0), new ChatMessage(reader.GetInt32(1), reader.GetString(2)));
+            }
+
+            return messages;
+        },
+        cancellationToken);
+}

@@ -1,0 +1,170 @@
+using StatusUpdates.Bot.Commands;
+using StatusUpdates.Bot.Notifications;
+using StatusUpdates.Data.Telegram;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Transports;
+
+namespace StatusUpdates.Tests.Bot;
+
+public sealed class CommandTests(TestServers servers)
+{
+    private const long Chat = 7;
+
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task A_chat_is_linked_told_asked_and_unlinked_by_commands()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await using var bot = await scene.StartBotAsync();
+        Assert.Equal(CommandHandler.Linked, await AskAsync(scene, Chat, $"/start {await scene.CodeAsync("alice")}"));
+        var chat = Assert.Single(await scene.Links.ListAsync("alice", Token));
+        Assert.Equal((Chat, "@alice"), (chat.ChatId, chat.ChatName));
+        Assert.Equal(CommandHandler.NoGenerations, await AskAsync(scene, Chat, "/status"));
+
+        var ids = new List<string>();
+        for (var n = 0; n < 6; n++)
+        {
+            ids.Add(await scene.SubmitAsync());
+        }
+
+        await scene.UntilToldAsync(Chat);
+        await scene.Database.ExecuteAsync($"UPDATE generations SET status = 'processing', progress = 40 WHERE id = '{ids[5]}'", Token);
+        Assert.Equal(
+            $"{NotificationText.TagOf(ids[5])} product_card: processing, 40 %\n" + string.Join(
+                '\n', Enumerable.Range(1, 4).Reverse().Select(n => $"{NotificationText.TagOf(ids[n])} product_card: pending")),
+            await AskAsync(scene, Chat, "/status"));
+
+        Assert.Equal(CommandHandler.Unlinked, await AskAsync(scene, Chat, "/stop"));
+        Assert.Equal(0, await scene.Database.ScalarAsync<long>(
+            "SELECT (SELECT count(*) FROM telegram_links) + (SELECT count(*) FROM durable_cursors) + (SELECT count(*) FROM telegram_messages)", Token));
+        Assert.Equal(CommandHandler.NotLinked, await AskAsync(scene, Chat, "/stop"));
+        Assert.Equal(CommandHandler.NotLinked, await AskAsync(scene, Chat, "/status"));
+    }
+
+    [Fact]
+    public async Task Without_a_code_it_explains_a_bad_one_is_told_and_anything_else_gets_help()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await using var bot = await scene.StartBotAsync();
+        var used = await scene.CodeAsync("alice");
+        await scene.Links.LinkAsync(used, 8, null, Token);
+        Assert.Equal(CommandHandler.Explanation, await AskAsync(scene, Chat, "/start"));
+        foreach (var bad in new[] { used, "x", new string('A', 43), "two words", "'; DROP TABLE telegram_links; --", "😀" })
+        {
+            Assert.Equal(CommandHandler.BadCode, await AskAsync(scene, Chat, $"/start {bad}"));
+        }
+
+        foreach (var other in new[] { "hello", "/help", "/unknown", "/", "/ start", "// start", "/START@status_test_bot extra words" })
+        {
+            Assert.Equal(
+                other.Contains("START", StringComparison.Ordinal) ? CommandHandler.BadCode : CommandHandler.Help, await AskAsync(scene, Chat, other));
+        }
+    }
+
+    [Fact]
+    public async Task In_a_group_it_answers_its_own_commands_alone()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await using var bot = await scene.StartBotAsync();
+        Assert.Equal(CommandHandler.Linked, await AskAsync(scene, -1007, $"/start@Status_Test_Bot {await scene.CodeAsync("alice")}"));
+        Assert.Equal((-1007L, "A group"), ((await scene.Links.ListAsync("alice", Token))[0] is var chat ? (chat.ChatId, chat.ChatName) : default));
+        scene.Telegram.Say(-1007, "hello everybody");
+        scene.Telegram.Say(-1007, "/status@another_bot");
+        scene.Telegram.Say(-1007, "/stop@another_bot");
+        Assert.Equal(CommandHandler.NoGenerations, await AskAsync(scene, -1007, "/status"));
+        Assert.Equal(2, scene.Telegram.Calls.Count);
+    }
+
+    [Fact]
+    public async Task Commands_that_come_again_after_a_crash_change_nothing_more()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        var start = scene.Telegram.Say(Chat, $"/start {await scene.CodeAsync("alice")}");
+        await using (await scene.StartBotAsync())
+        {
+            await scene.Telegram.WaitForAsync(1);
+            await Eventually.TrueAsync(() => scene.Telegram.Polls > 1);
+        }
+
+        scene.Telegram.Repeat(start);
+        await using var bot = await scene.StartBotAsync();
+        var answers = await scene.Telegram.WaitForAsync(2);
+        Assert.Equal([CommandHandler.Linked, CommandHandler.BadCodeWhileLinked], answers.Select(call => call.Text));
+        Assert.Single(await scene.Links.ListAsync("alice", Token));
+    }
+
+    [Fact]
+    public async Task A_command_that_fails_is_answered_and_the_next_one_is_done()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        await using var bot = await scene.StartBotAsync();
+        await scene.Database.ExecuteAsync("ALTER TABLE telegram_links RENAME TO elsewhere", Token);
+        Assert.Equal(CommandHandler.Failed, await AskAsync(scene, Chat, "/status"));
+        await scene.Database.ExecuteAsync("ALTER TABLE elsewhere RENAME TO telegram_links", Token);
+        Assert.Equal(CommandHandler.NoGenerations, await AskAsync(scene, Chat, "/status"));
+
+        // An answer that is not taken is tried again, and one that never is keeps no other waiting.
+        scene.Telegram.Next(FakeReply.ServerError);
+        scene.Telegram.Next(new FakeReply.CloseBefore());
+        Assert.Equal(CommandHandler.NoGenerations, (await AskManyAsync(scene, Chat, "/status", 3))[^1].Text);
+        scene.Telegram.Always = call => call.ChatId == 9 ? FakeReply.ServerError : null;
+        scene.Telegram.Say(9, "/status");
+        Assert.Equal(CommandHandler.NoGenerations, await AskAsync(scene, Chat, "/status"));
+        scene.Telegram.Always = call => call.ChatId == 9 ? FakeReply.Blocked : null;
+        scene.Telegram.Say(9, "/status");
+        Assert.Equal(CommandHandler.NoGenerations, await AskAsync(scene, Chat, "/status"));
+    }
+
+    [Fact]
+    public async Task Of_two_bots_one_asks_and_the_other_takes_over_when_it_stops_or_loses_its_connection()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        var one = await scene.StartBotAsync();
+        Assert.Equal(CommandHandler.Help, await AskAsync(scene, Chat, "1"));
+        var polls = scene.Telegram.Polls;
+        await using var two = await scene.StartBotAsync();
+        Assert.Equal(CommandHandler.Help, await AskAsync(scene, Chat, "2"));
+
+        // Each question brought one message: nobody else asked, which Telegram would have told the first one.
+        Assert.InRange(scene.Telegram.Polls - polls, 1, 2);
+        await one.StopAsync();
+        await one.DisposeAsync();
+        Assert.Equal(CommandHandler.Help, await AskAsync(scene, Chat, "3"));
+
+        await scene.Database.ExecuteAsync(
+            $"""
+            SELECT pg_terminate_backend(pid) FROM pg_locks
+            WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND (classid::bigint << 32) + objid::bigint = {TelegramTurns.LockKey}
+            """,
+            Token);
+        await using var three = await scene.StartBotAsync();
+        Assert.Equal(CommandHandler.Help, await AskAsync(scene, Chat, "4"));
+    }
+
+    [Fact]
+    public async Task While_Telegram_is_away_it_asks_again_and_misses_nothing()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await using var bot = await scene.StartBotAsync(("Telegram:MaxRetryBackOff", "00:00:00.100"));
+        Assert.Equal(CommandHandler.Help, await AskAsync(scene, Chat, "1"));
+        await scene.Telegram.StopAsync();
+        scene.Telegram.Say(Chat, "2");
+        await scene.Telegram.StartAsync();
+        await scene.Telegram.WaitForAsync(2);
+        Assert.Equal(2, scene.Telegram.Calls.Count);
+    }
+
+    private static async Task<string?> AskAsync(BotScene scene, long chatId, string text) => (await AskManyAsync(scene, chatId, text, 1))[^1].Text;
+
+    private static async Task<IReadOnlyList<FakeCall>> AskManyAsync(BotScene scene, long chatId, string text, int calls)
+    {
+        var before = scene.Telegram.Calls.Count(call => call.ChatId == chatId);
+        scene.Telegram.Say(chatId, text);
+        var all = await scene.Telegram.WaitForAsync(before + calls, call => call.ChatId == chatId);
+        await FakeTelegram.AnsweredAsync(all[^1]);
+        return all;
+    }
+}

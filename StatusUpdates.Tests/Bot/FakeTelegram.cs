@@ -1,0 +1,319 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using StatusUpdates.Tests.Transports;
+
+namespace StatusUpdates.Tests.Bot;
+
+/// <summary>
+/// The part of Telegram's Bot API that the bot uses, as a server: it shows messages, refuses what Telegram refuses, keeps all requests in
+/// order, does what a test tells it to do, and can be stopped and started on its port.
+/// </summary>
+internal sealed class FakeTelegram : IAsyncDisposable
+{
+    public const string Token = "123456789:AAF-secret_token_of_the_bot_0123456";
+    public const string BotName = "status_test_bot";
+
+    private const int MaxTextLength = 4096;
+
+    private readonly Lock _lock = new();
+    private readonly List<FakeCall> _calls = [];
+    private readonly Dictionary<(long Chat, int Message), string> _messages = [];
+    private readonly List<(Func<FakeCall, bool> When, FakeReply Reply)> _script = [];
+    private readonly FakeUpdates _updates = new();
+    private WebApplication? _app;
+    private int _lastMessage;
+
+    public Uri Address { get; private set; } = new("http://127.0.0.1:0");
+
+    /// <summary>All requests but those for updates, in order of their arrival.</summary>
+    public IReadOnlyList<FakeCall> Calls
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _calls];
+            }
+        }
+    }
+
+    /// <summary>How often updates were asked for.</summary>
+    public int Polls => _updates.Polls;
+
+    public static async Task<FakeTelegram> StartNewAsync()
+    {
+        var telegram = new FakeTelegram();
+        await telegram.StartAsync();
+        return telegram;
+    }
+
+    public async Task StartAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls(Address.GetLeftPart(UriPartial.Authority));
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.Zero);
+        var app = builder.Build();
+        app.Run(HandleAsync);
+        await app.StartAsync(TestTime.Token);
+        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+        _app = app;
+    }
+
+    /// <summary>Ends it in the middle of whatever it does: connections are cut.</summary>
+    public async Task StopAsync()
+    {
+        if (Interlocked.Exchange(ref _app, null) is { } app)
+        {
+            await app.StopAsync(new CancellationToken(canceled: true));
+            await app.DisposeAsync();
+        }
+    }
+
+    /// <summary>The next request of which <paramref name="when"/> is true gets this reply, once.</summary>
+    public void Next(FakeReply reply, Func<FakeCall, bool>? when = null)
+    {
+        lock (_lock)
+        {
+            _script.Add((when ?? (_ => true), reply));
+        }
+    }
+
+    /// <summary>Every request of which <paramref name="when"/> is true gets a reply; null lets it through.</summary>
+    public Func<FakeCall, FakeReply?>? Always { get; set; }
+
+    /// <summary>A message to the bot.</summary>
+    /// <returns>The update's number.</returns>
+    public int Say(long chatId, string text, string? user = "alice") => _updates.Add(id => new JsonObject
+    {
+        ["update_id"] = id,
+        ["message"] = new JsonObject
+        {
+            ["message_id"] = id,
+            ["date"] = 1_700_000_000,
+            ["chat"] = chatId < 0
+                ? new JsonObject { ["id"] = chatId, ["type"] = "group", ["title"] = "A group" }
+                : new JsonObject { ["id"] = chatId, ["type"] = "private", ["first_name"] = "Alice", ["username"] = user },
+            ["text"] = text,
+        },
+    });
+
+    /// <summary>Brings updates again that were confirmed, as after a crash before the confirmation.</summary>
+    public void Repeat(int updateId) => _updates.Repeat(updateId);
+
+    /// <summary>Waits for so many requests of that kind.</summary>
+    /// <returns>All of them.</returns>
+    public async Task<IReadOnlyList<FakeCall>> WaitForAsync(int count, Func<FakeCall, bool>? which = null)
+    {
+        IReadOnlyList<FakeCall> found = [];
+        await Eventually.TrueAsync(() => (found = [.. Calls.Where(which ?? (_ => true))]).Count >= count);
+        return found;
+    }
+
+    /// <summary>Waits until an answer to <paramref name="call"/> was given.</summary>
+    public static Task AnsweredAsync(FakeCall call) => Eventually.TrueAsync(() => call.Answered is not null);
+
+    /// <summary>The text that a message shows.</summary>
+    public string? Shown(long chatId, int messageId)
+    {
+        lock (_lock)
+        {
+            return _messages.GetValueOrDefault((chatId, messageId));
+        }
+    }
+
+    /// <summary>Removes a message, as its chat's people can.</summary>
+    public void Remove(long chatId, int messageId)
+    {
+        lock (_lock)
+        {
+            _messages.Remove((chatId, messageId));
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync();
+
+    private async Task HandleAsync(HttpContext context)
+    {
+        var path = context.Request.Path.Value!.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        if (path.Length != 2 || path[0] != $"bot{Token}")
+        {
+            await WriteAsync(context, 401, Error(401, "Unauthorized"));
+            return;
+        }
+
+        var call = await ReadAsync(path[1], context.Request);
+        if (call.Method == "getUpdates")
+        {
+            await _updates.AnswerAsync(context, call.Parameters);
+            return;
+        }
+
+        if (call.Method == "getMe")
+        {
+            await WriteAsync(context, 200, Ok(new JsonObject
+            {
+                ["id"] = 123456789,
+                ["is_bot"] = true,
+                ["first_name"] = "Status",
+                ["username"] = BotName,
+            }));
+            return;
+        }
+
+        FakeReply? reply;
+        lock (_lock)
+        {
+            _calls.Add(call);
+            var at = _script.FindIndex(entry => entry.When(call));
+            reply = at < 0 ? Always?.Invoke(call) : _script[at].Reply;
+            if (at >= 0)
+            {
+                _script.RemoveAt(at);
+            }
+        }
+
+        await ReplyAsync(context, call, reply);
+    }
+
+    private async Task ReplyAsync(HttpContext context, FakeCall call, FakeReply? reply)
+    {
+        switch (reply)
+        {
+            case FakeReply.Error error:
+                await AnswerAsync(context, call, error.Code, Error(error.Code, error.Description, error.Parameters?.DeepClone()));
+                return;
+
+            case FakeReply.Raw raw:
+                call.Answered = raw.Code;
+                context.Response.StatusCode = raw.Code;
+                await context.Response.WriteAsync(raw.Body);
+                return;
+
+            case FakeReply.Hang:
+                await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                return;
+
+            case FakeReply.CloseBefore:
+                context.Abort();
+                return;
+
+            case FakeReply.CloseAfter:
+                Take(call);
+                context.Abort();
+                return;
+
+            case FakeReply.After after:
+                await after.Signal;
+                break;
+        }
+
+        var (code, answer) = Take(call);
+        await AnswerAsync(context, call, code, answer);
+    }
+
+    private (int Code, JsonObject Answer) Take(FakeCall call)
+    {
+        lock (_lock)
+        {
+            var text = call.Text ?? "";
+            if (call.Method is "sendMessage" or "editMessageText" && (text.Length is 0 or > MaxTextLength))
+            {
+                return (400, Error(400, text.Length == 0 ? "Bad Request: message text is empty" : "Bad Request: message is too long"));
+            }
+
+            if (call.Method == "editMessageText")
+            {
+                call.MessageId = (int)call.Parameters["message_id"]!;
+                if (!_messages.TryGetValue((call.ChatId, call.MessageId), out var shown))
+                {
+                    return (400, Error(400, "Bad Request: message to edit not found"));
+                }
+
+                if (shown == text)
+                {
+                    return (400, Error(400, "Bad Request: message is not modified: specified new message content is exactly the same"));
+                }
+            }
+            else
+            {
+                call.MessageId = ++_lastMessage;
+            }
+
+            call.IsTaken = true;
+            _messages[(call.ChatId, call.MessageId)] = text;
+            return (200, Ok(new JsonObject
+            {
+                ["message_id"] = call.MessageId,
+                ["date"] = 1_700_000_000,
+                ["chat"] = new JsonObject { ["id"] = call.ChatId, ["type"] = call.ChatId < 0 ? "group" : "private" },
+                ["text"] = text,
+            }));
+        }
+    }
+
+    private static async Task AnswerAsync(HttpContext context, FakeCall call, int code, JsonObject answer)
+    {
+        await WriteAsync(context, code, answer);
+        if (!context.RequestAborted.IsCancellationRequested)
+        {
+            call.Answered = code;
+        }
+    }
+
+    private static async Task<FakeCall> ReadAsync(string method, HttpRequest request)
+    {
+        if (request.HasFormContentType)
+        {
+            var form = await request.ReadFormAsync();
+            var parameters = new JsonObject();
+            foreach (var (name, value) in form)
+            {
+                parameters[name] = name == "chat_id" ? long.Parse(value!, System.Globalization.CultureInfo.InvariantCulture) : (string?)value;
+            }
+
+            using var bytes = new MemoryStream();
+            if (form.Files.Count > 0)
+            {
+                await form.Files[0].CopyToAsync(bytes);
+            }
+
+            // The reference to the upload is no address.
+            parameters.Remove("photo");
+            return new FakeCall(method, parameters) { File = bytes.ToArray(), FileName = form.Files.Count > 0 ? form.Files[0].FileName : null };
+        }
+
+        using var reader = new StreamReader(request.Body, Encoding.UTF8);
+        var body = await reader.ReadToEndAsync();
+        return new FakeCall(method, body.Length == 0 ? [] : JsonNode.Parse(body)!.AsObject());
+    }
+
+    internal static JsonObject Ok(JsonNode result) => new() { ["ok"] = true, ["result"] = result };
+
+    internal static JsonObject Error(int code, string description, JsonNode? parameters = null)
+    {
+        var error = new JsonObject { ["ok"] = false, ["error_code"] = code, ["description"] = description };
+        if (parameters is not null)
+        {
+            error["parameters"] = parameters;
+        }
+
+        return error;
+    }
+
+    internal static async Task WriteAsync(HttpContext context, int code, JsonObject answer)
+    {
+        context.Response.StatusCode = code;
+        context.Response.ContentType = "application/json";
+        await context.Response.WriteAsync(answer.ToJsonString());
+        await context.Response.CompleteAsync();
+    }
+}

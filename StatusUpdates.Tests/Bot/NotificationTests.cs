@@ -1,0 +1,393 @@
+using System.Globalization;
+using StatusUpdates.Bot.Notifications;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Transports;
+
+namespace StatusUpdates.Tests.Bot;
+
+public sealed class NotificationTests(TestServers servers)
+{
+    private const long Chat = 7;
+
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task Every_change_of_status_is_a_message_and_progress_is_written_into_the_latest()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        await using var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.UntilToldAsync(Chat);
+        await scene.ProgressAsync(id, 30);
+        await scene.UntilToldAsync(Chat);
+        await scene.ProgressAsync(id, 60);
+        await scene.UntilToldAsync(Chat);
+        await scene.ChangeAsync(id, GenerationStatus.Completed, c => c with { ResultUrls = ["https://example.com/1.png"], TokensUsed = 10 });
+        await scene.UntilToldAsync(Chat);
+
+        Assert.Equal(
+            [
+                BotScene.Line("pending", id), BotScene.Line("processing", id), "edit", "edit",
+                BotScene.Line("completed", id), "photo https://example.com/1.png",
+            ],
+            scene.Taken(Chat));
+        var tag = NotificationText.TagOf(id);
+        Assert.Equal($"Your product_card generation is processing!\n60 %\n{tag}", scene.Telegram.Shown(Chat, 2));
+        Assert.Equal($"Your product_card generation is completed!\n10 tokens\n{tag}", scene.Telegram.Shown(Chat, 3));
+        Assert.All(scene.Telegram.Calls, call => Assert.Null(call.Parameters["parse_mode"]));
+
+        // Of what has ended nothing is kept.
+        Assert.Equal(0, await scene.Database.ScalarAsync<long>("SELECT count(*) FROM telegram_messages", Token));
+    }
+
+    [Fact]
+    public async Task What_came_while_the_bot_was_away_is_told_in_order_with_the_last_progress_alone()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        await scene.LinkAsync("bob", 8);
+        var first = await scene.SubmitAsync();
+        await scene.ProcessAsync(first);
+        var second = await scene.SubmitAsync();
+        await scene.ProcessAsync(second);
+        for (var progress = 1; progress <= 90; progress++)
+        {
+            await scene.ProgressAsync(first, progress);
+        }
+
+        await scene.ChangeAsync(second, GenerationStatus.Failed, c => c with { ErrorMessage = "Out of paint." });
+        await using var bot = await scene.StartBotAsync();
+        await scene.UntilToldAsync(Chat);
+
+        Assert.Equal(
+            [
+                BotScene.Line("pending", first), BotScene.Line("processing", first), BotScene.Line("pending", second), BotScene.Line("processing", second),
+                "edit", BotScene.Line("failed", second),
+            ],
+            scene.Taken(Chat));
+        Assert.Contains("90 %", scene.Telegram.Shown(Chat, 2), StringComparison.Ordinal);
+        Assert.EndsWith("\n\nOut of paint.", scene.Telegram.Shown(Chat, 5), StringComparison.Ordinal);
+        Assert.Empty(scene.Taken(8));
+    }
+
+    [Fact]
+    public async Task An_attempt_that_failed_and_the_next_one_are_told()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        await using var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.ChangeAsync(id, GenerationStatus.Pending, c => c with
+        {
+            ErrorMessage = "The provider is busy.",
+            RunAfter = TimeSpan.FromSeconds(2),
+            CountsAsFailure = true,
+        });
+        await scene.ProcessAsync(id);
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal(
+            [BotScene.Line("pending", id), BotScene.Line("processing", id), BotScene.Line("pending", id), BotScene.Line("processing", id)],
+            scene.Taken(Chat));
+        Assert.Matches(
+            @"^Your product_card generation is pending!\ntried again at \d\d:\d\d:\d\d UTC\n#gen_\w+\n\nThe provider is busy\.$",
+            scene.Telegram.Shown(Chat, 3));
+        Assert.Contains("attempt 2", scene.Telegram.Shown(Chat, 4), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_text_is_never_longer_than_Telegram_takes()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        var id = await scene.SubmitAsync();
+        var update = (await scene.Database.Log.ReadAfterAsync("alice", 0, 1, Token)).Items[0] with
+        {
+            Status = GenerationStatus.Failed,
+            Metadata = new StatusMetadata { ErrorMessage = string.Concat(Enumerable.Repeat("😀", 4000)) },
+        };
+        var text = NotificationText.Of(update);
+        Assert.InRange(text.Length, 4095, 4096);
+        Assert.True(StatusUpdates.Data.Log.ProviderText.IsClean(text));
+        Assert.Contains(NotificationText.TagOf(id), text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_chat_that_has_to_wait_waits_alone_and_as_long_as_Telegram_says()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        await scene.LinkAsync("alice", 8);
+        scene.Telegram.Next(FakeReply.RetryAfter(2), call => call.ChatId == Chat);
+        await using var bot = await scene.StartBotAsync();
+        var started = TimeProvider.System.GetTimestamp();
+        var id = await scene.SubmitAsync();
+        await scene.UntilToldAsync(8);
+        Assert.Empty(scene.Taken(Chat));
+        await scene.ProcessAsync(id);
+        await scene.UntilToldAsync(8);
+        Assert.Single(scene.Telegram.Calls, call => call.ChatId == Chat);
+        await scene.UntilToldAsync(Chat);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 2, 60);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Taken(Chat));
+        Assert.Equal(scene.Taken(Chat), scene.Taken(8));
+        Assert.Equal(3, scene.Telegram.Calls.Count(call => call.ChatId == Chat));
+    }
+
+    [Fact]
+    public async Task A_chat_that_blocked_the_bot_or_is_no_more_is_unlinked()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        await scene.LinkAsync("alice", 8);
+        await scene.LinkAsync("alice", 9);
+        scene.Telegram.Always = call => call.ChatId switch { Chat => FakeReply.Blocked, 8 => FakeReply.ChatNotFound, _ => null };
+        await using var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync();
+        await scene.UntilToldAsync(9);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (await scene.Database.ScalarAsync<long>("SELECT count(*) FROM durable_cursors", Token) > 1)
+        {
+            await timer.WaitForNextTickAsync(Token);
+        }
+
+        Assert.Equal([9L], (await scene.Links.ListAsync("alice", Token)).Select(chat => chat.ChatId));
+        await scene.ProcessAsync(id);
+        await scene.UntilToldAsync(9);
+        Assert.Equal(2, scene.Telegram.Calls.Count(call => call.ChatId != 9));
+    }
+
+    [Fact]
+    public async Task A_group_that_became_a_supergroup_is_told_under_its_new_number()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", -7);
+        scene.Telegram.Always = call => call.ChatId == -7 ? FakeReply.Migrated(-1007) : null;
+        await using var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync();
+        await scene.UntilToldAsync(-1007);
+        Assert.Equal([BotScene.Line("pending", id)], scene.Taken(-1007));
+        Assert.Single(scene.Telegram.Calls, call => call.ChatId == -7);
+    }
+
+    [Fact]
+    public async Task Whatever_trouble_Telegram_has_nothing_is_lost_or_overtaken()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        foreach (var reply in new[]
+        {
+            FakeReply.ServerError, FakeReply.BadGateway, new FakeReply.CloseBefore(), new FakeReply.Hang(), new FakeReply.Raw(200, "{"),
+            new FakeReply.Error(401, "Unauthorized"), new FakeReply.Error(404, "Not Found"),
+        })
+        {
+            scene.Telegram.Next(reply);
+        }
+
+        await using var bot = await scene.StartBotAsync(("Telegram:RequestTimeout", "00:00:00.500"));
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.ChangeAsync(id, GenerationStatus.Failed, c => c with { ErrorMessage = "x" });
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id), BotScene.Line("failed", id)], scene.Taken(Chat));
+        Assert.Equal(10, scene.Telegram.Calls.Count);
+        Assert.True(await scene.Database.ScalarAsync<bool>("SELECT state IS NULL AND NOT troubled FROM durable_cursors", Token));
+    }
+
+    [Fact]
+    public async Task While_Telegram_is_away_the_pauses_grow_and_the_cursor_counts_as_troubled()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        await scene.Telegram.StopAsync();
+        await using var bot = await scene.StartBotAsync(("Telegram:MaxRetryBackOff", "00:00:00.200"));
+        var id = await scene.SubmitAsync();
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (!await scene.Database.ScalarAsync<bool>(
+            "SELECT troubled AND COALESCE((state ->> 'failures')::int, 0) >= 4 FROM durable_cursors", Token))
+        {
+            await timer.WaitForNextTickAsync(Token);
+        }
+
+        await scene.Telegram.StartAsync();
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal([BotScene.Line("pending", id)], scene.Taken(Chat));
+    }
+
+    [Fact]
+    public async Task Only_what_Telegram_took_without_a_word_is_sent_again()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        scene.Telegram.Next(new FakeReply.CloseAfter(), call => call.Text!.Contains("pending", StringComparison.Ordinal));
+        scene.Telegram.Next(new FakeReply.CloseAfter(), call => call.Photo == "https://example.com/2.png");
+        await using var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.ChangeAsync(id, GenerationStatus.Completed, c => c with
+        {
+            ResultUrls = ["https://example.com/1.png", "https://example.com/2.png", "https://example.com/3.png"],
+        });
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal(
+            [
+                BotScene.Line("pending", id), BotScene.Line("pending", id), BotScene.Line("processing", id), BotScene.Line("completed", id),
+                "photo https://example.com/1.png", "photo https://example.com/2.png", "photo https://example.com/2.png", "photo https://example.com/3.png",
+            ],
+            scene.Taken(Chat));
+    }
+
+    [Fact]
+    public async Task What_Telegram_refuses_for_good_is_left_out_and_the_rest_goes_on()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        scene.Telegram.Next(FakeReply.BadRequest("can't parse entities"));
+        await using var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal([BotScene.Line("processing", id)], scene.Taken(Chat));
+    }
+
+    [Fact]
+    public async Task An_edit_of_a_message_that_is_gone_or_says_it_already_is_done()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        await using var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.ProgressAsync(id, 10);
+        await scene.UntilToldAsync(Chat);
+        await scene.ChangeAsync(id, GenerationStatus.Processing, c => c with { Progress = 10 });
+        await scene.UntilToldAsync(Chat);
+        scene.Telegram.Remove(Chat, 2);
+        await scene.ProgressAsync(id, 20);
+        await scene.UntilToldAsync(Chat);
+        await scene.ChangeAsync(id, GenerationStatus.Canceled);
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal(BotScene.Line("canceled", id), scene.Taken(Chat)[^1]);
+        Assert.Equal(3, scene.Taken(Chat).Count(line => line != "edit"));
+    }
+
+    [Fact]
+    public async Task A_chat_whose_position_is_outside_the_log_is_told_once_and_goes_on_from_the_head()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.Database.ExecuteAsync(
+            "DELETE FROM status_events WHERE seq = 1; UPDATE user_streams SET oldest_seq = 2", Token);
+        await using var bot = await scene.StartBotAsync();
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal([NotificationText.Resync], scene.Taken(Chat));
+        await scene.ChangeAsync(id, GenerationStatus.Failed, c => c with { ErrorMessage = "x" });
+        await scene.UntilToldAsync(Chat);
+
+        // Restored from an older backup: the position is above the head.
+        await scene.Database.ExecuteAsync("UPDATE durable_cursors SET last_seq = 1000", Token);
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal([NotificationText.Resync, BotScene.Line("failed", id), NotificationText.Resync], scene.Taken(Chat));
+    }
+
+    [Fact]
+    public async Task Asked_to_stop_it_finishes_and_stores_what_it_is_sending_and_the_next_one_goes_on_behind_it()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        scene.Telegram.Next(new FakeReply.After(release.Task));
+        var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.Telegram.WaitForAsync(1);
+        var stopping = bot.StopAsync();
+        Assert.False(stopping.IsCompleted);
+        release.SetResult();
+        await stopping;
+        await bot.DisposeAsync();
+        Assert.Equal([BotScene.Line("pending", id)], scene.Taken(Chat));
+        Assert.Equal("1 true", await scene.Database.ScalarAsync<string>(
+            "SELECT concat_ws(' ', last_seq, CASE WHEN lease_expires_at IS NULL THEN 'true' END) FROM durable_cursors", Token));
+
+        await using var next = await scene.StartBotAsync();
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Taken(Chat));
+    }
+
+    [Fact]
+    public async Task A_chat_is_sent_no_more_than_its_share_and_keeps_no_other_waiting()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        await scene.LinkAsync("bob", 8);
+        var ids = new List<string>();
+        for (var n = 0; n < 6; n++)
+        {
+            ids.Add(await scene.SubmitAsync());
+        }
+
+        await using var bot = await scene.StartBotAsync(("Telegram:ChatMessagesPerSecond", "2"), ("Telegram:ChatBurst", "2"), ("Cursors:Slots", "1"));
+        var started = TimeProvider.System.GetTimestamp();
+        await scene.Telegram.WaitForAsync(2, call => call.ChatId == Chat);
+        var bobs = await scene.SubmitAsync("bob");
+        await scene.UntilToldAsync(8);
+        Assert.Equal([BotScene.Line("pending", bobs)], scene.Taken(8));
+        await scene.UntilToldAsync(Chat);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 1.5, 60);
+        Assert.Equal(ids.Select(id => BotScene.Line("pending", id)), scene.Taken(Chat));
+    }
+
+    [Fact]
+    public async Task Two_bots_share_the_chats_and_tell_each_change_once()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        for (var chat = 1; chat <= 10; chat++)
+        {
+            await scene.LinkAsync(string.Create(CultureInfo.InvariantCulture, $"user-{chat}"), chat);
+        }
+
+        await using var one = await scene.StartBotAsync();
+        await using var two = await scene.StartBotAsync();
+        var expected = new Dictionary<long, List<string>>();
+        for (var chat = 1; chat <= 10; chat++)
+        {
+            expected[chat] = [];
+            for (var n = 0; n < 5; n++)
+            {
+                expected[chat].Add(BotScene.Line("pending", await scene.SubmitAsync(string.Create(CultureInfo.InvariantCulture, $"user-{chat}"))));
+            }
+        }
+
+        foreach (var (chat, lines) in expected)
+        {
+            await scene.UntilToldAsync(chat);
+            Assert.Equal(lines, scene.Taken(chat));
+        }
+    }
+
+    [Fact]
+    public async Task Who_unlinks_is_told_nothing_more_also_in_the_middle_of_a_backlog()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        await scene.SubmitAsync();
+        await scene.SubmitAsync();
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        scene.Telegram.Next(new FakeReply.After(release.Task));
+        await using var bot = await scene.StartBotAsync();
+        var call = (await scene.Telegram.WaitForAsync(1))[0];
+        Assert.True(await scene.Links.UnlinkAsync(Chat, "alice", Token));
+        release.SetResult();
+        await FakeTelegram.AnsweredAsync(call);
+        await scene.LinkAsync("bob", 8);
+        await scene.SubmitAsync("bob");
+        await scene.UntilToldAsync(8);
+        Assert.Single(scene.Taken(Chat));
+        await Eventually.TrueAsync(() => scene.Taken(8).Count == 1);
+    }
+}

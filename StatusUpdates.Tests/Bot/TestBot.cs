@@ -1,0 +1,78 @@
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using StatusUpdates.Tests.Api;
+using BotProgram = StatusUpdates.Bot.Program;
+
+namespace StatusUpdates.Tests.Bot;
+
+/// <summary>The bot itself, on a database, a channel prefix and a Telegram of the test's.</summary>
+internal sealed class TestBot : IAsyncDisposable
+{
+    private readonly IHost _host;
+    private bool _isStopped;
+
+    private TestBot(IHost host) => _host = host;
+
+    public static async Task<TestBot> StartAsync(
+        TestDatabase database, TestRedis redis, Uri telegram, Action<IHostApplicationBuilder>? configure, params (string Key, string Value)[] settings)
+    {
+        var host = Build(database, redis, telegram, configure, settings);
+        await host.StartAsync(TestTime.Token);
+        return new(host);
+    }
+
+    public static IHost Build(
+        TestDatabase database, TestRedis redis, Uri telegram, Action<IHostApplicationBuilder>? configure, params (string Key, string Value)[] settings) =>
+        BotProgram.Build(
+            new HostApplicationBuilderSettings
+            {
+                ApplicationName = typeof(BotProgram).Assembly.GetName().Name,
+                ContentRootPath = ProjectFolder(),
+                EnvironmentName = Environments.Development,
+            },
+            builder =>
+            {
+                builder.Logging.ClearProviders().AddProvider(new TestOutputLogging(TestContext.Current.TestOutputHelper));
+                builder.Configuration.AddInMemoryCollection(SettingsOf(database, redis, telegram));
+                builder.Configuration.AddInMemoryCollection(settings.Select(s => KeyValuePair.Create<string, string?>(s.Key, s.Value)));
+                configure?.Invoke(builder);
+            });
+
+    /// <summary>Settings under which nothing waits for long.</summary>
+    public static Dictionary<string, string?> SettingsOf(TestDatabase database, TestRedis redis, Uri telegram) => new()
+    {
+        ["ConnectionStrings:statusdb"] = database.ConnectionString,
+        ["ConnectionStrings:redis"] = redis.ConnectionString,
+        ["StatusMessaging:ChannelPrefix"] = redis.ChannelPrefix,
+        ["Telegram:Token"] = FakeTelegram.Token,
+        ["Telegram:BaseUrl"] = telegram.GetLeftPart(UriPartial.Authority),
+        ["Telegram:MessagesPerSecond"] = "0",
+        ["Telegram:ChatMessagesPerSecond"] = "0",
+        ["Telegram:GroupMessagesPerSecond"] = "0",
+        ["Telegram:RetryBackOff"] = "00:00:00.020",
+        ["Telegram:StandbyInterval"] = "00:00:00.100",
+        ["Cursors:SweepInterval"] = "00:00:00.050",
+    };
+
+    /// <summary>Stops as on SIGTERM.</summary>
+    public async Task StopAsync()
+    {
+        _isStopped = true;
+        await _host.StopAsync(TestTime.Token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_isStopped)
+        {
+            await _host.StopAsync(CancellationToken.None);
+        }
+
+        _host.Dispose();
+    }
+
+    private static string ProjectFolder([CallerFilePath] string thisFile = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", "..", "StatusUpdates.Bot"));
+}
