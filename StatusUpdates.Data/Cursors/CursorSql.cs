@@ -68,7 +68,7 @@ public static class CursorSql
     internal const string ClaimNext =
         $"""
         WITH walked AS MATERIALIZED (
-            SELECT c.* FROM durable_cursors c WHERE c.owner > $5 AND c.owner < $1 || ';' ORDER BY c.owner LIMIT $6
+            SELECT c.* FROM durable_cursors c WHERE c.owner > GREATEST($5, $1 || ':') AND c.owner < $1 || ';' ORDER BY c.owner LIMIT $6
         ),
         {ClaimTail}
         UNION ALL

@@ -49,7 +49,7 @@ internal sealed partial class DatabaseMigrator(
 
     internal async Task MigrateAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await database.DataSource.OpenConnectionAsync(cancellationToken);
+        await using var connection = await database.OpenSessionAsync(cancellationToken);
         await CheckDurabilityAsync(connection, cancellationToken);
 
         // A session's lock: gone with the session, whatever becomes of this process. The wait for it, and migrations, take as long as they take.
@@ -73,11 +73,10 @@ internal sealed partial class DatabaseMigrator(
         }
         finally
         {
-            // Clean-up goes on without the token: the pool gets the connection back only as it was.
+            // Its session ends here, and with it the lock: but only when the server has noticed. Clean-up goes on without the token.
             if (connection.State == System.Data.ConnectionState.Open)
             {
-                await ExecuteAsync(
-                    connection, $"SELECT pg_advisory_unlock({LockKey}); RESET statement_timeout; RESET lock_timeout", CancellationToken.None);
+                await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({LockKey})", CancellationToken.None);
             }
         }
     }

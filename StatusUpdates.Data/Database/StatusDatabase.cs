@@ -15,6 +15,7 @@ public sealed class StatusDatabase : IAsyncDisposable
 
     private readonly StatusDatabaseOptions _options;
     private readonly TimeProvider _time;
+    private readonly string _sessionConnectionString;
 
     /// <summary>Makes the data source; connects to nothing yet.</summary>
     /// <param name="connectionString">An Npgsql connection string. What it says itself wins over the settings made here.</param>
@@ -24,7 +25,9 @@ public sealed class StatusDatabase : IAsyncDisposable
     {
         _options = options ?? new StatusDatabaseOptions();
         _time = time ?? TimeProvider.System;
-        var builder = new NpgsqlDataSourceBuilder(WithSessionSettings(connectionString, _options));
+        var withSettings = WithSessionSettings(connectionString, _options);
+        _sessionConnectionString = new NpgsqlConnectionStringBuilder(withSettings) { Pooling = false }.ConnectionString;
+        var builder = new NpgsqlDataSourceBuilder(withSettings);
 
         // No SQL in spans: its shape is ours to know, and its literals could be a user's.
         builder.ConfigureTracing(tracing => tracing
@@ -35,6 +38,26 @@ public sealed class StatusDatabase : IAsyncDisposable
 
     /// <summary>Connections for set-based SQL; the EF Core model uses the same ones.</summary>
     public NpgsqlDataSource DataSource { get; }
+
+    /// <summary>
+    /// Opens a connection that is nobody else's before or after: for locks and settings of a session, which pooled connections must not have,
+    /// because nothing resets them between two uses.
+    /// </summary>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    internal async Task<NpgsqlConnection> OpenSessionAsync(CancellationToken cancellationToken)
+    {
+        var connection = new NpgsqlConnection(_sessionConnectionString);
+        try
+        {
+            await connection.OpenAsync(cancellationToken);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
 
     /// <summary>Lets an EF Core context use <see cref="DataSource"/>, and log no SQL.</summary>
     public void Configure(DbContextOptionsBuilder builder) =>
@@ -135,6 +158,9 @@ public sealed class StatusDatabase : IAsyncDisposable
 
         SetDefault(builder, "Max Auto Prepare", () => builder.MaxAutoPrepare = 64);
         SetDefault(builder, "Auto Prepare Min Usages", () => builder.AutoPrepareMinUsages = 2);
+        // What a session had is reset before its connection is used again: a transaction of its own for each statement here, none of which leaves
+        // anything (OpenSessionAsync is for what does).
+        SetDefault(builder, "No Reset On Close", () => builder.NoResetOnClose = true);
         SetDefault(builder, "Tcp Keepalive", () => builder.TcpKeepAlive = true);
         SetDefault(builder, "Timeout", () => builder.Timeout = 5);
 

@@ -14,7 +14,7 @@ public sealed class RetentionStore(StatusDatabase database)
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<RetentionPass?> TryBeginAsync(CancellationToken cancellationToken = default)
     {
-        var connection = await database.DataSource.OpenConnectionAsync(cancellationToken);
+        var connection = await database.OpenSessionAsync(cancellationToken);
         try
         {
             await using var command = new NpgsqlCommand("SELECT pg_try_advisory_lock($1)", connection);

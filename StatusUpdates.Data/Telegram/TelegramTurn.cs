@@ -8,14 +8,14 @@ namespace StatusUpdates.Data.Telegram;
 public sealed class TelegramTurns(StatusDatabase database)
 {
     // Any number will do, as long as nobody else locks it in this database.
-    internal const long LockKey = 0x5354_4154_5553_0003;
+    internal const long LockKey = 0x5354_4154_5553_0004;
 
     /// <summary>Takes the turn, with a connection of its own.</summary>
     /// <returns>Null while another process has it.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<TelegramTurn?> TryTakeAsync(CancellationToken cancellationToken = default)
     {
-        var connection = await database.DataSource.OpenConnectionAsync(cancellationToken);
+        var connection = await database.OpenSessionAsync(cancellationToken);
         try
         {
             await using var command = new NpgsqlCommand("SELECT pg_try_advisory_lock($1)", connection);

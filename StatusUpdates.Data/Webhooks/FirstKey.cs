@@ -19,7 +19,7 @@ internal sealed partial class FirstKey(StatusDatabase database, IDataProtectionP
     {
         try
         {
-            await using var connection = await database.DataSource.OpenConnectionAsync(cancellationToken);
+            await using var connection = await database.OpenSessionAsync(cancellationToken);
             await ExecuteAsync(connection, $"SELECT pg_advisory_lock({LockKey})", cancellationToken);
             try
             {
@@ -28,7 +28,7 @@ internal sealed partial class FirstKey(StatusDatabase database, IDataProtectionP
             }
             finally
             {
-                // Without the token: the pool gets the connection back only as it was.
+                // Without the token: others wait for it.
                 if (connection.State == System.Data.ConnectionState.Open)
                 {
                     await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({LockKey})", CancellationToken.None);
