@@ -20,6 +20,7 @@ internal static class ProblemCodes
     public const string WebhookLimit = "webhook_limit";
     public const string WebhookDisabled = "webhook_disabled";
     public const string DeliveryPending = "delivery_pending";
+    public const string TooManyPending = "too_many_pending";
     public const string UpdatesGone = "updates_gone";
     public const string RateLimited = "rate_limited";
     public const string TooManyConnections = "too_many_connections";

@@ -31,6 +31,7 @@ internal static class ReplayDelivery
                 StatusCodes.Status409Conflict, ProblemCodes.DeliveryPending, "The delivery is pending: it is attempted anyway."),
             ReplayOutcome.Gone => new ProblemResult(
                 StatusCodes.Status409Conflict, ProblemCodes.UpdatesGone, "The update is no longer kept, so that it cannot be delivered again."),
+            ReplayOutcome.TooManyPending => WebhookAnswers.TooManyPending(),
             _ => await AcceptedAsync(id, deliveryId, http, user, queries, WebhookAnswers.NoDelivery(), cancellationToken),
         };
     }

@@ -45,6 +45,7 @@ internal static class ReplayRange
                 StatusCodes.Status409Conflict,
                 ProblemCodes.UpdatesGone,
                 string.Create(CultureInfo.InvariantCulture, $"Updates of this range are no longer kept; since must be at least {replay.Oldest - 1}.")),
+            ReplayOutcome.TooManyPending => WebhookAnswers.TooManyPending(),
             _ => WebhookAnswers.NotFound(),
         };
     }

@@ -20,8 +20,12 @@ internal static class TestWebhook
 
         var deliveryId = WebhookIds.NewDelivery();
         var outcome = await store.TestAsync(user.GetUserId(), id, deliveryId, cancellationToken);
-        return outcome == ReplayOutcome.Disabled
-            ? WebhookAnswers.Disabled()
-            : await ReplayDelivery.AcceptedAsync(id, deliveryId, http, user, queries, WebhookAnswers.NotFound(), cancellationToken);
+        return outcome switch
+        {
+            ReplayOutcome.Disabled => WebhookAnswers.Disabled(),
+            ReplayOutcome.AlreadyPending => new ProblemResult(
+                StatusCodes.Status409Conflict, ProblemCodes.DeliveryPending, "A test is pending: see what becomes of it before you ask for another one."),
+            _ => await ReplayDelivery.AcceptedAsync(id, deliveryId, http, user, queries, WebhookAnswers.NotFound(), cancellationToken),
+        };
     }
 }

@@ -16,6 +16,11 @@ internal sealed partial class WebhookAnswers(SigningKeyProtector protector, ILog
     public static ProblemResult Disabled() => new(
         StatusCodes.Status409Conflict, ProblemCodes.WebhookDisabled, "Nothing is delivered to the webhook while it is disabled. Enable it first.");
 
+    public static ProblemResult TooManyPending() => new(
+        StatusCodes.Status409Conflict,
+        ProblemCodes.TooManyPending,
+        $"More than {ReplayStore.MaxPending} deliveries of the webhook are pending: nothing is replayed until there are fewer.");
+
     /// <summary>A webhook, with the public key of its newest keys.</summary>
     public WebhookView View(Webhook webhook) => WebhookView.Of(webhook, ReadKeys(webhook)?.PublicKey);
 

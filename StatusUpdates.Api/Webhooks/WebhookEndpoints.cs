@@ -59,7 +59,7 @@ internal static class WebhookEndpoints
             .WithSummary("Changes a webhook")
             .WithDescription(
                 "What is left out stays; a filter that is null lets everything pass. With enabled true, updates are delivered from where they " +
-                "stopped, and what is pending is attempted at once, from its first attempt on.")
+                "stopped. With enabled true or a url, what is pending is attempted at once, from its first attempt on.")
             .ProducesProblems(
                 StatusCodes.Status400BadRequest,
                 StatusCodes.Status404NotFound,
@@ -84,6 +84,7 @@ internal static class WebhookEndpoints
         group.MapPost("/{id}/test", TestWebhook.HandleAsync)
             .WithName("TestWebhook")
             .WithSummary("Sends a message of type webhook.test")
+            .WithDescription("One at a time: while a test is pending there is no other one.")
             .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
     }
 
@@ -92,7 +93,9 @@ internal static class WebhookEndpoints
         group.MapPost("/{id}/replay", ReplayRange.HandleAsync)
             .WithName("ReplayWebhook")
             .WithSummary("Delivers a range of updates again")
-            .WithDescription("Those that the webhook wants, with since < seq <= until; until is the webhook's position by default. Ids of messages stay the same.")
+            .WithDescription(
+                "Those that the webhook wants, with since < seq <= until; until is the webhook's position by default. Ids of messages stay the same. " +
+                "Not while more than 10,000 deliveries are pending.")
             .ProducesProblems(
                 StatusCodes.Status400BadRequest,
                 StatusCodes.Status404NotFound,

@@ -10,14 +10,27 @@ public static class CursorSql
     public const string Nudge =
         "UPDATE durable_cursors SET nudges = nudges + 1, due_at = clock_timestamp(), not_before = NULL WHERE owner = $1";
 
+    /// <summary>
+    /// As <see cref="Nudge"/>, when the present holder works by what has just changed: it is fenced off, and another one begins anew. One that is
+    /// paused stays so.
+    /// </summary>
+    public const string Interrupt =
+        """
+        UPDATE durable_cursors SET
+            epoch = epoch + 1, lease_expires_at = NULL, nudges = nudges + 1, due_at = clock_timestamp(), not_before = NULL
+        WHERE owner = $1
+        """;
+
     /// <summary>Stops the cursor of owner <c>$1</c>, also for its present holder, until <see cref="Resume"/>.</summary>
     public const string Pause =
         "UPDATE durable_cursors SET paused = true, epoch = epoch + 1, lease_expires_at = NULL WHERE owner = $1";
 
-    /// <summary>Lets the cursor of owner <c>$1</c> go on from where it is.</summary>
+    /// <summary>Lets the cursor of owner <c>$1</c> go on from where it is, under a new holder.</summary>
     public const string Resume =
         """
-        UPDATE durable_cursors SET paused = false, troubled = false, nudges = nudges + 1, due_at = clock_timestamp(), not_before = NULL
+        UPDATE durable_cursors SET
+            paused = false, troubled = false, epoch = epoch + 1, lease_expires_at = NULL,
+            nudges = nudges + 1, due_at = clock_timestamp(), not_before = NULL
         WHERE owner = $1
         """;
 

@@ -684,6 +684,9 @@ namespace StatusUpdates.Data.Migrations
                         .HasDatabaseName("ix_webhook_deliveries_pending")
                         .HasFilter("state = 'pending'");
 
+                    b.HasIndex("WebhookId", "State", "Id")
+                        .HasDatabaseName("ix_webhook_deliveries_webhook_id_state_id");
+
                     b.ToTable("webhook_deliveries", (string)null);
                 });
 #pragma warning restore 612, 618

@@ -141,8 +141,10 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
             deliveries.ToTable("webhook_deliveries");
             deliveries.HasKey(d => d.Id);
 
-            // Newest first for the owner; an update is delivered once, whatever becomes of the tries; and what is still to be done.
+            // Newest first for the owner, of all states and of one; an update is delivered once, whatever becomes of the tries; and what is
+            // still to be done.
             deliveries.HasIndex(d => new { d.WebhookId, d.Id });
+            deliveries.HasIndex(d => new { d.WebhookId, d.State, d.Id });
             deliveries.HasIndex(d => new { d.WebhookId, d.Seq }).IsUnique();
             deliveries.HasIndex(d => new { d.WebhookId, d.GenerationId, d.Seq })
                 .HasDatabaseName("ix_webhook_deliveries_pending").HasFilter("state = 'pending'");

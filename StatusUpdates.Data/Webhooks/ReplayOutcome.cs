@@ -12,7 +12,7 @@ public enum ReplayOutcome
     /// <summary>The webhook is disabled: nothing is delivered to it.</summary>
     Disabled,
 
-    /// <summary>The delivery was pending before.</summary>
+    /// <summary>The delivery, or another test, was pending before.</summary>
     AlreadyPending,
 
     /// <summary>Retention has taken an update that would have to be told.</summary>
@@ -23,6 +23,9 @@ public enum ReplayOutcome
 
     /// <summary>The range is longer than <see cref="ReplayStore.MaxReplay"/>.</summary>
     TooMany,
+
+    /// <summary>More than <see cref="ReplayStore.MaxPending"/> deliveries of the webhook are pending.</summary>
+    TooManyPending,
 }
 
 /// <summary>What became of the replay of a range.</summary>

@@ -15,15 +15,23 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
     /// <summary>The longest range of a log that is replayed at once, in entries.</summary>
     public const int MaxReplay = 10_000;
 
+    /// <summary>How many deliveries of a webhook may be pending for another replay to be taken: each look at what is due goes through all.</summary>
+    public const int MaxPending = 10_000;
+
     private const string TestSql =
         """
         WITH webhook AS (SELECT id, disabled_at FROM webhooks WHERE id = $1 AND user_id = $2),
+        other AS MATERIALIZED (
+            SELECT FROM webhook_deliveries
+            WHERE webhook_id = $1 AND state = 'pending' AND generation_id IS NULL AND type = $5 AND id <> $3
+            LIMIT 1
+        ),
         test AS (
             INSERT INTO webhook_deliveries (id, webhook_id, message_id, type, body, state, attempt, created_at)
-            SELECT $3, id, $4, $5, $6, 'pending', 0, now() FROM webhook WHERE disabled_at IS NULL
+            SELECT $3, id, $4, $5, $6, 'pending', 0, now() FROM webhook WHERE disabled_at IS NULL AND NOT EXISTS (SELECT FROM other)
             ON CONFLICT (id) DO NOTHING
         )
-        SELECT disabled_at IS NOT NULL FROM webhook
+        SELECT disabled_at IS NOT NULL, EXISTS (SELECT FROM other) FROM webhook
         """;
 
     // An update is told from the log: without its entry there is nothing to tell.
@@ -35,11 +43,13 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
             FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
             WHERE d.id = $3 AND d.webhook_id = $1 AND w.user_id = $2
         ),
+        others AS MATERIALIZED (SELECT count(*) > $4 AS are_many FROM webhook_deliveries WHERE webhook_id = $1 AND state = 'pending'),
         replayed AS (
             UPDATE webhook_deliveries d SET state = 'pending', attempt = 0, next_attempt_at = NULL
-            FROM found f WHERE d.id = f.id AND f.state <> 'pending' AND NOT f.is_disabled AND NOT f.is_gone
+            FROM found f CROSS JOIN others o
+            WHERE d.id = f.id AND f.state <> 'pending' AND NOT f.is_disabled AND NOT f.is_gone AND NOT o.are_many
         )
-        SELECT state = 'pending', is_disabled, is_gone FROM found
+        SELECT state = 'pending', is_disabled, is_gone, are_many FROM found CROSS JOIN others
         """;
 
     // Ids are made here, as UUIDv7 (RFC 9562, sections 5.7 and 6.2, method 1): 48 bits of milliseconds, the version, 12 bits that count, and
@@ -48,7 +58,8 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
         """
         WITH webhook AS MATERIALIZED (
             SELECT w.id, w.statuses, w.types, w.disabled_at IS NOT NULL AS is_disabled, c.last_seq AS position,
-                   COALESCE($4, c.last_seq) AS until, COALESCE(s.oldest_seq, 1) AS oldest, COALESCE(s.last_seq, 0) AS head
+                   COALESCE($4, c.last_seq) AS until, COALESCE(s.oldest_seq, 1) AS oldest, COALESCE(s.last_seq, 0) AS head,
+                   (SELECT count(*) FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.state = 'pending') AS pending
             FROM webhooks w JOIN durable_cursors c ON c.owner = $6 LEFT JOIN user_streams s ON s.user_id = w.user_id
             WHERE w.id = $1 AND w.user_id = $2
         ),
@@ -58,6 +69,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
                 WHEN until > position OR until < $3 THEN 'range'
                 WHEN $3 < oldest - 1 OR until > head THEN 'gone'
                 WHEN until - $3 > $5 THEN 'many'
+                WHEN pending > $7 THEN 'full'
                 ELSE 'pending' END AS outcome
             FROM webhook
         ),
@@ -79,7 +91,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
         SELECT outcome, (SELECT count(*)::int FROM wanted), position, oldest FROM judged
         """;
 
-    /// <summary>Makes a test pending.</summary>
+    /// <summary>Makes a test pending, unless one of this webhook is: it would tell no more.</summary>
     /// <param name="userId">Whose webhook.</param>
     /// <param name="webhookId">Which webhook.</param>
     /// <param name="deliveryId">The test's id, new.</param>
@@ -107,9 +119,17 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
                     },
                 });
                 await using var reader = await batch.ExecuteReaderAsync(token);
-                return await reader.ReadAsync(token)
-                    ? reader.GetBoolean(0) ? ReplayOutcome.Disabled : ReplayOutcome.Pending
-                    : ReplayOutcome.NotFound;
+                if (!await reader.ReadAsync(token))
+                {
+                    return ReplayOutcome.NotFound;
+                }
+
+                return (reader.GetBoolean(0), reader.GetBoolean(1)) switch
+                {
+                    (true, _) => ReplayOutcome.Disabled,
+                    (_, true) => ReplayOutcome.AlreadyPending,
+                    _ => ReplayOutcome.Pending,
+                };
             },
             cancellationToken);
     }
@@ -126,7 +146,13 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
                 var isRepeat = tries++ > 0;
                 await using var batch = CreateBatch(userId, webhookId, new(ReplaySql)
                 {
-                    Parameters = { WebhookStore.Text(webhookId), WebhookStore.Text(userId), WebhookStore.Text(deliveryId) },
+                    Parameters =
+                    {
+                        WebhookStore.Text(webhookId),
+                        WebhookStore.Text(userId),
+                        WebhookStore.Text(deliveryId),
+                        new NpgsqlParameter<int> { TypedValue = MaxPending },
+                    },
                 });
                 await using var reader = await batch.ExecuteReaderAsync(token);
                 if (!await reader.ReadAsync(token))
@@ -135,11 +161,12 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
                 }
 
                 // A repeat may find what its own first try has done.
-                return (reader.GetBoolean(0), reader.GetBoolean(1), reader.GetBoolean(2)) switch
+                return (reader.GetBoolean(0), reader.GetBoolean(1), reader.GetBoolean(2), reader.GetBoolean(3)) switch
                 {
-                    (_, true, _) => ReplayOutcome.Disabled,
-                    (true, _, _) => isRepeat ? ReplayOutcome.Pending : ReplayOutcome.AlreadyPending,
-                    (_, _, true) => ReplayOutcome.Gone,
+                    (_, true, _, _) => ReplayOutcome.Disabled,
+                    (true, _, _, _) => isRepeat ? ReplayOutcome.Pending : ReplayOutcome.AlreadyPending,
+                    (_, _, true, _) => ReplayOutcome.Gone,
+                    (_, _, _, true) => ReplayOutcome.TooManyPending,
                     _ => ReplayOutcome.Pending,
                 };
             },
@@ -156,27 +183,35 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
     /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
     public Task<RangeReplay> ReplayRangeAsync(
-        string userId, string webhookId, long since, long? until, CancellationToken cancellationToken = default) => database.RetryAsync(
-        async token =>
-        {
-            await using var batch = CreateBatch(userId, webhookId, new(ReplayRangeSql)
+        string userId, string webhookId, long since, long? until, CancellationToken cancellationToken = default)
+    {
+        // A repeat may find what its own first try has done.
+        var maxPending = MaxPending;
+        return database.RetryAsync(
+            async token =>
             {
-                Parameters =
+                var limit = maxPending;
+                maxPending = int.MaxValue;
+                await using var batch = CreateBatch(userId, webhookId, new(ReplayRangeSql)
                 {
-                    WebhookStore.Text(webhookId),
-                    WebhookStore.Text(userId),
-                    new NpgsqlParameter<long> { TypedValue = since },
-                    new NpgsqlParameter { Value = (object?)until ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bigint },
-                    new NpgsqlParameter<int> { TypedValue = MaxReplay },
-                    WebhookStore.Text(WebhookIds.CursorOwner(webhookId)),
-                },
-            });
-            await using var reader = await batch.ExecuteReaderAsync(token);
-            return await reader.ReadAsync(token)
-                ? new RangeReplay(ParseOutcome(reader.GetString(0)), reader.GetInt32(1), reader.GetInt64(2), reader.GetInt64(3))
-                : new RangeReplay(ReplayOutcome.NotFound, 0, 0, 0);
-        },
-        cancellationToken);
+                    Parameters =
+                    {
+                        WebhookStore.Text(webhookId),
+                        WebhookStore.Text(userId),
+                        new NpgsqlParameter<long> { TypedValue = since },
+                        new NpgsqlParameter { Value = (object?)until ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bigint },
+                        new NpgsqlParameter<int> { TypedValue = MaxReplay },
+                        WebhookStore.Text(WebhookIds.CursorOwner(webhookId)),
+                        new NpgsqlParameter<int> { TypedValue = limit },
+                    },
+                });
+                await using var reader = await batch.ExecuteReaderAsync(token);
+                return await reader.ReadAsync(token)
+                    ? new RangeReplay(ParseOutcome(reader.GetString(0)), reader.GetInt32(1), reader.GetInt64(2), reader.GetInt64(3))
+                    : new RangeReplay(ReplayOutcome.NotFound, 0, 0, 0);
+            },
+            cancellationToken);
+    }
 
     private static ReplayOutcome ParseOutcome(string outcome) => outcome switch
     {
@@ -184,6 +219,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
         "range" => ReplayOutcome.BadRange,
         "gone" => ReplayOutcome.Gone,
         "many" => ReplayOutcome.TooMany,
+        "full" => ReplayOutcome.TooManyPending,
         _ => ReplayOutcome.Pending,
     };
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 
@@ -17,7 +18,7 @@ public static class WebhookHttp
     private const int MaxDrainedBytes = 64 * 1024;
 
     /// <summary>
-    /// A handler to share by all webhooks: nothing is remembered between requests, and no redirect followed. A name is resolved once for a
+    /// A handler to share by all webhooks: nothing is remembered between requests, no redirect followed, and nothing measured by host. A name is resolved once for a
     /// connection; if any of its addresses is forbidden there is no connection (<see cref="ForbiddenAddressException"/>, wrapped by the
     /// client), else it goes to one of exactly these addresses: a name that changes its answer in between changes nothing.
     /// </summary>
@@ -33,6 +34,7 @@ public static class WebhookHttp
 
         // A trace's identity is ours.
         ActivityHeadersPropagator = null,
+        MeterFactory = new UnheardMeters(),
         ConnectTimeout = ConnectTimeout,
         PooledConnectionLifetime = ConnectionLifetime,
         PooledConnectionIdleTimeout = ConnectionIdleTimeout,
@@ -54,6 +56,17 @@ public static class WebhookHttp
         }
 
         return addresses.All(policy.IsAllowed) ? addresses : throw new ForbiddenAddressException();
+    }
+
+    // A handler's own metrics carry the host, and users choose hosts: they would fill what a process can tell apart. So they come from a
+    // meter that nobody listens to; what is worth knowing of webhooks is measured where they are delivered.
+    private sealed class UnheardMeters : IMeterFactory
+    {
+        private readonly Meter _meter = new("Strangers.Http");
+
+        public Meter Create(MeterOptions options) => _meter;
+
+        public void Dispose() => _meter.Dispose();
     }
 
     private static async ValueTask<Stream> ConnectAsync(

@@ -63,5 +63,5 @@ internal sealed record ResyncData(long Seq);
 [JsonSerializable(typeof(WebhookMessage<StatusUpdate>))]
 [JsonSerializable(typeof(WebhookMessage<TestData>))]
 [JsonSerializable(typeof(WebhookMessage<ResyncData>))]
-[JsonSerializable(typeof(StoredKey[]))]
+[JsonSerializable(typeof(SigningKey[]))]
 internal sealed partial class WebhookJsonContext : JsonSerializerContext;

@@ -1,3 +1,4 @@
+using System.Linq.Expressions;
 using Microsoft.EntityFrameworkCore;
 using StatusUpdates.Data.Schema;
 
@@ -6,6 +7,23 @@ namespace StatusUpdates.Data.Webhooks;
 /// <summary>Reads webhooks and their deliveries, always those of one user. One use at a time, as its EF Core context.</summary>
 public sealed class WebhookQueries(StatusDbContext context)
 {
+    // What a list shows. Ten attempts with the beginnings of their answers are some 10 KiB.
+    private static readonly Expression<Func<WebhookDelivery, WebhookDelivery>> Listed = d => new()
+    {
+        Id = d.Id,
+        WebhookId = d.WebhookId,
+        Seq = d.Seq,
+        GenerationId = d.GenerationId,
+        MessageId = d.MessageId,
+        Type = d.Type,
+        State = d.State,
+        Attempt = d.Attempt,
+        CreatedAt = d.CreatedAt,
+        NextAttemptAt = d.NextAttemptAt,
+        LastAttemptAt = d.LastAttemptAt,
+        StatusCode = d.StatusCode,
+    };
+
     /// <summary>All webhooks of a user, the oldest first.</summary>
     public Task<List<Webhook>> ListAsync(string userId, CancellationToken cancellationToken = default) =>
         context.Webhooks.AsNoTracking().Where(w => w.UserId == userId).OrderBy(w => w.Id).ToListAsync(cancellationToken);
@@ -14,7 +32,7 @@ public sealed class WebhookQueries(StatusDbContext context)
     public Task<Webhook?> FindAsync(string userId, string webhookId, CancellationToken cancellationToken = default) =>
         context.Webhooks.AsNoTracking().SingleOrDefaultAsync(w => w.Id == webhookId && w.UserId == userId, cancellationToken);
 
-    /// <summary>A page of a webhook's deliveries, newest first; null if this user has no such webhook.</summary>
+    /// <summary>A page of a webhook's deliveries, without attempts and messages, newest first; null if this user has no such webhook.</summary>
     /// <param name="userId">Whose.</param>
     /// <param name="webhookId">Which webhook.</param>
     /// <param name="filter">Which of its deliveries.</param>
@@ -39,7 +57,7 @@ public sealed class WebhookQueries(StatusDbContext context)
         }
 
         // One more than asked for tells whether there is a next page.
-        var items = await deliveries.OrderByDescending(d => d.Id).Take(filter.Limit + 1).ToListAsync(cancellationToken);
+        var items = await deliveries.OrderByDescending(d => d.Id).Take(filter.Limit + 1).Select(Listed).ToListAsync(cancellationToken);
         if (items.Count <= filter.Limit)
         {
             return new(items, null);

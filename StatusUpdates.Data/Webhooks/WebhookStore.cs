@@ -1,4 +1,3 @@
-using System.Data;
 using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Cursors;
@@ -41,7 +40,7 @@ public sealed class WebhookStore(StatusDatabase database)
             types = CASE WHEN $8 THEN $9 ELSE types END,
             disabled_at = CASE $10 WHEN true THEN NULL WHEN false THEN COALESCE(disabled_at, now()) ELSE disabled_at END,
             disabled_reason = CASE $10 WHEN true THEN NULL WHEN false THEN COALESCE(disabled_reason, $11) ELSE disabled_reason END,
-            failing_since = CASE WHEN $10 THEN NULL ELSE failing_since END,
+            failing_since = CASE WHEN $10 OR $3 IS NOT NULL THEN NULL ELSE failing_since END,
             updated_at = now()
         WHERE id = $1 AND user_id = $2
         """;
@@ -95,8 +94,8 @@ public sealed class WebhookStore(StatusDatabase database)
         cancellationToken);
 
     /// <summary>
-    /// Changes a webhook. Disabled, its cursor rests. Enabled, it has no failures, what is pending is attempted at once and from the first
-    /// attempt on, and its cursor goes on from where it is.
+    /// Changes a webhook. Whoever is delivering to it as it was stops; a new holder goes on as it is now, at once. Disabled, its cursor rests.
+    /// Enabled, or with another URL, it has no failures, and what is pending is attempted at once and from the first attempt on.
     /// </summary>
     /// <returns>Whether this user has such a webhook.</returns>
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
@@ -105,9 +104,9 @@ public sealed class WebhookStore(StatusDatabase database)
             async token =>
             {
                 await using var batch = database.DataSource.CreateBatch();
-                if (change.Enabled is { } enabled)
+                if (StatementOfCursor(change) is { } statement)
                 {
-                    batch.BatchCommands.Add(OfCursor(enabled ? CursorSql.Resume : CursorSql.Pause, userId, webhookId));
+                    batch.BatchCommands.Add(OfCursor(statement, userId, webhookId));
                 }
 
                 var update = new NpgsqlBatchCommand(UpdateSql)
@@ -128,7 +127,7 @@ public sealed class WebhookStore(StatusDatabase database)
                     },
                 };
                 batch.BatchCommands.Add(update);
-                if (change.Enabled == true)
+                if (change.Enabled == true || change.Url is not null)
                 {
                     batch.BatchCommands.Add(new(RestartSql) { Parameters = { Text(webhookId), Text(userId) } });
                 }
@@ -150,7 +149,10 @@ public sealed class WebhookStore(StatusDatabase database)
         },
         cancellationToken);
 
-    /// <summary>Replaces the signing keys, if they still are those that the new ones were made from.</summary>
+    /// <summary>
+    /// Replaces the signing keys, if they still are those that the new ones were made from. Whoever is delivering with these stops; a new holder
+    /// goes on with the new ones, at once.
+    /// </summary>
     /// <param name="userId">Whose webhook.</param>
     /// <param name="webhookId">Which webhook.</param>
     /// <param name="known">The present ones, encrypted as they were read.</param>
@@ -162,12 +164,19 @@ public sealed class WebhookStore(StatusDatabase database)
         string userId, string webhookId, byte[] known, byte[] signingKeys, CancellationToken cancellationToken = default) => database.RetryAsync(
         async token =>
         {
-            await using var command = database.DataSource.CreateCommand(ReplaceKeysSql);
-            command.Parameters.Add(Text(webhookId));
-            command.Parameters.Add(Text(userId));
-            command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = known });
-            command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = signingKeys });
-            await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, token);
+            await using var batch = database.DataSource.CreateBatch();
+            batch.BatchCommands.Add(OfCursor(CursorSql.Interrupt, userId, webhookId));
+            batch.BatchCommands.Add(new(ReplaceKeysSql)
+            {
+                Parameters =
+                {
+                    Text(webhookId),
+                    Text(userId),
+                    new NpgsqlParameter<byte[]> { TypedValue = known },
+                    new NpgsqlParameter<byte[]> { TypedValue = signingKeys },
+                },
+            });
+            await using var reader = await batch.ExecuteReaderAsync(token);
             return await reader.ReadAsync(token) ? reader.GetFieldValue<DateTimeOffset>(0) : (DateTimeOffset?)null;
         },
         cancellationToken);
@@ -175,6 +184,15 @@ public sealed class WebhookStore(StatusDatabase database)
     /// <summary>A statement of <see cref="CursorSql"/> on a webhook's cursor, if the webhook is this user's.</summary>
     internal static NpgsqlBatchCommand OfCursor(string sql, string userId, string webhookId) =>
         new(sql + " AND user_id = $2") { Parameters = { Text(WebhookIds.CursorOwner(webhookId)), Text(userId) } };
+
+    // What is delivered, and where to, is read once for a turn: a turn that began before must not go on, nor judge the webhook by what it meets.
+    private static string? StatementOfCursor(WebhookChange change) => change switch
+    {
+        { Enabled: true } => CursorSql.Resume,
+        { Enabled: false } => CursorSql.Pause,
+        { Url: not null } or { SetsStatuses: true } or { SetsTypes: true } => CursorSql.Interrupt,
+        _ => null,
+    };
 
     internal static NpgsqlParameter Text(string? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
 

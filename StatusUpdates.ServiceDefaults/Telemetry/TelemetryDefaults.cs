@@ -25,7 +25,10 @@ internal static class TelemetryDefaults
                 .AddAspNetCoreInstrumentation()
                 .AddHttpClientInstrumentation()
                 .AddRuntimeInstrumentation()
-                .AddMeter("StatusUpdates.*"))
+                .AddMeter("StatusUpdates.*")
+
+                // Users choose the names that webhooks have looked up: each would be a series.
+                .AddView("dns.lookup.duration", new MetricStreamConfiguration { TagKeys = ["error.type"] }))
             .WithTracing(tracing => tracing
                 .AddSource(builder.Environment.ApplicationName)
                 .AddSource("StatusUpdates.*")

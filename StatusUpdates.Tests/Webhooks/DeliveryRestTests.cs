@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
@@ -58,8 +59,10 @@ public sealed class DeliveryRestTests(TestServers servers)
         for (var i = 0; i < 5; i++)
         {
             ids.Insert(0, (await client.PostDataAsync($"/{id}/test", null, HttpStatusCode.Accepted)).Id());
+            await api.Database.ExecuteAsync("UPDATE webhook_deliveries SET state = 'delivered'", Token);
         }
 
+        await api.Database.ExecuteAsync("UPDATE webhook_deliveries SET state = 'pending'", Token);
         await api.Database.ExecuteAsync($"UPDATE webhook_deliveries SET state = 'failed' WHERE id IN ('{ids[1]}', '{ids[3]}')", Token);
         var seen = new List<string>();
         for (var path = $"{WebhookCalls.Path}/{id}/deliveries?limit=2"; path is not null;)
@@ -76,6 +79,83 @@ public sealed class DeliveryRestTests(TestServers servers)
         var failed = (await client.GetDataAsync($"/{id}/deliveries?state=failed"))["items"]!.AsArray();
         Assert.Equal([ids[1], ids[3]], failed.Select(item => item!.Id()));
         Assert.Empty((await client.GetDataAsync($"/{id}/deliveries?state=delivered"))["items"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task A_list_is_read_by_index_and_without_what_it_does_not_show()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("user-1");
+        var id = (await client.CreateWebhookAsync()).Id();
+        await api.Database.ExecuteAsync(
+            $$"""
+            INSERT INTO webhook_deliveries (id, webhook_id, message_id, type, body, state, attempt, created_at, attempts)
+            SELECT 'dlv-' || gen_random_uuid(), '{{id}}', 'm', 't', '{}', CASE WHEN i % 1000 = 0 THEN 'failed' ELSE 'delivered' END, 1, now(), '[]'
+            FROM generate_series(1, 20000) i;
+            ANALYZE webhook_deliveries;
+            """,
+            Token);
+        await using var scope = api.App.Services.CreateAsyncScope();
+        var list = await scope.ServiceProvider.GetRequiredService<WebhookQueries>().ListDeliveriesAsync("user-1", id, new("failed", null, 10), Token);
+
+        Assert.Equal(10, list!.Items.Count);
+        Assert.All(list.Items, delivery => Assert.Null(delivery.Attempts ?? delivery.Body));
+        var plan = await api.Database.ScalarAsync<string>(
+            $"EXPLAIN (FORMAT JSON) SELECT id FROM webhook_deliveries WHERE webhook_id = '{id}' AND state = 'failed' ORDER BY id DESC LIMIT 11", Token);
+        Assert.Contains("ix_webhook_deliveries_webhook_id_state_id", plan, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"Sort\"", plan, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_webhook_has_one_pending_test_at_most()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("user-1");
+        var id = (await client.CreateWebhookAsync()).Id();
+        var other = (await client.CreateWebhookAsync()).Id();
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            using var response = await client.PostAsync($"{WebhookCalls.Path}/{id}/test", null, Token);
+            return response.StatusCode;
+        }));
+
+        Assert.Equal(1, answers.Count(status => status == HttpStatusCode.Accepted));
+        await client.PostProblemAsync($"/{id}/test", null, HttpStatusCode.Conflict, "delivery_pending");
+        await client.PostDataAsync($"/{other}/test", null, HttpStatusCode.Accepted);
+        await api.Database.ExecuteAsync("UPDATE webhook_deliveries SET state = 'failed'", Token);
+        await client.PostDataAsync($"/{id}/test", null, HttpStatusCode.Accepted);
+    }
+
+    [Fact]
+    public async Task Nothing_is_replayed_while_more_than_ten_thousand_deliveries_are_pending()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("user-1");
+        var id = (await client.CreateWebhookAsync()).Id();
+        var failed = WebhookIds.NewDelivery();
+        await api.Database.ExecuteAsync(
+            $$"""
+            INSERT INTO user_streams (user_id, last_seq, oldest_seq) VALUES ('user-1', 10, 1);
+            INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, update_id)
+            SELECT 'user-1', i, 'gen-1', 'sora', 'processing', now(), gen_random_uuid() FROM generate_series(1, 10) i;
+            UPDATE durable_cursors SET last_seq = 10;
+            INSERT INTO webhook_deliveries (id, webhook_id, seq, generation_id, message_id, type, state, attempt, created_at)
+            SELECT 'dlv-' || gen_random_uuid(), '{{id}}', i + 10, 'gen-2', 'm', 't', 'pending', 1, now() FROM generate_series(1, 10001) i;
+            INSERT INTO webhook_deliveries (id, webhook_id, message_id, type, body, state, attempt, created_at)
+            VALUES ('{{failed}}', '{{id}}', 'm', 'webhook.test', '{}', 'failed', 1, now());
+            """,
+            Token);
+
+        var problem = await client.PostProblemAsync($"/{id}/replay", """{"since":0}""", HttpStatusCode.Conflict, "too_many_pending");
+        Assert.Contains("10000", (string)problem["detail"]!, StringComparison.Ordinal);
+        await client.PostProblemAsync($"/{id}/deliveries/{failed}/replay", null, HttpStatusCode.Conflict, "too_many_pending");
+        Assert.Equal(10_001L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM webhook_deliveries WHERE state = 'pending'", Token));
+
+        await api.Database.ExecuteAsync("UPDATE webhook_deliveries SET state = 'delivered' WHERE seq = 11", Token);
+        await client.PostDataAsync($"/{id}/deliveries/{failed}/replay", null, HttpStatusCode.Accepted);
+        await api.Database.ExecuteAsync("UPDATE webhook_deliveries SET state = 'delivered' WHERE seq = 12", Token);
+        Assert.Equal(10, (int)(await client.PostDataAsync($"/{id}/replay", """{"since":0}""", HttpStatusCode.Accepted))["count"]!);
     }
 
     [Fact]

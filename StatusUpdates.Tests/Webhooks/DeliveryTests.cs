@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http;
@@ -218,6 +219,84 @@ public sealed class DeliveryTests(TestServers servers)
         await Eventually.TrueAsync(() => receiver.Taken.Count == 5);
         Assert.Equal([1L, 2, 3, 4, 5], receiver.Taken.Select(r => r.Seq));
         Assert.Equal(asked, receiver.All.Count - 5);
+    }
+
+    [Theory]
+    [InlineData("url")]
+    [InlineData("filter")]
+    [InlineData("enabled")]
+    [InlineData("keys")]
+    public async Task What_its_owner_changes_holds_at_once_and_what_an_attempt_from_before_meets_changes_nothing(string what)
+    {
+        await using var scene = await WebhookScene.CreateAsync(servers);
+        await using var receiver = await WebhookReceiver.StartAsync();
+        var (id, keys) = await scene.RegisterAsync(receiver.Url("old"));
+        var change = new TaskCompletionSource();
+        var before = 1;
+        receiver.Answer = async (_, _) =>
+        {
+            if (Interlocked.Exchange(ref before, 0) == 0)
+            {
+                return 200;
+            }
+
+            await change.Task;
+            return 410;
+        };
+        await using (await scene.StartWorkerAsync())
+        {
+            var generation = await scene.SubmitAsync();
+            await Eventually.TrueAsync(() => receiver.All.Count == 1);
+            switch (what)
+            {
+                case "url":
+                    await scene.ChangeAsync(id, new() { Url = receiver.Url("new") });
+                    break;
+                case "filter":
+                    await scene.ChangeAsync(id, new() { SetsStatuses = true, Statuses = ["pending", "completed"] });
+                    break;
+                case "enabled":
+                    await scene.EnableAsync(id);
+                    break;
+                default:
+                    keys = await scene.RotateAsync(id);
+                    break;
+            }
+
+            change.SetResult();
+            await scene.AppendAsync(generation, GenerationStatus.Completed);
+            await Eventually.TrueAsync(() => receiver.Taken.Count == 2);
+        }
+
+        // All have ended, the one that got 410 too.
+        Assert.Equal([1L, 2], receiver.Taken.Select(r => r.Seq));
+        Assert.All(receiver.Taken, r => Assert.Equal(what == "url" ? "new" : "old", r.Path));
+        Assert.All(receiver.Taken, r => Assert.Equal(
+            keys.Sign(r.Id, DateTimeOffset.FromUnixTimeSeconds(long.Parse(r.Timestamp, CultureInfo.InvariantCulture)), Encoding.UTF8.GetBytes(r.Body), r.At),
+            r.Signature));
+        Assert.True(await scene.Database.ScalarAsync<bool>("SELECT disabled_at IS NULL AND failing_since IS NULL FROM webhooks", Token));
+        Assert.True(await scene.Database.ScalarAsync<bool>("SELECT bool_and(attempt = 1 AND state = 'delivered') FROM webhook_deliveries", Token));
+    }
+
+    [Fact]
+    public async Task A_new_url_gets_at_once_what_the_old_one_did_not_take()
+    {
+        await using var scene = await WebhookScene.CreateAsync(servers);
+        await using var receiver = await WebhookReceiver.StartAsync();
+        var (id, _) = await scene.RegisterAsync(receiver.Url("old"));
+        receiver.Answer = (r, _) => Task.FromResult(r.Path == "old" ? 500 : 200);
+        await using var worker = await scene.StartWorkerAsync(
+            [.. Enumerable.Range(0, 9).Select(i => ($"Webhooks:Delivery:RetryDelays:{i}", "01:00:00"))]);
+        for (var i = 0; i < 5; i++)
+        {
+            await scene.SubmitAsync();
+        }
+
+        await scene.UntilAsync("SELECT not_before > now() + interval '40 minutes' AND lease_expires_at IS NULL FROM durable_cursors");
+        await scene.ChangeAsync(id, new() { Url = receiver.Url("new") });
+
+        await Eventually.TrueAsync(() => receiver.Taken.Count == 5);
+        await scene.UntilAsync("SELECT failing_since IS NULL FROM webhooks");
     }
 
     [Fact]

@@ -38,9 +38,9 @@ public sealed partial class VerificationTests
         {
             Assert.True(
                 request.IsGenuine == WebhookVerifier.IsGenuine(
-                    request.Headers["webhook-id"],
-                    request.Headers["webhook-timestamp"],
-                    request.Headers["webhook-signature"],
+                    request.Headers.GetValueOrDefault("webhook-id"),
+                    request.Headers.GetValueOrDefault("webhook-timestamp"),
+                    request.Headers.GetValueOrDefault("webhook-signature"),
                     request.Body,
                     request.Key,
                     TimeProvider.System.GetUtcNow()),
@@ -155,6 +155,10 @@ public sealed partial class VerificationTests
                 Request.Sign($"{name}: changed timestamp", first, now, Body)
                     .With("webhook-timestamp", $"{now.ToUnixTimeSeconds() - 1}") with { Key = keyOf(first) },
                 Request.Sign($"{name}: no signature", first, now, Body).With("webhook-signature", "v1, v1a, v2,AAAA") with { Key = keyOf(first) },
+                Request.Sign($"{name}: no base64", first, now, Body).With("webhook-signature", "v1,A v1a,A v1a,é v1a,====") with { Key = keyOf(first) },
+                Request.Sign($"{name}: endless timestamp", first, now, Body).With("webhook-timestamp", new('1', 5000)) with { Key = keyOf(first) },
+                .. new[] { "webhook-id", "webhook-timestamp", "webhook-signature" }.Select(
+                    header => Request.Sign($"{name}: without {header}", first, now, Body).Without(header) with { Key = keyOf(first) }),
             ]);
         }
 
@@ -192,6 +196,8 @@ public sealed partial class VerificationTests
         }
 
         public Request With(string header, string value) => this with { Headers = new Dictionary<string, string>(Headers) { [header] = value } };
+
+        public Request Without(string header) => this with { Headers = new(Headers.Where(h => h.Key != header)) };
 
         public string ToJson() => JsonSerializer.Serialize(new { headers = Headers, body = Convert.ToBase64String(Body), key = Key });
     }

@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Webhooks;
 
@@ -124,6 +126,42 @@ public sealed class WebhookHttpTests
             Assert.DoesNotContain("cookie", request, StringComparison.OrdinalIgnoreCase);
             Assert.DoesNotContain("accept-encoding", request, StringComparison.OrdinalIgnoreCase);
         });
+    }
+
+    [Fact]
+    public async Task No_series_of_the_processs_metrics_is_about_a_strangers_host()
+    {
+        var measured = new ConcurrentQueue<string>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, it) =>
+            {
+                if (instrument.Meter.Name is "System.Net.Http")
+                {
+                    it.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<double>((_, _, tags, _) => Keep(tags));
+        listener.SetMeasurementEventCallback<long>((_, _, tags, _) => Keep(tags));
+        listener.Start();
+        using var receiver = new RawReceiver();
+
+        using (var client = ClientOf(Loopback, new ScriptedResolver([IPAddress.Loopback])))
+        {
+            using var answer = await client.GetAsync($"http://measured.example:{receiver.Port}/", TestTime.Token);
+        }
+
+        using (var ordinary = new HttpClient())
+        {
+            using var answer = await ordinary.GetAsync($"http://127.0.0.1:{receiver.Port}/", TestTime.Token);
+        }
+
+        await Eventually.TrueAsync(() => measured.Any(tags => tags.Contains($"server.port={receiver.Port}", StringComparison.Ordinal)));
+        Assert.DoesNotContain(measured, tags => tags.Contains("measured.example", StringComparison.Ordinal));
+
+        void Keep(ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
+            measured.Enqueue(string.Join(' ', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}")));
     }
 
     [Fact]

@@ -108,7 +108,7 @@ public sealed class WebhookRestTests(TestServers servers)
         Assert.Null(enabled["disabledAt"]);
         Assert.Null(enabled["disabledReason"]);
         Assert.Null(enabled["failingSince"]);
-        Assert.Equal("false 1 true", await CursorAsync("paused::text, nudges, (due_at <= clock_timestamp())::text"));
+        Assert.Equal("false 3 1 true", await CursorAsync("paused::text, epoch, nudges, (due_at <= clock_timestamp())::text"));
         Assert.Equal(
             "dlv-1 0 -, dlv-2 0 -, dlv-3 0 -, dlv-4 9 -",
             await api.Database.ScalarAsync<string>(
@@ -116,6 +116,47 @@ public sealed class WebhookRestTests(TestServers servers)
                 Token));
 
         Task<string?> CursorAsync(string columns) => api.Database.ScalarAsync<string>($"SELECT concat_ws(' ', {columns}) FROM durable_cursors", Token);
+    }
+
+    [Theory]
+    [InlineData("""{"url":"https://198.41.0.5/"}""", "new holder, now", "0 -", false)]
+    [InlineData("""{"statuses":["failed"]}""", "new holder, now", "7 later", true)]
+    [InlineData("""{"types":null}""", "new holder, now", "7 later", true)]
+    [InlineData("""{"description":"mine"}""", "same holder, later", "7 later", true)]
+    [InlineData(null, "new holder, now", "7 later", true)]
+    public async Task Whoever_delivers_by_what_is_changed_is_replaced_at_once(string? change, string cursor, string delivery, bool isFailing)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("user-1");
+        var id = (await client.CreateWebhookAsync()).Id();
+        await api.Database.ExecuteAsync(
+            $"""
+            UPDATE webhooks SET failing_since = now() - interval '1 day';
+            UPDATE durable_cursors SET epoch = 5, lease_expires_at = now() + interval '1 h', not_before = now() + interval '9 h';
+            INSERT INTO webhook_deliveries (id, webhook_id, seq, generation_id, message_id, type, state, attempt, created_at, next_attempt_at)
+            VALUES ('dlv-1', '{id}', 4, 'gen-1', 'm1', 't', 'pending', 7, now(), now() + interval '9 h');
+            """,
+            Token);
+
+        if (change is null)
+        {
+            await client.PostDataAsync($"/{id}/rotate-secret", "{}", HttpStatusCode.OK);
+        }
+        else
+        {
+            await client.PatchDataAsync(id, change);
+        }
+
+        Assert.Equal(cursor, await api.Database.ScalarAsync<string>(
+            """
+            SELECT CASE WHEN epoch = 6 AND lease_expires_at IS NULL THEN 'new holder' WHEN epoch = 5 AND lease_expires_at > now() THEN 'same holder' END
+                || CASE WHEN nudges = 1 AND due_at <= clock_timestamp() AND not_before IS NULL THEN ', now' WHEN not_before > now() THEN ', later' END
+            FROM durable_cursors
+            """,
+            Token));
+        Assert.Equal(delivery, await api.Database.ScalarAsync<string>(
+            "SELECT concat_ws(' ', attempt, CASE WHEN next_attempt_at > now() THEN 'later' ELSE '-' END) FROM webhook_deliveries", Token));
+        Assert.Equal(isFailing, (await client.GetDataAsync($"/{id}"))["failingSince"] is not null);
     }
 
     [Fact]

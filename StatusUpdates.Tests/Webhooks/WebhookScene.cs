@@ -1,8 +1,6 @@
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
-using Npgsql;
-using NpgsqlTypes;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Data.Webhooks;
@@ -20,6 +18,7 @@ internal sealed class WebhookScene : IAsyncDisposable
     private WebhookScene(TestDatabase database, TestRedis redis)
     {
         Database = database;
+        Webhooks = new WebhookStore(database.Database);
         Redis = redis;
         _publisher = new StatusPublisher(redis.Connection, redis.Options);
         var services = new ServiceCollection();
@@ -41,6 +40,8 @@ internal sealed class WebhookScene : IAsyncDisposable
     public TestDatabase Database { get; }
 
     public TestRedis Redis { get; }
+
+    public WebhookStore Webhooks { get; }
 
     public static async Task<WebhookScene> CreateAsync(TestServers servers)
     {
@@ -70,22 +71,18 @@ internal sealed class WebhookScene : IAsyncDisposable
     {
         var id = WebhookIds.NewWebhook();
         var keys = SigningKeys.Create();
-        await using var command = Database.DataSource.CreateCommand(
-            """
-            WITH registered AS (
-                INSERT INTO webhooks (id, user_id, url, statuses, types, signing_keys, created_at, updated_at)
-                VALUES ($1, $2, $3, $4, $5, $6, now(), now())
-            )
-            INSERT INTO durable_cursors (owner, kind, user_id, last_seq, paused, troubled, epoch, nudges)
-            VALUES ('webhook:' || $1, 'webhook', $2, COALESCE((SELECT last_seq FROM user_streams WHERE user_id = $2), 0), false, false, 0, 0)
-            """);
-        command.Parameters.AddWithValue(id);
-        command.Parameters.AddWithValue(userId);
-        command.Parameters.AddWithValue(url);
-        command.Parameters.Add(new NpgsqlParameter { Value = (object?)statuses ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
-        command.Parameters.Add(new NpgsqlParameter { Value = (object?)types ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
-        command.Parameters.AddWithValue(_services.GetRequiredService<SigningKeyProtector>().Protect(keys));
-        await command.ExecuteNonQueryAsync(TestTime.Token);
+        var webhook = new Webhook
+        {
+            Id = id,
+            UserId = userId,
+            Url = url,
+            Statuses = statuses,
+            Types = types,
+            SigningKeys = _services.GetRequiredService<SigningKeyProtector>().Protect(keys),
+            CreatedAt = default,
+            UpdatedAt = default,
+        };
+        Assert.NotNull(await Webhooks.CreateAsync(webhook, maxPerUser: 100, TestTime.Token));
         return (id, keys);
     }
 
@@ -119,14 +116,21 @@ internal sealed class WebhookScene : IAsyncDisposable
         (await Database.Log.ReadAfterAsync(userId, 0, 100_000, TestTime.Token)).Items;
 
     /// <summary>Lets a webhook go on, as its owner would.</summary>
-    public Task EnableAsync(string webhookId) => Database.ExecuteAsync(
-        $"""
-        UPDATE webhooks SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL WHERE id = '{webhookId}';
-        UPDATE webhook_deliveries SET attempt = 0, next_attempt_at = NULL WHERE webhook_id = '{webhookId}' AND state = 'pending';
-        UPDATE durable_cursors SET paused = false, troubled = false, nudges = nudges + 1, due_at = clock_timestamp(), not_before = NULL
-        WHERE owner = 'webhook:{webhookId}';
-        """,
-        TestTime.Token);
+    public Task EnableAsync(string webhookId) => ChangeAsync(webhookId, new() { Enabled = true });
+
+    /// <summary>Changes a webhook, as its owner would.</summary>
+    public async Task ChangeAsync(string webhookId, WebhookChange change, string userId = "u") =>
+        Assert.True(await Webhooks.UpdateAsync(userId, webhookId, change, TestTime.Token));
+
+    /// <summary>Replaces a webhook's keys by new ones that alone are valid.</summary>
+    public async Task<SigningKeys> RotateAsync(string webhookId, string userId = "u")
+    {
+        var known = (await Database.ScalarAsync<byte[]>($"SELECT signing_keys FROM webhooks WHERE id = '{webhookId}'", TestTime.Token))!;
+        var keys = SigningKeys.Create();
+        var stored = _services.GetRequiredService<SigningKeyProtector>().Protect(keys);
+        Assert.NotNull(await Webhooks.ReplaceKeysAsync(userId, webhookId, known, stored, TestTime.Token));
+        return keys;
+    }
 
     /// <summary>Waits until a query answers true.</summary>
     public async Task UntilAsync(string sql)

@@ -15,9 +15,11 @@ public static class WebhookVerifier
     /// <param name="body">The request's body, byte for byte as it came.</param>
     /// <param name="secret">The webhook's secret, whsec_….</param>
     /// <param name="now">The present time.</param>
-    public static bool IsGenuine(string id, string timestamp, string signatures, byte[] body, string secret, DateTimeOffset now)
+    public static bool IsGenuine(string? id, string? timestamp, string? signatures, byte[] body, string secret, DateTimeOffset now)
     {
-        if (!long.TryParse(timestamp, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+        if (id is null
+            || signatures is null
+            || !long.TryParse(timestamp, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
             || Math.Abs(now.ToUnixTimeSeconds() - seconds) > ToleranceSeconds)
         {
             return false;

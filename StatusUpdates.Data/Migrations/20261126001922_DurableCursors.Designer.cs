@@ -12,7 +12,7 @@ using StatusUpdates.Data.Schema;
 namespace StatusUpdates.Data.Migrations
 {
     [DbContext(typeof(StatusDbContext))]
-    [Migration("20261125225051_DurableCursors")]
+    [Migration("20261126001922_DurableCursors")]
     partial class DurableCursors
     {
         /// <inheritdoc />
@@ -686,6 +686,9 @@ namespace StatusUpdates.Data.Migrations
                     b.HasIndex("WebhookId", "GenerationId", "Seq")
                         .HasDatabaseName("ix_webhook_deliveries_pending")
                         .HasFilter("state = 'pending'");
+
+                    b.HasIndex("WebhookId", "State", "Id")
+                        .HasDatabaseName("ix_webhook_deliveries_webhook_id_state_id");
 
                     b.ToTable("webhook_deliveries", (string)null);
                 });
