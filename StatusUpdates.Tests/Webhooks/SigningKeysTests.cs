@@ -84,27 +84,6 @@ public sealed class SigningKeysTests
         static int Mappings() => File.ReadLines("/proc/self/maps").Count();
     }
 
-    [Fact]
-    public void TEMP_measure()
-    {
-        var keys = SigningKeys.Create();
-        var stored = new SigningKeyProtector(new EphemeralDataProtectionProvider());
-        var blob = stored.Protect(keys);
-        using var pair = Key.Create(SignatureAlgorithm.Ed25519);
-        for (var round = 0; round < 3; round++)
-        {
-            var t = System.Diagnostics.Stopwatch.StartNew();
-            for (var i = 0; i < 5000; i++) { keys.Sign("msg_1", Now, Body, Now); }
-            var own = t.Elapsed;
-            t.Restart();
-            for (var i = 0; i < 5000; i++) { SignatureAlgorithm.Ed25519.Sign(pair, Body); }
-            var bare = t.Elapsed;
-            t.Restart();
-            for (var i = 0; i < 5000; i++) { stored.Unprotect(blob); }
-            TestContext.Current.TestOutputHelper!.WriteLine($"import+sign+hmac {own.TotalMicroseconds / 5000:0.0} us, sign alone {bare.TotalMicroseconds / 5000:0.0} us, unprotect {t.Elapsed.TotalMicroseconds / 5000:0.0} us");
-        }
-    }
-
     [Theory]
     [InlineData("""[null]""")]
     [InlineData("""[{"secret":"AAAA","ed25519":"AAAA","publicKey":"AAAA"}]""")]

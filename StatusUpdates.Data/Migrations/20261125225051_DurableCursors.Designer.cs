@@ -12,7 +12,7 @@ using StatusUpdates.Data.Schema;
 namespace StatusUpdates.Data.Migrations
 {
     [DbContext(typeof(StatusDbContext))]
-    [Migration("20261126001922_DurableCursors")]
+    [Migration("20261125225051_DurableCursors")]
     partial class DurableCursors
     {
         /// <inheritdoc />
