@@ -20,15 +20,12 @@ internal sealed class DeliveryTurn
     private readonly HeldCursor _cursor;
     private readonly DeliveryCourier _courier;
     private readonly ReceiverHealth _health;
-    private readonly Queue<Queue<Delivery>> _ready = new();
+    private readonly DeliveryChains _chains;
     private readonly Channel<Finished> _finished;
-    private readonly bool[] _recorded;
     private readonly List<DeliveryOutcome> _outcomes = [];
 
     private int _running;
     private int _told;
-    private bool _isPageRead;
-    private bool _hasLeftDue;
     private bool _hasLost;
     private bool _hasUnsavedSuccess;
     private string? _disable;
@@ -39,16 +36,12 @@ internal sealed class DeliveryTurn
         _cursor = cursor;
         _courier = courier;
         _health = new ReceiverHealth(plan);
-        _recorded = new bool[plan.Page.Count];
+        _chains = new DeliveryChains(plan, _health.WasDown, courier.Options.MaxPending);
 
         // Room for all that is under way: a write never waits, and none is refused.
         _finished = Channel.CreateBounded<Finished>(
             new BoundedChannelOptions(courier.Options.InFlight) { FullMode = BoundedChannelFullMode.Wait, SingleReader = true });
     }
-
-    // A generation can have very many updates behind one that fails.
-    private bool IsFull =>
-        _plan.PendingGenerations >= _courier.Options.MaxPending || _plan.Pending >= 10L * _courier.Options.MaxPending;
 
     /// <summary>Works it off.</summary>
     /// <param name="pageSize">How much was asked for: a full page may be followed by another one.</param>
@@ -65,7 +58,16 @@ internal sealed class DeliveryTurn
             return true;
         }
 
-        Sort();
+        foreach (var lost in _chains.Lost)
+        {
+            Lose(lost);
+        }
+
+        foreach (var waiting in _chains.Waiting)
+        {
+            Wait(waiting);
+        }
+
         try
         {
             while (true)
@@ -102,96 +104,9 @@ internal sealed class DeliveryTurn
         return await EndAsync(pageSize, holding);
     }
 
-    // What is due first, then what the log has that nothing is before.
-    private void Sort()
-    {
-        var chains = new Dictionary<string, Queue<Delivery>>(StringComparer.Ordinal);
-        foreach (var delivery in _plan.Due.Select(Delivery.Of))
-        {
-            if (delivery.Update is null && delivery.Body is null)
-            {
-                Lose(delivery);
-                continue;
-            }
-
-            ChainOf(chains, delivery).Enqueue(delivery);
-        }
-
-        if (_health.WasDown)
-        {
-            Probe();
-            return;
-        }
-
-        if (IsFull)
-        {
-            return;
-        }
-
-        // What of the last generation was cut off is still to come before anything new of it.
-        var cut = _plan.HasMoreDue ? Delivery.Of(_plan.Due[^1]).Chain : null;
-        _isPageRead = true;
-        for (var i = 0; i < _plan.Page.Count; i++)
-        {
-            var logged = _plan.Page[i];
-            if (logged.IsRecorded || !_plan.Target.Wants(logged.Update))
-            {
-                _recorded[i] = true;
-                continue;
-            }
-
-            var delivery = Delivery.Of(logged, i);
-            if (logged.IsBehind && (delivery.Chain == cut || !chains.ContainsKey(delivery.Chain)))
-            {
-                Wait(delivery);
-            }
-            else
-            {
-                ChainOf(chains, delivery).Enqueue(delivery);
-            }
-        }
-    }
-
-    // The oldest, and one that was never tried: what failed so far could be what no receiver takes.
-    private void Probe()
-    {
-        var heads = _ready.Select(chain => chain.Peek()).ToArray();
-        _ready.Clear();
-        var fresh = Array.FindIndex(heads, 0, head => head.Attempt == 0);
-        if (heads.Length > 0)
-        {
-            _ready.Enqueue(new([heads[0]]));
-        }
-
-        if (fresh > 0)
-        {
-            _ready.Enqueue(new([heads[fresh]]));
-        }
-
-        _hasLeftDue = heads.Length > _ready.Count;
-        var at = fresh < 0 && !IsFull
-            ? _plan.Page.ToList().FindIndex(logged => !logged.IsRecorded && !logged.IsBehind && _plan.Target.Wants(logged.Update))
-            : -1;
-        if (at >= 0)
-        {
-            _ready.Enqueue(new([Delivery.Of(_plan.Page[at], at)]));
-        }
-    }
-
-    private Queue<Delivery> ChainOf(Dictionary<string, Queue<Delivery>> chains, Delivery delivery)
-    {
-        if (!chains.TryGetValue(delivery.Chain, out var chain))
-        {
-            chains[delivery.Chain] = chain = new();
-            _ready.Enqueue(chain);
-        }
-
-        return chain;
-    }
-
     private void Start(Holding holding)
     {
-        while (_running < _courier.Options.InFlight && MayBegin(holding) && _ready.TryDequeue(out var chain))
+        while (_running < _courier.Options.InFlight && MayBegin(holding) && _chains.Ready.TryDequeue(out var chain))
         {
             _running++;
             _ = AttemptAsync(chain);
@@ -269,7 +184,7 @@ internal sealed class DeliveryTurn
     {
         if (chain.Count > 0)
         {
-            _ready.Enqueue(chain);
+            _chains.Ready.Enqueue(chain);
         }
     }
 
@@ -292,13 +207,13 @@ internal sealed class DeliveryTurn
         _outcomes.Add(outcome);
         if (delivery.PageIndex is { } index)
         {
-            _recorded[index] = true;
+            _chains.Recorded[index] = true;
         }
     }
 
     private CursorSave Progress()
     {
-        while (_told < _recorded.Length && _recorded[_told])
+        while (_told < _chains.Recorded.Length && _chains.Recorded[_told])
         {
             _told++;
         }
@@ -312,7 +227,7 @@ internal sealed class DeliveryTurn
     private async Task<bool> EndAsync(int pageSize, Holding holding)
     {
         var isHeldUp = !MayBegin(holding) || (_health.WasDown && !_health.HasSucceeded);
-        var isPageLeft = _isPageRead ? _plan.Page.Count == pageSize : IsFull && _health.LastSucceeded is not null;
+        var isPageLeft = _chains.IsPageRead ? _plan.Page.Count == pageSize : _chains.IsFull && _health.LastSucceeded is not null;
         var save = Progress();
         if (!isHeldUp && (_health.HasRecovered || _hasLost || _plan.HasMoreDue || isPageLeft))
         {
@@ -321,14 +236,14 @@ internal sealed class DeliveryTurn
         }
 
         // What is due already and was left alone is due when the pause is over.
-        var hasLeft = _ready.Count > 0 || _hasLeftDue || _hasLost || _plan.HasMoreDue || _health.HasRecovered;
+        var hasLeft = _chains.Ready.Count > 0 || _chains.HasLeftDue || _hasLost || _plan.HasMoreDue || _health.HasRecovered;
         var soon = _courier.NextAttempt(1, null) ?? TimeSpan.Zero;
         await SaveAsync(
             save with
             {
                 Release = _disable is null,
                 DueAfter = hasLeft ? TimeSpan.Zero : _health.NextDue,
-                NotBefore = holding.IsStopping ? null : _health.Pause(soon, _hasLeftDue) ?? (IsFull && !hasLeft ? _health.NextDue : null),
+                NotBefore = holding.IsStopping ? null : _health.Pause(soon, _chains.HasLeftDue) ?? (_chains.IsFull && !hasLeft ? _health.NextDue : null),
                 IsTroubled = save.IsTroubled || holding.IsSlow,
             },
             _health.HasRecovered);
