@@ -48,7 +48,7 @@ public sealed class CommandTests(TestServers servers)
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync();
         var used = await scene.CodeAsync("alice");
-        await scene.Links.LinkAsync(used, 8, null, Token);
+        await scene.Links.LinkAsync(used, FakeTelegram.BotId, 8, null, Token);
         Assert.Equal(CommandHandler.Explanation, await AskAsync(scene, Chat, "/start"));
         foreach (var bad in new[] { used, "x", new string('A', 43), "two words", "'; DROP TABLE telegram_links; --", "😀" })
         {
@@ -137,7 +137,7 @@ public sealed class CommandTests(TestServers servers)
             $"""
             SELECT pg_terminate_backend(pid) FROM pg_locks
             WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-              AND (classid::bigint << 32) + objid::bigint = {TelegramTurns.LockKey}
+              AND (classid::bigint << 32) + objid::bigint = {TelegramTurns.KeyOf(FakeTelegram.BotId)}
             """,
             Token);
         await using var three = await scene.StartBotAsync();

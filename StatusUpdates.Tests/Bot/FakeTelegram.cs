@@ -19,6 +19,7 @@ namespace StatusUpdates.Tests.Bot;
 internal sealed class FakeTelegram : IAsyncDisposable
 {
     public const string Token = "123456789:AAF-secret_token_of_the_bot_0123456";
+    public const long BotId = 123456789;
     public const string BotName = "status_test_bot";
 
     private const int MaxTextLength = 4096;
@@ -161,7 +162,7 @@ internal sealed class FakeTelegram : IAsyncDisposable
         {
             await WriteAsync(context, 200, Ok(new JsonObject
             {
-                ["id"] = 123456789,
+                ["id"] = BotId,
                 ["is_bot"] = true,
                 ["first_name"] = "Status",
                 ["username"] = BotName,

@@ -381,7 +381,7 @@ public sealed class NotificationTests(TestServers servers)
         scene.Telegram.Next(new FakeReply.After(release.Task));
         await using var bot = await scene.StartBotAsync();
         var call = (await scene.Telegram.WaitForAsync(1))[0];
-        Assert.True(await scene.Links.UnlinkAsync(Chat, "alice", Token));
+        Assert.True(await scene.Links.UnlinkAsync(Chat, "alice", null, Token));
         release.SetResult();
         await FakeTelegram.AnsweredAsync(call);
         await scene.LinkAsync("bob", 8);
