@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Telegram;
 
 namespace StatusUpdates.Tests.Api;
@@ -79,6 +80,44 @@ public sealed class BotLinkTests(TestServers servers)
         Assert.Equal(0, await api.Database.ScalarAsync<long>("SELECT count(*) FROM telegram_messages", Token));
         Assert.Empty((await ListAsync(api, "alice")).AsArray());
         Assert.Equal(["id", "linkedAt"], (await ListAsync(api, "bob"))[0]!.AsObject().Select(member => member.Key));
+    }
+
+    [Fact]
+    public async Task Who_held_the_cursor_of_an_unlinked_chat_stores_nothing_once_it_is_linked_again()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var links = new TelegramLinkStore(api.Database.Database);
+        var cursors = new CursorStore(api.Database.Database);
+        var claim = new CursorClaim(TelegramLinkStore.CursorKind(Bot), 1, 1, TimeSpan.FromMinutes(1));
+        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, null, Token);
+        await api.Database.SubmitAsync("alice", cancellationToken: Token);
+        var former = Assert.Single(await cursors.ClaimOfUsersAsync(claim, ["alice"], Token));
+        Assert.True(await links.UnlinkAsync(7, "alice", null, Token));
+        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, null, Token);
+        await api.Database.SubmitAsync("alice", cancellationToken: Token);
+        Assert.Single(await cursors.ClaimOfUsersAsync(claim, ["alice"], Token));
+        await Assert.ThrowsAsync<CursorLostException>(() => cursors.SaveAsync(former, new CursorSave(99), null, Token));
+        Assert.Equal("telegram-5 alice 1", await CursorAsync(api, 7));
+    }
+
+    [Fact]
+    public async Task A_chat_that_is_linked_by_another_bot_goes_on_where_the_former_one_was()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var links = new TelegramLinkStore(api.Database.Database);
+        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot + 1, 7, null, Token);
+        await api.Database.SubmitAsync("alice", cancellationToken: Token);
+        await api.Database.ExecuteAsync(
+            "INSERT INTO telegram_messages (chat_id, generation_id, message_id, status, updated_at) VALUES (7, 'gen-1', 1, 'pending', now())", Token);
+        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, null, Token);
+        Assert.Equal("telegram-5 alice 0", await CursorAsync(api, 7));
+        Assert.Equal(1, await api.Database.ScalarAsync<long>("SELECT count(*) FROM durable_cursors", Token));
+        Assert.Equal(0, await api.Database.ScalarAsync<long>("SELECT count(*) FROM telegram_messages", Token));
+        Assert.Equal((0L, 1L), (await links.CountOfOthersAsync(Bot, Token), await links.CountOfOthersAsync(Bot + 1, Token)));
+
+        await links.LinkAsync((string)(await CreateAsync(api, "bob"))["code"]!, Bot + 1, 7, null, Token);
+        Assert.Null(await CursorAsync(api, 7));
+        Assert.Equal(1, await api.Database.ScalarAsync<long>("SELECT count(*) FROM durable_cursors WHERE user_id = 'bob' AND owner = 'telegram-6:7'", Token));
     }
 
     [Fact]

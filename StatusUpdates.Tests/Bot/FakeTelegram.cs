@@ -107,6 +107,9 @@ internal sealed class FakeTelegram : IAsyncDisposable
         },
     });
 
+    /// <summary>A message to the bot with something in it that is no message's.</summary>
+    public int Say(JsonObject message) => _updates.Add(id => new JsonObject { ["update_id"] = id, ["message"] = message });
+
     /// <summary>Brings updates again that were confirmed, as after a crash before the confirmation.</summary>
     public void Repeat(int updateId) => _updates.Repeat(updateId);
 
