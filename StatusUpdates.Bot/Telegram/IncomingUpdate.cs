@@ -34,7 +34,7 @@ internal sealed record IncomingUpdate(int Id, IncomingMessage? Message, string? 
 /// <summary>What the bot reads of a message.</summary>
 /// <param name="Chat">Where it was written.</param>
 /// <param name="Text">Its text; null if it has none.</param>
-internal sealed record IncomingMessage(IncomingChat Chat, string? Text);
+internal sealed record IncomingMessage([property: JsonRequired] IncomingChat Chat, string? Text);
 
 /// <summary>What the bot reads of a chat.</summary>
 /// <param name="Id">Its number; negative for groups.</param>
@@ -43,12 +43,12 @@ internal sealed record IncomingMessage(IncomingChat Chat, string? Text);
 /// <param name="Username">A person's name at Telegram.</param>
 /// <param name="FirstName">A person's first name.</param>
 /// <param name="LastName">A person's last name.</param>
-internal sealed record IncomingChat(long Id, string? Type, string? Title, string? Username, string? FirstName, string? LastName)
+internal sealed record IncomingChat(
+    [property: JsonRequired] long Id, string? Type, string? Title, string? Username, string? FirstName, string? LastName)
 {
     public bool IsPrivate => Type == "private";
 }
 
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = false)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(IncomingMessage))]
 internal sealed partial class IncomingJsonContext : JsonSerializerContext;
