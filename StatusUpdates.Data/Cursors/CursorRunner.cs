@@ -30,6 +30,7 @@ internal sealed partial class CursorRunner(
     private readonly RunningCursors _running = new();
     private long? _sweptAt;
     private string _sweptTo = "";
+    private bool _isSweepCut;
 
     /// <summary>Claims once for the users that were hinted, and once for the sweep if it is due, and starts what it got.</summary>
     /// <param name="stopping">Handed to what is started. The claim itself is not cut short: what it took would be nobody's until its lease ends.</param>
@@ -38,8 +39,12 @@ internal sealed partial class CursorRunner(
     internal async Task<bool> RunOnceAsync(CancellationToken stopping)
     {
         var more = await ClaimHintedAsync(stopping);
-        return (UntilSweep() <= TimeSpan.Zero && await SweepAsync(stopping)) || more;
+        return (IsSweepDue() && await SweepAsync(stopping)) || more;
     }
+
+    // One that had to stop for want of slots goes on when a good part of them is free: each walk is worth its while then.
+    private bool IsSweepDue() =>
+        UntilSweep() <= TimeSpan.Zero && (!_isSweepCut || Request().Limit >= Math.Max(1, options.Slots / 4));
 
     private async Task<bool> ClaimHintedAsync(CancellationToken stopping)
     {
@@ -84,9 +89,10 @@ internal sealed partial class CursorRunner(
         var started = time.GetTimestamp();
         var (claimed, last) = await store.ClaimNextAsync(request, _sweptTo, SweepWindow, CancellationToken.None);
         Start(claimed, stopping);
-        if (IsFull(request, claimed))
+        _isSweepCut = IsFull(request, claimed);
+        if (_isSweepCut)
         {
-            return true;
+            return false;
         }
 
         _sweptTo = last ?? "";

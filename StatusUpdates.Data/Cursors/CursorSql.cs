@@ -85,16 +85,17 @@ public static class CursorSql
         """;
 
     /// <summary>
-    /// The position and what goes with it, if owner $1's cursor is still held under epoch $2. Something beside the log that has come up since
-    /// the claim ($9 nudges) makes it due at once, whatever the holder, which did not see it, says.
+    /// The position and what goes with it, if owner $1's cursor is still held under epoch $2. Until it is released ($8) it stays due, so that the
+    /// next one looks if this holder dies; and so does one for which something beside the log has come up since the claim ($9 nudges),
+    /// whatever its holder, which did not see it, says.
     /// </summary>
     internal const string Save =
         """
         WITH held AS (
             UPDATE durable_cursors c SET
                 last_seq = $3, state = $4, troubled = $5,
-                not_before = CASE WHEN c.nudges = $9 THEN clock_timestamp() + $6 END,
-                due_at = CASE WHEN c.nudges = $9 THEN clock_timestamp() + $7 ELSE clock_timestamp() END,
+                not_before = CASE WHEN $8 AND c.nudges = $9 THEN clock_timestamp() + $6 END,
+                due_at = CASE WHEN $8 AND c.nudges = $9 THEN clock_timestamp() + $7 ELSE clock_timestamp() END,
                 lease_expires_at = CASE WHEN $8 THEN NULL ELSE c.lease_expires_at END
             WHERE c.owner = $1 AND c.epoch = $2
             RETURNING c.owner

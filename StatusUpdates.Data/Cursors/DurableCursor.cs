@@ -28,10 +28,10 @@ public sealed record CursorSave(long Position)
     /// <summary>Whether telling fails at present: such cursors have slots of their own, and keep no other waiting.</summary>
     public bool IsTroubled { get; init; }
 
-    /// <summary>How long from now nothing is to be done for this cursor, whatever comes; null for no such time.</summary>
+    /// <summary>How long from its release nothing is to be done for this cursor, whatever comes; null for no such time.</summary>
     public TimeSpan? NotBefore { get; init; }
 
-    /// <summary>How long from now there is something to do even if the log has nothing new; null when there is not.</summary>
+    /// <summary>How long from its release there is something to do even if the log has nothing new; null when there is not.</summary>
     public TimeSpan? DueAfter { get; init; }
 
     /// <summary>Whether this holder is done: any instance may claim the cursor from now on.</summary>

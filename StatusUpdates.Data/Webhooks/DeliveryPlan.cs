@@ -23,7 +23,10 @@ public sealed record DeliveryPlan
     /// <summary>How many deliveries are pending, due or not.</summary>
     public required int Pending { get; init; }
 
-    /// <summary>How many generations' deliveries have failed since anything succeeded.</summary>
+    /// <summary>How many generations they are of.</summary>
+    public required int PendingGenerations { get; init; }
+
+    /// <summary>How many generations' deliveries have failed since anything succeeded, in a way that is the receiver's and not the message's.</summary>
     public required int Struck { get; init; }
 
     /// <summary>How long until the next delivery is due that is not yet; null if there is none.</summary>

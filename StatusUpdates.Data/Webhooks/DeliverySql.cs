@@ -12,21 +12,28 @@ internal static class DeliverySql
     private const string Heads =
         """
         pending AS MATERIALIZED (
-            SELECT d.*, COALESCE(d.generation_id, d.id) AS chain FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.state = 'pending'
+            SELECT d.id, COALESCE(d.generation_id, d.id) AS chain, d.seq, d.attempt, d.next_attempt_at, d.last_attempt_at, d.status_code
+            FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.state = 'pending'
         ),
         heads AS (
-            SELECT DISTINCT ON (chain) chain, seq, attempt, next_attempt_at, last_attempt_at FROM pending ORDER BY chain, seq
+            SELECT DISTINCT ON (chain) chain, seq, attempt, next_attempt_at, last_attempt_at, status_code FROM pending ORDER BY chain, seq
         )
         """;
 
-    /// <summary>The webhook, with what is known of what is pending.</summary>
+    /// <summary>
+    /// The webhook, with what is known of what is pending. Struck are the generations whose last attempt says, since anything succeeded, that the
+    /// receiver itself is not well: no answer, 5xx, 408, 425 or 429. Any other 4xx can be about the message.
+    /// </summary>
     public const string Summary =
         $"""
         WITH {Heads}
         SELECT w.url, w.statuses, w.types, w.signing_keys, w.disabled_at IS NOT NULL, w.last_success_at,
                (SELECT count(*)::int FROM pending),
-               (SELECT count(*)::int FROM heads h WHERE h.attempt > 0 AND h.last_attempt_at > COALESCE(w.last_success_at, '-infinity')),
-               (SELECT min(h.next_attempt_at) - now() FROM heads h WHERE h.next_attempt_at > now())
+               (SELECT count(*)::int FROM heads h
+                WHERE h.attempt > 0 AND h.last_attempt_at > COALESCE(w.last_success_at, '-infinity')
+                  AND (h.status_code IS NULL OR h.status_code >= 500 OR h.status_code IN (408, 425, 429))),
+               (SELECT min(h.next_attempt_at) - now() FROM heads h WHERE h.next_attempt_at > now()),
+               (SELECT count(*)::int FROM heads)
         FROM webhooks w WHERE w.id = $1
         """;
 
@@ -37,12 +44,16 @@ internal static class DeliverySql
     public const string Due =
         $"""
         WITH {Heads}
-        SELECT p.id, p.message_id, p.type, p.body, p.seq, p.generation_id, p.attempt, p.created_at, p.attempts::text, {LogSql.EventColumns}
-        FROM (SELECT * FROM heads h WHERE h.next_attempt_at IS NULL OR h.next_attempt_at <= now() ORDER BY h.seq NULLS FIRST, h.chain LIMIT $3) h
-        JOIN pending p ON p.chain = h.chain
-        LEFT JOIN status_events e ON e.user_id = $2 AND e.seq = p.seq
-        ORDER BY h.seq NULLS FIRST, h.chain, p.seq
-        LIMIT $4
+        SELECT d.id, d.message_id, d.type, d.body, d.seq, d.generation_id, d.attempt, d.created_at, d.attempts::text, {LogSql.EventColumns}
+        FROM (
+            SELECT p.id, p.seq, h.seq AS head, h.chain
+            FROM (SELECT * FROM heads h WHERE h.next_attempt_at IS NULL OR h.next_attempt_at <= now() ORDER BY h.seq NULLS FIRST, h.chain LIMIT $3) h
+            JOIN pending p ON p.chain = h.chain
+            ORDER BY h.seq NULLS FIRST, h.chain, p.seq LIMIT $4
+        ) p
+        JOIN webhook_deliveries d ON d.id = p.id
+        LEFT JOIN status_events e ON e.user_id = $2 AND e.seq = d.seq
+        ORDER BY p.head NULLS FIRST, p.chain, p.seq
         """;
 
     /// <summary>What the log of user $2 holds after $3, at most $4, and what of it has a delivery, or waits for one.</summary>

@@ -96,6 +96,7 @@ public sealed class DeliveryStore(StatusDatabase database)
         var target = ReadTarget(webhookId, reader);
         var (pending, struck) = (reader.GetInt32(6), reader.GetInt32(7));
         TimeSpan? nextDue = reader.IsDBNull(8) ? null : reader.GetTimeSpan(8);
+        var waiting = reader.GetInt32(9);
 
         await reader.NextResultAsync(cancellationToken);
         var due = new List<StoredDelivery>();
@@ -129,6 +130,7 @@ public sealed class DeliveryStore(StatusDatabase database)
             Due = due,
             HasMoreDue = hasMore,
             Pending = pending,
+            PendingGenerations = waiting,
             Struck = struck,
             NextDue = nextDue,
             Page = page,

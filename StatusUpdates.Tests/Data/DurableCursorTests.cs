@@ -237,6 +237,26 @@ public sealed class DurableCursorTests(TestServers servers)
     }
 
     [Fact]
+    public async Task Whatever_its_holder_died_of_and_wherever_its_position_is_a_cursor_that_was_not_released_is_looked_at_again()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        await scene.AddCursorAsync("test:a", "u");
+        await scene.AppendAsync("u", 2, announce: false);
+        var store = new CursorStore(scene.Database.Database);
+        var request = new CursorClaim("test", 10, 10, TimeSpan.FromSeconds(30));
+        var held = Assert.Single(await store.ClaimOfUsersAsync(request, ["u"], Token));
+
+        // At the head, with something still to be done beside the log; then nothing more is heard of its holder.
+        await store.SaveAsync(held, new CursorSave(2) { State = "{}", NotBefore = TimeSpan.FromHours(1) }, null, Token);
+        Assert.Empty((await store.ClaimNextAsync(request, "", 10, Token)).Claimed);
+        await scene.Database.ExecuteAsync("UPDATE durable_cursors SET lease_expires_at = now() - interval '1 second'", Token);
+
+        var next = Assert.Single((await store.ClaimNextAsync(request, "", 10, Token)).Claimed);
+        await store.SaveAsync(next, new CursorSave(2) { Release = true }, null, Token);
+        Assert.Empty((await store.ClaimNextAsync(request, "", 10, Token)).Claimed);
+    }
+
+    [Fact]
     public async Task A_sweep_goes_through_all_cursors_window_by_window_and_begins_anew()
     {
         await using var scene = await CursorScene.CreateAsync(servers);

@@ -63,6 +63,7 @@ public sealed class DeliveryTests(TestServers servers)
         ActivitySource.AddActivityListener(listener);
         await using var worker = await scene.StartWorkerAsync();
         var generation = await scene.SubmitAsync();
+        await Eventually.TrueAsync(() => receiver.Taken.Count == 1);
         var header = new ConcurrentQueue<string>();
         receiver.Answer = (_, context) =>
         {
@@ -263,6 +264,90 @@ public sealed class DeliveryTests(TestServers servers)
         await Eventually.TrueAsync(() => receiver.Taken.Any(r => r.Seq == 4));
         Assert.Equal(10, receiver.All.Count(r => r.Seq == 3));
         Assert.True(await scene.Database.ScalarAsync<bool>("SELECT disabled_at IS NULL FROM webhooks", Token));
+    }
+
+    [Theory]
+    [InlineData(422)]
+    [InlineData(500)]
+    public async Task Several_messages_that_a_healthy_receiver_never_takes_keep_no_other_from_it(int refusal)
+    {
+        await using var scene = await WebhookScene.CreateAsync(servers);
+        await using var receiver = await WebhookReceiver.StartAsync();
+        await scene.RegisterAsync(receiver.Url(), statuses: ["pending"]);
+        receiver.Answer = (r, _) => Task.FromResult(r.Seq <= 5 ? refusal : 200);
+
+        // From the second failure on there is an hour to the next attempt.
+        await using var worker = await scene.StartWorkerAsync(
+            [.. Enumerable.Range(1, 8).Select(i => ($"Webhooks:Delivery:RetryDelays:{i}", "01:00:00"))]);
+        for (var i = 0; i < 5; i++)
+        {
+            await scene.SubmitAsync();
+        }
+
+        await Eventually.TrueAsync(() => receiver.All.Select(r => r.Seq).Distinct().Count() == (refusal == 422 ? 5 : 3) || receiver.All.Count >= 6);
+        for (var i = 0; i < 5; i++)
+        {
+            await scene.SubmitAsync();
+        }
+
+        if (refusal == 500)
+        {
+            // It looks as if it were down, until one is tried that it takes.
+            await scene.Database.ExecuteAsync("UPDATE durable_cursors SET not_before = NULL", Token);
+            await scene.UntilAsync(
+                "UPDATE durable_cursors SET not_before = NULL RETURNING (SELECT count(*) = 5 FROM webhook_deliveries WHERE state = 'delivered')");
+        }
+
+        await Eventually.TrueAsync(() => receiver.Taken.Count == 5);
+        Assert.Equal([6L, 7, 8, 9, 10], receiver.Taken.Select(r => r.Seq).Order());
+    }
+
+    [Fact]
+    public async Task What_waits_behind_one_generation_is_bounded_and_the_rest_goes_on_when_there_is_room()
+    {
+        await using var scene = await WebhookScene.CreateAsync(servers);
+        await using var receiver = await WebhookReceiver.StartAsync();
+        await scene.RegisterAsync(receiver.Url());
+        var held = await scene.SubmitAsync();
+        var open = new TaskCompletionSource();
+        receiver.Answer = (r, _) => Task.FromResult(r.GenerationId == held && !open.Task.IsCompleted ? 422 : 200);
+        await scene.AppendAsync(held, count: 300);
+        var other = await scene.SubmitAsync();
+        await scene.AppendAsync(other, count: 5);
+
+        // Ten rows at most are to wait, give or take a page.
+        await using var worker = await scene.StartWorkerAsync(
+            ("Webhooks:Delivery:MaxPending", "1"),
+            ("Webhooks:Delivery:RetryDelays:0", "00:00:01"));
+        await Eventually.TrueAsync(() => receiver.All.Count >= 3);
+        Assert.InRange(await scene.Database.ScalarAsync<long>("SELECT count(*) FROM webhook_deliveries", Token), 1, 120);
+        open.SetResult();
+
+        await Eventually.TrueAsync(() => receiver.Taken.Count == 307);
+        Assert.Equal(Enumerable.Range(1, 301).Select(i => (long)i), receiver.Taken.Where(r => r.GenerationId == held).Select(r => r.Seq));
+    }
+
+    [Fact]
+    public async Task A_slow_receiver_gives_its_slot_back_and_is_told_all_the_same()
+    {
+        await using var scene = await WebhookScene.CreateAsync(servers);
+        await using var slow = await WebhookReceiver.StartAsync();
+        await scene.RegisterAsync(slow.Url());
+        slow.Answer = async (_, context) =>
+        {
+            await Task.Delay(TimeSpan.FromSeconds(2.1), context.RequestAborted);
+            return 200;
+        };
+        await using var worker = await scene.StartWorkerAsync();
+        var generation = await scene.SubmitAsync();
+        await scene.AppendAsync(generation, count: 2);
+
+        await Eventually.TrueAsync(() => slow.Taken.Count == 3);
+        await scene.UntilAsync("SELECT troubled AND last_seq = 3 AND lease_expires_at IS NULL FROM durable_cursors");
+        slow.Answer = (_, _) => Task.FromResult(200);
+        await scene.AppendAsync(generation);
+
+        await scene.UntilAsync("SELECT NOT troubled AND last_seq = 4 FROM durable_cursors");
     }
 
     [Theory]

@@ -99,8 +99,9 @@ internal sealed class Delivery
             ]),
         };
 
-    /// <summary>When the present series of attempts began; null before the first.</summary>
-    public DateTimeOffset? SeriesBeganAt => Attempt == 0 ? null : Attempts.LastOrDefault(a => a.Attempt == 1)?.At ?? CreatedAt;
+    /// <summary>When the present series of attempts began, as far as they are kept; null before the first.</summary>
+    public DateTimeOffset? SeriesBeganAt =>
+        Attempt == 0 ? null : (Attempts.LastOrDefault(a => a.Attempt == 1) ?? (Attempts.Count > 0 ? Attempts[0] : null))?.At ?? CreatedAt;
 
     private DeliveryOutcome Outcome(string state) => new()
     {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Cursors;
@@ -27,11 +28,12 @@ internal sealed partial class DeliveryCourier(
 
     /// <summary>Attempts a delivery once.</summary>
     /// <exception cref="OperationCanceledException">The cursor was lost; whether it arrived is unknown.</exception>
-    /// <exception cref="System.Security.Cryptography.CryptographicException">The webhook's keys cannot be decrypted here.</exception>
     public async Task<AttemptResult> AttemptAsync(WebhookTarget target, Delivery delivery, CancellationToken lost)
     {
         using var span = WebhookTelemetry.StartAttempt(delivery.Type, target.Url, delivery.Update?.TraceParent, delivery.Attempt + 1);
-        var result = await sender.SendAsync(target.Url, delivery.MessageId, delivery.Content(), KeysOf(target), lost);
+        var result = TryKeysOf(target) is { } keys
+            ? await sender.SendAsync(target.Url, delivery.MessageId, delivery.Content(), keys, lost)
+            : new AttemptResult(null, "Its signing keys cannot be read. Rotate its secret.", null, TimeSpan.Zero, null);
         WebhookTelemetry.AttemptEnded(span, result);
         if (result.IsSuccess && delivery.Update is { } update)
         {
@@ -69,6 +71,20 @@ internal sealed partial class DeliveryCourier(
         LogDisabled(target.Id, reason);
     }
 
+    private SigningKeys? TryKeysOf(WebhookTarget target)
+    {
+        try
+        {
+            return KeysOf(target);
+        }
+        catch (Exception e) when (e is CryptographicException or FormatException)
+        {
+            // Encrypted by another installation, or with a key that is gone. Its owner sees it, and can mend it.
+            LogNoKeys(target.Id, e.Message);
+            return null;
+        }
+    }
+
     private SigningKeys KeysOf(WebhookTarget target)
     {
         if (_keys.TryGetValue(target.Id, out var known) && known.Stored.AsSpan().SequenceEqual(target.SigningKeys))
@@ -88,6 +104,9 @@ internal sealed partial class DeliveryCourier(
 
     [LoggerMessage(3401, LogLevel.Warning, "The delivery {DeliveryId} was given up after its last attempt")]
     private partial void LogGivenUp(string deliveryId);
+
+    [LoggerMessage(3404, LogLevel.Error, "The signing keys of webhook {WebhookId} cannot be read: {Reason}")]
+    private partial void LogNoKeys(string webhookId, string reason);
 
     [LoggerMessage(3402, LogLevel.Warning, "The webhook {WebhookId} was disabled: {Reason}")]
     private partial void LogDisabled(string webhookId, string reason);

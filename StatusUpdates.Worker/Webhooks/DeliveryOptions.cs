@@ -16,7 +16,10 @@ internal sealed class DeliveryOptions : IValidateOptions<DeliveryOptions>
     [Range(1, 100)]
     public int InFlight { get; set; } = 8;
 
-    /// <summary>How many updates of a webhook may wait for another attempt; beyond that its log is not read on. Default 1,000.</summary>
+    /// <summary>
+    /// Of how many generations a webhook's updates may wait for another attempt, and a tenth of how many updates in all; beyond that its log is
+    /// not read on. Default 1,000.
+    /// </summary>
     [Range(1, 100_000)]
     public int MaxPending { get; set; } = 1000;
 

@@ -4,7 +4,7 @@ using StatusUpdates.Data.Webhooks;
 namespace StatusUpdates.Worker.Webhooks;
 
 /// <summary>Delivers logs to webhooks: turn after turn until there is nothing more to do now.</summary>
-internal sealed class WebhookConsumer(DeliveryStore store, DeliveryCourier courier) : ICursorConsumer
+internal sealed class WebhookConsumer(DeliveryStore store, DeliveryCourier courier, TimeProvider time) : ICursorConsumer
 {
     // Enough to keep what may be in flight busy, and little to look at again after a crash.
     private const int PageSize = 100;
@@ -17,6 +17,7 @@ internal sealed class WebhookConsumer(DeliveryStore store, DeliveryCourier couri
     public async Task RunAsync(HeldCursor cursor, CancellationToken stopping)
     {
         var webhookId = WebhookIds.WebhookOf(cursor.Owner);
+        var holding = new Holding(time, stopping);
         DeliveryPlan? plan;
         do
         {
@@ -33,6 +34,6 @@ internal sealed class WebhookConsumer(DeliveryStore store, DeliveryCourier couri
                 return;
             }
         }
-        while (await new DeliveryTurn(plan, cursor, courier).RunAsync(PageSize, stopping));
+        while (await new DeliveryTurn(plan, cursor, courier).RunAsync(PageSize, holding));
     }
 }

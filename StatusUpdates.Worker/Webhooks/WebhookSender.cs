@@ -22,6 +22,9 @@ internal sealed record AttemptResult(int? StatusCode, string? Error, string? Res
     public bool IsSuccess => Error is null;
 
     public bool IsGone => StatusCode == (int)HttpStatusCode.Gone;
+
+    /// <summary>Whether it failed for what the receiver is, and not for what the message says.</summary>
+    public bool IsReceiversTrouble => !IsSuccess && StatusCode is null or >= 500 or 408 or 425 or 429;
 }
 
 /// <summary>Posts messages as Standard Webhooks 1.0 says. Never throws for what a receiver does. Thread-safe.</summary>
