@@ -33,7 +33,7 @@ builder.AddProject<Projects.StatusUpdates_Worker>("worker")
     .WithEnvironment("Results__PublicBaseUrl", api.GetEndpoint("http"));
 
 // The bot: tells people in Telegram. It speaks there under a token of theirs, so it is here where there is one.
-var botToken = builder.Configuration["Parameters:telegram-bot-token"] ?? builder.Configuration["TELEGRAM_BOT_TOKEN"];
+var botToken = builder.Configuration["Parameters:telegram-bot-token"] is { Length: > 0 } parameter ? parameter : builder.Configuration["TELEGRAM_BOT_TOKEN"];
 if (string.IsNullOrEmpty(botToken))
 {
     Console.WriteLine("Telegram bot: off. Set TELEGRAM_BOT_TOKEN to a token of @BotFather to switch it on; see docs/bot.md.");

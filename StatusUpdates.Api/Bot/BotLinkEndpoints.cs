@@ -80,7 +80,7 @@ internal static class BotLinkEndpoints
     private static async Task<Results<NoContent, ProblemResult>> DeleteAsync(
         string chatId, ClaimsPrincipal user, TelegramLinkStore links, CancellationToken cancellationToken) =>
         long.TryParse(chatId, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var id)
-        && await links.UnlinkAsync(id, user.GetUserId(), cancellationToken)
+        && await links.UnlinkAsync(id, user.GetUserId(), null, cancellationToken)
             ? TypedResults.NoContent()
             : ProblemResult.NotFound("There is no such linked chat.");
 

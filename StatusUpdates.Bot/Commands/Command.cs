@@ -3,7 +3,8 @@ namespace StatusUpdates.Bot.Commands;
 /// <summary>A command as it was written in a chat (https://core.telegram.org/bots/features#commands).</summary>
 /// <param name="Name">Its name in lower case, without the slash.</param>
 /// <param name="Argument">What follows it; null for nothing.</param>
-internal readonly record struct Command(string Name, string? Argument)
+/// <param name="IsNamed">Whether it names us.</param>
+internal readonly record struct Command(string Name, string? Argument, bool IsNamed)
 {
     /// <summary>Reads a message.</summary>
     /// <param name="text">The message.</param>
@@ -28,6 +29,6 @@ internal readonly record struct Command(string Name, string? Argument)
             return null;
         }
 
-        return new Command((at >= 0 ? words[0][..at] : words[0]).ToLowerInvariant(), words.Length > 1 ? words[1] : null);
+        return new Command((at >= 0 ? words[0][..at] : words[0]).ToLowerInvariant(), words.Length > 1 ? words[1] : null, at >= 0);
     }
 }

@@ -1,14 +1,13 @@
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using StatusUpdates.Bot.Notifications;
 using StatusUpdates.Bot.Telegram;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Telegram;
 using StatusUpdates.Messaging;
-using Telegram.Bot.Types;
-using Telegram.Bot.Types.Enums;
 
 namespace StatusUpdates.Bot.Commands;
 
@@ -16,7 +15,8 @@ namespace StatusUpdates.Bot.Commands;
 /// Does what a message asks for, and says what to answer. Telegram may bring a message again after a crash: doing it twice is the same as
 /// doing it once. Thread-safe.
 /// </summary>
-internal sealed partial class CommandHandler(TelegramLinkStore links, IServiceScopeFactory scopes, ILogger<CommandHandler> logger)
+internal sealed partial class CommandHandler(
+    TelegramLinkStore links, IServiceScopeFactory scopes, IOptions<TelegramOptions> options, ILogger<CommandHandler> logger)
 {
     public const string Help =
         """
@@ -40,8 +40,10 @@ internal sealed partial class CommandHandler(TelegramLinkStore links, IServiceSc
     private const int Latest = 5;
     private const int MaxNameLength = 255;
 
+    private readonly long _botId = options.Value.BotId;
+
     /// <summary>The answer to a message; null where none is due.</summary>
-    public async Task<string?> HandleAsync(Message message, string botName, CancellationToken cancellationToken)
+    public async Task<string?> HandleAsync(IncomingMessage message, string botName, CancellationToken cancellationToken)
     {
         if (message.Text is not { } text)
         {
@@ -51,7 +53,7 @@ internal sealed partial class CommandHandler(TelegramLinkStore links, IServiceSc
         if (Command.Parse(text, botName) is not { } command)
         {
             // In a group people talk to each other, and to other bots.
-            return message.Chat.Type == ChatType.Private ? Help : null;
+            return message.Chat.IsPrivate ? Help : null;
         }
 
         try
@@ -62,7 +64,9 @@ internal sealed partial class CommandHandler(TelegramLinkStore links, IServiceSc
                 { Name: "start" } => Explanation,
                 { Name: "stop" } => await UnlinkAsync(message.Chat.Id, cancellationToken),
                 { Name: "status" } => await DescribeAsync(message.Chat.Id, cancellationToken),
-                _ => Help,
+
+                // In a group it may be meant for another bot.
+                _ => message.Chat.IsPrivate || command.IsNamed ? Help : null,
             };
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
@@ -73,21 +77,21 @@ internal sealed partial class CommandHandler(TelegramLinkStore links, IServiceSc
         }
     }
 
-    private async Task<string> LinkAsync(Chat chat, string code, CancellationToken cancellationToken)
+    private async Task<string> LinkAsync(IncomingChat chat, string code, CancellationToken cancellationToken)
     {
-        if (await links.LinkAsync(code, chat.Id, NameOf(chat), cancellationToken) is not null)
+        if (await links.LinkAsync(code, _botId, chat.Id, NameOf(chat), cancellationToken) is not null)
         {
             LogLinked(chat.Id);
             return Linked;
         }
 
         // Also the answer to a command that was done before a crash.
-        return await links.FindUserAsync(chat.Id, cancellationToken) is null ? BadCode : BadCodeWhileLinked;
+        return await links.FindUserAsync(_botId, chat.Id, cancellationToken) is null ? BadCode : BadCodeWhileLinked;
     }
 
     private async Task<string> UnlinkAsync(long chatId, CancellationToken cancellationToken)
     {
-        if (!await links.UnlinkAsync(chatId, null, cancellationToken))
+        if (!await links.UnlinkAsync(chatId, null, _botId, cancellationToken))
         {
             return NotLinked;
         }
@@ -99,7 +103,7 @@ internal sealed partial class CommandHandler(TelegramLinkStore links, IServiceSc
 
     private async Task<string> DescribeAsync(long chatId, CancellationToken cancellationToken)
     {
-        if (await links.FindUserAsync(chatId, cancellationToken) is not { } userId)
+        if (await links.FindUserAsync(_botId, chatId, cancellationToken) is not { } userId)
         {
             return NotLinked;
         }
@@ -128,7 +132,7 @@ internal sealed partial class CommandHandler(TelegramLinkStore links, IServiceSc
         return text.ToString().TrimEnd();
     }
 
-    private static string? NameOf(Chat chat)
+    private static string? NameOf(IncomingChat chat)
     {
         var name = chat.Title ?? (chat.Username is { } user ? $"@{user}" : $"{chat.FirstName} {chat.LastName}".Trim());
         return name.Length == 0 ? null : ProviderText.Clean(name, MaxNameLength);

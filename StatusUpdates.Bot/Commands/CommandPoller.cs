@@ -5,7 +5,6 @@ using Npgsql;
 using StatusUpdates.Bot.Telegram;
 using StatusUpdates.Data.Telegram;
 using Telegram.Bot.Exceptions;
-using Telegram.Bot.Types;
 
 namespace StatusUpdates.Bot.Commands;
 
@@ -18,6 +17,7 @@ internal sealed partial class CommandPoller(
     TelegramApi api,
     SendPace pace,
     CommandHandler handler,
+    TelegramLinkStore links,
     IOptions<TelegramOptions> options,
     TimeProvider time,
     ILogger<CommandPoller> logger) : BackgroundService
@@ -32,13 +32,18 @@ internal sealed partial class CommandPoller(
     /// <exception cref="NpgsqlException">The database is away.</exception>
     internal async Task<bool> RunTurnAsync(CancellationToken stopping)
     {
-        await using var turn = await turns.TryTakeAsync(stopping);
+        await using var turn = await turns.TryTakeAsync(options.Value.BotId, stopping);
         if (turn is null)
         {
             return false;
         }
 
         LogTurn();
+        if (await links.CountOfOthersAsync(options.Value.BotId, stopping) is > 0 and var others)
+        {
+            LogOthers(others, options.Value.BotId);
+        }
+
         using var held = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var watch = WatchAsync(turn, held);
         try
@@ -112,11 +117,23 @@ internal sealed partial class CommandPoller(
         }
     }
 
-    // Goes through once begun, so that a stop leaves no command half answered; what it waits for is bounded.
-    private async Task AnswerAsync(Update update, string name, CancellationToken held)
+    // Goes through once begun, so that a stop leaves no command half answered; what it waits for is bounded, and is never one chat's own
+    // limit: the others' commands would wait with it. The command is done then, only the answer is left out.
+    private async Task AnswerAsync(IncomingUpdate update, string name, CancellationToken held)
     {
+        if (update.Fault is { } fault)
+        {
+            LogUnreadable(update.Id, fault);
+        }
+
         if (update.Message is not { } message || await handler.HandleAsync(message, name, CancellationToken.None) is not { } answer)
         {
+            return;
+        }
+
+        if (!pace.TryTakeAnswer(message.Chat.Id))
+        {
+            LogNotAnswered(message.Chat.Id, "it asks too often");
             return;
         }
 
@@ -124,18 +141,18 @@ internal sealed partial class CommandPoller(
         {
             await pace.WaitAsync(CancellationToken.None);
             var result = await api.SendTextAsync(message.Chat.Id, answer, CancellationToken.None);
-            if (result.Outcome is not (SendOutcome.Failed or SendOutcome.RetryAfter))
+            if (result.Outcome == SendOutcome.Sent)
             {
                 return;
             }
 
-            if (tries == MaxAnswerTries || held.IsCancellationRequested)
+            if (result.Outcome != SendOutcome.Failed || tries == MaxAnswerTries || held.IsCancellationRequested)
             {
                 LogNotAnswered(message.Chat.Id, result.Reason);
                 return;
             }
 
-            var pause = result.Outcome == SendOutcome.RetryAfter ? result.RetryAfter : BackOff.After(tries, options.Value);
+            var pause = BackOff.After(tries, options.Value);
             await Task.Delay(pause < options.Value.RequestTimeout ? pause : options.Value.RequestTimeout, time, held)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -176,4 +193,10 @@ internal sealed partial class CommandPoller(
 
     [LoggerMessage(5406, LogLevel.Warning, "Asking for commands failed; the next try is in {Pause}: {Reason}")]
     private partial void LogFailed(Exception? exception, TimeSpan pause, string reason);
+
+    [LoggerMessage(5407, LogLevel.Warning, "The update {UpdateId} cannot be read and is passed over: {Reason}")]
+    private partial void LogUnreadable(int updateId, string reason);
+
+    [LoggerMessage(5408, LogLevel.Warning, "{Chats} chats are linked to other bots than {BotId}, whose token this is: here they are told nothing")]
+    private partial void LogOthers(long chats, long botId);
 }

@@ -17,7 +17,7 @@ internal sealed class ChatNotifier(
     TimeProvider time,
     ILogger<ChatRun> logger) : ICursorConsumer
 {
-    public string Kind => TelegramLinkStore.CursorKind;
+    public string Kind => TelegramLinkStore.CursorKind(options.Value.BotId);
 
     public TelegramApi Api => api;
 

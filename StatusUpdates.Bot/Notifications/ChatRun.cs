@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using StatusUpdates.Bot.Telegram;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Log;
@@ -15,6 +16,15 @@ namespace StatusUpdates.Bot.Notifications;
 internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, CancellationToken stopping)
 {
     private const int PageSize = 100;
+
+    // After so many failures of a result in a row it is the result that Telegram fails by, if it does answer other questions.
+    private const int FailuresOfWay = 5;
+
+    // Who waited no longer need not look whether the chat is still to be told.
+    private static readonly TimeSpan ShortWait = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan NotAllowedPause = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan MaxNotAllowedPause = TimeSpan.FromHours(1);
 
     private readonly long _chatId = TelegramLinkStore.ChatOf(cursor.Owner);
     private readonly ILogger _logger = notifier.Logger;
@@ -78,9 +88,9 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         if (sent == 0)
         {
             var isKnown = messages.TryGetValue(update.GenerationId, out var message) && message.Status == update.Status.ToWireName();
-            if (isKnown && !isLatest)
+            if (isKnown && (!isLatest || message.MessageId == 0))
             {
-                // What follows says more.
+                // What follows says more; or the message's number is not known.
                 _position = seq;
                 return true;
             }
@@ -108,7 +118,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         while (sent <= urls.Count)
         {
             var url = urls[sent - 1];
-            if (await RequestAsync(token => notifier.Results.SendAsync(_chatId, url, token)) is null)
+            if (await RequestAsync(token => notifier.Results.SendAsync(_chatId, url, _state.WaysGivenUp, stopping, token), isResult: true) is null)
             {
                 return false;
             }
@@ -136,7 +146,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
 
     /// <summary>One request, when its turn has come.</summary>
     /// <returns>Its outcome if things go on, also without it; null if they end here: then the cursor is released, or gone.</returns>
-    private async Task<SendResult?> RequestAsync(Func<CancellationToken, Task<SendResult>> send)
+    private async Task<SendResult?> RequestAsync(Func<CancellationToken, Task<SendResult>> send, bool isResult = false)
     {
         if (notifier.Pace.TryTake(_chatId) is { } wait)
         {
@@ -144,6 +154,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             return null;
         }
 
+        var started = notifier.Time.GetTimestamp();
         try
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, cursor.Lost);
@@ -155,11 +166,17 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             return null;
         }
 
+        if (notifier.Time.GetElapsedTime(started) > ShortWait)
+        {
+            // Its user may have changed meanwhile: then this tells, and nothing more is sent.
+            await SaveAsync();
+        }
+
         // Not ended by a stop: what is under way is finished, so that it is known whether it was sent.
-        return await JudgeAsync(await send(cursor.Lost));
+        return await JudgeAsync(await send(cursor.Lost), isResult);
     }
 
-    private async Task<SendResult?> JudgeAsync(SendResult result)
+    private async Task<SendResult?> JudgeAsync(SendResult result, bool isResult)
     {
         switch (result.Outcome)
         {
@@ -180,21 +197,36 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             case SendOutcome.ChatGone:
                 BotTelemetry.CountUnlink("gone");
                 LogUnlinked(cursor.Owner, result.Reason);
-                await notifier.Links.UnlinkAsync(_chatId, cursor.UserId, CancellationToken.None);
+                await notifier.Links.UnlinkAsync(_chatId, cursor.UserId, notifier.Options.BotId, CancellationToken.None);
                 return null;
 
             case SendOutcome.ChatMoved:
                 LogMoved(cursor.Owner, result.MovedTo);
-                await notifier.Links.MoveAsync(_chatId, result.MovedTo, CancellationToken.None);
+                await notifier.Links.MoveAsync(notifier.Options.BotId, _chatId, result.MovedTo, CancellationToken.None);
+                return null;
+
+            case SendOutcome.NotAllowed:
+                _state = _state with { Failures = _state.Failures + 1 };
+                await PauseAsync(NotAllowedPause * Math.Min(Math.Pow(2, _state.Failures - 1), MaxNotAllowedPause / NotAllowedPause), result);
                 return null;
 
             default:
                 _state = _state with { Failures = _state.Failures + 1 };
-                var pause = BackOff.After(_state.Failures, notifier.Options);
-                LogFailed(cursor.Owner, _state.Failures, pause, result.Reason);
-                await ReleaseAsync(pause);
+                if (isResult && _state.Failures >= FailuresOfWay && await notifier.Api.IsThereAsync(cursor.Lost))
+                {
+                    LogWayGivenUp(cursor.Owner, _state.Failures);
+                    _state = _state with { WaysGivenUp = _state.WaysGivenUp + 1, Failures = 0 };
+                }
+
+                await PauseAsync(BackOff.After(_state.Failures, notifier.Options), result);
                 return null;
         }
+    }
+
+    private Task PauseAsync(TimeSpan pause, SendResult result)
+    {
+        LogFailed(cursor.Owner, _state.Failures, pause, result.Reason);
+        return ReleaseAsync(pause);
     }
 
     private Task PartDoneAsync(long seq, int sent, int results, CursorEffect? effect)
@@ -205,7 +237,26 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         return SaveAsync(effect);
     }
 
-    private Task SaveAsync(CursorEffect? effect = null) => cursor.SaveAsync(new CursorSave(_position) { State = _state.Encode() }, effect);
+    // What was acknowledged and is not stored would be sent again. So it is tried for as long as the database is away, and this is the holder.
+    private async Task SaveAsync(CursorEffect? effect = null)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, cursor.Lost);
+        while (true)
+        {
+            try
+            {
+                await cursor.SaveAsync(new CursorSave(_position) { State = _state.Encode() }, effect);
+                return;
+            }
+            catch (NpgsqlException e) when (IsDatabaseAway(e) && !either.IsCancellationRequested)
+            {
+                LogNotStored(cursor.Owner, e.Message);
+                await Task.Delay(BackOff.After(1, notifier.Options), notifier.Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private static bool IsDatabaseAway(NpgsqlException e) => e.IsTransient || e is PostgresException { SqlState: PostgresErrorCodes.QueryCanceled };
 
     private Task ReleaseAsync(TimeSpan? pause = null) => cursor.SaveAsync(new CursorSave(_position)
     {
@@ -232,4 +283,10 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
 
     [LoggerMessage(5106, LogLevel.Warning, "Telegram did not take a message for {Owner}, failure {Failures} in a row; the next try is in {Pause}: {Reason}")]
     private partial void LogFailed(string owner, int failures, TimeSpan pause, string? reason);
+
+    [LoggerMessage(5107, LogLevel.Warning, "Telegram failed by a result for {Owner} {Failures} times in a row; it is sent in another way")]
+    private partial void LogWayGivenUp(string owner, int failures);
+
+    [LoggerMessage(5108, LogLevel.Warning, "What {Owner} was told could not be stored, which is tried again: {Reason}")]
+    private partial void LogNotStored(string owner, string reason);
 }

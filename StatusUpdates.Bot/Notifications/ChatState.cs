@@ -14,6 +14,9 @@ internal sealed record ChatState
     /// <summary>How many of its parts Telegram has acknowledged: its text, then each result.</summary>
     public int Sent { get; init; }
 
+    /// <summary>How many ways of sending the next result are given up, because Telegram has always failed by them.</summary>
+    public int WaysGivenUp { get; init; }
+
     /// <summary>How many tries in a row have failed.</summary>
     public int Failures { get; init; }
 

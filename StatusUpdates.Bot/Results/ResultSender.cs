@@ -16,26 +16,38 @@ internal sealed class ResultSender(TelegramApi api, GenerationResultStore store,
     private const int OwnIdLength = 32;
 
     /// <summary>Sends it: each way after the other until Telegram has it, or there is another reason to stop.</summary>
-    public async Task<SendResult> SendAsync(long chatId, string url, CancellationToken cancellationToken)
+    /// <param name="chatId">To which chat.</param>
+    /// <param name="url">The result's address.</param>
+    /// <param name="skip">How many of the ways to leave out.</param>
+    /// <param name="stopping">Ends it between two requests, of which none that is under way is cut short.</param>
+    /// <param name="cancellationToken">Ends it at once.</param>
+    public async Task<SendResult> SendAsync(long chatId, string url, int skip, CancellationToken stopping, CancellationToken cancellationToken)
     {
-        foreach (var way in Uri.TryCreate(url, UriKind.Absolute, out var address) ? WaysOf(chatId, address, cancellationToken) : [])
+        var ways = Uri.TryCreate(url, UriKind.Absolute, out var address) ? WaysOf(chatId, address, stopping, cancellationToken) : [];
+        foreach (var way in ways.Skip(skip))
         {
-            if (await way() is { Outcome: not SendOutcome.Refused } result)
+            if (await way() is { } result && !IsAboutFiles(result))
             {
                 return result;
             }
+
+            stopping.ThrowIfCancellationRequested();
         }
 
         return await api.SendTextAsync(chatId, ProviderText.Clean(url, TelegramApi.MaxTextLength)!, cancellationToken);
     }
 
+    // Also where photos or files are not allowed, texts may be.
+    private static bool IsAboutFiles(SendResult result) => result.Outcome is SendOutcome.Refused or SendOutcome.NotAllowed;
+
     // Null: there is no such way for this one.
-    private IEnumerable<Func<Task<SendResult?>>> WaysOf(long chatId, Uri url, CancellationToken cancellationToken)
+    private IEnumerable<Func<Task<SendResult?>>> WaysOf(
+        long chatId, Uri url, CancellationToken stopping, CancellationToken cancellationToken)
     {
         if (OwnIdOf(url) is { } id)
         {
             yield return async () => await store.FindAsync(id, cancellationToken) is { } own
-                ? await UploadAsync(chatId, own.ContentType, own.Bytes, cancellationToken)
+                ? await UploadAsync(chatId, own.ContentType, own.Bytes, stopping, cancellationToken)
                 : null;
         }
 
@@ -44,12 +56,17 @@ internal sealed class ResultSender(TelegramApi api, GenerationResultStore store,
             yield return async () => await api.SendPhotoAsync(chatId, url, cancellationToken);
         }
 
-        yield return async () => await fetcher.TryFetchAsync(url, cancellationToken) is { } fetched
-            ? await UploadAsync(chatId, fetched.ContentType, fetched.Bytes, cancellationToken)
-            : null;
+        yield return async () =>
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, cancellationToken);
+            return await fetcher.TryFetchAsync(url, either.Token) is { } fetched
+                ? await UploadAsync(chatId, fetched.ContentType, fetched.Bytes, stopping, cancellationToken)
+                : null;
+        };
     }
 
-    private async Task<SendResult?> UploadAsync(long chatId, string contentType, byte[] bytes, CancellationToken cancellationToken)
+    private async Task<SendResult?> UploadAsync(
+        long chatId, string contentType, byte[] bytes, CancellationToken stopping, CancellationToken cancellationToken)
     {
         var type = MediaTypeHeaderValue.TryParse(contentType, out var parsed) ? parsed.MediaType : null;
         if (type == "text/plain" && Encoding.UTF8.GetString(bytes).Trim() is { Length: > 0 and <= TelegramApi.MaxTextLength } text)
@@ -58,10 +75,15 @@ internal sealed class ResultSender(TelegramApi api, GenerationResultStore store,
         }
 
         // Of an animation, which a webp may be, a photo would show one frame.
-        if (type is "image/png" or "image/jpeg"
-            && await api.SendPhotoAsync(chatId, bytes, NameOf(type), cancellationToken) is { Outcome: not SendOutcome.Refused } result)
+        if (type is "image/png" or "image/jpeg")
         {
-            return result;
+            var result = await api.SendPhotoAsync(chatId, bytes, NameOf(type), cancellationToken);
+            if (!IsAboutFiles(result))
+            {
+                return result;
+            }
+
+            stopping.ThrowIfCancellationRequested();
         }
 
         return await api.SendDocumentAsync(chatId, bytes, NameOf(type), cancellationToken);

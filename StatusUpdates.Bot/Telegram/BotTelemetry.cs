@@ -74,6 +74,7 @@ internal static class BotTelemetry
         SendOutcome.ChatGone => "chat_gone",
         SendOutcome.ChatMoved => "chat_moved",
         SendOutcome.RetryAfter => "retry_after",
+        SendOutcome.NotAllowed => "not_allowed",
         _ => "failed",
     };
 }

@@ -13,6 +13,13 @@ internal static class SendFailures
 
     private static readonly string[] MessageGone = ["message to edit not found", "message can't be edited", "MESSAGE_ID_INVALID"];
 
+    // Administrators give rights back and open topics again.
+    private static readonly string[] NotAllowed =
+    [
+        "not enough rights", "have no rights", "need administrator rights", "CHAT_WRITE_FORBIDDEN", "CHAT_SEND_", "CHAT_RESTRICTED", "CHAT_ADMIN_REQUIRED",
+        "TOPIC_CLOSED",
+    ];
+
     /// <summary>What an answer of the Bot API means.</summary>
     public static SendResult Of(ApiRequestException e) => e switch
     {
@@ -21,6 +28,7 @@ internal static class SendFailures
             RetryAfter = e.Parameters?.RetryAfter is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : DefaultRetryAfter,
         },
         { Parameters.MigrateToChatId: { } to } => With(SendOutcome.ChatMoved, e) with { MovedTo = to },
+        { ErrorCode: 400 or 403 } when Says(e, NotAllowed) => With(SendOutcome.NotAllowed, e),
         { ErrorCode: 403 } => With(SendOutcome.ChatGone, e),
         { ErrorCode: 400 } when Says(e, ["message is not modified"]) => new SendResult(SendOutcome.Sent),
         { ErrorCode: 400 } when Says(e, ChatGone) => With(SendOutcome.ChatGone, e),
@@ -32,8 +40,13 @@ internal static class SendFailures
     };
 
     /// <summary>What it means to have no answer, or none that can be read.</summary>
-    public static SendResult Of(RequestException e) =>
-        new(e.HttpStatusCode == HttpStatusCode.RequestEntityTooLarge ? SendOutcome.Refused : SendOutcome.Failed) { Reason = e.Message };
+    public static SendResult Of(RequestException e) => e.HttpStatusCode switch
+    {
+        // So Telegram answers only what it took: sent again it would come twice.
+        HttpStatusCode.OK => new SendResult(SendOutcome.Sent) { Reason = e.Message },
+        HttpStatusCode.RequestEntityTooLarge => new SendResult(SendOutcome.Refused) { Reason = e.Message },
+        _ => new SendResult(SendOutcome.Failed) { Reason = e.Message },
+    };
 
     private static SendResult With(SendOutcome outcome, ApiRequestException e) =>
         new(outcome) { Reason = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{e.ErrorCode} {e.Message}") };

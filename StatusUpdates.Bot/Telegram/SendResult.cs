@@ -21,6 +21,9 @@ internal enum SendOutcome
     /// <summary>Too much at once: not before <see cref="SendResult.RetryAfter"/>.</summary>
     RetryAfter,
 
+    /// <summary>The bot may not write there as things are, which people can change: a right is missing, or the topic is closed.</summary>
+    NotAllowed,
+
     /// <summary>Telegram was not reached, did not answer, or had trouble of its own. Whether it has it is not known.</summary>
     Failed,
 }
@@ -29,7 +32,7 @@ internal enum SendOutcome
 /// <param name="Outcome">What became of it.</param>
 internal readonly record struct SendResult(SendOutcome Outcome)
 {
-    /// <summary>Telegram's number of the message, of what was sent.</summary>
+    /// <summary>Telegram's number of the message, of what was sent; 0 if that is not known.</summary>
     public int MessageId { get; init; }
 
     /// <summary>How long the chat is to be left alone.</summary>

@@ -3,7 +3,6 @@ using Microsoft.Extensions.Options;
 using Telegram.Bot;
 using Telegram.Bot.Exceptions;
 using Telegram.Bot.Types;
-using Telegram.Bot.Types.Enums;
 
 namespace StatusUpdates.Bot.Telegram;
 
@@ -20,10 +19,9 @@ internal sealed class TelegramApi : IDisposable
     /// <summary>The longest text of a message, in UTF-16 code units.</summary>
     public const int MaxTextLength = 4096;
 
-    // What does not get through in time would be tried for ever: a slow line has this much more for a file.
-    private const int UploadFactor = 3;
+    // A file has this much more, be it uploaded by a slow line or fetched by Telegram, which answers once it has it.
+    private const int FileFactor = 4;
 
-    private static readonly UpdateType[] Asked = [UpdateType.Message];
     private static readonly LinkPreviewOptions NoPreview = new() { IsDisabled = true };
 
     private readonly TelegramOptions _options;
@@ -50,6 +48,9 @@ internal sealed class TelegramApi : IDisposable
         _client = new TelegramBotClient(new TelegramBotClientOptions(_options.Token, _options.BaseUrl) { RetryCount = 0, RetryThreshold = 0 }, _http);
     }
 
+    /// <summary>How long a request with a file may take: the longest of all but the question for commands.</summary>
+    public static TimeSpan FileTimeout(TelegramOptions options) => options.RequestTimeout * FileFactor;
+
     /// <summary>The bot's own name.</summary>
     /// <exception cref="RequestException">Telegram does not answer, or the token is no bot's.</exception>
     public async Task<string> GetNameAsync(CancellationToken cancellationToken)
@@ -65,15 +66,29 @@ internal sealed class TelegramApi : IDisposable
         }
     }
 
+    /// <summary>Whether Telegram answers at all.</summary>
+    public async Task<bool> IsThereAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await GetNameAsync(cancellationToken);
+            return true;
+        }
+        catch (RequestException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Messages to the bot from <paramref name="offset"/> on, when there are any, or none after the poll's time. What is before is forgotten.</summary>
     /// <exception cref="RequestException">Telegram does not answer, or another one asks.</exception>
-    public async Task<Update[]> GetUpdatesAsync(int offset, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<IncomingUpdate>> GetUpdatesAsync(int offset, CancellationToken cancellationToken)
     {
         using var limit = Limit(_options.PollTimeout, cancellationToken);
         try
         {
-            return await _client.GetUpdates(
-                offset, timeout: (int)_options.PollTimeout.TotalSeconds, allowedUpdates: Asked, cancellationToken: limit.Token);
+            var updates = await _client.SendRequest(new UpdatesRequest(offset, (int)_options.PollTimeout.TotalSeconds), limit.Token);
+            return [.. updates.Select(IncomingUpdate.Read)];
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -93,29 +108,29 @@ internal sealed class TelegramApi : IDisposable
 
     /// <summary>Sends a photo that Telegram fetches itself.</summary>
     public Task<SendResult> SendPhotoAsync(long chatId, Uri url, CancellationToken cancellationToken) => SendAsync(
-        "sendPhoto", token => _client.SendPhoto(chatId, InputFile.FromUri(url), cancellationToken: token), cancellationToken);
+        "sendPhoto", token => _client.SendPhoto(chatId, InputFile.FromUri(url), cancellationToken: token), cancellationToken, isFile: true);
 
     /// <summary>Uploads a photo.</summary>
     public Task<SendResult> SendPhotoAsync(long chatId, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
         "sendPhoto",
         token => _client.SendPhoto(chatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), cancellationToken: token),
         cancellationToken,
-        isUpload: true);
+        isFile: true);
 
     /// <summary>Uploads a file.</summary>
     public Task<SendResult> SendDocumentAsync(long chatId, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
         "sendDocument",
         token => _client.SendDocument(chatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), cancellationToken: token),
         cancellationToken,
-        isUpload: true);
+        isFile: true);
 
     public void Dispose() => _http.Dispose();
 
     private async Task<SendResult> SendAsync(
-        string method, Func<CancellationToken, Task<Message>> send, CancellationToken cancellationToken, bool isUpload = false)
+        string method, Func<CancellationToken, Task<Message>> send, CancellationToken cancellationToken, bool isFile = false)
     {
         using var span = BotTelemetry.StartSend(method);
-        using var limit = Limit(isUpload ? _options.RequestTimeout * UploadFactor : TimeSpan.Zero, cancellationToken);
+        using var limit = Limit(isFile ? FileTimeout(_options) - _options.RequestTimeout : TimeSpan.Zero, cancellationToken);
         SendResult result;
         try
         {

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Options;
 
@@ -9,6 +10,9 @@ internal sealed class TelegramOptions
 {
     public const string SectionName = "Telegram";
 
+    // Of more a second the limiter's timer, which counts milliseconds, would never give any.
+    private const double MaxRate = 1000;
+
     private const string TokenError = "Telegram:Token must be a bot's token as @BotFather gives it, such as 123456:ABC….";
 
     /// <summary>The bot's token. A secret: it stands in the address of every request, and is shown nowhere.</summary>
@@ -16,13 +20,16 @@ internal sealed class TelegramOptions
     [RegularExpression("[0-9]{1,16}:[A-Za-z0-9_-]{20,100}", ErrorMessage = TokenError)]
     public string Token { get; set; } = "";
 
+    /// <summary>The bot's number at Telegram, which is the token's public part. Of a valid token.</summary>
+    public long BotId => long.Parse(Token.AsSpan(0, Token.IndexOf(':', StringComparison.Ordinal)), CultureInfo.InvariantCulture);
+
     /// <summary>The Bot API's address: Telegram's, or a server of one's own (https://core.telegram.org/bots/api#using-a-local-bot-api-server).</summary>
     [Required(ErrorMessage = BaseUrlAttribute.Error)]
     [BaseUrl]
     public string BaseUrl { get; set; } = "https://api.telegram.org";
 
-    /// <summary>How long Telegram may keep a question for commands open when there are none. Default 25 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
+    /// <summary>How long Telegram may keep a question for commands open when there are none, in whole seconds. Default 25 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan PollTimeout { get; set; } = TimeSpan.FromSeconds(25);
 
     /// <summary>
@@ -46,15 +53,15 @@ internal sealed class TelegramOptions
     public TimeSpan MaxRetryBackOff { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Messages a second that the process sends at most, to all chats. Telegram takes about 30. Default 25; 0 for no bound.</summary>
-    [Range(0.0, 10_000.0)]
+    [Range(0.0, MaxRate)]
     public double MessagesPerSecond { get; set; } = 25;
 
     /// <summary>Messages a second to one private chat, in the long run. Default 1, which is what Telegram asks for; 0 for no bound.</summary>
-    [Range(0.0, 10_000.0)]
+    [Range(0.0, MaxRate)]
     public double ChatMessagesPerSecond { get; set; } = 1;
 
     /// <summary>Messages a second to one group, in the long run. Telegram takes 20 a minute. Default 0.3; 0 for no bound.</summary>
-    [Range(0.0, 10_000.0)]
+    [Range(0.0, MaxRate)]
     public double GroupMessagesPerSecond { get; set; } = 0.3;
 
     /// <summary>How many messages a chat that was silent is sent at once. Default 4.</summary>

@@ -67,6 +67,7 @@ namespace StatusUpdates.Data.Migrations
                 columns: table => new
                 {
                     chat_id = table.Column<long>(type: "bigint", nullable: false),
+                    bot_id = table.Column<long>(type: "bigint", nullable: false),
                     user_id = table.Column<string>(type: "text", nullable: false, collation: "C"),
                     chat_name = table.Column<string>(type: "text", nullable: true),
                     linked_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)

@@ -398,6 +398,10 @@ namespace StatusUpdates.Data.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("chat_id");
 
+                    b.Property<long>("BotId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bot_id");
+
                     b.Property<string>("ChatName")
                         .HasColumnType("text")
                         .HasColumnName("chat_name");

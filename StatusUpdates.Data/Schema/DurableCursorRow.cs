@@ -3,7 +3,7 @@ namespace StatusUpdates.Data.Schema;
 /// <summary>A stored position over a user's log: what of it its owner has been told. All times are the database's.</summary>
 public sealed class DurableCursorRow
 {
-    /// <summary>Who is told, such as <c>webhook:wh-…</c> or <c>telegram:123</c>.</summary>
+    /// <summary>Who is told, such as <c>webhook:wh-…</c> or <c>telegram-123:456</c>.</summary>
     public required string Owner { get; init; }
 
     /// <summary>Which service tells: the part of <see cref="Owner"/> before the colon.</summary>

@@ -1,10 +1,13 @@
 namespace StatusUpdates.Data.Schema;
 
-/// <summary>A Telegram chat that is told one user's updates. Its position in the log is the cursor <c>telegram:{chatId}</c>.</summary>
+/// <summary>A Telegram chat that is told one user's updates. Its position in the log is the cursor <c>telegram-{botId}:{chatId}</c>.</summary>
 public sealed class TelegramLink
 {
     /// <summary>Telegram's number of the chat.</summary>
     public required long ChatId { get; init; }
+
+    /// <summary>Telegram's number of the bot that tells it: to another bot the chat may not exist.</summary>
+    public required long BotId { get; init; }
 
     /// <summary>Whose log it is told.</summary>
     public required string UserId { get; init; }

@@ -7,33 +7,42 @@ using StatusUpdates.Data.Database;
 namespace StatusUpdates.Data.Telegram;
 
 /// <summary>
-/// Which chat is told whose updates. A link and its cursor are made and removed together, in one statement: there is no link that is told
-/// nothing, and no cursor that nobody asked for. Thread-safe.
+/// Which chat is told whose updates, and by which bot. A link and its cursor are made and removed together, in one statement: there is no
+/// link that is told nothing, and no cursor that nobody asked for. Thread-safe.
 /// </summary>
 public sealed class TelegramLinkStore(StatusDatabase database)
 {
-    /// <summary>The kind of the cursors.</summary>
-    public const string CursorKind = "telegram";
+    private const string KindPrefix = "telegram-";
 
-    private const string OwnerPrefix = CursorKind + ":";
+    // Of a row of telegram_links; as CursorOwner.
+    private const string OwnerOfLink = $"'{KindPrefix}' || l.bot_id || ':' || l.chat_id";
 
     // A chat that is linked to the same user again stays where it is, so that it misses nothing; one that changes its user begins at the
-    // new log's head, under a new epoch: whoever tells it the old log can save nothing more.
+    // new log's head, under a new epoch: whoever tells it the old log can save nothing more. Nor can one who held a cursor that was removed
+    // and made again: epochs begin at the time, in microseconds, and rise by one with each claim, so none comes twice. Another bot goes on
+    // where the former one was, by a cursor of its own; what that one wrote is not its to edit.
     private const string LinkSql =
-        """
+        $"""
         WITH used AS (
             DELETE FROM telegram_link_codes WHERE hash = $1 AND expires_at > clock_timestamp() RETURNING user_id
         ),
         linked AS (
-            INSERT INTO telegram_links AS l (chat_id, user_id, chat_name, linked_at)
-            SELECT $2, user_id, $3, clock_timestamp() FROM used
+            INSERT INTO telegram_links AS l (chat_id, bot_id, user_id, chat_name, linked_at)
+            SELECT $2, $6, user_id, $3, clock_timestamp() FROM used
             ON CONFLICT (chat_id) DO UPDATE SET
-                user_id = EXCLUDED.user_id, chat_name = EXCLUDED.chat_name,
+                bot_id = EXCLUDED.bot_id, user_id = EXCLUDED.user_id, chat_name = EXCLUDED.chat_name,
                 linked_at = CASE WHEN l.user_id = EXCLUDED.user_id THEN l.linked_at ELSE EXCLUDED.linked_at END
+        ),
+        former AS (
+            DELETE FROM durable_cursors c USING telegram_links l, used
+            WHERE l.chat_id = $2 AND l.bot_id <> $6 AND c.owner = {OwnerOfLink}
+            RETURNING c.user_id, c.last_seq
         ),
         placed AS (
             INSERT INTO durable_cursors AS c (owner, kind, user_id, last_seq, paused, troubled, epoch, nudges)
-            SELECT $4, $5, user_id, COALESCE((SELECT last_seq FROM user_streams s WHERE s.user_id = used.user_id), 0), false, false, 0, 0 FROM used
+            SELECT $4, $5, user_id, COALESCE(
+                    (SELECT last_seq FROM former f WHERE f.user_id = used.user_id), (SELECT last_seq FROM user_streams s WHERE s.user_id = used.user_id), 0),
+                false, false, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 0 FROM used
             ON CONFLICT (owner) DO UPDATE SET
                 user_id = EXCLUDED.user_id, last_seq = EXCLUDED.last_seq, state = NULL, paused = false, troubled = false,
                 not_before = NULL, due_at = NULL, epoch = c.epoch + 1, lease_expires_at = NULL
@@ -41,18 +50,20 @@ public sealed class TelegramLinkStore(StatusDatabase database)
         ),
         forgotten AS (
             DELETE FROM telegram_messages WHERE chat_id = $2 AND EXISTS (
-                SELECT FROM telegram_links l JOIN used ON l.user_id <> used.user_id WHERE l.chat_id = $2)
+                SELECT FROM telegram_links l JOIN used ON l.user_id <> used.user_id OR l.bot_id <> $6 WHERE l.chat_id = $2)
         )
         SELECT user_id FROM used
         """;
 
     private const string UnlinkSql =
-        """
+        $"""
         WITH unlinked AS (
-            DELETE FROM telegram_links WHERE chat_id = $1 AND ($3::text IS NULL OR user_id = $3) RETURNING chat_id
+            DELETE FROM telegram_links l
+            WHERE chat_id = $1 AND ($2::text IS NULL OR user_id = $2) AND ($3::bigint IS NULL OR bot_id = $3)
+            RETURNING {OwnerOfLink} AS owner
         ),
         gone AS (
-            DELETE FROM durable_cursors WHERE owner = $2 AND EXISTS (SELECT FROM unlinked)
+            DELETE FROM durable_cursors WHERE owner = (SELECT owner FROM unlinked)
         ),
         forgotten AS (
             DELETE FROM telegram_messages WHERE chat_id = $1 AND EXISTS (SELECT FROM unlinked)
@@ -64,11 +75,11 @@ public sealed class TelegramLinkStore(StatusDatabase database)
     private const string MoveSql =
         """
         WITH left_behind AS (
-            DELETE FROM telegram_links WHERE chat_id = $1 RETURNING user_id, chat_name, linked_at
+            DELETE FROM telegram_links WHERE chat_id = $1 AND bot_id = $5 RETURNING bot_id, user_id, chat_name, linked_at
         ),
         moved AS (
-            INSERT INTO telegram_links (chat_id, user_id, chat_name, linked_at)
-            SELECT $2, user_id, chat_name, linked_at FROM left_behind
+            INSERT INTO telegram_links (chat_id, bot_id, user_id, chat_name, linked_at)
+            SELECT $2, bot_id, user_id, chat_name, linked_at FROM left_behind
             ON CONFLICT (chat_id) DO NOTHING
             RETURNING chat_id
         ),
@@ -79,23 +90,32 @@ public sealed class TelegramLinkStore(StatusDatabase database)
         gone AS (
             DELETE FROM durable_cursors WHERE owner = $3 AND NOT EXISTS (SELECT FROM moved)
         )
-        DELETE FROM telegram_messages WHERE chat_id = $1
+        DELETE FROM telegram_messages WHERE chat_id = $1 AND EXISTS (SELECT FROM left_behind)
         """;
 
+    /// <summary>The kind of a bot's cursors. Each bot has its own: one that runs on another one's database by mistake finds nothing to do.</summary>
+    public static string CursorKind(long botId) => string.Create(CultureInfo.InvariantCulture, $"{KindPrefix}{botId}");
+
     /// <summary>The owner of a chat's cursor.</summary>
-    public static string CursorOwner(long chatId) => OwnerPrefix + chatId.ToString(CultureInfo.InvariantCulture);
+    public static string CursorOwner(long botId, long chatId) => string.Create(CultureInfo.InvariantCulture, $"{CursorKind(botId)}:{chatId}");
 
     /// <summary>The chat that a cursor tells.</summary>
     public static long ChatOf(string cursorOwner) =>
-        long.Parse(cursorOwner.AsSpan(OwnerPrefix.Length), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        long.Parse(cursorOwner.AsSpan(cursorOwner.IndexOf(':', StringComparison.Ordinal) + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
 
     /// <summary>
     /// Uses a code up: from now on the chat is told its user's updates, and nobody else's. Not repeated after an unknown outcome: the code
     /// may be used, and <see cref="FindUserAsync"/> tells.
     /// </summary>
+    /// <param name="code">The code, as it was written.</param>
+    /// <param name="botId">Who tells the chat: Telegram's number of the bot that it belongs to.</param>
+    /// <param name="chatId">Which chat.</param>
+    /// <param name="chatName">How Telegram names it, if it does.</param>
+    /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
     /// <returns>The user; null if the code never was, is used or is over: then nothing has changed.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
-    public async Task<string?> LinkAsync(string code, long chatId, string? chatName, CancellationToken cancellationToken = default)
+    public async Task<string?> LinkAsync(
+        string code, long botId, long chatId, string? chatName, CancellationToken cancellationToken = default)
     {
         if (!TelegramLinkCodes.IsPossible(code))
         {
@@ -106,35 +126,38 @@ public sealed class TelegramLinkStore(StatusDatabase database)
         command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = TelegramLinkCodes.HashOf(code) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)chatName ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(chatId) });
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorKind });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, chatId) });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorKind(botId) });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
         return (string?)await command.ExecuteScalarAsync(cancellationToken);
     }
 
     /// <summary>Ends a chat's link.</summary>
     /// <param name="chatId">Which chat.</param>
     /// <param name="userId">Only if it is this user's; null for whosever it is.</param>
+    /// <param name="botId">Only if it is this bot's; null for whichever it is.</param>
     /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
     /// <returns>Whether there was such a link.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
-    public async Task<bool> UnlinkAsync(long chatId, string? userId, CancellationToken cancellationToken = default)
+    public async Task<bool> UnlinkAsync(long chatId, string? userId, long? botId, CancellationToken cancellationToken = default)
     {
         await using var command = database.DataSource.CreateCommand(UnlinkSql);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(chatId) });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)userId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)botId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
         return await command.ExecuteScalarAsync(cancellationToken) is 1L;
     }
 
     /// <summary>A group that became a supergroup has another number: its link and its position go with it.</summary>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
-    public async Task MoveAsync(long fromChatId, long toChatId, CancellationToken cancellationToken = default)
+    public async Task MoveAsync(long botId, long fromChatId, long toChatId, CancellationToken cancellationToken = default)
     {
         await using var command = database.DataSource.CreateCommand(MoveSql);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = fromChatId });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = toChatId });
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(fromChatId) });
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(toChatId) });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, fromChatId) });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, toChatId) });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
@@ -158,13 +181,24 @@ public sealed class TelegramLinkStore(StatusDatabase database)
             },
             cancellationToken);
 
-    /// <summary>Whose updates a chat is told; null if it is not linked.</summary>
-    public Task<string?> FindUserAsync(long chatId, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
+    /// <summary>Whose updates this bot tells a chat; null if it is not linked by it.</summary>
+    public Task<string?> FindUserAsync(long botId, long chatId, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
         async token =>
         {
-            await using var command = database.DataSource.CreateCommand("SELECT user_id FROM telegram_links WHERE chat_id = $1");
+            await using var command = database.DataSource.CreateCommand("SELECT user_id FROM telegram_links WHERE chat_id = $1 AND bot_id = $2");
             command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
+            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
             return (string?)await command.ExecuteScalarAsync(token);
+        },
+        cancellationToken);
+
+    /// <summary>How many chats are linked to other bots than this one.</summary>
+    public Task<long> CountOfOthersAsync(long botId, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
+        async token =>
+        {
+            await using var command = database.DataSource.CreateCommand("SELECT count(*) FROM telegram_links WHERE bot_id <> $1");
+            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
+            return (long)(await command.ExecuteScalarAsync(token))!;
         },
         cancellationToken);
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OpenTelemetry;
@@ -59,7 +60,7 @@ public sealed class BotHostTests(TestServers servers)
             await Transports.Eventually.TrueAsync(() => logs.Lines.Any(line => line.Contains("Connection refused", StringComparison.Ordinal)));
         }
 
-        Assert.Contains(logs.Lines, line => line.Contains("Telegram did not take a message for telegram:7", StringComparison.Ordinal));
+        Assert.Contains(logs.Lines, line => line.Contains("Telegram did not take a message for telegram-123456789:7", StringComparison.Ordinal));
         Assert.DoesNotContain(logs.Lines, ShowsToken);
         Assert.Contains(spans, span => span.TraceId == trace && span.OperationName == "notify telegram");
         Assert.Contains(spans, span => span.TraceId == trace && span.OperationName == "telegram sendMessage");
@@ -81,12 +82,14 @@ public sealed class BotHostTests(TestServers servers)
     [InlineData("Telegram:BaseUrl", "ftp://example.com", "Telegram:BaseUrl must be an absolute http or https address")]
     [InlineData("Telegram:BaseUrl", "http://example.com/path", "Telegram:BaseUrl must be an absolute http or https address")]
     [InlineData("Telegram:BaseUrl", "", "Telegram:BaseUrl must be an absolute http or https address")]
-    [InlineData("Telegram:PollTimeout", "01:00:00", "Telegram:PollTimeout must be between 00:00:00 and 00:05:00.")]
+    [InlineData("Telegram:PollTimeout", "01:00:00", "Telegram:PollTimeout must be between 00:00:01 and 00:05:00.")]
+    [InlineData("Telegram:PollTimeout", "00:00:00.900", "Telegram:PollTimeout must be between 00:00:01 and 00:05:00.")]
     [InlineData("Telegram:RequestTimeout", "00:00:00", "Telegram:RequestTimeout must be between")]
     [InlineData("Telegram:RetryBackOff", "00:02:00", "Telegram:RetryBackOff must be between")]
-    [InlineData("Telegram:MessagesPerSecond", "-1", "Telegram:MessagesPerSecond must be between 0 and 10000.")]
-    [InlineData("Telegram:ChatMessagesPerSecond", "-1", "Telegram:ChatMessagesPerSecond must be between 0 and 10000.")]
-    [InlineData("Telegram:GroupMessagesPerSecond", "-1", "Telegram:GroupMessagesPerSecond must be between 0 and 10000.")]
+    [InlineData("Telegram:MessagesPerSecond", "-1", "Telegram:MessagesPerSecond must be between 0 and 1000.")]
+    [InlineData("Telegram:MessagesPerSecond", "1001", "Telegram:MessagesPerSecond must be between 0 and 1000.")]
+    [InlineData("Telegram:ChatMessagesPerSecond", "-1", "Telegram:ChatMessagesPerSecond must be between 0 and 1000.")]
+    [InlineData("Telegram:GroupMessagesPerSecond", "-1", "Telegram:GroupMessagesPerSecond must be between 0 and 1000.")]
     [InlineData("Telegram:ChatBurst", "0", "Telegram:ChatBurst must be between 1 and 1000.")]
     [InlineData("Telegram:ResultNetworks:0", "10.0.0.0", "Telegram:ResultNetworks must be networks in CIDR notation")]
     public async Task A_setting_out_of_range_stops_the_start_with_an_error_that_names_it(string key, string value, string message)
@@ -104,8 +107,17 @@ public sealed class BotHostTests(TestServers servers)
         Assert.DoesNotContain("hush-hush", failure.ToString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_stop_leaves_time_for_the_longest_request()
+    {
+        await using var database = await servers.CreateDatabaseAsync(Token);
+        await using var redis = await servers.ConnectRedisAsync();
+        using var host = TestBot.Build(database, redis, new Uri("http://127.0.0.1:1"), null);
+        Assert.Equal(TimeSpan.FromSeconds(75), host.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout);
+    }
+
     private static bool ShowsToken(string text) =>
-        text.Contains("secret_token_of_the_bot", StringComparison.Ordinal) || text.Contains("123456789:", StringComparison.Ordinal);
+        text.Contains("secret_token_of_the_bot", StringComparison.Ordinal) || text.Contains("123456789:AAF", StringComparison.Ordinal);
 
     private sealed class QueueExporter(ConcurrentQueue<Activity> spans) : BaseExporter<Activity>
     {

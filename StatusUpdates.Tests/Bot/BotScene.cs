@@ -49,7 +49,7 @@ internal sealed class BotScene : IAsyncDisposable
         (await Codes.IssueAsync(userId, TimeSpan.FromMinutes(10), 100, 100, TestTime.Token)).Code!.Text;
 
     public async Task LinkAsync(string userId, long chatId) =>
-        Assert.Equal(userId, await Links.LinkAsync(await CodeAsync(userId), chatId, null, TestTime.Token));
+        Assert.Equal(userId, await Links.LinkAsync(await CodeAsync(userId), FakeTelegram.BotId, chatId, null, TestTime.Token));
 
     /// <summary>Submits a generation: pending.</summary>
     public async Task<string> SubmitAsync(string userId = "alice", string? traceParent = null)
@@ -112,7 +112,7 @@ internal sealed class BotScene : IAsyncDisposable
         while (!await Database.ScalarAsync<bool>(
             $"""
             SELECT COALESCE((SELECT c.lease_expires_at IS NULL AND c.last_seq = COALESCE((SELECT last_seq FROM user_streams s WHERE s.user_id = c.user_id), 0)
-            FROM durable_cursors c WHERE owner = '{TelegramLinkStore.CursorOwner(chatId)}'), false)
+            FROM durable_cursors c WHERE owner = '{TelegramLinkStore.CursorOwner(FakeTelegram.BotId, chatId)}'), false)
             """,
             TestTime.Token))
         {

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using StatusUpdates.Bot.Commands;
 using StatusUpdates.Bot.Notifications;
 using StatusUpdates.Data.Telegram;
@@ -48,7 +49,7 @@ public sealed class CommandTests(TestServers servers)
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync();
         var used = await scene.CodeAsync("alice");
-        await scene.Links.LinkAsync(used, 8, null, Token);
+        await scene.Links.LinkAsync(used, FakeTelegram.BotId, 8, null, Token);
         Assert.Equal(CommandHandler.Explanation, await AskAsync(scene, Chat, "/start"));
         foreach (var bad in new[] { used, "x", new string('A', 43), "two words", "'; DROP TABLE telegram_links; --", "😀" })
         {
@@ -72,8 +73,10 @@ public sealed class CommandTests(TestServers servers)
         scene.Telegram.Say(-1007, "hello everybody");
         scene.Telegram.Say(-1007, "/status@another_bot");
         scene.Telegram.Say(-1007, "/stop@another_bot");
+        scene.Telegram.Say(-1007, "/weather");
         Assert.Equal(CommandHandler.NoGenerations, await AskAsync(scene, -1007, "/status"));
-        Assert.Equal(2, scene.Telegram.Calls.Count);
+        Assert.Equal(CommandHandler.Help, await AskAsync(scene, -1007, "/weather@status_test_bot"));
+        Assert.Equal(3, scene.Telegram.Calls.Count);
     }
 
     [Fact]
@@ -137,7 +140,7 @@ public sealed class CommandTests(TestServers servers)
             $"""
             SELECT pg_terminate_backend(pid) FROM pg_locks
             WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-              AND (classid::bigint << 32) + objid::bigint = {TelegramTurns.LockKey}
+              AND (classid::bigint << 32) + objid::bigint = {TelegramTurns.KeyOf(FakeTelegram.BotId)}
             """,
             Token);
         await using var three = await scene.StartBotAsync();
@@ -155,6 +158,58 @@ public sealed class CommandTests(TestServers servers)
         await scene.Telegram.StartAsync();
         await scene.Telegram.WaitForAsync(2);
         Assert.Equal(2, scene.Telegram.Calls.Count);
+    }
+
+    [Fact]
+    public async Task A_message_that_cannot_be_read_is_passed_over_and_one_with_something_new_in_it_is_done()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await using var bot = await scene.StartBotAsync();
+        scene.Telegram.Say(new JsonObject { ["message_id"] = 1, ["chat"] = "no chat", ["text"] = "/status" });
+        scene.Telegram.Say(new JsonObject { ["message_id"] = 1, ["text"] = "/status" });
+        scene.Telegram.Say(new JsonObject
+        {
+            ["message_id"] = 1,
+            ["date"] = 1_700_000_000,
+            ["chat"] = new JsonObject { ["id"] = 9, ["type"] = "private" },
+            ["forward_origin"] = new JsonObject { ["type"] = "not_yet_invented", ["date"] = 1_700_000_000 },
+            ["text"] = "/status",
+        });
+        Assert.Equal(CommandHandler.NotLinked, await AskAsync(scene, Chat, "/status"));
+        Assert.Equal([9, Chat], scene.Telegram.Calls.Select(call => call.ChatId));
+    }
+
+    [Fact]
+    public async Task A_chat_that_asks_too_often_or_has_to_wait_gets_no_answer_and_keeps_no_other_waiting()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await using var bot = await scene.StartBotAsync(("Telegram:ChatMessagesPerSecond", "0.01"), ("Telegram:ChatBurst", "2"));
+        scene.Telegram.Next(FakeReply.RetryAfter(600), call => call.ChatId == 9);
+        scene.Telegram.Say(9, $"/start {await scene.CodeAsync("alice")}");
+        for (var n = 0; n < 5; n++)
+        {
+            scene.Telegram.Say(8, "/status");
+        }
+
+        Assert.Equal(CommandHandler.NotLinked, await AskAsync(scene, Chat, "/status"));
+        Assert.Single(scene.Telegram.Calls, call => call.ChatId == 9);
+        Assert.Equal(2, scene.Telegram.Calls.Count(call => call.ChatId == 8));
+        Assert.Equal([9L], (await scene.Links.ListAsync("alice", Token)).Select(chat => chat.ChatId));
+    }
+
+    [Fact]
+    public async Task A_chat_of_another_bot_is_not_unlinked_by_a_command_to_this_one()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.Links.LinkAsync(await scene.CodeAsync("alice"), FakeTelegram.BotId + 1, Chat, null, Token);
+        await using var bot = await scene.StartBotAsync();
+        Assert.Equal(CommandHandler.NotLinked, await AskAsync(scene, Chat, "/status"));
+        Assert.Equal(CommandHandler.NotLinked, await AskAsync(scene, Chat, "/stop"));
+        Assert.Single(await scene.Links.ListAsync("alice", Token));
+        Assert.Equal(CommandHandler.Linked, await AskAsync(scene, Chat, $"/start {await scene.CodeAsync("alice")}"));
+        await scene.SubmitAsync();
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal(4, scene.Telegram.Calls.Count);
     }
 
     private static async Task<string?> AskAsync(BotScene scene, long chatId, string text) => (await AskManyAsync(scene, chatId, text, 1))[^1].Text;

@@ -19,6 +19,7 @@ namespace StatusUpdates.Tests.Bot;
 internal sealed class FakeTelegram : IAsyncDisposable
 {
     public const string Token = "123456789:AAF-secret_token_of_the_bot_0123456";
+    public const long BotId = 123456789;
     public const string BotName = "status_test_bot";
 
     private const int MaxTextLength = 4096;
@@ -106,6 +107,9 @@ internal sealed class FakeTelegram : IAsyncDisposable
         },
     });
 
+    /// <summary>A message to the bot with something in it that is no message's.</summary>
+    public int Say(JsonObject message) => _updates.Add(id => new JsonObject { ["update_id"] = id, ["message"] = message });
+
     /// <summary>Brings updates again that were confirmed, as after a crash before the confirmation.</summary>
     public void Repeat(int updateId) => _updates.Repeat(updateId);
 
@@ -161,7 +165,7 @@ internal sealed class FakeTelegram : IAsyncDisposable
         {
             await WriteAsync(context, 200, Ok(new JsonObject
             {
-                ["id"] = 123456789,
+                ["id"] = BotId,
                 ["is_bot"] = true,
                 ["first_name"] = "Status",
                 ["username"] = BotName,

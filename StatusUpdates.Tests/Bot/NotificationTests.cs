@@ -1,6 +1,9 @@
 using System.Globalization;
+using Microsoft.Extensions.Logging;
+using Npgsql;
 using StatusUpdates.Bot.Notifications;
 using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Bot;
@@ -120,17 +123,20 @@ public sealed class NotificationTests(TestServers servers)
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
         await scene.LinkAsync("alice", 8);
-        scene.Telegram.Next(FakeReply.RetryAfter(2), call => call.ChatId == Chat);
+        scene.Telegram.Next(FakeReply.RetryAfter(30), call => call.ChatId == Chat);
         await using var bot = await scene.StartBotAsync();
-        var started = TimeProvider.System.GetTimestamp();
         var id = await scene.SubmitAsync();
         await scene.UntilToldAsync(8);
         Assert.Empty(scene.Taken(Chat));
         await scene.ProcessAsync(id);
         await scene.UntilToldAsync(8);
+        await Eventually.TrueAsync(() => scene.Telegram.Calls.Any(call => call.ChatId == Chat));
+        await UntilAsync(scene, "SELECT not_before BETWEEN now() + interval '1 second' AND now() + interval '30 seconds' FROM durable_cursors WHERE owner LIKE '%:7'");
         Assert.Single(scene.Telegram.Calls, call => call.ChatId == Chat);
+
+        // The rest of its time is over.
+        await scene.Database.ExecuteAsync("UPDATE durable_cursors SET not_before = now()", Token);
         await scene.UntilToldAsync(Chat);
-        Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 2, 60);
         Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Taken(Chat));
         Assert.Equal(scene.Taken(Chat), scene.Taken(8));
         Assert.Equal(3, scene.Telegram.Calls.Count(call => call.ChatId == Chat));
@@ -179,7 +185,7 @@ public sealed class NotificationTests(TestServers servers)
         await scene.LinkAsync("alice", Chat);
         foreach (var reply in new[]
         {
-            FakeReply.ServerError, FakeReply.BadGateway, new FakeReply.CloseBefore(), new FakeReply.Hang(), new FakeReply.Raw(200, "{"),
+            FakeReply.ServerError, FakeReply.BadGateway, new FakeReply.CloseBefore(), new FakeReply.Hang(),
             new FakeReply.Error(401, "Unauthorized"), new FakeReply.Error(404, "Not Found"),
         })
         {
@@ -192,7 +198,7 @@ public sealed class NotificationTests(TestServers servers)
         await scene.ChangeAsync(id, GenerationStatus.Failed, c => c with { ErrorMessage = "x" });
         await scene.UntilToldAsync(Chat);
         Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id), BotScene.Line("failed", id)], scene.Taken(Chat));
-        Assert.Equal(10, scene.Telegram.Calls.Count);
+        Assert.Equal(9, scene.Telegram.Calls.Count);
         Assert.True(await scene.Database.ScalarAsync<bool>("SELECT state IS NULL AND NOT troubled FROM durable_cursors", Token));
     }
 
@@ -331,8 +337,8 @@ public sealed class NotificationTests(TestServers servers)
             ids.Add(await scene.SubmitAsync());
         }
 
-        await using var bot = await scene.StartBotAsync(("Telegram:ChatMessagesPerSecond", "2"), ("Telegram:ChatBurst", "2"), ("Cursors:Slots", "1"));
         var started = TimeProvider.System.GetTimestamp();
+        await using var bot = await scene.StartBotAsync(("Telegram:ChatMessagesPerSecond", "2"), ("Telegram:ChatBurst", "2"), ("Cursors:Slots", "1"));
         await scene.Telegram.WaitForAsync(2, call => call.ChatId == Chat);
         var bobs = await scene.SubmitAsync("bob");
         await scene.UntilToldAsync(8);
@@ -381,7 +387,7 @@ public sealed class NotificationTests(TestServers servers)
         scene.Telegram.Next(new FakeReply.After(release.Task));
         await using var bot = await scene.StartBotAsync();
         var call = (await scene.Telegram.WaitForAsync(1))[0];
-        Assert.True(await scene.Links.UnlinkAsync(Chat, "alice", Token));
+        Assert.True(await scene.Links.UnlinkAsync(Chat, "alice", null, Token));
         release.SetResult();
         await FakeTelegram.AnsweredAsync(call);
         await scene.LinkAsync("bob", 8);
@@ -389,5 +395,114 @@ public sealed class NotificationTests(TestServers servers)
         await scene.UntilToldAsync(8);
         Assert.Single(scene.Taken(Chat));
         await Eventually.TrueAsync(() => scene.Taken(8).Count == 1);
+    }
+
+    [Fact]
+    public async Task What_Telegram_took_with_an_answer_that_cannot_be_read_is_not_sent_again_and_no_progress_is_written_into_it()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        scene.Telegram.Next(new FakeReply.Raw(200, "{"), call => call.Text!.Contains("processing", StringComparison.Ordinal));
+        await using var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.ProgressAsync(id, 10);
+        await scene.ChangeAsync(id, GenerationStatus.Canceled);
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id), BotScene.Line("canceled", id)], scene.Telegram.Calls.Select(BotScene.Describe));
+    }
+
+    [Theory]
+    [InlineData("Bad Request: not enough rights to send text messages to the chat")]
+    [InlineData("Bad Request: CHAT_WRITE_FORBIDDEN")]
+    [InlineData("Bad Request: TOPIC_CLOSED")]
+    public async Task A_chat_where_the_bot_may_not_write_is_left_alone_for_long_and_misses_nothing(string description)
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", -7);
+        scene.Telegram.Next(new FakeReply.Error(400, description));
+        scene.Telegram.Next(new FakeReply.Error(400, description));
+        await using var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await UntilAsync(scene, "SELECT troubled AND not_before BETWEEN now() + interval '9 minutes' AND now() + interval '10 minutes' FROM durable_cursors");
+        await scene.Database.ExecuteAsync("UPDATE durable_cursors SET not_before = now()", Token);
+        await UntilAsync(scene, "SELECT troubled AND not_before BETWEEN now() + interval '19 minutes' AND now() + interval '20 minutes' FROM durable_cursors");
+        Assert.Equal(2, scene.Telegram.Calls.Count);
+        await scene.Database.ExecuteAsync("UPDATE durable_cursors SET not_before = now()", Token);
+        await scene.UntilToldAsync(-7);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Taken(-7));
+    }
+
+    [Fact]
+    public async Task While_the_database_is_away_for_long_what_Telegram_took_is_not_sent_again()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        var logs = new CollectedLogs();
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        scene.Telegram.Next(new FakeReply.After(release.Task));
+        await using var bot = await scene.StartBotAsync(
+            builder => builder.Logging.AddProvider(logs),
+            ("StatusDatabase:RetryFor", "00:00:00"),
+            ("StatusDatabase:LockTimeout", "00:00:00.100"),
+            ("Cursors:Lease", "00:00:01"));
+        var id = await scene.SubmitAsync();
+        await scene.Telegram.WaitForAsync(1);
+        await using (var connection = await scene.Database.DataSource.OpenConnectionAsync(Token))
+        await using (var transaction = await connection.BeginTransactionAsync(Token))
+        {
+            await using var locking = new NpgsqlCommand("LOCK TABLE durable_cursors IN EXCLUSIVE MODE", connection, transaction);
+            await locking.ExecuteNonQueryAsync(Token);
+            release.SetResult();
+            await Eventually.TrueAsync(() => logs.Lines.Count(line => line.Contains("could not be stored", StringComparison.Ordinal)) >= 3);
+        }
+
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal([BotScene.Line("pending", id)], scene.Taken(Chat));
+    }
+
+    [Fact]
+    public async Task Chats_of_another_bot_are_neither_told_nor_unlinked_by_this_one()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.Links.LinkAsync(await scene.CodeAsync("alice"), FakeTelegram.BotId + 1, Chat, null, Token);
+        await scene.LinkAsync("alice", 8);
+        scene.Telegram.Always = call => call.ChatId == Chat ? FakeReply.ChatNotFound : null;
+        var logs = new CollectedLogs();
+        await using var bot = await scene.StartBotAsync(builder => builder.Logging.AddProvider(logs));
+        await scene.SubmitAsync();
+        await scene.UntilToldAsync(8);
+        await scene.SubmitAsync();
+        await scene.UntilToldAsync(8);
+        Assert.DoesNotContain(scene.Telegram.Calls, call => call.ChatId == Chat);
+        Assert.Equal([Chat, 8], (await scene.Links.ListAsync("alice", Token)).Select(chat => chat.ChatId));
+        await Eventually.TrueAsync(() => logs.Lines.Any(line => line.Contains("1 chats are linked to other bots than 123456789", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_chat_that_changes_its_user_while_a_message_waits_for_its_place_is_not_sent_it()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        await scene.LinkAsync("bob", 8);
+        await using var bot = await scene.StartBotAsync(("Telegram:MessagesPerSecond", "0.4"));
+        await scene.SubmitAsync("bob");
+        await scene.UntilToldAsync(8);
+        await scene.SubmitAsync();
+        await UntilAsync(scene, "SELECT lease_expires_at IS NOT NULL FROM durable_cursors WHERE owner LIKE '%:7'");
+        await scene.LinkAsync("carol", Chat);
+        await scene.SubmitAsync("bob");
+        await scene.UntilToldAsync(8);
+        Assert.Empty(scene.Taken(Chat));
+    }
+
+    private static async Task UntilAsync(BotScene scene, string sql)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (await scene.Database.ScalarAsync<object>(sql, Token) is not true)
+        {
+            await timer.WaitForNextTickAsync(Token);
+        }
     }
 }

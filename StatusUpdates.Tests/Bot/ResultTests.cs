@@ -84,6 +84,72 @@ public sealed class ResultTests(TestServers servers)
         Assert.Equal(urls, scene.Taken(Chat).Skip(3));
     }
 
+    [Fact]
+    public async Task A_result_by_which_Telegram_always_fails_is_sent_in_another_way_after_a_few_times()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        scene.Telegram.Always = call => call.Method switch
+        {
+            "sendPhoto" => FakeReply.ServerError,
+            "sendDocument" => new FakeReply.CloseAfter(),
+            _ => null,
+        };
+        var own = await OwnAsync(scene, "image/webp", Png);
+        await SendAsync(scene, [], "https://unknown.example.invalid/1.png", own, "https://unknown.example.invalid/2.png");
+        Assert.Equal(
+            ["https://unknown.example.invalid/1.png", .. Enumerable.Repeat("document result.webp", 5), own, "https://unknown.example.invalid/2.png"],
+            scene.Taken(Chat).Skip(3));
+        Assert.Equal(10, scene.Telegram.Calls.Count(call => call.Method == "sendPhoto"));
+    }
+
+    [Fact]
+    public async Task While_Telegram_is_away_no_way_is_given_up()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        await using var bot = await scene.StartBotAsync(("Telegram:MaxRetryBackOff", "00:00:00.050"));
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.UntilToldAsync(Chat);
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        scene.Telegram.Next(new FakeReply.After(release.Task), call => call.Method == "sendPhoto");
+        await scene.ChangeAsync(id, GenerationStatus.Completed, c => c with { ResultUrls = ["https://example.com/1.png"] });
+        await scene.Telegram.WaitForAsync(1, call => call.Method == "sendPhoto");
+        await scene.Telegram.StopAsync();
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (!await scene.Database.ScalarAsync<bool>("SELECT COALESCE((state ->> 'failures')::int, 0) >= 8 FROM durable_cursors", Token))
+        {
+            await timer.WaitForNextTickAsync(Token);
+        }
+
+        release.SetResult();
+        await scene.Telegram.StartAsync();
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal("photo https://example.com/1.png", scene.Taken(Chat)[^1]);
+    }
+
+    [Fact]
+    public async Task Where_photos_and_files_are_not_allowed_the_address_is_sent()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        scene.Telegram.Always = call => call.Method is "sendPhoto" or "sendDocument"
+            ? FakeReply.BadRequest("not enough rights to send photos to the chat") : null;
+        var own = await OwnAsync(scene, "image/png", Png);
+        await SendAsync(scene, [], own, "https://unknown.example.invalid/1.png");
+        Assert.Equal([own, "https://unknown.example.invalid/1.png"], scene.Taken(Chat).Skip(3));
+    }
+
+    [Fact]
+    public async Task Telegram_has_more_time_to_fetch_a_photo_than_to_take_a_text()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        var fetched = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var timer = new Timer(_ => fetched.TrySetResult(), null, TimeSpan.FromSeconds(3), Timeout.InfiniteTimeSpan);
+        scene.Telegram.Next(new FakeReply.After(fetched.Task), call => call.Method == "sendPhoto");
+        await SendAsync(scene, [("Telegram:RequestTimeout", "00:00:02")], "https://example.com/1.png");
+        Assert.Equal(["photo https://example.com/1.png"], scene.Taken(Chat).Skip(3));
+    }
+
     [Theory]
     [InlineData("https://example.com/1.png", true)]
     [InlineData("https://1.1.1.1/1.png", true)]

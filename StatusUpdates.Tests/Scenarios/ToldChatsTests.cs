@@ -2,6 +2,8 @@ using System.Globalization;
 using StatusUpdates.LocalHosting.Native;
 using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Bot;
+using StatusUpdates.Tests.Webhooks;
+using StatusUpdates.Tests.Worker;
 
 namespace StatusUpdates.Tests.Scenarios;
 
@@ -36,6 +38,14 @@ public sealed class ToldChatsTests(TestServers servers, ITestOutputHelper output
             _ => null,
         };
 
+        // Beside it works what tells others by durable cursors: nobody takes what is the bot's. The worker claims no generations.
+        await scene.Database.ExecuteAsync(
+            """
+            CREATE FUNCTION never_due() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.run_at := now() + interval ''1 day''; RETURN NEW; END';
+            CREATE TRIGGER never_due BEFORE INSERT ON generations FOR EACH ROW EXECUTE FUNCTION never_due();
+            """,
+            Token);
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, null, WebhookScene.Settings);
         await using var bot = new ChildProcess("StatusUpdates.Bot.dll", SettingsOf(scene));
         await bot.StartAsync();
 
