@@ -103,6 +103,7 @@ public sealed class CommandTests(TestServers servers)
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
         await using var bot = await scene.StartBotAsync();
+        await Eventually.TrueAsync(() => scene.Telegram.Polls > 0);
         await scene.Database.ExecuteAsync("ALTER TABLE telegram_links RENAME TO elsewhere", Token);
         Assert.Equal(CommandHandler.Failed, await AskAsync(scene, Chat, "/status"));
         await scene.Database.ExecuteAsync("ALTER TABLE elsewhere RENAME TO telegram_links", Token);
