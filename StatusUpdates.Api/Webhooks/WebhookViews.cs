@@ -111,6 +111,9 @@ internal sealed record DeliveryView
     /// <summary>When it is attempted next; absent if that is at once, or when an earlier one of its generation is over.</summary>
     public DateTimeOffset? NextAttemptAt { get; init; }
 
+    /// <summary>The last attempt: time, answer, duration, and the beginning of the answer's body.</summary>
+    public AttemptView? LastAttempt { get; init; }
+
     /// <summary>The latest attempts, oldest first; only where one delivery is asked for.</summary>
     public IReadOnlyList<AttemptView>? Attempts { get; init; }
 
@@ -127,6 +130,7 @@ internal sealed record DeliveryView
         CreatedAt = delivery.CreatedAt,
         LastAttemptAt = delivery.LastAttemptAt,
         NextAttemptAt = delivery.State == DeliveryState.Pending ? delivery.NextAttemptAt : null,
+        LastAttempt = DeliveryAttempts.Parse(delivery.Attempts) is [.., var last] ? AttemptView.Of(last) : null,
     };
 
     public static DeliveryView WithAttempts(WebhookDelivery delivery) =>

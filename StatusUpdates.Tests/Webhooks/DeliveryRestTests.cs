@@ -178,6 +178,12 @@ public sealed class DeliveryRestTests(TestServers servers)
             read["attempts"]!.ToJsonString());
         Assert.Equal(503, (int)read["statusCode"]!);
         Assert.Null(read["nextAttemptAt"]);
+
+        // A list shows the last one.
+        var listed = Assert.Single((await client.GetDataAsync($"/{id}/deliveries"))["items"]!.AsArray())!;
+        Assert.Equal(
+            """{"at":"2026-03-01T12:00:05.123Z","attempt":2,"durationMs":15000,"error":"timeout"}""", listed["lastAttempt"]!.ToJsonString());
+        Assert.Null(listed["attempts"]);
     }
 
     [Fact]
