@@ -34,12 +34,14 @@ public sealed class WebhookJourneyTests(TestServers servers)
         await Eventually.TrueAsync(() => receiver.Taken.Count == 3);
         Assert.All(receiver.Taken, message => Assert.True(IsGenuine(message, secret)));
 
-        // Rotated: both secrets fit until the overlap is over, and then the new one alone.
+        // Rotated: both secrets fit until the overlap is over, and then the new one alone. What is recorded is not sent again by a change.
+        await UntilDeliveredAsync();
         var rotated = (string)(await client.PostDataAsync($"/{id}/rotate-secret", null, HttpStatusCode.OK))["secret"]!;
         await client.PostDataAsync($"/{id}/test", null, HttpStatusCode.Accepted);
         await Eventually.TrueAsync(() => receiver.Taken.Count == 4);
         Assert.True(IsGenuine(receiver.Taken[3], secret));
         Assert.True(IsGenuine(receiver.Taken[3], rotated));
+        await UntilDeliveredAsync();
         var last = (string)(await client.PostDataAsync($"/{id}/rotate-secret", """{"overlapSeconds":0}""", HttpStatusCode.OK))["secret"]!;
         await client.PostDataAsync($"/{id}/test", null, HttpStatusCode.Accepted);
         await Eventually.TrueAsync(() => receiver.Taken.Count == 5);

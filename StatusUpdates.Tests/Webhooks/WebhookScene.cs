@@ -32,6 +32,7 @@ internal sealed class WebhookScene : IAsyncDisposable
     /// <summary>Settings under which retries take milliseconds, and loopback is allowed.</summary>
     public static (string Key, string Value)[] Settings =>
     [
+        ("Webhooks:Delivery:Enabled", "true"),
         ("Webhooks:AllowedNetworks:0", "127.0.0.0/8"),
         ("Cursors:SweepInterval", "00:00:00.05"),
         .. Enumerable.Range(0, 9).Select(i => ($"Webhooks:Delivery:RetryDelays:{i}", "00:00:00.05")),

@@ -32,7 +32,7 @@ internal sealed class TestWorker : IAsyncDisposable
     /// <param name="database">Where the queue is.</param>
     /// <param name="redis">Where updates are announced; null for a worker whose Redis is away.</param>
     /// <param name="provider">Does all tasks; null for the built-in ones.</param>
-    /// <param name="settings">By key, over settings under which nothing happens by itself: hour-long leases and polls.</param>
+    /// <param name="settings">By key, over settings under which nothing happens by itself: hour-long leases and polls, no webhooks.</param>
     public static async Task<TestWorker> StartAsync(
         TestDatabase database, TestRedis? redis, IGenerationProvider? provider = null, params (string Key, string Value)[] settings)
     {
@@ -65,6 +65,7 @@ internal sealed class TestWorker : IAsyncDisposable
                 ["Worker:PollInterval"] = "00:10:00",
                 ["Worker:Lease"] = "01:00:00",
                 ["Worker:ProgressPerSecond"] = "0",
+                ["Webhooks:Delivery:Enabled"] = "false",
                 ["Worker:Providers:ProductCard:Duration"] = "00:00:00",
                 ["Worker:Providers:Sora:Duration"] = "00:00:00",
                 ["Worker:Providers:ChatProcessing:Duration"] = "00:00:00",

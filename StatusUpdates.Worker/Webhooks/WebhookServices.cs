@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -21,6 +22,9 @@ internal static class WebhookServices
             services,
             new HttpMessageInvoker(WebhookHttp.CreateHandler(
                 services.GetRequiredService<AddressPolicy>(), services.GetRequiredService<IHostResolver>()))));
-        builder.AddDurableCursors<WebhookConsumer>();
+        if (builder.Configuration.GetValue($"{DeliveryOptions.SectionName}:{nameof(DeliveryOptions.Enabled)}", true))
+        {
+            builder.AddDurableCursors<WebhookConsumer>();
+        }
     }
 }
