@@ -1,7 +1,6 @@
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
-using Npgsql;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Data.Webhooks;
@@ -21,23 +20,21 @@ internal sealed class Registrations(StatusDatabase database)
             .Services.AddSingleton<SigningKeyProtector>()
             .BuildServiceProvider();
         var protector = services.GetRequiredService<SigningKeyProtector>();
+        var store = new WebhookStore(database);
         foreach (var (userId, url) in webhooks)
         {
-            await using var command = database.DataSource.CreateCommand(
-                """
-                WITH registered AS (
-                    INSERT INTO webhooks (id, user_id, url, signing_keys, created_at, updated_at) VALUES ($1, $2, $3, $4, now(), now())
-                )
-                INSERT INTO durable_cursors (owner, kind, user_id, last_seq, paused, troubled, epoch, nudges)
-                VALUES ($5, 'webhook', $2, (SELECT last_seq FROM user_streams WHERE user_id = $2), false, false, 0, 0)
-                """);
-            var id = WebhookIds.NewWebhook();
-            command.Parameters.AddWithValue(id);
-            command.Parameters.AddWithValue(userId);
-            command.Parameters.AddWithValue(url);
-            command.Parameters.AddWithValue(protector.Protect(SigningKeys.Create()));
-            command.Parameters.AddWithValue(WebhookIds.CursorOwner(id));
-            await command.ExecuteNonQueryAsync(cancellationToken);
+            await store.CreateAsync(
+                new Webhook
+                {
+                    Id = WebhookIds.NewWebhook(),
+                    UserId = userId,
+                    Url = url,
+                    SigningKeys = protector.Protect(SigningKeys.Create()),
+                    CreatedAt = default,
+                    UpdatedAt = default,
+                },
+                maxPerUser: int.MaxValue,
+                cancellationToken);
         }
     }
 

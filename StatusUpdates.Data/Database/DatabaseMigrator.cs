@@ -16,9 +16,6 @@ namespace StatusUpdates.Data.Database;
 internal sealed partial class DatabaseMigrator(
     StatusDatabase database, StatusDatabaseOptions options, TimeProvider time, ILogger<DatabaseMigrator> logger) : IHostedLifecycleService
 {
-    // Any number will do, as long as nobody else locks it in this database.
-    private const long LockKey = 0x5354_4154_5553_0001;
-
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
@@ -54,7 +51,7 @@ internal sealed partial class DatabaseMigrator(
 
         // A session's lock: gone with the session, whatever becomes of this process. The wait for it, and migrations, take as long as they take.
         await ExecuteAsync(
-            connection, $"SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({LockKey})", cancellationToken);
+            connection, $"SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({SessionLock.Migrations})", cancellationToken);
         try
         {
             var builder = new DbContextOptionsBuilder<StatusDbContext>();
@@ -76,7 +73,7 @@ internal sealed partial class DatabaseMigrator(
             // Its session ends here, and with it the lock: but only when the server has noticed. Clean-up goes on without the token.
             if (connection.State == System.Data.ConnectionState.Open)
             {
-                await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({LockKey})", CancellationToken.None);
+                await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({SessionLock.Migrations})", CancellationToken.None);
             }
         }
     }

@@ -1,5 +1,6 @@
 using System.Data;
 using Npgsql;
+using StatusUpdates.Data.Database;
 
 namespace StatusUpdates.Data.Retention;
 
@@ -104,11 +105,11 @@ public sealed class RetentionPass : IAsyncDisposable
             SELECT ctid FROM telegram_messages WHERE updated_at < now() - $1 ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED))
         """;
 
-    private readonly NpgsqlConnection _connection;
+    private readonly SessionLock _turn;
     private DateTimeOffset _createdFrom = DateTimeOffset.UnixEpoch;
     private DateTimeOffset _completedFrom = DateTimeOffset.UnixEpoch;
 
-    internal RetentionPass(NpgsqlConnection connection) => _connection = connection;
+    internal RetentionPass(SessionLock turn) => _turn = turn;
 
     /// <summary>Deletes the next generations that came to their end longer ago than <paramref name="age"/>, with their results.</summary>
     /// <param name="age">How old, counted from their end.</param>
@@ -118,7 +119,7 @@ public sealed class RetentionPass : IAsyncDisposable
     /// <exception cref="NpgsqlException">The database did not do it.</exception>
     public async Task<int> DeleteGenerationsAsync(TimeSpan age, int limit, CancellationToken cancellationToken = default)
     {
-        await using var command = new NpgsqlCommand(DeleteGenerationsSql, _connection);
+        await using var command = new NpgsqlCommand(DeleteGenerationsSql, _turn.Connection);
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = _completedFrom });
@@ -140,7 +141,7 @@ public sealed class RetentionPass : IAsyncDisposable
     /// <exception cref="NpgsqlException">The database did not do it.</exception>
     public async Task<int> DeleteDeliveriesAsync(TimeSpan age, int limit, CancellationToken cancellationToken = default)
     {
-        await using var command = new NpgsqlCommand(DeleteDeliveriesSql, _connection);
+        await using var command = new NpgsqlCommand(DeleteDeliveriesSql, _turn.Connection);
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = _createdFrom });
@@ -162,7 +163,7 @@ public sealed class RetentionPass : IAsyncDisposable
     /// <exception cref="NpgsqlException">The database did not do it.</exception>
     public async Task<int> ForgetMessagesAsync(TimeSpan age, int limit, CancellationToken cancellationToken = default)
     {
-        await using var command = new NpgsqlCommand(DeleteMessagesSql, _connection);
+        await using var command = new NpgsqlCommand(DeleteMessagesSql, _turn.Connection);
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
         return await command.ExecuteNonQueryAsync(cancellationToken);
@@ -176,7 +177,7 @@ public sealed class RetentionPass : IAsyncDisposable
     /// <exception cref="NpgsqlException">The database did not do it.</exception>
     public async Task<OldLogs> FindOldLogsAsync(string after, TimeSpan age, int users, CancellationToken cancellationToken = default)
     {
-        await using var command = new NpgsqlCommand(FindOldLogsSql, _connection);
+        await using var command = new NpgsqlCommand(FindOldLogsSql, _turn.Connection);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = after });
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = users });
@@ -208,7 +209,7 @@ public sealed class RetentionPass : IAsyncDisposable
     public async Task<IReadOnlyList<LogPart>> TrimAsync(
         IReadOnlyCollection<string> userIds, TimeSpan age, int limit, CancellationToken cancellationToken = default)
     {
-        await using var command = new NpgsqlCommand(TrimSql, _connection);
+        await using var command = new NpgsqlCommand(TrimSql, _turn.Connection);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. userIds] });
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
@@ -223,18 +224,7 @@ public sealed class RetentionPass : IAsyncDisposable
     }
 
     /// <summary>Gives the turn back; a connection that is lost has given it back already.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        await using (_connection)
-        {
-            if (_connection.State == ConnectionState.Open)
-            {
-                await using var command = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", _connection);
-                command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = RetentionStore.LockKey });
-                await command.ExecuteNonQueryAsync(CancellationToken.None);
-            }
-        }
-    }
+    public ValueTask DisposeAsync() => _turn.DisposeAsync();
 }
 
 /// <summary>So many entries of a user's log.</summary>

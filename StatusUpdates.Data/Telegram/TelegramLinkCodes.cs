@@ -1,22 +1,14 @@
-using System.Buffers.Text;
 using System.Data;
-using System.Security.Cryptography;
-using System.Text;
 using Npgsql;
 using StatusUpdates.Data.Database;
 
 namespace StatusUpdates.Data.Telegram;
 
 /// <summary>
-/// Issues the codes that link a chat to a user. As with tickets only hashes are stored, and times are the database's. Thread-safe.
+/// Issues the codes that link a chat to a user. Telegram passes on up to 64 characters of <c>A-Za-z0-9_-</c>, more than they have. As with tickets only hashes are stored, and times are the database's. Thread-safe.
 /// </summary>
 public sealed class TelegramLinkCodes(StatusDatabase database)
 {
-    /// <summary>Characters of a code. Telegram passes on up to 64 of <c>A-Za-z0-9_-</c>.</summary>
-    public const int TextLength = 43;
-
-    private const int SecretBytes = 32;
-
     // As with tickets, issuing removes some of those that nobody used.
     private const int CleanUpBatch = 16;
 
@@ -54,7 +46,7 @@ public sealed class TelegramLinkCodes(StatusDatabase database)
     public async Task<LinkCodeResult> IssueAsync(
         string userId, TimeSpan lifetime, int maxCodes, int maxChats, CancellationToken cancellationToken = default)
     {
-        var text = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes));
+        var text = SingleUseText.Create();
         return await database.RetryAsync(
             async token =>
             {
@@ -64,7 +56,7 @@ public sealed class TelegramLinkCodes(StatusDatabase database)
                 {
                     Parameters =
                     {
-                        new NpgsqlParameter<byte[]> { TypedValue = HashOf(text) },
+                        new NpgsqlParameter<byte[]> { TypedValue = SingleUseText.HashOf(text) },
                         new NpgsqlParameter<string> { TypedValue = userId },
                         new NpgsqlParameter<TimeSpan> { TypedValue = lifetime },
                         new NpgsqlParameter<int> { TypedValue = maxCodes },
@@ -81,10 +73,4 @@ public sealed class TelegramLinkCodes(StatusDatabase database)
             },
             cancellationToken);
     }
-
-    /// <summary>Whether it can be a code at all.</summary>
-    internal static bool IsPossible(string text) => text.Length == TextLength && Base64Url.IsValid(text);
-
-    /// <summary>What is stored of a code.</summary>
-    internal static byte[] HashOf(string text) => SHA256.HashData(Encoding.ASCII.GetBytes(text));
 }

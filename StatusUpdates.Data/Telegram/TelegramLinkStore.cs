@@ -117,13 +117,13 @@ public sealed class TelegramLinkStore(StatusDatabase database)
     public async Task<string?> LinkAsync(
         string code, long botId, long chatId, string? chatName, CancellationToken cancellationToken = default)
     {
-        if (!TelegramLinkCodes.IsPossible(code))
+        if (!SingleUseText.IsPossible(code))
         {
             return null;
         }
 
         await using var command = database.DataSource.CreateCommand(LinkSql);
-        command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = TelegramLinkCodes.HashOf(code) });
+        command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = SingleUseText.HashOf(code) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)chatName ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, chatId) });

@@ -1,7 +1,4 @@
-using System.Buffers.Text;
 using System.Data;
-using System.Security.Cryptography;
-using System.Text;
 using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Database;
@@ -15,10 +12,6 @@ namespace StatusUpdates.Data.Tickets;
 /// </summary>
 public sealed class TicketStore(StatusDatabase database)
 {
-    // 256 bits; RFC 6749, section 10.10, asks for 160 of what must not be guessed.
-    private const int SecretBytes = 32;
-    private const int TextLength = 43;
-
     // Who issues a ticket removes those that nobody used: only issuing makes rows, so a timer would do nothing that this does not. A batch
     // is more than the one row that is added, so that the table shrinks to what is not over yet, and so few that issuing stays quick.
     private const int CleanUpBatch = 16;
@@ -52,12 +45,12 @@ public sealed class TicketStore(StatusDatabase database)
     public async Task<IssuedTicket> IssueAsync(
         TicketGrant grant, TimeSpan lifetime, TimeSpan skew, CancellationToken cancellationToken = default)
     {
-        var text = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes));
+        var text = SingleUseText.Create();
         var expiresAt = await database.RetryAsync(
             async token =>
             {
                 await using var command = database.DataSource.CreateCommand(IssueSql);
-                command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = HashOf(text) });
+                command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = SingleUseText.HashOf(text) });
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = grant.UserId });
                 command.Parameters.Add(new NpgsqlParameter
                 {
@@ -81,13 +74,13 @@ public sealed class TicketStore(StatusDatabase database)
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<TicketGrant?> RedeemAsync(string text, CancellationToken cancellationToken = default)
     {
-        if (text.Length != TextLength || !Base64Url.IsValid(text))
+        if (!SingleUseText.IsPossible(text))
         {
             return null;
         }
 
         await using var command = database.DataSource.CreateCommand(RedeemSql);
-        command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = HashOf(text) });
+        command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = SingleUseText.HashOf(text) });
         await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, cancellationToken);
         return await reader.ReadAsync(cancellationToken)
             ? new TicketGrant(
@@ -96,7 +89,4 @@ public sealed class TicketStore(StatusDatabase database)
                 reader.GetFieldValue<DateTimeOffset>(2))
             : null;
     }
-
-    // Of the text, not of the bytes behind it: several texts can stand for the same bytes. Random as it is, it needs no salt.
-    private static byte[] HashOf(string text) => SHA256.HashData(Encoding.ASCII.GetBytes(text));
 }

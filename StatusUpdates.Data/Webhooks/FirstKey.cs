@@ -12,15 +12,12 @@ namespace StatusUpdates.Data.Webhooks;
 /// </summary>
 internal sealed partial class FirstKey(StatusDatabase database, IDataProtectionProvider provider, ILogger<FirstKey> logger) : IHostedLifecycleService
 {
-    // Beside the migrator's and the retention's.
-    private const long LockKey = 0x5354_4154_5553_0003;
-
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         try
         {
             await using var connection = await database.OpenSessionAsync(cancellationToken);
-            await ExecuteAsync(connection, $"SELECT pg_advisory_lock({LockKey})", cancellationToken);
+            await ExecuteAsync(connection, $"SELECT pg_advisory_lock({SessionLock.FirstKey})", cancellationToken);
             try
             {
                 // Whatever is encrypted first loads the keys, and makes one where there is none.
@@ -31,7 +28,7 @@ internal sealed partial class FirstKey(StatusDatabase database, IDataProtectionP
                 // Without the token: others wait for it.
                 if (connection.State == System.Data.ConnectionState.Open)
                 {
-                    await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({LockKey})", CancellationToken.None);
+                    await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({SessionLock.FirstKey})", CancellationToken.None);
                 }
             }
         }

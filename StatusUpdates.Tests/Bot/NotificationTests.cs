@@ -131,7 +131,7 @@ public sealed class NotificationTests(TestServers servers)
         await scene.ProcessAsync(id);
         await scene.UntilToldAsync(8);
         await Eventually.TrueAsync(() => scene.Telegram.Calls.Any(call => call.ChatId == Chat));
-        await UntilAsync(scene, "SELECT not_before BETWEEN now() + interval '1 second' AND now() + interval '30 seconds' FROM durable_cursors WHERE owner LIKE '%:7'");
+        await scene.Database.UntilAsync("SELECT not_before BETWEEN now() + interval '1 second' AND now() + interval '30 seconds' FROM durable_cursors WHERE owner LIKE '%:7'");
         Assert.Single(scene.Telegram.Calls, call => call.ChatId == Chat);
 
         // The rest of its time is over.
@@ -425,9 +425,9 @@ public sealed class NotificationTests(TestServers servers)
         await using var bot = await scene.StartBotAsync();
         var id = await scene.SubmitAsync();
         await scene.ProcessAsync(id);
-        await UntilAsync(scene, "SELECT troubled AND not_before BETWEEN now() + interval '9 minutes' AND now() + interval '10 minutes' FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT troubled AND not_before BETWEEN now() + interval '9 minutes' AND now() + interval '10 minutes' FROM durable_cursors");
         await scene.Database.ExecuteAsync("UPDATE durable_cursors SET not_before = now()", Token);
-        await UntilAsync(scene, "SELECT troubled AND not_before BETWEEN now() + interval '19 minutes' AND now() + interval '20 minutes' FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT troubled AND not_before BETWEEN now() + interval '19 minutes' AND now() + interval '20 minutes' FROM durable_cursors");
         Assert.Equal(2, scene.Telegram.Calls.Count);
         await scene.Database.ExecuteAsync("UPDATE durable_cursors SET not_before = now()", Token);
         await scene.UntilToldAsync(-7);
@@ -490,19 +490,10 @@ public sealed class NotificationTests(TestServers servers)
         await scene.SubmitAsync("bob");
         await scene.UntilToldAsync(8);
         await scene.SubmitAsync();
-        await UntilAsync(scene, "SELECT lease_expires_at IS NOT NULL FROM durable_cursors WHERE owner LIKE '%:7'");
+        await scene.Database.UntilAsync("SELECT lease_expires_at IS NOT NULL FROM durable_cursors WHERE owner LIKE '%:7'");
         await scene.LinkAsync("carol", Chat);
         await scene.SubmitAsync("bob");
         await scene.UntilToldAsync(8);
         Assert.Empty(scene.Taken(Chat));
-    }
-
-    private static async Task UntilAsync(BotScene scene, string sql)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        while (await scene.Database.ScalarAsync<object>(sql, Token) is not true)
-        {
-            await timer.WaitForNextTickAsync(Token);
-        }
     }
 }

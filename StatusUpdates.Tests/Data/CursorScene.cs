@@ -58,16 +58,6 @@ internal sealed class CursorScene : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until a query answers true.</summary>
-    public async Task UntilAsync(string sql)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        while (await Database.ScalarAsync<object>(sql, TestTime.Token) is not true)
-        {
-            await timer.WaitForNextTickAsync(TestTime.Token);
-        }
-    }
-
     public async Task<StartedRunner> StartAsync(ICursorConsumer consumer, CursorOptions? options = null)
     {
         var runner = new CursorRunner(

@@ -20,7 +20,7 @@ public sealed class DurableCursorTests(TestServers servers)
 
         await Eventually.TrueAsync(() => consumer.Told("test:a").Count == 20);
         Assert.Equal(Enumerable.Range(1, 20).Select(i => (long)i), consumer.Told("test:a"));
-        await scene.UntilAsync("SELECT last_seq = 20 AND lease_expires_at IS NULL FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT last_seq = 20 AND lease_expires_at IS NULL FROM durable_cursors");
     }
 
     [Fact]
@@ -127,7 +127,7 @@ public sealed class DurableCursorTests(TestServers servers)
         };
         await using var runner = await scene.StartAsync(consumer, new CursorOptions { Lease = TimeSpan.FromSeconds(1), SweepInterval = TimeSpan.FromMilliseconds(50) });
         await running.Task.WaitAsync(Token);
-        await scene.UntilAsync("SELECT lease_expires_at > claimed_at + interval '2 seconds' FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT lease_expires_at > claimed_at + interval '2 seconds' FROM durable_cursors");
         Assert.Equal(1L, await scene.Database.ScalarAsync<long>("SELECT epoch FROM durable_cursors", Token));
 
         await scene.Database.ExecuteAsync($"{CursorSql.Pause.Replace("$1", "'test:a'", StringComparison.Ordinal)}", Token);
@@ -158,7 +158,7 @@ public sealed class DurableCursorTests(TestServers servers)
         await using var runner = await scene.StartAsync(consumer);
 
         await Eventually.TrueAsync(() => Volatile.Read(ref looks) == 2);
-        await scene.UntilAsync("SELECT due_at IS NULL AND not_before > now() FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT due_at IS NULL AND not_before > now() FROM durable_cursors");
     }
 
     [Fact]
@@ -176,7 +176,7 @@ public sealed class DurableCursorTests(TestServers servers)
 
         await scene.AppendAsync("u", 1);
         await Eventually.TrueAsync(() => telling.Told("test:good").Count == 1);
-        await scene.UntilAsync("SELECT not_before IS NOT NULL AND lease_expires_at IS NULL FROM durable_cursors WHERE owner = 'test:bad'");
+        await scene.Database.UntilAsync("SELECT not_before IS NOT NULL AND lease_expires_at IS NULL FROM durable_cursors WHERE owner = 'test:bad'");
         await scene.Database.ExecuteAsync("UPDATE durable_cursors SET not_before = NULL", Token);
 
         await Eventually.TrueAsync(() => telling.Told("test:bad").Count == 1);

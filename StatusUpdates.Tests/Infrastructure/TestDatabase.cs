@@ -95,6 +95,16 @@ public sealed class TestDatabase : IAsyncDisposable
         return (T?)await command.ExecuteScalarAsync(cancellationToken);
     }
 
+    /// <summary>Waits until a query answers true.</summary>
+    public async Task UntilAsync(string sql)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (await ScalarAsync<object>(sql, TestTime.Token) is not true)
+        {
+            await timer.WaitForNextTickAsync(TestTime.Token);
+        }
+    }
+
     public async Task ExecuteAsync(string sql, CancellationToken cancellationToken = default)
     {
         await using var command = DataSource.CreateCommand(sql);

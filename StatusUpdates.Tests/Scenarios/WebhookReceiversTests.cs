@@ -140,7 +140,7 @@ public sealed class WebhookReceiversTests(TestServers servers)
         await writing;
 
         await Eventually.TrueAsync(() => receiver.All.Select(r => (r.Path, r.Seq)).Distinct().Count() == written);
-        await scene.UntilAsync(
+        await scene.Database.UntilAsync(
             "SELECT bool_and(c.last_seq = s.last_seq) FROM durable_cursors c JOIN user_streams s ON s.user_id = c.user_id");
         foreach (var webhook in receiver.All.GroupBy(r => r.Path))
         {

@@ -42,9 +42,9 @@ public sealed class DeliveryTests(TestServers servers)
             Assert.Contains($"v1,{Convert.ToBase64String(signed)}", received.Signature.Split(' '));
         }
 
-        await scene.UntilAsync(
+        await scene.Database.UntilAsync(
             "SELECT count(*) = 7 FROM webhook_deliveries WHERE state = 'delivered' AND status_code = 204 AND attempt = 1 AND next_attempt_at IS NULL");
-        await scene.UntilAsync("SELECT last_seq = 7 AND lease_expires_at IS NULL AND NOT troubled FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT last_seq = 7 AND lease_expires_at IS NULL AND NOT troubled FROM durable_cursors");
         Assert.True(await scene.Database.ScalarAsync<bool>("SELECT last_success_at IS NOT NULL AND failing_since IS NULL FROM webhooks", Token));
     }
 
@@ -98,7 +98,7 @@ public sealed class DeliveryTests(TestServers servers)
         await scene.AppendAsync(card, GenerationStatus.Completed);
         await scene.AppendAsync(chat, GenerationStatus.Failed);
 
-        await scene.UntilAsync("SELECT bool_and(last_seq = 7) FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT bool_and(last_seq = 7) FROM durable_cursors");
         Assert.Equal([6L, 7L], receiver.Taken.Where(r => r.Path == "ends").Select(r => r.Seq).Order());
         Assert.Equal([2L, 7L], receiver.Taken.Where(r => r.Path == "chats").Select(r => r.Seq));
     }
@@ -131,7 +131,7 @@ public sealed class DeliveryTests(TestServers servers)
             Assert.Single(attempts.Select(r => (r.Id, r.Body)).Distinct());
         }
 
-        await scene.UntilAsync("SELECT count(*) = 8 FROM webhook_deliveries WHERE state = 'delivered'");
+        await scene.Database.UntilAsync("SELECT count(*) = 8 FROM webhook_deliveries WHERE state = 'delivered'");
         var retried = DeliveryAttempts.Parse(await scene.Database.ScalarAsync<string>(
             "SELECT attempts::text FROM webhook_deliveries WHERE seq = 3", Token));
         Assert.Equal(503, retried[0].StatusCode);
@@ -164,7 +164,7 @@ public sealed class DeliveryTests(TestServers servers)
 
         // 120 updates, 40 generations: it was not asked for each of them.
         Assert.InRange(receiver.All.Select(r => r.GenerationId).Distinct().Count(), 1, 20);
-        await scene.UntilAsync("SELECT troubled AND not_before > now() FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT troubled AND not_before > now() FROM durable_cursors");
         receiver.Answer = (_, _) => Task.FromResult(200);
 
         await Eventually.TrueAsync(() => receiver.Taken.Select(r => r.Seq).Distinct().Count() == 120);
@@ -174,8 +174,8 @@ public sealed class DeliveryTests(TestServers servers)
             Assert.Equal(seqs.Order(), seqs);
         }
 
-        await scene.UntilAsync("SELECT last_seq = 120 AND NOT troubled FROM durable_cursors");
-        await scene.UntilAsync("SELECT failing_since IS NULL FROM webhooks");
+        await scene.Database.UntilAsync("SELECT last_seq = 120 AND NOT troubled FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT failing_since IS NULL FROM webhooks");
     }
 
     [Fact]
@@ -193,7 +193,7 @@ public sealed class DeliveryTests(TestServers servers)
 
         await scene.SubmitAsync();
         await Eventually.TrueAsync(() => receiver.All.Count == 1);
-        await scene.UntilAsync("SELECT not_before > now() + interval '1 second' FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT not_before > now() + interval '1 second' FROM durable_cursors");
         await scene.SubmitAsync();
 
         await Eventually.TrueAsync(() => receiver.Taken.Count == 2);
@@ -209,8 +209,8 @@ public sealed class DeliveryTests(TestServers servers)
         receiver.Answer = (_, _) => Task.FromResult(410);
         await using var worker = await scene.StartWorkerAsync();
         var generation = await scene.SubmitAsync();
-        await scene.UntilAsync("SELECT disabled_reason = 'gone' AND disabled_at IS NOT NULL FROM webhooks");
-        await scene.UntilAsync("SELECT paused AND lease_expires_at IS NULL FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT disabled_reason = 'gone' AND disabled_at IS NOT NULL FROM webhooks");
+        await scene.Database.UntilAsync("SELECT paused AND lease_expires_at IS NULL FROM durable_cursors");
         var asked = receiver.All.Count;
         receiver.Answer = (_, _) => Task.FromResult(200);
         await scene.AppendAsync(generation, count: 4);
@@ -293,11 +293,11 @@ public sealed class DeliveryTests(TestServers servers)
             await scene.SubmitAsync();
         }
 
-        await scene.UntilAsync("SELECT not_before > now() + interval '40 minutes' AND lease_expires_at IS NULL FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT not_before > now() + interval '40 minutes' AND lease_expires_at IS NULL FROM durable_cursors");
         await scene.ChangeAsync(id, new() { Url = receiver.Url("new") });
 
         await Eventually.TrueAsync(() => receiver.Taken.Count == 5);
-        await scene.UntilAsync("SELECT failing_since IS NULL FROM webhooks");
+        await scene.Database.UntilAsync("SELECT failing_since IS NULL FROM webhooks");
     }
 
     [Fact]
@@ -311,7 +311,7 @@ public sealed class DeliveryTests(TestServers servers)
         var generation = await scene.SubmitAsync();
         await scene.AppendAsync(generation, count: 2);
 
-        await scene.UntilAsync("SELECT disabled_reason = 'failing' FROM webhooks");
+        await scene.Database.UntilAsync("SELECT disabled_reason = 'failing' FROM webhooks");
         Assert.Equal(10, receiver.All.Count);
         Assert.True(await scene.Database.ScalarAsync<bool>("SELECT bool_and(state = 'pending') FROM webhook_deliveries", Token));
         Assert.True(await scene.Database.ScalarAsync<bool>("SELECT failing_since IS NOT NULL FROM webhooks", Token));
@@ -373,7 +373,7 @@ public sealed class DeliveryTests(TestServers servers)
         {
             // It looks as if it were down, until one is tried that it takes.
             await scene.Database.ExecuteAsync("UPDATE durable_cursors SET not_before = NULL", Token);
-            await scene.UntilAsync(
+            await scene.Database.UntilAsync(
                 "UPDATE durable_cursors SET not_before = NULL RETURNING (SELECT count(*) = 5 FROM webhook_deliveries WHERE state = 'delivered')");
         }
 
@@ -422,11 +422,11 @@ public sealed class DeliveryTests(TestServers servers)
         await scene.AppendAsync(generation, count: 2);
 
         await Eventually.TrueAsync(() => slow.Taken.Count == 3);
-        await scene.UntilAsync("SELECT troubled AND last_seq = 3 AND lease_expires_at IS NULL FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT troubled AND last_seq = 3 AND lease_expires_at IS NULL FROM durable_cursors");
         slow.Answer = (_, _) => Task.FromResult(200);
         await scene.AppendAsync(generation);
 
-        await scene.UntilAsync("SELECT NOT troubled AND last_seq = 4 FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT NOT troubled AND last_seq = 4 FROM durable_cursors");
     }
 
     [Theory]
@@ -466,7 +466,7 @@ public sealed class DeliveryTests(TestServers servers)
         await using var worker = await scene.StartWorkerAsync(("Webhooks:Delivery:Timeout", "00:00:00.3"));
         await scene.SubmitAsync();
 
-        await scene.UntilAsync("SELECT count(*) > 0 FROM webhook_deliveries WHERE attempt >= 1");
+        await scene.Database.UntilAsync("SELECT count(*) > 0 FROM webhook_deliveries WHERE attempt >= 1");
         var attempts = DeliveryAttempts.Parse(await scene.Database.ScalarAsync<string>("SELECT attempts::text FROM webhook_deliveries", Token));
         Assert.Equal(error, attempts[0].Error);
         Assert.DoesNotContain(receiver.All, r => r.Path == "elsewhere");
@@ -499,7 +499,7 @@ public sealed class DeliveryTests(TestServers servers)
         await using var worker = await scene.StartWorkerAsync();
         await scene.SubmitAsync();
 
-        await scene.UntilAsync("SELECT count(*) = 1 FROM webhook_deliveries WHERE state = 'delivered'");
+        await scene.Database.UntilAsync("SELECT count(*) = 1 FROM webhook_deliveries WHERE state = 'delivered'");
         var attempt = Assert.Single(DeliveryAttempts.Parse(
             await scene.Database.ScalarAsync<string>("SELECT attempts::text FROM webhook_deliveries", Token)));
         Assert.Equal(1024, attempt.Response!.Length);
@@ -514,7 +514,7 @@ public sealed class DeliveryTests(TestServers servers)
         await using var worker = await scene.StartWorkerAsync(("Webhooks:AllowedNetworks:0", "203.0.113.0/24"), ("Webhooks:AllowedNetworks:1", "203.0.113.0/24"));
         await scene.SubmitAsync();
 
-        await scene.UntilAsync("SELECT count(*) > 0 FROM webhook_deliveries WHERE attempt > 1");
+        await scene.Database.UntilAsync("SELECT count(*) > 0 FROM webhook_deliveries WHERE attempt > 1");
         var attempts = DeliveryAttempts.Parse(await scene.Database.ScalarAsync<string>("SELECT attempts::text FROM webhook_deliveries", Token));
         Assert.Equal("Its host leads to an address that is not allowed.", attempts[0].Error);
         Assert.Empty(receiver.All);
@@ -548,7 +548,7 @@ public sealed class DeliveryTests(TestServers servers)
         receiver.Answer = (_, _) => Task.FromResult(410);
         await using var worker = await scene.StartWorkerAsync();
         await scene.SubmitAsync();
-        await scene.UntilAsync("SELECT disabled_at IS NOT NULL FROM webhooks");
+        await scene.Database.UntilAsync("SELECT disabled_at IS NOT NULL FROM webhooks");
         await scene.Database.ExecuteAsync("DELETE FROM status_events; UPDATE user_streams SET oldest_seq = 2", Token);
         receiver.Answer = (_, _) => Task.FromResult(200);
         await scene.EnableAsync(id);
@@ -556,7 +556,7 @@ public sealed class DeliveryTests(TestServers servers)
         await Eventually.TrueAsync(() => receiver.Taken.Count == 1);
         Assert.Equal("status.resync", receiver.Taken[0].Type);
         Assert.Equal(1L, receiver.Taken[0].Seq);
-        await scene.UntilAsync("SELECT bool_or(state = 'failed' AND seq = 1) AND bool_or(state = 'delivered' AND seq IS NULL) FROM webhook_deliveries");
+        await scene.Database.UntilAsync("SELECT bool_or(state = 'failed' AND seq = 1) AND bool_or(state = 'delivered' AND seq IS NULL) FROM webhook_deliveries");
     }
 
     [Fact]
@@ -573,7 +573,7 @@ public sealed class DeliveryTests(TestServers servers)
             await scene.SubmitAsync();
         }
 
-        await scene.UntilAsync("SELECT not_before > now() + interval '40 minutes' AND lease_expires_at IS NULL FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT not_before > now() + interval '40 minutes' AND lease_expires_at IS NULL FROM durable_cursors");
         receiver.Answer = (_, _) => Task.FromResult(200);
         await scene.Database.ExecuteAsync(
             $$"""
@@ -648,7 +648,7 @@ public sealed class DeliveryTests(TestServers servers)
             Assert.Single(attempts.Select(r => (r.Id, r.Body)).Distinct());
         }
 
-        await scene.UntilAsync("SELECT count(*) = 210 AND bool_and(state = 'delivered') FROM webhook_deliveries");
-        await scene.UntilAsync("SELECT last_seq = 210 FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT count(*) = 210 AND bool_and(state = 'delivered') FROM webhook_deliveries");
+        await scene.Database.UntilAsync("SELECT last_seq = 210 FROM durable_cursors");
     }
 }

@@ -74,7 +74,7 @@ public sealed class WebhookJourneyTests(TestServers servers)
         await Eventually.TrueAsync(() => receiver.Taken.Count == 9);
         Assert.Equal("other", receiver.Taken[8].Path);
 
-        Task UntilDeliveredAsync() => scene.UntilAsync("SELECT NOT EXISTS (SELECT FROM webhook_deliveries WHERE state <> 'delivered')");
+        Task UntilDeliveredAsync() => scene.Database.UntilAsync("SELECT NOT EXISTS (SELECT FROM webhook_deliveries WHERE state <> 'delivered')");
     }
 
     [Fact]
@@ -89,7 +89,7 @@ public sealed class WebhookJourneyTests(TestServers servers)
         var id = (await client.CreateWebhookAsync(url: receiver.Url())).Id();
         var generation = await scene.SubmitAsync();
         await scene.AppendAsync(generation, count: 3);
-        await scene.UntilAsync("SELECT disabled_at IS NOT NULL FROM webhooks");
+        await scene.Database.UntilAsync("SELECT disabled_at IS NOT NULL FROM webhooks");
 
         var disabled = await client.GetDataAsync($"/{id}");
         Assert.False((bool)disabled["enabled"]!);

@@ -133,16 +133,6 @@ internal sealed class WebhookScene : IAsyncDisposable
         return keys;
     }
 
-    /// <summary>Waits until a query answers true.</summary>
-    public async Task UntilAsync(string sql)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        while (await Database.ScalarAsync<object>(sql, TestTime.Token) is not true)
-        {
-            await timer.WaitForNextTickAsync(TestTime.Token);
-        }
-    }
-
     public async ValueTask DisposeAsync()
     {
         await _services.DisposeAsync();
