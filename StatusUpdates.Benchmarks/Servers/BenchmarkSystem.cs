@@ -6,7 +6,7 @@ using Microsoft.IdentityModel.Tokens;
 using Npgsql;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Benchmarks.Servers;
 

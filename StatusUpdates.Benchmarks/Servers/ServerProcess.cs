@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Benchmarks.Servers;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Browser;
 

@@ -3,7 +3,7 @@ using Npgsql;
 using StackExchange.Redis;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Log;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Data;

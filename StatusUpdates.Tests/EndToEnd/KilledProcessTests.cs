@@ -1,11 +1,11 @@
-#if !ASPIRE
 using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using StatusUpdates.Tests.Hosting;
 
 namespace StatusUpdates.Tests.EndToEnd;
 
-/// <summary>Processes of a running system killed with -9 in the middle of work. Only the local engine tells their ids.</summary>
+/// <summary>Processes of a running system killed with -9 in the middle of work.</summary>
 public sealed class KilledProcessTests
 {
     private static CancellationToken Token => TestTime.Token;
@@ -13,16 +13,13 @@ public sealed class KilledProcessTests
     [Fact]
     public async Task Submissions_under_one_key_make_one_generation_even_if_the_API_dies_in_the_middle_and_all_are_repeated()
     {
-        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>(Token);
-        await using var app = await builder.BuildAsync(Token);
-        await app.StartAsync(Token);
-        await app.ResourceNotifications.WaitForResourceHealthyAsync("api", Token);
-        using var http = await SignInAsync(app);
+        await using var host = await TestAppHost.StartAsync(Token);
+        using var http = await SignInAsync(host.Application);
         var firstAnswers = new Answers(5);
 
         var submits = Enumerable.Range(0, 50).Select(_ => SubmitUntilAnsweredAsync(http, firstAnswers)).ToArray();
         await firstAnswers.Reached.WaitAsync(Token);
-        using (var api = Process.GetProcessById(Assert.Single(app.GetProcessIds("api"))))
+        using (var api = Process.GetProcessById(await host.ProcessIdAsync("api", Token)))
         {
             api.Kill();
         }
@@ -84,10 +81,9 @@ public sealed class KilledProcessTests
             }
             catch (HttpRequestException)
             {
-                // The API is away: the engine starts it again.
+                // The API is away: it is started again.
                 await Task.Delay(50, Token);
             }
         }
     }
 }
-#endif

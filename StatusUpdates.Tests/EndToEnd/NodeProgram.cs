@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Threading.Channels;
 using StackExchange.Redis;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.EndToEnd;
 

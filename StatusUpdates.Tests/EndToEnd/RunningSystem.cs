@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using StackExchange.Redis;
 using StatusUpdates.Tests.EndToEnd;
+using StatusUpdates.Tests.Hosting;
 
 [assembly: AssemblyFixture(typeof(RunningSystem))]
 
@@ -14,7 +15,7 @@ namespace StatusUpdates.Tests.EndToEnd;
 /// </summary>
 public sealed class RunningSystem : IAsyncDisposable
 {
-    private readonly Lazy<Task<Started>> _started = new(StartAsync);
+    private readonly Lazy<Task<TestAppHost>> _started = new(() => TestAppHost.StartAsync(CancellationToken.None));
 
     /// <summary>A client of the API with a token of that user.</summary>
     public async Task<ApiUser> SignInAsync(string userId, CancellationToken cancellationToken)
@@ -45,9 +46,7 @@ public sealed class RunningSystem : IAsyncDisposable
     {
         if (_started.IsValueCreated)
         {
-            var (builder, application) = await _started.Value;
-            await application.DisposeAsync();
-            await builder.DisposeAsync();
+            await (await _started.Value).DisposeAsync();
         }
     }
 
@@ -60,17 +59,6 @@ public sealed class RunningSystem : IAsyncDisposable
         Assert.True(json.RootElement.GetProperty("success").GetBoolean());
         return json.RootElement.GetProperty("data").Clone();
     }
-
-    private static async Task<Started> StartAsync()
-    {
-        var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>(CancellationToken.None);
-        var application = await builder.BuildAsync(CancellationToken.None);
-        await application.StartAsync(CancellationToken.None);
-        await application.ResourceNotifications.WaitForResourceHealthyAsync("api", CancellationToken.None);
-        return new Started(builder, application);
-    }
-
-    private sealed record Started(IDistributedApplicationTestingBuilder Builder, DistributedApplication Application);
 }
 
 /// <summary>A user of the API.</summary>

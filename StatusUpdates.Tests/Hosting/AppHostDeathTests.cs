@@ -1,11 +1,10 @@
-#if !ASPIRE
 using System.Globalization;
 using Npgsql;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Hosting;
 
-/// <summary>What the local engine leaves behind when its AppHost dies or stops. STATUSUPDATES_KILLS sets how often it is killed (default 3).</summary>
+/// <summary>What is left behind when the AppHost dies or stops. STATUSUPDATES_KILLS sets how often it is killed (default 3).</summary>
 public sealed class AppHostDeathTests : IDisposable
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
@@ -16,6 +15,9 @@ public sealed class AppHostDeathTests : IDisposable
         ["postgres"] = LoopbackPort.FindFree(),
         ["redis"] = LoopbackPort.FindFree(),
         ["api"] = LoopbackPort.FindFree(),
+        ["dashboard"] = LoopbackPort.FindFree(),
+        ["telemetry"] = LoopbackPort.FindFree(),
+        ["resources"] = LoopbackPort.FindFree(),
     };
 
     public void Dispose()
@@ -66,36 +68,42 @@ public sealed class AppHostDeathTests : IDisposable
     }
 
     [Fact]
-    public async Task It_refuses_a_second_run_stops_all_in_reverse_order_and_the_next_run_has_its_data_and_key()
+    public async Task It_says_where_to_go_refuses_a_second_run_stops_all_and_the_next_run_has_its_data()
     {
         var cancellation = TestTime.Token;
-        string parameters;
         await using (var first = AppHostProcess.Start(_state, _ports))
         {
             await first.UntilReadyAsync(cancellation);
-            Assert.Contains("Telegram bot: off. Set TELEGRAM_BOT_TOKEN", first.Output, StringComparison.Ordinal);
+            foreach (var expected in new[] { $"http://localhost:{_ports["api"]}/scalar", $"http://localhost:{_ports["dashboard"]}/login?t=", _state, "set TELEGRAM_BOT_TOKEN" })
+            {
+                Assert.Contains(expected, first.Output, StringComparison.Ordinal);
+            }
+
+            Assert.DoesNotContain("warn:", first.Output, StringComparison.Ordinal);
             await ExecuteAsync("create table kept (id int); insert into kept values (42)", cancellation);
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_state, "resources.json")));
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_state, "parameters.json")));
-            parameters = await File.ReadAllTextAsync(Path.Combine(_state, "parameters.json"), cancellation);
+            Assert.Contains("/login?t=", await AppHostProcess.PropertyOfAsync(_state, "dashboard", "url", cancellation), StringComparison.Ordinal);
+            foreach (var resource in new[] { "postgres", "statusdb", "redis" })
+            {
+                Assert.Contains("127.0.0.1", await AppHostProcess.PropertyOfAsync(_state, resource, "connectionString", cancellation), StringComparison.Ordinal);
+            }
 
             await using (var second = AppHostProcess.Start(_state, _ports))
             {
                 Assert.Equal(1, await second.UntilExitAsync(cancellation));
-                Assert.Contains("already runs", second.Output, StringComparison.Ordinal);
+                Assert.Contains("Another run (process ", second.Output, StringComparison.Ordinal);
+                Assert.DoesNotContain("   at ", second.Output, StringComparison.Ordinal);
             }
 
             first.Interrupt();
             Assert.Equal(0, await first.UntilExitAsync(cancellation));
-            var order = first.Output.Split('\n').Where(line => line.EndsWith("| Exited", StringComparison.Ordinal)).Select(line => line.Split(' ')[0].Split('-')[0]);
-            Assert.Equal(["worker", "worker", "api", "redis", "statusdb", "postgres"], order);
+            await AssertNothingIsLeftAsync(cancellation);
         }
 
         Assert.False(File.Exists(Path.Combine(_state, "resources.json")));
         await using var next = AppHostProcess.Start(_state, _ports);
         await next.UntilReadyAsync(cancellation);
         Assert.Equal(42, await ScalarAsync("select id from kept", cancellation));
-        Assert.Equal(parameters, await File.ReadAllTextAsync(Path.Combine(_state, "parameters.json"), cancellation));
     }
 
     [Fact]
@@ -109,7 +117,7 @@ public sealed class AppHostDeathTests : IDisposable
 
         Assert.Equal(1, await refused.UntilExitAsync(cancellation));
         Assert.Contains($"Port {_ports["redis"]} for redis is taken", refused.Output, StringComparison.Ordinal);
-        Assert.Contains("LocalHosting__Ports__redis", refused.Output, StringComparison.Ordinal);
+        Assert.Contains("NativeServers__Ports__redis", refused.Output, StringComparison.Ordinal);
         if (OperatingSystem.IsLinux())
         {
             Assert.Contains($"(process {Environment.ProcessId})", refused.Output, StringComparison.Ordinal);
@@ -184,4 +192,3 @@ public sealed class AppHostDeathTests : IDisposable
         return await command.ExecuteScalarAsync(cancellationToken);
     }
 }
-#endif

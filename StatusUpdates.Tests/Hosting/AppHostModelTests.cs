@@ -1,32 +1,48 @@
+using StatusUpdates.NativeServers.Hosting;
+
 namespace StatusUpdates.Tests.Hosting;
 
-/// <summary>The app model itself; these tests need neither servers nor containers, on either engine.</summary>
+/// <summary>The app model itself; these tests start nothing.</summary>
 public sealed class AppHostModelTests
 {
     [Fact]
     public async Task The_model_has_the_servers_the_database_the_key_the_api_and_the_worker()
     {
-        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>(TestTime.Token);
+        await using var host = await TestAppHost.CreateAsync(TestTime.Token);
 
         string[] expected = ["api", "jwt-signing-key", "postgres", "redis", "statusdb", "worker"];
-        var names = builder.Resources.Select(resource => resource.Name).ToHashSet();
+        var names = host.Resources.Select(resource => resource.Name).ToHashSet();
 
         Assert.Superset(expected.ToHashSet(), names);
         Assert.DoesNotContain("bot", names);
         Assert.DoesNotContain("telegram-bot-token", names);
-        Assert.True(builder.Resources.OfType<ParameterResource>().Single(parameter => parameter.Name == "jwt-signing-key").Secret);
+        Assert.True(host.Resources.OfType<ParameterResource>().Single(parameter => parameter.Name == "jwt-signing-key").Secret);
+        Assert.All(host.Resources.OfType<ParameterResource>().Where(parameter => !parameter.Name.EndsWith("-password", StringComparison.Ordinal)), parameter => Assert.NotEmpty(parameter.Description ?? ""));
+        Assert.Equal(2, host.Resources.OfType<ProjectResource>().Single(project => project.Name == "worker").GetReplicaCount());
+    }
+
+    [Fact]
+    public async Task Servers_are_containers_where_containers_are_asked_for_and_native_processes_of_the_same_names_otherwise()
+    {
+        await using var containers = await TestAppHost.CreateAsync(TestTime.Token, "--NativeServers:Mode=Never");
+        await using var native = await TestAppHost.CreateAsync(TestTime.Token);
+
+        Assert.Equal(["postgres", "redis"], containers.Resources.OfType<ContainerResource>().Select(resource => resource.Name).Order());
+        Assert.Empty(containers.Resources.OfType<NativeServerResource>());
+        Assert.Empty(native.Resources.OfType<ContainerResource>());
+        Assert.Equal(["postgres", "redis"], native.Resources.OfType<NativeServerResource>().Select(resource => resource.Name).Order());
     }
 
     [Theory]
     [InlineData("Parameters:telegram-bot-token")]
+    [InlineData("TELEGRAM_BOT_TOKEN")]
     [InlineData("Telegram:unrelated", false)]
     public async Task The_bot_is_part_of_the_model_where_it_has_a_token(string key, bool isPart = true)
     {
-        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>(
-            [$"--{key}=123456:a-token-that-is-one"], TestTime.Token);
+        await using var host = await TestAppHost.CreateAsync(TestTime.Token, $"--{key}=123456:a-token-that-is-one");
 
-        Assert.Equal(isPart, builder.Resources.Any(resource => resource.Name == "bot"));
-        Assert.Equal(isPart, builder.Resources.OfType<ParameterResource>().Any(parameter => parameter is { Name: "telegram-bot-token", Secret: true }));
+        Assert.Equal(isPart, host.Resources.Any(resource => resource.Name == "bot"));
+        Assert.Equal(isPart, host.Resources.OfType<ParameterResource>().Any(parameter => parameter is { Name: "telegram-bot-token", Secret: true }));
     }
 
     [Fact]

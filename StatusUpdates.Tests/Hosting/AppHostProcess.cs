@@ -1,10 +1,7 @@
-#if !ASPIRE
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
-using StatusUpdates.LocalHosting.Engine;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Hosting;
 
@@ -30,25 +27,35 @@ internal sealed class AppHostProcess : IAsyncDisposable
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            WorkingDirectory = Projects.StatusUpdates_AppHost.ProjectPath,
         };
-        start.Environment[EngineSettings.StateDirectoryVariable] = stateDirectory;
+        // As the launch profile sets them, with ports of its own for the dashboard.
+        start.Environment["DOTNET_ENVIRONMENT"] = start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
+        start.Environment["ASPIRE_ALLOW_UNSECURED_TRANSPORT"] = "true";
+        start.Environment["ASPNETCORE_URLS"] = $"http://localhost:{ports["dashboard"]}";
+        start.Environment["ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL"] = $"http://localhost:{ports["telemetry"]}";
+        start.Environment["ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL"] = $"http://localhost:{ports["resources"]}";
+        start.Environment["NativeServers__Mode"] = "Always";
+        start.Environment["NativeServers__StateDirectory"] = stateDirectory;
+        start.Environment["NativeServers__Ports__postgres"] = $"{ports["postgres"]}";
+        start.Environment["NativeServers__Ports__redis"] = $"{ports["redis"]}";
+        start.Environment["Ports__api"] = $"{ports["api"]}";
 
-        // Whatever token stands in the environment of who runs the tests is not to be used by them.
+        // Nobody's secrets are read or written, and whatever token stands in the environment of who runs the tests is not to be used by them.
+        start.Environment["Parameters__postgres-password"] = "of-a-test";
+        start.Environment["Parameters__redis-password"] = "of-a-test";
+        start.Environment["Parameters__jwt-signing-key"] = Convert.ToBase64String(new byte[48]);
         start.Environment.Remove("TELEGRAM_BOT_TOKEN");
         start.Environment.Remove("Parameters__telegram-bot-token");
-        foreach (var (resource, port) in ports)
-        {
-            start.Environment[$"{EngineSettings.PortVariablePrefix}{resource}"] = port.ToString(CultureInfo.InvariantCulture);
-        }
 
         return new AppHostProcess(Process.Start(start) ?? throw new InvalidOperationException("the AppHost did not start"));
     }
 
-    /// <summary>Completes when the table of resources says that all are healthy.</summary>
+    /// <summary>Completes when it says that all is up.</summary>
     public async Task UntilReadyAsync(CancellationToken cancellationToken)
     {
         var exited = _process.WaitForExitAsync(cancellationToken);
-        await Task.WhenAny(_ready.Task, exited, Task.Delay(TimeSpan.FromSeconds(60), cancellationToken));
+        await Task.WhenAny(_ready.Task, exited, Task.Delay(TimeSpan.FromSeconds(180), cancellationToken));
         Assert.True(_ready.Task.IsCompletedSuccessfully, $"The AppHost did not become ready:\n{Output}");
     }
 
@@ -78,8 +85,8 @@ internal sealed class AppHostProcess : IAsyncDisposable
 
     public static async Task<string> PropertyOfAsync(string stateDirectory, string resource, string property, CancellationToken cancellationToken)
     {
-        using var resources = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(stateDirectory, "resources.json"), cancellationToken));
-        return resources.RootElement.GetProperty(resource).GetProperty(property).GetString() ?? "";
+        var entry = await TestAppHost.EntryAsync(stateDirectory, resource, cancellationToken);
+        return entry?.GetProperty(property).GetString() ?? throw new InvalidOperationException($"resources.json has no {resource}");
     }
 
     // An ignored signal is inherited, and .NET leaves it ignored.
@@ -100,4 +107,3 @@ internal sealed class AppHostProcess : IAsyncDisposable
         }
     }
 }
-#endif

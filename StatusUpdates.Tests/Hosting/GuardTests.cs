@@ -1,5 +1,5 @@
 using System.Text.Json;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Hosting;
 

@@ -1,4 +1,4 @@
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Hosting;
 

@@ -1,5 +1,5 @@
 using Npgsql;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Hosting;
 

@@ -1,5 +1,5 @@
 using StackExchange.Redis;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Hosting;
 
@@ -41,9 +41,9 @@ public sealed class RedisServerTests
     [Fact]
     public void Auto_takes_redis_server_where_there_is_one_and_else_Garnet()
     {
-        Assert.Equal(RedisFlavor.RedisServer, RedisServer.ChooseFlavor(RedisFlavor.Auto, hasRedisServer: true));
-        Assert.Equal(RedisFlavor.Garnet, RedisServer.ChooseFlavor(RedisFlavor.Auto, hasRedisServer: false));
-        var error = Assert.Throws<InvalidOperationException>(() => RedisServer.ChooseFlavor(RedisFlavor.RedisServer, hasRedisServer: false));
+        Assert.Equal(RedisFlavor.RedisServer, RedisDirectory.ChooseFlavor(RedisFlavor.Auto, hasRedisServer: true));
+        Assert.Equal(RedisFlavor.Garnet, RedisDirectory.ChooseFlavor(RedisFlavor.Auto, hasRedisServer: false));
+        var error = Assert.Throws<InvalidOperationException>(() => RedisDirectory.ChooseFlavor(RedisFlavor.RedisServer, hasRedisServer: false));
         Assert.Contains("apt install redis-server", error.Message, StringComparison.Ordinal);
     }
 

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using StackExchange.Redis;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
 
 [assembly: AssemblyFixture(typeof(TestServers))]

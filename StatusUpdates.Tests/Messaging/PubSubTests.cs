@@ -1,7 +1,7 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Messaging;

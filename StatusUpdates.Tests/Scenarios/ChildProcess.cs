@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Scenarios;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.WebSockets;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.Transports;
 

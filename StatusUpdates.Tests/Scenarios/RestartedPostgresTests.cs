@@ -5,7 +5,7 @@ using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Scenarios;

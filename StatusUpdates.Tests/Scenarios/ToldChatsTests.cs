@@ -1,5 +1,5 @@
 using System.Globalization;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Bot;
 using StatusUpdates.Tests.Webhooks;

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using StatusUpdates.Api.Feeds;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.Transports;

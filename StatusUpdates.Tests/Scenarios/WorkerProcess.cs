@@ -1,5 +1,5 @@
 using System.Globalization;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Scenarios;
 

@@ -5,7 +5,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Receiver;
 using StatusUpdates.Data.Webhooks;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
 using StatusUpdates.Tests.EndToEnd;
 

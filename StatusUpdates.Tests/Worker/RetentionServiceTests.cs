@@ -107,7 +107,7 @@ public sealed class RetentionServiceTests(TestServers servers)
         await FillAsync(db, users: 1, each: 10);
         await using var worker = await TestWorker.StartAsync(db, null, null, On);
 
-        await cluster.Server.StopAsync(LocalHosting.Native.StopMode.Immediate, Token);
+        await cluster.Server.StopAsync(NativeServers.Native.StopMode.Immediate, Token);
         await Assert.ThrowsAnyAsync<Npgsql.NpgsqlException>(() => worker.Retention.RunOnceAsync(Token));
         await cluster.Server.RestartAsync(cancellationToken: Token);
         await StatusUpdates.Data.Database.StatusDatabase.ReadAsync(

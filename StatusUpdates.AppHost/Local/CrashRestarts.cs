@@ -1,0 +1,168 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Aspire.Hosting.Eventing;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace StatusUpdates.AppHost.Local;
+
+/// <summary>
+/// Starts projects and native servers again that end unasked, with a growing pause between. Aspire leaves them stopped. What somebody stops
+/// in the dashboard stays stopped, and so does what ends again and again without ever having run for long.
+/// </summary>
+internal sealed partial class CrashRestarts(
+    ResourceCommandService commands, ResourceNotificationService notifications, ResourceLoggerService loggers, TimeProvider time)
+    : IHostedService, IDisposable
+{
+    /// <summary>How often a process may end early, one time after the other, before it is left alone.</summary>
+    private const int MostEarlyEnds = 8;
+
+    private const string Property = "Restarts";
+
+    /// <summary>A process that ran for so long has earned a fresh start of the pauses.</summary>
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly ConcurrentDictionary<string, bool> _watched = new();
+    private readonly ConcurrentDictionary<string, bool> _stoppedByHand = new();
+    private readonly ConcurrentDictionary<string, Count> _counts = new();
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => _stopping.CancelAsync();
+
+    public void Dispose() => _stopping.Dispose();
+
+    public void Subscribe(IDistributedApplicationEventing eventing)
+    {
+        eventing.Subscribe<BeforeResourceStartedEvent>((started, _) =>
+        {
+            if (IsOurs(started.Resource))
+            {
+                RememberStops(started.Resource);
+            }
+
+            return Task.CompletedTask;
+        });
+        eventing.Subscribe<ResourceStoppedEvent>((stopped, _) =>
+        {
+            if (IsOurs(stopped.Resource))
+            {
+                // Runs on its own: whoever raises the event is what has to start the resource again.
+                Restarting = RestartAsync(stopped.ResourceEvent);
+            }
+
+            return Task.CompletedTask;
+        });
+    }
+
+    /// <summary>The latest restart that is under way. It never fails.</summary>
+    private Task Restarting { get; set; } = Task.CompletedTask;
+
+    private static bool IsOurs(IResource resource) => resource is ProjectResource or ExecutableResource && resource.Name != "aspire-dashboard"
+        && !resource.HasAnnotationOfType<ExplicitStartupAnnotation>();
+
+    // The command is what tells a stop that was asked for from one that was not.
+    private void RememberStops(IResource resource)
+    {
+        var annotations = resource.Annotations;
+        if (annotations.OfType<ResourceCommandAnnotation>().FirstOrDefault(command => command.Name == KnownResourceCommands.StopCommand) is not { } stop
+            || !_watched.TryAdd(resource.Name, true))
+        {
+            return;
+        }
+
+        annotations.Remove(stop);
+        annotations.Add(new ResourceCommandAnnotation(
+            stop.Name,
+            stop.DisplayName,
+            stop.UpdateState,
+            context =>
+            {
+                _stoppedByHand[context.ResourceName] = true;
+                return stop.ExecuteCommand(context);
+            },
+            stop.DisplayDescription,
+            stop.Arguments,
+            stop.ConfirmationMessage,
+            stop.IconName,
+            stop.IconVariant,
+            stop.IsHighlighted));
+    }
+
+    private async Task RestartAsync(ResourceEvent ended)
+    {
+        var logger = loggers.GetLogger(ended.ResourceId);
+        try
+        {
+            if (_stoppedByHand.TryRemove(ended.ResourceId, out _))
+            {
+                return;
+            }
+
+            var count = _counts.GetOrAdd(ended.ResourceId, _ => new Count());
+            var ranFor = ended.Snapshot.StartTimeStamp is { } began ? time.GetUtcNow().UtcDateTime - began.ToUniversalTime() : TimeSpan.Zero;
+            count.Early = ranFor >= Long ? 1 : count.Early + 1;
+            count.All++;
+            var exitCode = ended.Snapshot.ExitCode?.ToString(CultureInfo.InvariantCulture) ?? "unknown";
+            if (count.Early >= MostEarlyEnds)
+            {
+                LeftAlone(logger, exitCode, MostEarlyEnds);
+                return;
+            }
+
+            var pause = PauseAfter(count.Early);
+            StartingAgain(logger, exitCode, pause.TotalSeconds);
+            await notifications.PublishUpdateAsync(ended.Resource, ended.ResourceId, snapshot => snapshot with
+            {
+                Properties = [.. snapshot.Properties.Where(property => property.Name != Property), new(Property, count.All)],
+            });
+            await Task.Delay(pause, time, _stopping.Token);
+
+            // Somebody may have been quicker.
+            if (notifications.TryGetCurrentState(ended.ResourceId, out var now) && KnownResourceStates.TerminalStates.Contains(now.Snapshot.State?.Text))
+            {
+                var result = await commands.ExecuteCommandAsync(ended.ResourceId, KnownResourceCommands.StartCommand, _stopping.Token);
+                if (!result.Success && !_stopping.IsCancellationRequested)
+                {
+                    CannotStart(logger, result.Message ?? "no reason given");
+                }
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // The application stops.
+        }
+#pragma warning disable CA1031 // Nobody awaits this; what went wrong must be seen where the resource's owner looks.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            CannotStart(logger, e.Message);
+        }
+    }
+
+    private static TimeSpan PauseAfter(int earlyEnds)
+    {
+        var plain = Math.Min(FirstPause.TotalSeconds * Math.Pow(2, earlyEnds - 1), LongestPause.TotalSeconds);
+        return TimeSpan.FromSeconds(plain * (0.75 + (Random.Shared.NextDouble() / 2)));
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "Ended unasked with exit code {ExitCode}. Starting again in {Seconds:0.0} s.")]
+    private static partial void StartingAgain(ILogger logger, string exitCode, double seconds);
+
+    [LoggerMessage(2, LogLevel.Error, "Ended with exit code {ExitCode}, {Times} times in a row soon after its start. It is left alone now; start it by hand.")]
+    private static partial void LeftAlone(ILogger logger, string exitCode, int times);
+
+    [LoggerMessage(3, LogLevel.Error, "It could not be started again: {Reason}")]
+    private static partial void CannotStart(ILogger logger, string reason);
+
+    private sealed class Count
+    {
+        /// <summary>Ends in a row, each soon after its start.</summary>
+        public int Early { get; set; }
+
+        public int All { get; set; }
+    }
+}

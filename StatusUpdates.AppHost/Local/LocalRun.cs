@@ -1,0 +1,27 @@
+using Aspire.Hosting.Lifecycle;
+using Microsoft.Extensions.DependencyInjection;
+using StatusUpdates.NativeServers.Hosting;
+
+namespace StatusUpdates.AppHost.Local;
+
+/// <summary>What a run on a developer's machine has beside what Aspire gives it. Publishing knows nothing of it.</summary>
+internal static class LocalRun
+{
+    /// <summary>
+    /// Checks ports before anything starts, starts again what crashes, keeps <c>resources.json</c> up to date, and says when all is up.
+    /// </summary>
+    public static void AddLocalRun(this IDistributedApplicationBuilder builder)
+    {
+        if (!builder.ExecutionContext.IsRunMode)
+        {
+            return;
+        }
+
+        builder.Services.AddSingleton(NativeServerSettings.From(builder.Configuration, builder.AppHostDirectory));
+        builder.Services.AddHostedService<ResourcesFile>();
+        builder.Services.AddHostedService<StartReport>();
+        builder.Services.AddSingleton<CrashRestarts>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<CrashRestarts>());
+        builder.Services.AddEventingSubscriber<LocalRunEvents>();
+    }
+}

@@ -1,0 +1,25 @@
+using StatusUpdates.NativeServers.Native;
+
+namespace StatusUpdates.NativeServers;
+
+/// <summary>
+/// The program side of this assembly: <c>guard</c>, <c>guard FILE</c> (see <see cref="Native.Guard"/>) and <c>garnet FILE</c> (see <see cref="Native.GarnetHost"/>).
+/// </summary>
+internal static class EntryPoint
+{
+    private static async Task<int> Main(string[] args)
+    {
+        switch (args)
+        {
+            case [Guard.Command]:
+                return await Guard.RunAsync();
+            case [Guard.Command, var specFile]:
+                return await Guard.RunAsync(specFile);
+            case [GarnetHost.Command, var optionsFile]:
+                return await GarnetHost.RunAsync(optionsFile);
+            default:
+                await Console.Error.WriteLineAsync("This program is started by an app host that runs native servers; it does nothing by itself.");
+                return 64; // EX_USAGE
+        }
+    }
+}

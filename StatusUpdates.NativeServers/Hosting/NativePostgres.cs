@@ -1,0 +1,58 @@
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Npgsql;
+using StatusUpdates.NativeServers.Native;
+
+namespace StatusUpdates.NativeServers.Hosting;
+
+internal sealed class NativePostgres(PostgresServerResource resource, NativeServerSettings settings) : INativeServer
+{
+    private PostgresServerOptions _options = new() { Directory = settings.DirectoryOf(resource.Name) };
+
+    public string Name => "PostgreSQL";
+
+    public async Task FindProgramsAsync(CancellationToken cancellationToken)
+    {
+        var name = resource.UserNameParameter is { } userName ? await userName.GetValueAsync(cancellationToken) : null;
+        _options = new() { Directory = _options.Directory, UserName = name ?? "postgres" };
+        try
+        {
+            var directory = await PostgresDirectory.OpenAsync(_options, cancellationToken);
+            _options = new() { Directory = _options.Directory, UserName = _options.UserName, Binaries = directory.Binaries };
+        }
+        catch (Exception e) when (e is PostgresNotFoundException or ChildProcessException or InvalidOperationException)
+        {
+            throw new DistributedApplicationException(e.Message, e);
+        }
+    }
+
+    public async Task<GuardSpec> PrepareAsync(int port, CancellationToken cancellationToken)
+    {
+        var directory = await PostgresDirectory.OpenAsync(_options, cancellationToken);
+        await directory.StopLeftoverAsync(cancellationToken);
+        var wanted = await resource.PasswordParameter.GetValueAsync(cancellationToken)
+            ?? throw new DistributedApplicationException($"The parameter {resource.PasswordParameter.Name} has no value.");
+        if (await directory.InitialiseAsync(wanted, cancellationToken) != wanted)
+        {
+            await ChangePasswordAsync(wanted, cancellationToken);
+            await directory.KeepPasswordAsync(wanted, cancellationToken);
+        }
+
+        return directory.ServerSpec(port);
+    }
+
+    // The data was made with another password: secrets were deleted, or a new one was chosen. A container would refuse every connection then.
+    private async Task ChangePasswordAsync(string password, CancellationToken cancellationToken)
+    {
+        await using var server = await PostgresServer.StartAsync(_options, cancellationToken);
+        await using var source = NpgsqlDataSource.Create(server.ConnectionString);
+        await using var connection = await source.OpenConnectionAsync(cancellationToken);
+        await using var command = connection.CreateCommand();
+
+        // A utility statement takes no parameters.
+        command.CommandText = $"ALTER ROLE {Quote(_options.UserName, '"')} PASSWORD {Quote(password, '\'')}";
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private static string Quote(string text, char mark) => $"{mark}{text.Replace($"{mark}", $"{mark}{mark}", StringComparison.Ordinal)}{mark}";
+}

@@ -1,0 +1,47 @@
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Eventing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace StatusUpdates.NativeServers.Hosting;
+
+/// <summary>
+/// Passes a native server's events on to the container resource that it replaces and to that one's databases. Aspire raises events for resources of
+/// the model, and what it does for a server (keep the connection string of its health check, create its databases) hangs on the replaced one's.
+/// </summary>
+internal static class NativeServerEvents
+{
+    public static void PassOn(IDistributedApplicationBuilder builder, NativeServerResource server)
+    {
+        var eventing = builder.Eventing;
+        IEnumerable<PostgresDatabaseResource> Databases() => builder.Resources.OfType<PostgresDatabaseResource>().Where(database => database.Parent == server.Replaced);
+
+        // Not awaited: whoever reads a connection string waits for an endpoint, which is there only after this event.
+        eventing.Subscribe<ConnectionStringAvailableEvent>(server, async (available, cancellationToken) =>
+        {
+            foreach (var resource in (IResource[])[server.Replaced, .. Databases()])
+            {
+                await eventing.PublishAsync(
+                    new ConnectionStringAvailableEvent(resource, available.Services), EventDispatchBehavior.NonBlockingSequential, cancellationToken);
+            }
+        });
+
+        eventing.Subscribe<ResourceReadyEvent>(server, async (ready, cancellationToken) =>
+        {
+            // Creates the databases.
+            await eventing.PublishAsync(new ResourceReadyEvent(server.Replaced, ready.Services), cancellationToken);
+            await SetStateAsync(ready.Services, Databases(), KnownResourceStates.Running);
+        });
+
+        eventing.Subscribe<ResourceStoppedEvent>(server, (stopped, _) => SetStateAsync(stopped.Services, Databases(), KnownResourceStates.Exited));
+    }
+
+    private static async Task SetStateAsync(IServiceProvider services, IEnumerable<PostgresDatabaseResource> databases, string state)
+    {
+        var notifications = services.GetRequiredService<ResourceNotificationService>();
+        foreach (var database in databases)
+        {
+            await notifications.PublishUpdateAsync(database, snapshot => snapshot with { State = state });
+        }
+    }
+}

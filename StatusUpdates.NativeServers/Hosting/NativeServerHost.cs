@@ -1,0 +1,122 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Eventing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using StatusUpdates.NativeServers.Native;
+
+#pragma warning disable ASPIRECERTIFICATES001 // Certificates of container images are marked as experimental.
+
+namespace StatusUpdates.NativeServers.Hosting;
+
+/// <summary>The native servers of one app host: puts them into the model, and prepares them when the application starts.</summary>
+internal sealed class NativeServerHost : IDisposable
+{
+    private static readonly ConditionalWeakTable<IDistributedApplicationBuilder, NativeServerHost> Hosts = [];
+
+    private readonly IDistributedApplicationBuilder _builder;
+    private readonly List<(NativeServerResource Resource, INativeServer Server, EndpointAnnotation Endpoint)> _servers = [];
+    private StateDirectory? _directory;
+
+    private NativeServerHost(IDistributedApplicationBuilder builder, NativeServerSettings settings)
+    {
+        _builder = builder;
+        Settings = settings;
+        builder.Eventing.Subscribe<BeforeStartEvent>((started, cancellationToken) => OpenAsync(started.Services, cancellationToken));
+    }
+
+    public NativeServerSettings Settings { get; }
+
+    /// <returns>Null if containers are to run instead, or nothing is.</returns>
+    /// <exception cref="DistributedApplicationException">A setting is out of range.</exception>
+    public static NativeServerHost? For(IDistributedApplicationBuilder builder)
+    {
+        if (!builder.ExecutionContext.IsRunMode)
+        {
+            return null;
+        }
+
+        var settings = NativeServerSettings.From(builder.Configuration, builder.AppHostDirectory);
+        return settings.Mode == NativeServerMode.Always || (settings.Mode == NativeServerMode.Auto && !ContainerRuntime.Answers)
+            ? Hosts.GetValue(builder, key => new NativeServerHost(key, settings))
+            : null;
+    }
+
+    /// <summary>Takes the container resource out of the model and puts a native server of the same name in its place.</summary>
+    public void Replace<T>(IResourceBuilder<T> original, INativeServer server)
+        where T : ContainerResource, IResourceWithConnectionString
+    {
+        if (_builder.Resources.All(resource => resource != (IResource)original.Resource))
+        {
+            return; // Called twice.
+        }
+
+        // What is said of the container's inside means nothing to the server, the arguments and variables of its image included.
+        var annotations = original.Resource.Annotations;
+        foreach (var inside in annotations.Where(IsOfContainer).ToList())
+        {
+            annotations.Remove(inside);
+        }
+
+        var endpoint = annotations.OfType<EndpointAnnotation>().Single();
+        var port = Settings.PortOf(original.Resource.Name, endpoint.Port);
+        endpoint.Port = endpoint.TargetPort = port != 0 ? port : LoopbackPort.FindFree();
+        endpoint.TargetHost = "127.0.0.1";
+        endpoint.IsProxied = false;
+
+        var resource = new NativeServerResource(original.Resource, SpecFile(original.Resource.Name), Settings.StateDirectory);
+        _builder.Resources.Remove(original.Resource);
+        _builder.AddResource(resource)
+            .WithArgs([.. resource.Arguments])
+            .WithInitialState(new()
+            {
+                ResourceType = server.Name,
+                Properties = [new(CustomResourceKnownProperties.Source, $"{server.Name}, native process")],
+            });
+        _servers.Add((resource, server, endpoint));
+        _builder.Eventing.Subscribe<BeforeResourceStartedEvent>(
+            resource, (_, cancellationToken) => PrepareAsync(resource, server, endpoint.Port.Value, cancellationToken));
+        NativeServerEvents.PassOn(_builder, resource);
+    }
+
+    public void Dispose() => _directory?.Dispose();
+
+    private static bool IsOfContainer(IResourceAnnotation annotation) => annotation
+        is ContainerImageAnnotation
+        or ContainerMountAnnotation
+        or HttpsCertificateConfigurationCallbackAnnotation
+        or CertificateTrustConfigurationCallbackAnnotation
+        or CommandLineArgsCallbackAnnotation
+        or EnvironmentCallbackAnnotation;
+
+    private string SpecFile(string resource) => Path.Combine(Settings.StateDirectory, $"{resource}.guard.json");
+
+    // Before anything starts, so that one message says what stands in the way of all.
+    private async Task OpenAsync(IServiceProvider services, CancellationToken cancellationToken)
+    {
+        try
+        {
+            NativePlatform.ThrowIfUnsupported();
+        }
+        catch (PlatformNotSupportedException e)
+        {
+            throw new DistributedApplicationException(e.Message, e);
+        }
+
+        _directory = await StateDirectory.OpenAsync(Settings.StateDirectory, cancellationToken);
+        services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopped.Register(Dispose);
+        foreach (var (resource, server, endpoint) in _servers)
+        {
+            await server.FindProgramsAsync(cancellationToken);
+        }
+    }
+
+    private async Task PrepareAsync(NativeServerResource resource, INativeServer server, int port, CancellationToken cancellationToken)
+    {
+        var spec = await server.PrepareAsync(port, cancellationToken);
+        spec = spec with { Owner = ProcessIdentity.Of(Environment.ProcessId) };
+        await PrivateFile.WriteAsync(SpecFile(resource.Name), JsonSerializer.Serialize(spec, GuardJson.Default.GuardSpec), cancellationToken);
+    }
+}

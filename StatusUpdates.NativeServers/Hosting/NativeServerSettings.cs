@@ -1,0 +1,64 @@
+using System.Globalization;
+using Aspire.Hosting;
+using Microsoft.Extensions.Configuration;
+
+namespace StatusUpdates.NativeServers.Hosting;
+
+/// <summary>When native processes take the place of containers.</summary>
+public enum NativeServerMode
+{
+    /// <summary>Where neither Docker nor Podman answers.</summary>
+    Auto,
+
+    /// <summary>Always.</summary>
+    Always,
+
+    /// <summary>Never: containers are needed.</summary>
+    Never,
+}
+
+/// <summary>The section <c>NativeServers</c> of the app host's configuration.</summary>
+internal sealed record NativeServerSettings
+{
+    public const string Section = "NativeServers";
+
+    public required NativeServerMode Mode { get; init; }
+
+    /// <summary>Absolute. Configured as <c>NativeServers:StateDirectory</c>, relative to the app host's project; <c>.local</c> by default.</summary>
+    public required string StateDirectory { get; init; }
+
+    private Dictionary<string, int> Ports { get; init; } = [];
+
+    /// <summary>Whether ports that nothing but configuration asks for are free ones, as tests of Aspire's want them.</summary>
+    private bool RandomizePorts { get; init; }
+
+    /// <exception cref="DistributedApplicationException">A value is out of range; the message names the key and what is allowed.</exception>
+    public static NativeServerSettings From(IConfiguration configuration, string appHostDirectory)
+    {
+        var section = configuration.GetSection(Section);
+        var mode = section["Mode"];
+        return new NativeServerSettings
+        {
+            Mode = string.IsNullOrEmpty(mode) ? NativeServerMode.Auto
+                : Enum.TryParse<NativeServerMode>(mode, ignoreCase: true, out var known) && Enum.IsDefined(known) ? known
+                : throw new DistributedApplicationException($"{Section}:Mode is '{mode}'; it must be Auto, Always or Never."),
+            StateDirectory = Path.GetFullPath(section["StateDirectory"] is { Length: > 0 } folder ? folder : ".local", appHostDirectory),
+            Ports = section.GetSection("Ports").GetChildren().ToDictionary(port => port.Key, port => PortOf(port.Path, port.Value), StringComparer.OrdinalIgnoreCase),
+            RandomizePorts = bool.TryParse(configuration["DcpPublisher:RandomizePorts"], out var randomize) && randomize,
+        };
+    }
+
+    public string DirectoryOf(string resource) => Path.Combine(StateDirectory, resource);
+
+    /// <returns>The configured port, else the one that the model asks for; 0 for a free one.</returns>
+    public int PortOf(string resource, int? asked) =>
+        RandomizePorts ? 0 : Ports.TryGetValue(resource, out var configured) ? configured : asked ?? 0;
+
+    /// <summary>The environment variable that sets a resource's port.</summary>
+    public static string PortVariable(string resource) => $"{Section}__Ports__{resource}";
+
+    private static int PortOf(string key, string? value) =>
+        ushort.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            ? port
+            : throw new DistributedApplicationException($"{key} is '{value}'; it must be a port, 1 to 65535, or 0 for a free one.");
+}

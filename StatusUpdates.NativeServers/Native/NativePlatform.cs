@@ -1,0 +1,14 @@
+namespace StatusUpdates.NativeServers.Native;
+
+internal static class NativePlatform
+{
+    /// <exception cref="PlatformNotSupportedException">Neither Linux nor macOS.</exception>
+    public static void ThrowIfUnsupported()
+    {
+        if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS())
+        {
+            throw new PlatformNotSupportedException(
+                "Native servers run on Linux and macOS. On Windows start Docker Desktop or Podman, so that PostgreSQL and Redis run as containers, or use WSL.");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+using System.Security.Cryptography;
+using Npgsql;
+
+namespace StatusUpdates.NativeServers.Native;
+
+/// <summary>
+/// A PostgreSQL server of our own: loopback only, superuser <c>postgres</c>, SCRAM password, UTF-8, locale C. It ends when this process
+/// ends. Root drops to an unprivileged account. Not thread-safe: one caller starts, stops and kills it; the properties may be read by all.
+/// </summary>
+public sealed class PostgresServer : IAsyncDisposable
+{
+    private const int PasswordLength = 24;
+    private static readonly TimeSpan FastPatience = TimeSpan.FromSeconds(30);
+
+    private readonly PostgresServerOptions _options;
+    private readonly PostgresDirectory _directory;
+    private GuardedProcess? _process;
+
+    private PostgresServer(PostgresServerOptions options, PostgresDirectory directory, string password)
+    {
+        _options = options;
+        _directory = directory;
+        Password = password;
+    }
+
+    /// <summary>The TCP port on 127.0.0.1. It stays the same over restarts.</summary>
+    public int Port { get; private set; }
+
+    /// <summary>The password of user <c>postgres</c>.</summary>
+    public string Password { get; }
+
+    /// <summary>The installation that it runs.</summary>
+    public PostgresBinaries Binaries => _directory.Binaries;
+
+    /// <summary>For Npgsql, database <c>postgres</c>.</summary>
+    public string ConnectionString => ConnectionStringFor("postgres");
+
+    /// <summary>The postmaster's process id; 0 while it is stopped.</summary>
+    public int ProcessId => _process?.Child.Pid ?? 0;
+
+    /// <summary>Completes with the exit code when the present process has ended, for whatever reason.</summary>
+    internal Task<int> Exited => _process?.Exited ?? Task.FromResult(0);
+
+    /// <summary>Starts a server and returns when it takes connections.</summary>
+    /// <exception cref="PostgresNotFoundException">The machine has no server programs.</exception>
+    /// <exception cref="ChildProcessException">It did not start, or not in time; the message has its last lines.</exception>
+    public static async Task<PostgresServer> StartAsync(PostgresServerOptions options, CancellationToken cancellationToken = default)
+    {
+        NativePlatform.ThrowIfUnsupported();
+        var directory = await PostgresDirectory.OpenAsync(options, cancellationToken);
+        try
+        {
+            await directory.StopLeftoverAsync(cancellationToken);
+            var password = await directory.InitialiseAsync(PasswordOfLength(PasswordLength), cancellationToken);
+            var server = new PostgresServer(options, directory, password);
+            await server.StartOnSomePortAsync(cancellationToken);
+            return server;
+        }
+        catch
+        {
+            // No process is left: each step above ends its own when it fails.
+            directory.DeleteIfTemporary();
+            throw;
+        }
+    }
+
+    /// <summary>A connection string for another of its databases.</summary>
+    public string ConnectionStringFor(string database) => new NpgsqlConnectionStringBuilder
+    {
+        Host = "127.0.0.1",
+        Port = Port,
+        Username = _options.UserName,
+        Password = Password,
+        Database = database,
+    }.ConnectionString;
+
+    /// <summary>Stops it and waits for its end. Immediate if the mode's own way takes over 30 s.</summary>
+    public async Task StopAsync(StopMode mode = StopMode.Fast, CancellationToken cancellationToken = default)
+    {
+        if (_process is { } process)
+        {
+            await process.StopAsync(SignalOf(mode), FastPatience, cancellationToken);
+            _process = null;
+        }
+    }
+
+    /// <summary>Stops it if it runs, and starts it again: same port, same data.</summary>
+    public async Task RestartAsync(StopMode mode = StopMode.Fast, CancellationToken cancellationToken = default)
+    {
+        await StopAsync(mode, cancellationToken);
+        await StartProcessAsync(Port, cancellationToken);
+    }
+
+    /// <summary>
+    /// Kills the postmaster and every backend (SIGKILL), as a power cut would end them. <see cref="RestartAsync"/> brings it back.
+    /// </summary>
+    public async Task KillAsync()
+    {
+        if (_process is { } process)
+        {
+            process.Kill();
+            await process.DisposeAsync();
+            _process = null;
+        }
+    }
+
+    /// <summary>Kills it and waits for nothing.</summary>
+    internal void Kill() => _process?.Kill();
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is { } process)
+        {
+            // What is about to be deleted needs no checkpoint.
+            await process.StopAsync(_directory.IsTemporary ? Posix.SigQuit : Posix.SigInt, FastPatience, CancellationToken.None);
+            _process = null;
+        }
+
+        _directory.DeleteIfTemporary();
+    }
+
+    internal static string PasswordOfLength(int length) =>
+        RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", length);
+
+    private static int SignalOf(StopMode mode) => mode switch
+    {
+        StopMode.Fast => Posix.SigInt,
+        StopMode.Immediate => Posix.SigQuit,
+        StopMode.Smart => Posix.SigTerm,
+        _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, "Fast, Immediate or Smart."),
+    };
+
+    private async Task StartOnSomePortAsync(CancellationToken cancellationToken)
+    {
+        if (_options.Port != 0)
+        {
+            await StartProcessAsync(_options.Port, cancellationToken);
+            return;
+        }
+
+        // A port that is free when looked for may be taken when it is used; only then is a failed start worth another.
+        for (var attempt = 1; ; attempt++)
+        {
+            var port = LoopbackPort.FindFree();
+            try
+            {
+                await StartProcessAsync(port, cancellationToken);
+                return;
+            }
+            catch (ChildProcessException) when (attempt < 5 && !LoopbackPort.IsFree(port))
+            {
+                // Next port.
+            }
+        }
+    }
+
+    private async Task StartProcessAsync(int port, CancellationToken cancellationToken)
+    {
+        Port = port;
+        var process = await GuardedProcess.StartAsync(_directory.ServerSpec(port), _options.Output, cancellationToken);
+        try
+        {
+            await UntilReadyAsync(process, cancellationToken);
+        }
+        catch
+        {
+            await process.DisposeAsync();
+            throw;
+        }
+
+        _process = process;
+    }
+
+    private async Task UntilReadyAsync(GuardedProcess process, CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(_options.StartTimeout);
+        try
+        {
+            // The eighth line of postmaster.pid says "ready"; pg_ctl waits for it as well.
+            while (PostmasterFile.Read(_directory.Data) is not { IsReady: true } postmaster || postmaster.Pid != process.Child.Pid)
+            {
+                if (process.Exited.IsCompleted)
+                {
+                    throw ChildProcessException.Ended("postgres", await process.Exited, process.LastLines);
+                }
+
+                await Task.Delay(TimeSpan.FromMilliseconds(10), timeout.Token);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw ChildProcessException.NotReady("postgres", _options.StartTimeout, process.LastLines);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Serialization;
+
+namespace StatusUpdates.NativeServers.Native;
+
+/// <summary>
+/// A process id with the moment that process started, so that a recycled id is never taken for the process that had it before.
+/// </summary>
+/// <param name="Pid">The process id.</param>
+/// <param name="StartMark">Linux: clock ticks since boot, which no change of the clock moves; elsewhere: UTC ticks.</param>
+internal readonly record struct ProcessIdentity(int Pid, long StartMark)
+{
+    [JsonIgnore]
+    public bool IsAlive => Of(Pid) == this;
+
+    /// <returns>Null if there is no such process, or it is only waiting to be reaped.</returns>
+    public static ProcessIdentity? Of(int pid)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            return ProcStat.Read(pid) is { IsZombie: false } stat ? new ProcessIdentity(pid, stat.StartTicks) : null;
+        }
+
+        try
+        {
+            using var process = Process.GetProcessById(pid);
+            return new ProcessIdentity(pid, process.StartTime.ToUniversalTime().Ticks);
+        }
+        catch (Exception gone) when (gone is ArgumentException or InvalidOperationException or Win32Exception)
+        {
+            return null;
+        }
+    }
+}
+
+/// <summary>The fields of <c>/proc/PID/stat</c> that are used here; see proc_pid_stat(5).</summary>
+internal readonly record struct ProcStat(int Pid, int ParentPid, bool IsZombie, long StartTicks)
+{
+    public static ProcStat? Read(int pid)
+    {
+        string text;
+        try
+        {
+            text = File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/stat");
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+
+        // The second field is the command in parentheses and may hold anything, so count from the last one.
+        var fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
+        return new ProcStat(
+            pid,
+            int.Parse(fields[1], CultureInfo.InvariantCulture),
+            fields[0] is "Z" or "X",
+            long.Parse(fields[19], CultureInfo.InvariantCulture));
+    }
+}

@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Text.Json;
+using IOPath = System.IO.Path;
+
+namespace StatusUpdates.NativeServers.Native;
+
+/// <summary>The folder of one Redis server: its configuration and, while it runs, <c>server.json</c>.</summary>
+internal sealed class RedisDirectory
+{
+    private const string Program = "redis-server";
+
+    /// <summary>In all less than the 6 s that Aspire's orchestrator waits after SIGTERM.</summary>
+    private static readonly StopStep[] StopSteps = [new(Posix.SigTerm, TimeSpan.FromSeconds(3))];
+
+    private readonly RedisServerOptions _options;
+    private readonly string _wanted;
+    private readonly UnixUser? _user;
+
+    private RedisDirectory(RedisServerOptions options, RedisFlavor flavor, string wanted, string path, UnixUser? user)
+    {
+        _options = options;
+        Flavor = flavor;
+        _wanted = wanted;
+        Path = path;
+        _user = user;
+    }
+
+    public string Path { get; }
+
+    /// <summary>What is to run: never <see cref="RedisFlavor.Auto"/>.</summary>
+    public RedisFlavor Flavor { get; }
+
+    public string StateFile => IOPath.Combine(Path, "server.json");
+
+    private bool IsTemporary => _options.Directory is null;
+
+    /// <exception cref="InvalidOperationException">redis-server is asked for and PATH does not have it.</exception>
+    public static async Task<RedisDirectory> OpenAsync(RedisServerOptions options, CancellationToken cancellationToken)
+    {
+        var flavor = ChooseFlavor(options.Flavor, ToolPath.Find(Program) is not null);
+
+        // Garnet is this assembly, which may lie where only root can read; redis-server needs no privilege of root's.
+        var user = flavor == RedisFlavor.RedisServer ? UnixUser.ForServers() : null;
+        var wanted = options.Directory ?? IOPath.Combine(IOPath.GetTempPath(), $"native-redis-{IOPath.GetRandomFileName()}");
+        return new RedisDirectory(options, flavor, wanted, await ServerFolder.PrepareAsync(wanted, user, cancellationToken), user);
+    }
+
+    /// <summary>Stops a server that an earlier owner of the folder left running.</summary>
+    public Task StopLeftoverAsync(CancellationToken cancellationToken) => LeftoverServer.StopAsync(StateFile, StopSteps, cancellationToken);
+
+    /// <summary>Writes the server's configuration, and says how a guard runs it.</summary>
+    public async Task<GuardSpec> ServerSpecAsync(int port, CancellationToken cancellationToken)
+    {
+        // A file and not arguments: every user of the machine can read those, and the password is among them.
+        var file = IOPath.Combine(Path, Flavor == RedisFlavor.Garnet ? "garnet.json" : "redis.conf");
+        await PrivateFile.WriteAsync(
+            file,
+            Flavor == RedisFlavor.Garnet
+                ? JsonSerializer.Serialize(new GarnetHostOptions(port, _options.Password), GarnetHostJson.Default.GarnetHostOptions)
+                : Configuration(port),
+            cancellationToken);
+        if (_user is not null)
+        {
+            Posix.ChangeOwner(file, _user);
+        }
+
+        return new GuardSpec
+        {
+            FileName = Flavor == RedisFlavor.Garnet ? DotnetHost.Path : Program,
+            Arguments = Flavor == RedisFlavor.Garnet ? ["exec", DotnetHost.OwnAssembly, GarnetHost.Command, file] : [file],
+            WorkingDirectory = Path,
+            UserName = _user?.Name,
+            StateFile = StateFile,
+            TemporaryDirectory = IsTemporary ? _wanted : null,
+            StopSteps = StopSteps,
+        };
+    }
+
+    public void DeleteIfTemporary()
+    {
+        if (IsTemporary)
+        {
+            ServerFolder.Delete(_wanted);
+        }
+    }
+
+    internal static RedisFlavor ChooseFlavor(RedisFlavor asked, bool hasRedisServer) => (asked, hasRedisServer) switch
+    {
+        (RedisFlavor.Garnet, _) or (RedisFlavor.Auto, false) => RedisFlavor.Garnet,
+        (_, true) => RedisFlavor.RedisServer,
+        _ => throw new InvalidOperationException(
+            "redis-server is not in PATH. Install it (Debian, Ubuntu: `apt install redis-server`; macOS: `brew install redis`), or use Garnet."),
+    };
+
+    private string Configuration(int port) => string.Create(CultureInfo.InvariantCulture, $"""
+        port {port}
+        bind 127.0.0.1
+        dir "{Path}"
+        save ""
+        appendonly no
+        daemonize no
+        {(_options.Password is { } password ? $"requirepass {password}" : "")}
+
+        """);
+}

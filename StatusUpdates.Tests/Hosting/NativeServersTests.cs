@@ -1,0 +1,161 @@
+using System.Net;
+using Npgsql;
+using StatusUpdates.NativeServers.Native;
+
+namespace StatusUpdates.Tests.Hosting;
+
+/// <summary>The app model on native servers, run by Aspire: what the integration and the local run add to it.</summary>
+public sealed class NativeServersTests
+{
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task Two_applications_run_side_by_side_and_leave_no_process()
+    {
+        List<int> pids = [];
+        {
+            var hosts = await Task.WhenAll(TestAppHost.StartAsync(Token), TestAppHost.StartAsync(Token));
+            await using var first = hosts[0];
+            await using var second = hosts[1];
+            foreach (var host in hosts)
+            {
+                using var client = host.Application.CreateHttpClient("api");
+                using var answer = await client.GetAsync(new Uri("/health", UriKind.Relative), Token);
+                Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+                foreach (var resource in new[] { "api", "postgres", "redis", "worker-1", "worker-2" })
+                {
+                    pids.Add(await host.ProcessIdAsync(resource, Token));
+                }
+            }
+
+            Assert.NotEqual(first.Application.GetEndpoint("api"), second.Application.GetEndpoint("api"));
+        }
+
+        // What a stop leaves to the orchestrator ends a moment later.
+        while (pids.Exists(pid => ProcessIdentity.Of(pid) is not null))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50), Token);
+        }
+    }
+
+    [Fact]
+    public async Task A_killed_process_of_any_kind_is_started_again_at_its_old_address()
+    {
+        await using var host = await TestAppHost.StartAsync(Token);
+        var app = host.Application;
+        var (api, db) = (app.GetEndpoint("api"), await app.GetConnectionStringAsync("statusdb", Token));
+
+        foreach (var resource in new[] { "worker-1", "redis", "postgres", "api" })
+        {
+            var old = await host.ProcessIdAsync(resource, Token);
+            Posix.Signal(old, Posix.SigKill);
+            await host.ProcessIdAsync(resource, Token, notThat: old);
+        }
+
+        Assert.Equal(api, app.GetEndpoint("api"));
+        using var client = app.CreateHttpClient("api");
+        await UntilAsync(async () => (await client.GetAsync(new Uri("/health", UriKind.Relative), Token)).IsSuccessStatusCode);
+        await using var source = NpgsqlDataSource.Create(db ?? "");
+        await using var command = source.CreateCommand("select 1");
+        Assert.Equal(1, await command.ExecuteScalarAsync(Token));
+    }
+
+    [Fact]
+    public async Task A_stopped_resource_stays_stopped_until_it_is_started_and_has_its_data_then()
+    {
+        await using var host = await TestAppHost.StartAsync(Token);
+        var app = host.Application;
+        await ExecuteAsync(app, "create table kept (id int); insert into kept values (42)");
+        foreach (var resource in new[] { "redis", "postgres" })
+        {
+            var old = await host.ProcessIdAsync(resource, Token);
+
+            Assert.True((await app.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StopCommand, Token)).Success);
+            await app.ResourceNotifications.WaitForResourceAsync(resource, [.. KnownResourceStates.TerminalStates], Token);
+            Assert.Null(ProcessIdentity.Of(old));
+
+            Assert.True((await app.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StartCommand, Token)).Success);
+            Assert.NotEqual(old, await host.ProcessIdAsync(resource, Token, notThat: old));
+        }
+
+        await UntilAsync(async () => Equals(42, await ExecuteAsync(app, "select id from kept")));
+    }
+
+    [Fact]
+    public async Task Projects_are_given_the_variables_that_Aspire_gives_for_containers()
+    {
+        await using var host = await TestAppHost.StartAsync(Token);
+        var pid = await host.ProcessIdAsync("worker-1", Token);
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "reads another process's environment in /proc");
+        var variables = (await File.ReadAllTextAsync($"/proc/{pid}/environ", Token)).Split('\0', StringSplitOptions.RemoveEmptyEntries)
+            .Select(variable => variable.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
+
+        var db = new NpgsqlConnectionStringBuilder(variables["ConnectionStrings__statusdb"]);
+        Assert.Equal(("127.0.0.1", "postgres", "statusdb"), (db.Host, db.Username, db.Database));
+        Assert.Equal(variables["ConnectionStrings__redis"], $"{variables["REDIS_HOST"]}:{variables["REDIS_PORT"]},password={variables["REDIS_PASSWORD"]}");
+        Assert.Equal(variables["REDIS_URI"], $"redis://:{variables["REDIS_PASSWORD"]}@{variables["REDIS_HOST"]}:{variables["REDIS_PORT"]}");
+        Assert.Equal(variables["STATUSDB_URI"], $"postgresql://postgres:{db.Password}@127.0.0.1:{db.Port}/statusdb");
+        Assert.Equal("statusdb", variables["STATUSDB_DATABASENAME"]);
+        Assert.Equal("worker", variables["OTEL_SERVICE_NAME"]);
+        Assert.StartsWith("http://localhost:", variables["Results__PublicBaseUrl"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Data_that_was_made_with_another_password_opens_with_the_new_one()
+    {
+        var state = Path.Combine(Path.GetTempPath(), $"status-updates-{Path.GetRandomFileName()}");
+        try
+        {
+            // As an earlier run left it.
+            await using (await PostgresServer.StartAsync(new() { Directory = Path.Combine(state, "postgres") }, Token))
+            {
+            }
+
+            await using var host = await TestAppHost.StartAsync(Token, $"--NativeServers:StateDirectory={state}");
+            Assert.Equal(1, await ExecuteAsync(host.Application, "select 1"));
+        }
+        finally
+        {
+            ServerFolder.Delete(Path.Combine(state, "postgres"));
+            ServerFolder.Delete(Path.Combine(state, "redis"));
+            ServerFolder.Delete(state);
+        }
+    }
+
+    [Theory]
+    [InlineData("--NativeServers:Mode=sometimes", "NativeServers:Mode is 'sometimes'; it must be Auto, Always or Never.")]
+    [InlineData("--NativeServers:Ports:redis=70000", "NativeServers:Ports:redis is '70000'; it must be a port, 1 to 65535, or 0 for a free one.")]
+    [InlineData("--Ports:api=x", "Ports:api is 'x'; it must be a port, 1 to 65535.")]
+    public async Task A_setting_out_of_range_is_an_error_that_names_it_and_what_is_allowed(string argument, string expected)
+    {
+        var refused = await Assert.ThrowsAsync<DistributedApplicationException>(() => TestAppHost.CreateAsync(Token, argument));
+        Assert.Equal(expected, refused.Message);
+    }
+
+    private static async Task<object?> ExecuteAsync(DistributedApplication app, string sql)
+    {
+        await using var source = NpgsqlDataSource.Create(await app.GetConnectionStringAsync("statusdb", Token) ?? "");
+        await using var command = source.CreateCommand(sql);
+        return await command.ExecuteScalarAsync(Token);
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        while (true)
+        {
+            try
+            {
+                if (await condition())
+                {
+                    return;
+                }
+            }
+            catch (Exception notYet) when (notYet is HttpRequestException or NpgsqlException)
+            {
+                // Still starting.
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(50), Token);
+        }
+    }
+}
