@@ -121,14 +121,16 @@ internal sealed partial class CrashRestarts(
             });
             await Task.Delay(pause, time, _stopping.Token);
 
-            // Somebody may have been quicker.
-            if (notifications.TryGetCurrentState(ended.ResourceId, out var now) && KnownResourceStates.TerminalStates.Contains(now.Snapshot.State?.Text))
+            while (IsEnded(ended.ResourceId))
             {
                 var result = await commands.ExecuteCommandAsync(ended.ResourceId, KnownResourceCommands.StartCommand, _stopping.Token);
-                if (!result.Success && !_stopping.IsCancellationRequested)
+                if (result.Success)
                 {
-                    CannotStart(logger, result.Message ?? "no reason given");
+                    return;
                 }
+
+                CannotStart(logger, result.Message ?? "no reason given");
+                await Task.Delay(LongestPause, time, _stopping.Token);
             }
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
@@ -142,6 +144,11 @@ internal sealed partial class CrashRestarts(
             CannotStart(logger, e.Message);
         }
     }
+
+    // Somebody may have been quicker.
+    private bool IsEnded(string resourceId) =>
+        notifications.TryGetCurrentState(resourceId, out var now) && KnownResourceStates.TerminalStates.Contains(now.Snapshot.State?.Text)
+        && !_stoppedByHand.ContainsKey(resourceId);
 
     private static TimeSpan PauseAfter(int earlyEnds)
     {

@@ -22,12 +22,7 @@ public sealed class AppHostDeathTests : IDisposable
 
     public void Dispose()
     {
-        foreach (var folder in Directory.EnumerateDirectories(_state))
-        {
-            ServerFolder.Delete(folder);
-        }
-
-        Directory.Delete(_state, recursive: true);
+        ServerFolder.Delete(_state);
     }
 
     [Fact]

@@ -8,6 +8,10 @@ namespace StatusUpdates.Tests.Hosting;
 /// <summary>The real AppHost as a process of its own, with state and ports of its own, so that it can be killed.</summary>
 internal sealed class AppHostProcess : IAsyncDisposable
 {
+    // Its own output: what was copied beside the tests lacks the assemblies that the tests have from the shared framework.
+    private static readonly string ProgramPath = Path.Combine(
+        Projects.StatusUpdates_AppHost.ProjectPath, "bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0", "StatusUpdates.AppHost.dll");
+
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _lines = new();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -23,7 +27,7 @@ internal sealed class AppHostProcess : IAsyncDisposable
 
     public static AppHostProcess Start(string stateDirectory, IReadOnlyDictionary<string, int> ports)
     {
-        var start = new ProcessStartInfo(DotnetHost.Path, ["exec", Path.Combine(AppContext.BaseDirectory, "StatusUpdates.AppHost.dll")])
+        var start = new ProcessStartInfo(DotnetHost.Path, ["exec", ProgramPath])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

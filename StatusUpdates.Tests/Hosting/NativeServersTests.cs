@@ -116,8 +116,6 @@ public sealed class NativeServersTests
         }
         finally
         {
-            ServerFolder.Delete(Path.Combine(state, "postgres"));
-            ServerFolder.Delete(Path.Combine(state, "redis"));
             ServerFolder.Delete(state);
         }
     }

@@ -83,11 +83,6 @@ internal sealed class TestAppHost : IAsyncDisposable
         }
 
         await _builder.DisposeAsync();
-        foreach (var folder in Directory.Exists(StateDirectory) ? Directory.EnumerateDirectories(StateDirectory) : [])
-        {
-            ServerFolder.Delete(folder);
-        }
-
         ServerFolder.Delete(StateDirectory);
     }
 
