@@ -19,7 +19,7 @@ namespace StatusUpdates.Api;
 
 internal static class Program
 {
-    public static Task Main(string[] args) => Build(new() { Args = args }).RunAsync();
+    public static Task<int> Main(string[] args) => ServiceRun.RunAsync(() => Build(new() { Args = args }));
 
     /// <summary>The API, ready to run. Tests add their settings by <paramref name="configure"/>, before anything is registered.</summary>
     public static WebApplication Build(WebApplicationOptions options, Action<WebApplicationBuilder>? configure = null)
