@@ -19,7 +19,7 @@ namespace StatusUpdates.Api;
 
 internal static class Program
 {
-    public static Task Main(string[] args) => Build(new() { Args = args }).RunAsync();
+    public static Task<int> Main(string[] args) => ServiceRun.RunAsync(() => Build(new() { Args = args }));
 
     /// <summary>The API, ready to run. Tests add their settings by <paramref name="configure"/>, before anything is registered.</summary>
     public static WebApplication Build(WebApplicationOptions options, Action<WebApplicationBuilder>? configure = null)
@@ -34,6 +34,7 @@ internal static class Program
         builder.AddStatusMessaging();
 
         builder.AddHttpDefaults();
+        builder.AddProxies();
         builder.AddErrors();
         builder.AddSecurity();
         builder.AddRateLimits();
@@ -46,7 +47,8 @@ internal static class Program
 
         var app = builder.Build();
 
-        // Order: problems for whatever follows; static files free of limits; addresses counted before tokens are believed, users after.
+        // Order: who it really is; problems for whatever follows; static files free of limits; addresses counted before tokens are believed, users after.
+        app.UseProxies();
         app.UseAnswerHeaders();
         app.UseErrors();
         app.UseDefaultFiles();

@@ -10,7 +10,7 @@ namespace StatusUpdates.Bot;
 
 internal static class Program
 {
-    public static Task Main(string[] args) => Build(new() { Args = args }).RunAsync();
+    public static Task<int> Main(string[] args) => ServiceRun.RunAsync(() => Build(new() { Args = args }));
 
     /// <summary>The bot, ready to run. Tests add their settings by <paramref name="configure"/>, before anything is registered.</summary>
     public static IHost Build(HostApplicationBuilderSettings settings, Action<IHostApplicationBuilder>? configure = null)
@@ -19,6 +19,7 @@ internal static class Program
         configure?.Invoke(builder);
 
         builder.AddServiceDefaults();
+        builder.AddHealthListener();
         builder.AddRedisClient("redis");
         var database = builder.AddStatusDatabase("statusdb");
         builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);

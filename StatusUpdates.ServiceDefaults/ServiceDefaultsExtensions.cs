@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using StatusUpdates.ServiceDefaults.Health;
+using StatusUpdates.ServiceDefaults.Hosting;
 using StatusUpdates.ServiceDefaults.Redis;
 using StatusUpdates.ServiceDefaults.Telemetry;
 
@@ -16,6 +17,7 @@ public static class ServiceDefaultsExtensions
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
+        StartLogging.Add(builder);
         builder.AddStatusTelemetry();
         builder.AddDefaultHealthChecks();
         builder.AddRedisSettings();
@@ -28,6 +30,16 @@ public static class ServiceDefaultsExtensions
         });
 
         return builder;
+    }
+
+    /// <summary>
+    /// Answers <c>/health</c> and <c>/alive</c> as <see cref="MapDefaultEndpoints"/> does, in a service that has no HTTP otherwise, where
+    /// <c>ASPNETCORE_URLS</c> or <c>HTTP_PORTS</c> says so. Call it before what works is added: services are stopped in reverse.
+    /// </summary>
+    public static void AddHealthListener(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<HealthListener>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<HealthListener>());
     }
 
     /// <summary>

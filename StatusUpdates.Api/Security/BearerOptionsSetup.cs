@@ -18,7 +18,19 @@ internal sealed class BearerOptionsSetup(TimeProvider time, IConfiguration confi
     public static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
 
     // HMAC-SHA-256 needs a key of at least its output's size (RFC 7518, section 3.2).
-    private const int MinKeyBits = 256;
+    private const int MinKeyBytes = 32;
+
+    private const string SigningKeys = Section + ":SigningKeys";
+
+    private static readonly string[] AuthorityAlgorithms =
+    [
+        SecurityAlgorithms.RsaSha256, SecurityAlgorithms.RsaSha384, SecurityAlgorithms.RsaSha512,
+        SecurityAlgorithms.RsaSsaPssSha256, SecurityAlgorithms.RsaSsaPssSha384, SecurityAlgorithms.RsaSsaPssSha512,
+        SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512,
+    ];
+
+    private static readonly string[] SharedKeyAlgorithms =
+        [SecurityAlgorithms.HmacSha256, SecurityAlgorithms.HmacSha384, SecurityAlgorithms.HmacSha512];
 
     public void PostConfigure(string? name, JwtBearerOptions options)
     {
@@ -37,32 +49,60 @@ internal sealed class BearerOptionsSetup(TimeProvider time, IConfiguration confi
         parameters.LifetimeValidator = ValidateLifetime;
         parameters.IncludeTokenOnFailedValidation = false;
 
-        // Read once: the framework's sequence makes new keys, and so new cryptographic providers, at each enumeration.
-        if (TryReadKeys(parameters, out var keys))
-        {
-            parameters.IssuerSigningKeys = keys;
-        }
+        // Not the framework's sequence: that one fails on two keys of one issuer, and makes new keys, and so new cryptographic providers, at
+        // each enumeration. Its order: the first key is the one that development tokens are signed with.
+        parameters.IssuerSigningKeys = Keys(parameters)
+            .Select(key => key.Bytes)
+            .OfType<byte[]>()
+            .Where(bytes => bytes.Length > 0)
+            .Select(bytes => new SymmetricSecurityKey(bytes))
+            .ToArray<SecurityKey>();
+
+        // An issuer signs with what only it has; a key that is configured here is shared (RFC 8725, section 3.1).
+        parameters.ValidAlgorithms = HasAuthority(options) ? AuthorityAlgorithms : SharedKeyAlgorithms;
     }
 
     public ValidateOptionsResult Validate(string? name, JwtBearerOptions options)
     {
         var parameters = options.TokenValidationParameters;
-        if (!TryReadKeys(parameters, out var keys))
+        var issuers = Issuers(parameters);
+        var keys = SigningKey.Read(configuration.GetSection(SigningKeys)).ToList();
+        List<string> failures = [];
+        foreach (var key in keys)
         {
-            return ValidateOptionsResult.Fail($"{Section}:SigningKeys:0:Value must be a key in base64.");
+            if (key.Bytes is null)
+            {
+                failures.Add($"{key.Path}:Value must be a key in base64.");
+            }
+            else if (key.Bytes.Length < MinKeyBytes)
+            {
+                failures.Add($"{key.Path}:Value must have at least {MinKeyBytes} bytes.");
+            }
+
+            if (!issuers.Contains(key.Issuer, StringComparer.Ordinal))
+            {
+                failures.Add($"{key.Path}:Issuer must be {Section}:ValidIssuer or one of ValidIssuers: with another the key would never be used.");
+            }
         }
 
-        List<string> failures = [];
-        if (options.Authority is null && keys.Count == 0)
+        if (HasAuthority(options) && keys.Count > 0)
+        {
+            failures.Add(
+                $"{Section}:Authority and {keys[0].Path}:Value are both set: whoever has that key could sign tokens in the authority's name. "
+                + $"Remove {SigningKeys} to trust the authority (production), or Authority to trust the keys (development).");
+        }
+
+        if (!HasAuthority(options) && keys.Count == 0)
         {
             failures.Add(
                 $"No token could be validated: set {Section}:Authority, or for development {Section}:ValidIssuer with "
-                + $"{Section}:SigningKeys:0:Issuer (the same issuer) and {Section}:SigningKeys:0:Value (base64, at least {MinKeyBits / 8} bytes).");
+                + $"{SigningKeys}:0:Issuer (the same issuer) and {SigningKeys}:0:Value (base64, at least {MinKeyBytes} bytes).");
         }
 
-        if (keys.Any(key => key.KeySize < MinKeyBits))
+        if (options.Authority is { Length: > 0 } authority
+            && !(Uri.TryCreate(authority, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp)))
         {
-            failures.Add($"{Section}:SigningKeys:0:Value must have at least {MinKeyBits / 8} bytes.");
+            failures.Add($"{Section}:Authority must be an absolute https address, such as https://login.example.com/tenant.");
         }
 
         string?[] audiences = [parameters.ValidAudience, .. parameters.ValidAudiences ?? []];
@@ -74,24 +114,18 @@ internal sealed class BearerOptionsSetup(TimeProvider time, IConfiguration confi
         return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
     }
 
-    private bool TryReadKeys(TokenValidationParameters parameters, out List<SecurityKey> keys)
-    {
-        try
-        {
-            keys = [.. parameters.IssuerSigningKeys ?? []];
+    private static bool HasAuthority(JwtBearerOptions options) =>
+        !string.IsNullOrEmpty(options.Authority) || !string.IsNullOrEmpty(options.MetadataAddress);
 
-            // The framework looks for the keys of the configured issuers and passes over all others without a word.
-            return keys.Count > 0 || HasUsableBase64(configuration.GetSection($"{Section}:SigningKeys"));
-        }
-        catch (FormatException)
-        {
-            keys = [];
-            return false;
-        }
-    }
+    private static string[] Issuers(TokenValidationParameters parameters) =>
+        [.. new[] { parameters.ValidIssuer }.Concat(parameters.ValidIssuers ?? []).OfType<string>().Distinct(StringComparer.Ordinal)];
 
-    private static bool HasUsableBase64(IConfigurationSection section) => section.GetChildren().All(
-        key => key["Value"] is not { } value || Convert.TryFromBase64String(value, new byte[value.Length], out _));
+    // Of each accepted issuer all, so that a new key can be accepted beside the old one.
+    private IEnumerable<SigningKey> Keys(TokenValidationParameters parameters) =>
+        from issuer in Issuers(parameters)
+        from key in SigningKey.Read(configuration.GetSection(SigningKeys))
+        where key.Issuer == issuer
+        select key;
 
     private bool ValidateLifetime(
         DateTime? notBefore, DateTime? expires, SecurityToken securityToken, TokenValidationParameters parameters)
@@ -108,5 +142,22 @@ internal sealed class BearerOptionsSetup(TimeProvider time, IConfiguration confi
         }
 
         return end >= now - parameters.ClockSkew ? true : throw new SecurityTokenExpiredException { Expires = end };
+    }
+
+    /// <summary>A key of the section; without bytes where they are no base64.</summary>
+    private sealed record SigningKey(string Path, string? Issuer, byte[]? Bytes)
+    {
+        // One without a value is a place that another source of configuration may fill.
+        public static IEnumerable<SigningKey> Read(IConfigurationSection section) =>
+            from child in section.GetChildren()
+            let value = child["Value"]
+            where !string.IsNullOrEmpty(value)
+            select new SigningKey(child.Path, child["Issuer"], BytesOf(value));
+
+        private static byte[]? BytesOf(string value)
+        {
+            var bytes = new byte[value.Length];
+            return Convert.TryFromBase64String(value, bytes, out var length) ? bytes[..length] : null;
+        }
     }
 }

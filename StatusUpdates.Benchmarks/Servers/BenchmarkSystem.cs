@@ -75,7 +75,12 @@ internal sealed class BenchmarkSystem : IAsyncDisposable
         ServerProcess.StartPartAsync(
             "run-jobs",
             cancellationToken,
-            new Dictionary<string, string>(settings) { ["ConnectionStrings__statusdb"] = Database, ["ConnectionStrings__redis"] = Redis });
+            new Dictionary<string, string>(settings)
+            {
+                ["ConnectionStrings__statusdb"] = Database,
+                ["ConnectionStrings__redis"] = Redis,
+                ["Results__PublicBaseUrl"] = "https://status.example.com",
+            });
 
     public string Token(string userId) => Token(Key, userId);
 

@@ -27,16 +27,27 @@ public static class DataServices
     /// <exception cref="InvalidOperationException">The connection string is missing, or a setting is out of range.</exception>
     public static StatusDatabase AddStatusDatabase(this IHostApplicationBuilder builder, string connectionName)
     {
-        var connectionString = builder.Configuration.GetConnectionString(connectionName)
-            ?? throw new InvalidOperationException(
-                $"ConnectionStrings:{connectionName} is not set. It is an Npgsql connection string, such as Host=…;Database=…;Username=…;Password=….");
+        const string Example = "an Npgsql connection string, such as Host=…;Database=…;Username=…;Password=….";
+        var connectionString = builder.Configuration.GetConnectionString(connectionName) is { } text && !string.IsNullOrWhiteSpace(text)
+            ? text
+            : throw new InvalidOperationException($"ConnectionStrings:{connectionName} is not set. It is {Example}");
         var options = Bind(builder, StatusDatabaseOptions.SectionName, new StatusDatabaseOptions(), new StatusDatabaseOptionsValidator());
         var logOptions = Bind(builder, StatusLogOptions.SectionName, new StatusLogOptions(), new StatusLogOptionsValidator());
 
         var cursorOptions = Bind(builder, CursorOptions.SectionName, new CursorOptions(), new CursorOptionsValidator());
 
         // Made here and not by the container: the EF Core integration needs it while the container is still being built.
-        var database = new StatusDatabase(connectionString, options);
+        StatusDatabase database;
+        try
+        {
+            database = new StatusDatabase(connectionString, options);
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException)
+        {
+            // Without what it quotes of the string, which can be a part of a password.
+            throw new InvalidOperationException($"ConnectionStrings:{connectionName} must be {Example}");
+        }
+
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(logOptions);

@@ -10,8 +10,8 @@ using StatusUpdates.Data.Schema;
 namespace StatusUpdates.Data.Database;
 
 /// <summary>
-/// Brings the schema up to date before anything else of the host starts, and refuses a database that acknowledges commits it may lose.
-/// Of several instances that start at once, one applies and the others wait for it.
+/// Creates the database where there is none and brings the schema up to date, before anything else of the host starts, and refuses a database
+/// that acknowledges commits it may lose. Of several instances that start at once, one applies and the others wait for it.
 /// </summary>
 internal sealed partial class DatabaseMigrator(
     StatusDatabase database, StatusDatabaseOptions options, TimeProvider time, ILogger<DatabaseMigrator> logger) : IHostedLifecycleService
@@ -31,6 +31,11 @@ internal sealed partial class DatabaseMigrator(
                 LogWaiting(e.Message);
                 await Task.Delay(StatusDatabase.BackOff(attempt + 5), time, cancellationToken);
             }
+            catch (NpgsqlException e) when (e.IsTransient)
+            {
+                throw new InvalidOperationException(
+                    $"{database.Description} was not ready within {StatusDatabaseOptions.SectionName}:{nameof(options.StartupTimeout)} ({options.StartupTimeout}).", e);
+            }
         }
     }
 
@@ -44,9 +49,11 @@ internal sealed partial class DatabaseMigrator(
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
+    /// <exception cref="InvalidOperationException">The database cannot be used as it is: the message says what to do.</exception>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
     internal async Task MigrateAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenSessionAsync(cancellationToken);
+        await using var connection = await OpenAsync(cancellationToken);
         await CheckDurabilityAsync(connection, cancellationToken);
 
         // A session's lock: gone with the session, whatever becomes of this process. The wait for it, and migrations, take as long as they take.
@@ -68,6 +75,13 @@ internal sealed partial class DatabaseMigrator(
                 LogMigrated(pending, watch.Elapsed);
             }
         }
+        catch (PostgresException e) when (!e.IsTransient)
+        {
+            throw new InvalidOperationException(
+                $"{database.Description} could not be brought up to date by the role \"{connection.UserName}\", which needs to own its tables and to be "
+                + $"allowed to create more: {e.SqlState}: {e.MessageText}",
+                e);
+        }
         finally
         {
             // Its session ends here, and with it the lock: but only when the server has noticed. Clean-up goes on without the token.
@@ -75,6 +89,35 @@ internal sealed partial class DatabaseMigrator(
             {
                 await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({SessionLock.Migrations})", CancellationToken.None);
             }
+        }
+    }
+
+    private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await OpenOrCreateAsync(cancellationToken);
+        }
+        catch (PostgresException e) when (!e.IsTransient)
+        {
+            throw new InvalidOperationException($"{database.Description} cannot be opened: {e.SqlState}: {e.MessageText}", e);
+        }
+    }
+
+    private async Task<NpgsqlConnection> OpenOrCreateAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await database.OpenSessionAsync(cancellationToken);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InvalidCatalogName)
+        {
+            if (await DatabaseCreation.CreateAsync(database, cancellationToken) is { } name)
+            {
+                LogCreated(name);
+            }
+
+            return await database.OpenSessionAsync(cancellationToken);
         }
     }
 
@@ -100,4 +143,7 @@ internal sealed partial class DatabaseMigrator(
 
     [LoggerMessage(2002, LogLevel.Information, "Migrations applied: {Count}, in {Elapsed}")]
     private partial void LogMigrated(int count, TimeSpan elapsed);
+
+    [LoggerMessage(2003, LogLevel.Information, "Database {Name} created")]
+    private partial void LogCreated(string name);
 }

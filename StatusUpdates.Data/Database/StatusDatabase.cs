@@ -15,7 +15,7 @@ public sealed class StatusDatabase : IAsyncDisposable
 
     private readonly StatusDatabaseOptions _options;
     private readonly TimeProvider _time;
-    private readonly string _sessionConnectionString;
+    private readonly NpgsqlConnectionStringBuilder _session;
 
     /// <summary>Makes the data source; connects to nothing yet.</summary>
     /// <param name="connectionString">An Npgsql connection string. What it says itself wins over the settings made here.</param>
@@ -26,7 +26,7 @@ public sealed class StatusDatabase : IAsyncDisposable
         _options = options ?? new StatusDatabaseOptions();
         _time = time ?? TimeProvider.System;
         var withSettings = WithSessionSettings(connectionString, _options);
-        _sessionConnectionString = new NpgsqlConnectionStringBuilder(withSettings) { Pooling = false }.ConnectionString;
+        _session = new NpgsqlConnectionStringBuilder(withSettings) { Pooling = false };
         var builder = new NpgsqlDataSourceBuilder(withSettings);
 
         // No SQL in spans: its shape is ours to know, and its literals could be a user's.
@@ -39,14 +39,26 @@ public sealed class StatusDatabase : IAsyncDisposable
     /// <summary>Connections for set-based SQL; the EF Core model uses the same ones.</summary>
     public NpgsqlDataSource DataSource { get; }
 
+    /// <summary>The database's name; null where the connection string leaves it to the role's.</summary>
+    internal string? Name => string.IsNullOrEmpty(_session.Database) ? null : _session.Database;
+
+    /// <summary>The role that the connection string names; null where it leaves it to the system.</summary>
+    internal string? Role => string.IsNullOrEmpty(_session.Username) ? null : _session.Username;
+
+    /// <summary>For messages: which database, of which server.</summary>
+    internal string Description => $"The database \"{Name ?? Role}\" at {_session.Host}:{_session.Port}";
+
     /// <summary>
     /// Opens a connection that is nobody else's before or after: for locks and settings of a session, which pooled connections must not have,
     /// because nothing resets them between two uses.
     /// </summary>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <param name="database">Another database of the same server.</param>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
-    internal async Task<NpgsqlConnection> OpenSessionAsync(CancellationToken cancellationToken)
+    internal async Task<NpgsqlConnection> OpenSessionAsync(CancellationToken cancellationToken, string? database = null)
     {
-        var connection = new NpgsqlConnection(_sessionConnectionString);
+        var connection = new NpgsqlConnection(
+            database is null ? _session.ConnectionString : new NpgsqlConnectionStringBuilder(_session.ConnectionString) { Database = database }.ConnectionString);
         try
         {
             await connection.OpenAsync(cancellationToken);

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.Extensions.Configuration;
@@ -23,7 +24,7 @@ public static class WebhookServices
     /// <c>:Password</c> they are encrypted there, and <c>DataProtection:PreviousCertificate</c> still decrypts them after a change of it.
     /// Call it after <c>AddStatusDatabase</c>, whose migrations come first; needs the EF Core context.
     /// </summary>
-    /// <exception cref="System.Security.Cryptography.CryptographicException">A certificate cannot be read.</exception>
+    /// <exception cref="InvalidOperationException">A certificate cannot be read: the message names the setting.</exception>
     public static void AddWebhookSecrets(this IHostApplicationBuilder builder)
     {
         var protection = builder.Services.AddDataProtection()
@@ -56,8 +57,32 @@ public static class WebhookServices
         builder.Services.TryAddSingleton<IHostResolver, SystemHostResolver>();
     }
 
-    private static X509Certificate2? Certificate(IConfiguration configuration, string section) =>
-        configuration[$"{section}:Path"] is { Length: > 0 } path
-            ? X509CertificateLoader.LoadPkcs12FromFile(path, configuration[$"{section}:Password"])
-            : null;
+    private static X509Certificate2? Certificate(IConfiguration configuration, string section)
+    {
+        var password = configuration[$"{section}:Password"];
+        if (configuration[$"{section}:Path"] is not { Length: > 0 } path)
+        {
+            return string.IsNullOrEmpty(password)
+                ? null
+                : throw new InvalidOperationException($"{section}:Password is set without {section}:Path, the PKCS #12 file that it opens.");
+        }
+
+        if (!File.Exists(path))
+        {
+            throw new InvalidOperationException($"{section}:Path: there is no file {path}.");
+        }
+
+        try
+        {
+            var certificate = X509CertificateLoader.LoadPkcs12FromFile(path, password);
+            return certificate.HasPrivateKey
+                ? certificate
+                : throw new InvalidOperationException($"{section}:Path: {path} holds no private key, without which nothing could be decrypted.");
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidOperationException(
+                $"{section}:Path: {path} cannot be read as a PKCS #12 file with {section}:Password: {e.Message}", e);
+        }
+    }
 }

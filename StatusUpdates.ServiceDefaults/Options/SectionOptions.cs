@@ -26,12 +26,15 @@ public static class SectionOptions
         // Generated: "Burst: The field <name>.User.Burst must be between 1 and 10."
         private readonly Regex _member = new($@"^\w+: The field (?<path>{Regex.Escape(section)}(?:\.\w+)+)", RegexOptions.CultureInvariant);
 
+        // Generated: "Token: Telegram:Token must be …", where the message is one of our own.
+        private readonly Regex _prefix = new($@"^\w+: (?={Regex.Escape(section)}:)", RegexOptions.CultureInvariant);
+
         public ValidateOptionsResult Validate(string? name, TOptions options)
         {
             var result = inner.Validate(section, options);
             return result.Failed
-                ? ValidateOptionsResult.Fail(result.Failures.Select(failure => _member.Replace(
-                    failure, match => match.Groups["path"].Value.Replace('.', ':'))))
+                ? ValidateOptionsResult.Fail(result.Failures.Select(failure => _prefix.Replace(
+                    _member.Replace(failure, match => match.Groups["path"].Value.Replace('.', ':')), "")))
                 : result;
         }
     }

@@ -27,6 +27,11 @@ internal static class RedisSettings
         builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ConfigurationOptions>, EndpointRequired>());
 
         var host = configuration[HostKey];
+        if (configuration[ConnectionStringKey] is { } text && !string.IsNullOrWhiteSpace(text))
+        {
+            CheckConnectionString(text);
+        }
+
         if (!string.IsNullOrWhiteSpace(configuration[ConnectionStringKey]) || string.IsNullOrWhiteSpace(host))
         {
             return;
@@ -39,6 +44,19 @@ internal static class RedisSettings
         if (configuration[PasswordKey] is { Length: > 0 } password)
         {
             builder.Services.PostConfigureAll<ConfigurationOptions>(options => options.Password ??= password);
+        }
+    }
+
+    // The client's own error does not say which setting it is about.
+    private static void CheckConnectionString(string text)
+    {
+        try
+        {
+            ConfigurationOptions.Parse(text);
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException)
+        {
+            throw new InvalidOperationException($"{ConnectionStringKey} is no StackExchange.Redis configuration, such as host:6379,password=…: {e.Message}");
         }
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -24,6 +25,12 @@ public sealed class ConfigurationTests
         { "32 bytes", ["ValidAudiences:0=a", "ValidIssuer=i", "SigningKeys:0:Issuer=i", "SigningKeys:0:Value=c2hvcnQ="] },
         { $"{Bearer}:ValidAudiences:0", ["ValidIssuer=i", "SigningKeys:0:Issuer=i", $"SigningKeys:0:Value={Key}"] },
         { $"{Bearer}:ValidAudiences:0", ["Authority=https://login.test"] },
+        { $"{Bearer}:SigningKeys:1:Value", ["ValidAudiences:0=a", "ValidIssuer=i", "SigningKeys:0:Issuer=i", $"SigningKeys:0:Value={Key}", "SigningKeys:1:Issuer=i", "SigningKeys:1:Value=?"] },
+        { $"{Bearer}:SigningKeys:1:Issuer", ["ValidAudiences:0=a", "ValidIssuer=i", "SigningKeys:0:Issuer=i", $"SigningKeys:0:Value={Key}", "SigningKeys:1:Issuer=j", $"SigningKeys:1:Value={Key}"] },
+        { $"{Bearer}:Authority and {Bearer}:SigningKeys:0:Value are both set", ["ValidAudiences:0=a", "Authority=https://login.test", "ValidIssuer=i", "SigningKeys:0:Issuer=i", $"SigningKeys:0:Value={Key}"] },
+        { $"{Bearer}:Authority and {Bearer}:SigningKeys:0:Value are both set", ["ValidAudiences:0=a", "MetadataAddress=https://login.test/oidc", "ValidIssuer=i", "SigningKeys:0:Issuer=i", $"SigningKeys:0:Value={Key}"] },
+        { "RequireHttpsMetadata", ["ValidAudiences:0=a", "Authority=http://login.test"] },
+        { $"{Bearer}:Authority must be an absolute https address", ["ValidAudiences:0=a", "Authority=login.test", "RequireHttpsMetadata=false"] },
     };
 
     [Theory]
@@ -63,6 +70,36 @@ public sealed class ConfigurationTests
         var token = app.Services.GetRequiredService<DevTokenIssuer>().Issue("user-1").Token;
         var read = await app.Services.GetRequiredService<AccessTokenValidator>().ValidateAsync(token, Token);
         Assert.Equal("user-1", read?.UserId);
+    }
+
+    [Fact]
+    public async Task While_keys_are_rotated_tokens_of_both_are_taken_and_the_first_key_signs()
+    {
+        const string NewKey = "OTg3NjU0MzIxMDk4NzY1NDMyMTA5ODc2NTQzMjEwOTg=";
+        Dictionary<string, string?> Settings(params string[] keys) => new(keys.SelectMany<string, KeyValuePair<string, string?>>((key, index) =>
+            [new($"{Bearer}:SigningKeys:{index}:Issuer", "i"), new($"{Bearer}:SigningKeys:{index}:Value", key)]))
+        {
+            [$"{Bearer}:ValidIssuer"] = "i",
+            [$"{Bearer}:ValidAudiences:0"] = "a",
+            ["ConnectionStrings:statusdb"] = "Host=127.0.0.1;Port=1",
+            ["ConnectionStrings:redis"] = "127.0.0.1:1",
+        };
+        await using var before = TestApi.Build("Development", builder => builder.Configuration.AddInMemoryCollection(Settings(Key)));
+        await using var during = TestApi.Build("Development", builder => builder.Configuration.AddInMemoryCollection(Settings(NewKey, Key)));
+        await using var after = TestApi.Build("Development", builder => builder.Configuration.AddInMemoryCollection(Settings(NewKey)));
+
+        var old = before.Services.GetRequiredService<DevTokenIssuer>().Issue("user-1").Token;
+        var young = during.Services.GetRequiredService<DevTokenIssuer>().Issue("user-1").Token;
+
+        Assert.Equal((true, false), await AreTakenAsync(before));
+        Assert.Equal((true, true), await AreTakenAsync(during));
+        Assert.Equal((false, true), await AreTakenAsync(after));
+
+        async Task<(bool Old, bool Young)> AreTakenAsync(WebApplication app)
+        {
+            var validator = app.Services.GetRequiredService<AccessTokenValidator>();
+            return (await validator.ValidateAsync(old, Token) is not null, await validator.ValidateAsync(young, Token) is not null);
+        }
     }
 
     [Fact]

@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using StatusUpdates.ServiceDefaults.Health;
 using StatusUpdates.Tests.Api;
 using BotProgram = StatusUpdates.Bot.Program;
 
@@ -14,6 +16,9 @@ internal sealed class TestBot : IAsyncDisposable
     private bool _isStopped;
 
     private TestBot(IHost host) => _host = host;
+
+    /// <summary>Where it answers probes.</summary>
+    public IReadOnlyCollection<string> ProbeAddresses => _host.Services.GetRequiredService<HealthListener>().Addresses;
 
     public static async Task<TestBot> StartAsync(
         TestDatabase database, TestRedis redis, Uri telegram, Action<IHostApplicationBuilder>? configure, params (string Key, string Value)[] settings)

@@ -22,6 +22,27 @@ internal sealed class ChildProcess(string assembly, IEnumerable<KeyValuePair<str
     /// <summary>Starts it, and returns when it says that it has.</summary>
     public async Task StartAsync()
     {
+        _process?.Dispose();
+        var started = LineAsync("Application started");
+        var lines = new ConcurrentQueue<string>();
+        var process = _process = Process.Start(CreateStart())!;
+        _pumps = Task.WhenAll(PumpAsync(process.StandardOutput, lines, started), PumpAsync(process.StandardError, lines, started));
+        await Task.WhenAny(started, process.WaitForExitAsync(TestTime.Token));
+        Assert.True(started.IsCompletedSuccessfully, $"{assembly} did not start:\n{string.Join('\n', lines)}");
+    }
+
+    /// <summary>Starts it, and returns when it has ended by itself: how, and what it wrote.</summary>
+    public async Task<(int ExitCode, string Output, string Error)> RunAsync()
+    {
+        var process = _process = Process.Start(CreateStart())!;
+        var output = process.StandardOutput.ReadToEndAsync(TestTime.Token);
+        var error = process.StandardError.ReadToEndAsync(TestTime.Token);
+        await process.WaitForExitAsync(TestTime.Token);
+        return (process.ExitCode, await output, await error);
+    }
+
+    private ProcessStartInfo CreateStart()
+    {
         // By the tests' list of dependencies: it is their folder, and of what a program has in its own some files are not there.
         var folder = AppContext.BaseDirectory;
         var start = new ProcessStartInfo(
@@ -37,13 +58,7 @@ internal sealed class ChildProcess(string assembly, IEnumerable<KeyValuePair<str
             start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         }
 
-        _process?.Dispose();
-        var started = LineAsync("Application started");
-        var lines = new ConcurrentQueue<string>();
-        var process = _process = Process.Start(start)!;
-        _pumps = Task.WhenAll(PumpAsync(process.StandardOutput, lines, started), PumpAsync(process.StandardError, lines, started));
-        await Task.WhenAny(started, process.WaitForExitAsync(TestTime.Token));
-        Assert.True(started.IsCompletedSuccessfully, $"{assembly} did not start:\n{string.Join('\n', lines)}");
+        return start;
     }
 
     /// <summary>The next line of its output that contains this text.</summary>

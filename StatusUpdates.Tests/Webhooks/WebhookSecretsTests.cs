@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -78,7 +79,7 @@ public sealed class WebhookSecretsTests(TestServers servers)
     public async Task With_a_certificate_the_database_alone_opens_nothing_and_a_new_certificate_takes_over()
     {
         var folder = Directory.CreateTempSubdirectory("certificates-");
-        await using var api = await TestApi.StartAsync(servers, Settings("DataProtection:Certificate", Certificate("first", "one")));
+        await using var api = await TestApi.StartAsync(servers, Settings("DataProtection:Certificate", Certificate(folder, "first", "one")));
         var secret = (string)(await api.As("user-1").CreateWebhookAsync())["secret"]!;
         var stored = (await api.Database.ScalarAsync<byte[]>("SELECT signing_keys FROM webhooks", Token))!;
         var xml = await api.Database.ScalarAsync<string>("SELECT string_agg(xml, '') FROM data_protection_keys", Token);
@@ -91,26 +92,73 @@ public sealed class WebhookSecretsTests(TestServers servers)
         }
 
         await using (var next = await api.StartAnotherAsync(settings: new Dictionary<string, string?>(
-            [.. Settings("DataProtection:Certificate", Certificate("second", "two")), .. Settings("DataProtection:PreviousCertificate", (Path.Combine(folder.FullName, "first.p12"), "one"))])))
+            [.. Settings("DataProtection:Certificate", Certificate(folder, "second", "two")), .. Settings("DataProtection:PreviousCertificate", (Path.Combine(folder.FullName, "first.p12"), "one"))])))
         {
             Assert.Equal(secret, next.Services<SigningKeyProtector>().Unprotect(stored).Secret);
         }
 
         folder.Delete(recursive: true);
-
-        (string Path, string Password) Certificate(string name, string password)
-        {
-            using var key = RSA.Create(2048);
-            using var certificate = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
-                .CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(100));
-            var path = Path.Combine(folder.FullName, name + ".p12");
-            File.WriteAllBytes(path, certificate.Export(X509ContentType.Pkcs12, password));
-            return (path, password);
-        }
-
-        static Dictionary<string, string?> Settings(string section, (string Path, string Password) certificate) =>
-            new() { [$"{section}:Path"] = certificate.Path, [$"{section}:Password"] = certificate.Password };
     }
+
+    [Fact]
+    public async Task Two_replicas_and_a_worker_with_one_certificate_share_one_key()
+    {
+        var folder = Directory.CreateTempSubdirectory("certificates-");
+        var settings = Settings("DataProtection:Certificate", Certificate(folder, "shared", "one"));
+        await using var api = await TestApi.StartAsync(servers, settings);
+        await using var other = await api.StartAnotherAsync(settings: settings);
+        using var worker = TestWorker.Build(
+            api.Database, api.Redis, provider: null, [.. settings.Select(setting => (setting.Key, setting.Value!))]);
+
+        var secret = (string)(await api.As("user-1").CreateWebhookAsync())["secret"]!;
+        var stored = (await api.Database.ScalarAsync<byte[]>("SELECT signing_keys FROM webhooks", Token))!;
+
+        Assert.Equal(secret, other.Services<SigningKeyProtector>().Unprotect(stored).Secret);
+        Assert.Equal(secret, worker.Services.GetRequiredService<SigningKeyProtector>().Unprotect(stored).Secret);
+        Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM data_protection_keys", Token));
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public void A_certificate_that_cannot_be_used_is_an_error_of_one_line_that_names_the_setting()
+    {
+        var folder = Directory.CreateTempSubdirectory("certificates-");
+        var path = Certificate(folder, "c", "right").Path;
+        var broken = Path.Combine(folder.FullName, "broken.p12");
+        File.WriteAllText(broken, "no certificate");
+
+        Assert.Equal("DataProtection:Certificate:Path: there is no file /nowhere/c.p12.", Error("/nowhere/c.p12", "right"));
+        Assert.StartsWith(
+            $"DataProtection:Certificate:Path: {path} cannot be read as a PKCS #12 file with DataProtection:Certificate:Password: ",
+            Error(path, "wrong-password"),
+            StringComparison.Ordinal);
+        Assert.StartsWith($"DataProtection:Certificate:Path: {broken} cannot be read as a PKCS #12 file", Error(broken, "right"), StringComparison.Ordinal);
+        Assert.StartsWith("DataProtection:Certificate:Password is set without DataProtection:Certificate:Path", Error("", "right"), StringComparison.Ordinal);
+        folder.Delete(recursive: true);
+
+        static string Error(string path, string password)
+        {
+            var builder = Host.CreateEmptyApplicationBuilder(null);
+            builder.Configuration.AddInMemoryCollection(Settings("DataProtection:Certificate", (path, password)));
+            var message = Assert.Throws<InvalidOperationException>(builder.AddWebhookSecrets).Message;
+            Assert.DoesNotContain('\n', message);
+            Assert.DoesNotContain("wrong-password", message, StringComparison.Ordinal);
+            return message;
+        }
+    }
+
+    private static (string Path, string Password) Certificate(DirectoryInfo folder, string name, string password)
+    {
+        using var key = RSA.Create(2048);
+        using var certificate = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+            .CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(100));
+        var path = Path.Combine(folder.FullName, name + ".p12");
+        File.WriteAllBytes(path, certificate.Export(X509ContentType.Pkcs12, password));
+        return (path, password);
+    }
+
+    private static Dictionary<string, string?> Settings(string section, (string Path, string Password) certificate) =>
+        new() { [$"{section}:Path"] = certificate.Path, [$"{section}:Password"] = certificate.Password };
 
     // As it is shown, and the bytes behind it in the notations that something could print them in.
     private static IEnumerable<string> Spellings(string secret)

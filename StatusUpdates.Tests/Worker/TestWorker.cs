@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.ServiceDefaults.Health;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Providers;
@@ -25,6 +26,9 @@ internal sealed class TestWorker : IAsyncDisposable
     public LeaseHeartbeat Heartbeat => _host.Services.GetRequiredService<LeaseHeartbeat>();
 
     public RetentionService Retention => _host.Services.GetRequiredService<RetentionService>();
+
+    /// <summary>Where it answers probes.</summary>
+    public IReadOnlyCollection<string> ProbeAddresses => _host.Services.GetRequiredService<HealthListener>().Addresses;
 
     public string Owner => _host.Services.GetRequiredService<WorkerIdentity>().Owner;
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace StatusUpdates.Tests.Worker;
@@ -33,5 +34,16 @@ public sealed class WorkerOptionsTests(TestServers servers)
         });
 
         Assert.Contains(message, failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Outside_Development_the_public_address_has_no_default()
+    {
+        await using var database = await servers.CreateDatabaseAsync(TestTime.Token);
+        using var host = TestWorker.Build(database, null, null, Environments.Production, []);
+
+        var failure = await Assert.ThrowsAnyAsync<OptionsValidationException>(() => host.StartAsync(TestTime.Token));
+
+        Assert.Contains("Results:PublicBaseUrl must be an absolute http or https address", failure.Message, StringComparison.Ordinal);
     }
 }

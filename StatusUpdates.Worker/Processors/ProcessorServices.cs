@@ -13,6 +13,10 @@ internal static class ProcessorServices
     public static void AddProcessors(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
+
+        // Before the section is read, which has the last word.
+        services.AddOptions<ResultsOptions>().Configure<IHostEnvironment>(
+            (options, environment) => options.PublicBaseUrl = environment.IsDevelopment() ? ResultsOptions.DevelopmentBaseUrl : "");
         services.AddSectionOptions<ResultsOptions, ResultsOptionsValidator>(ResultsOptions.SectionName);
         services.AddSectionOptions<BuiltInProvidersOptions, BuiltInProvidersOptionsValidator>(BuiltInProvidersOptions.SectionName);
 

@@ -1,0 +1,122 @@
+using System.Globalization;
+using System.Net;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace StatusUpdates.ServiceDefaults.Health;
+
+/// <summary>
+/// <c>/health</c> and <c>/alive</c> of a service that has no HTTP otherwise, for probes. Where it listens is said as for ASP.NET Core, by
+/// <c>ASPNETCORE_URLS</c> or <c>HTTP_PORTS</c>; without them there is none. A bare Kestrel and no second host: that one would
+/// listen for the signals of the first.
+/// Lifecycle: registered before what works, so that it ends after it.
+/// </summary>
+internal sealed partial class HealthListener(
+    IConfiguration configuration, IHostEnvironment environment, HealthCheckService checks, ILoggerFactory loggers, IServiceProvider services)
+    : IHostedService, IDisposable
+{
+    private const int MaxConnections = 100;
+
+    private readonly ILogger _logger = loggers.CreateLogger<HealthListener>();
+    private KestrelServer? _server;
+
+    /// <summary>Where it listens; nothing while it does not.</summary>
+    public IReadOnlyCollection<string> Addresses => [.. _server?.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var addresses = AddressesOf(configuration);
+        if (addresses.Count == 0)
+        {
+            return;
+        }
+
+        var options = new KestrelServerOptions { ApplicationServices = services, AddServerHeader = false };
+        options.Limits.MaxConcurrentConnections = MaxConnections;
+        options.Limits.MaxRequestBodySize = 0;
+        options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        options.ConfigureEndpointDefaults(listen => listen.Protocols = HttpProtocols.Http1);
+        _server = new KestrelServer(
+            Options.Create(options), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), loggers), loggers);
+        var listening = _server.Features.Get<IServerAddressesFeature>()!.Addresses;
+        foreach (var address in addresses)
+        {
+            listening.Add(address);
+        }
+
+        await _server.StartAsync(new Application(checks, environment.IsDevelopment()), cancellationToken);
+        LogListening(string.Join(", ", listening));
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => _server?.StopAsync(cancellationToken) ?? Task.CompletedTask;
+
+    public void Dispose() => _server?.Dispose();
+
+    /// <summary>The addresses that the configuration asks for: those of URLs, else all of the machine at the ports.</summary>
+    /// <exception cref="InvalidOperationException">One of them is none.</exception>
+    internal static IReadOnlyList<string> AddressesOf(IConfiguration configuration)
+    {
+        // A host without ASP.NET Core does not take the prefix off.
+        if (First(configuration, "URLS", "ASPNETCORE_URLS") is (var urlsKey, var urls))
+        {
+            return [.. urls.Select(url => IsPlainHttp(url)
+                ? url
+                : throw new InvalidOperationException($"{urlsKey} must be http addresses, such as http://*:8080: here they are for health probes alone, which have no TLS."))];
+        }
+
+        return First(configuration, "HTTP_PORTS", "ASPNETCORE_HTTP_PORTS") is (var portsKey, var ports)
+            ? [.. ports.Select(text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port <= IPEndPoint.MaxPort
+                ? string.Create(CultureInfo.InvariantCulture, $"http://*:{port}")
+                : throw new InvalidOperationException($"{portsKey} must be ports between 0 and {IPEndPoint.MaxPort}, separated by semicolons."))]
+            : [];
+    }
+
+    private static (string Key, string[] Values)? First(IConfiguration configuration, params string[] keys)
+    {
+        foreach (var key in keys)
+        {
+            if (configuration[key]?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) is { Length: > 0 } values)
+            {
+                return (key, values);
+            }
+        }
+
+        return null;
+    }
+
+    private static bool IsPlainHttp(string url)
+    {
+        try
+        {
+            return BindingAddress.Parse(url) is { Scheme: "http", PathBase: "" };
+        }
+        catch (FormatException)
+        {
+            return false;
+        }
+    }
+
+    [LoggerMessage(6001, LogLevel.Information, "Health probes are answered at {Addresses}")]
+    private partial void LogListening(string addresses);
+
+    private sealed class Application(HealthCheckService checks, bool detailed) : IHttpApplication<HttpContext>
+    {
+        public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
+
+        public Task ProcessRequestAsync(HttpContext context) => HealthEndpoints.AnswerAsync(context, checks, detailed);
+
+        public void DisposeContext(HttpContext context, Exception? exception)
+        {
+            // Nothing of it is kept.
+        }
+    }
+}

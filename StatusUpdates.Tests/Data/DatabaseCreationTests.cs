@@ -1,0 +1,172 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using StatusUpdates.Data.Database;
+using StatusUpdates.LocalHosting.Native;
+
+namespace StatusUpdates.Tests.Data;
+
+public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age)
+{
+    private const string Password = "a-password";
+
+    private static CancellationToken Token => TestTime.Token;
+
+    [Theory]
+    [InlineData("statusdb")]
+    [InlineData("of \"Many\" words; DROP")]
+    public async Task A_database_that_is_not_there_is_created_in_UTF8_with_the_schema(string name)
+    {
+        await using var admin = await servers.CreateDatabaseAsync(age, Token);
+        await using var missing = new MissingDatabase(admin, name);
+
+        await Migrator(missing.Database).MigrateAsync(Token);
+
+        Assert.Equal("UTF8", await missing.ScalarAsync("SHOW server_encoding"));
+        Assert.Equal("status_events", await missing.ScalarAsync("SELECT to_regclass('status_events')::text"));
+    }
+
+    [Fact]
+    public async Task Of_many_instances_that_start_at_once_one_creates_the_database_and_all_start()
+    {
+        await using var admin = await servers.CreateDatabaseAsync(age, Token);
+        for (var round = 0; round < 3; round++)
+        {
+            await using var missing = new MissingDatabase(admin, "race");
+
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
+            {
+                await using var instance = new StatusDatabase(missing.ConnectionString);
+                await Migrator(instance).StartingAsync(Token);
+            })));
+
+            Assert.Equal("status_events", await missing.ScalarAsync("SELECT to_regclass('status_events')::text"));
+        }
+    }
+
+    [Fact]
+    public async Task A_role_that_may_create_databases_owns_the_one_it_made()
+    {
+        await using var admin = await servers.CreateDatabaseAsync(age, Token);
+        await using var missing = new MissingDatabase(admin, "owned", await CreateRoleAsync(admin, "CREATEDB"));
+
+        await Migrator(missing.Database).MigrateAsync(Token);
+
+        Assert.Equal(
+            missing.Role, await missing.ScalarAsync("SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = current_database()"));
+    }
+
+    [Fact]
+    public async Task A_role_that_may_not_is_told_in_one_line_which_database_to_create_and_for_whom()
+    {
+        await using var admin = await servers.CreateDatabaseAsync(age, Token);
+        await using var missing = new MissingDatabase(admin, "refused", await CreateRoleAsync(admin, ""));
+
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => Migrator(missing.Database).StartingAsync(Token));
+
+        Assert.StartsWith($"The database \"{missing.Name}\" does not exist", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"CREATE DATABASE \"{missing.Name}\" OWNER \"{missing.Role}\"", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"ALTER ROLE \"{missing.Role}\" CREATEDB", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
+    public async Task A_role_that_may_not_create_tables_is_named_with_what_the_server_says()
+    {
+        await using var admin = await servers.CreateDatabaseAsync(age, Token);
+        var role = await CreateRoleAsync(admin, "");
+        await admin.ExecuteAsync("DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC", Token);
+        await using var database = new StatusDatabase(
+            new NpgsqlConnectionStringBuilder(admin.ConnectionString) { Username = role, Password = Password }.ConnectionString);
+
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => Migrator(database).StartingAsync(Token));
+
+        Assert.Contains($"by the role \"{role}\"", error.Message, StringComparison.Ordinal);
+        Assert.Contains("42501", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_role_that_is_not_let_in_is_an_error_that_names_the_database_and_not_the_password()
+    {
+        await using var admin = await servers.CreateDatabaseAsync(age, Token);
+        await using var database = new StatusDatabase(
+            new NpgsqlConnectionStringBuilder(admin.ConnectionString) { Username = $"nobody{Guid.NewGuid():N}", Password = Password }.ConnectionString);
+
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => Migrator(database).StartingAsync(Token));
+
+        Assert.Contains(new NpgsqlConnectionStringBuilder(admin.ConnectionString).Database!, error.Message, StringComparison.Ordinal);
+        Assert.Contains("28", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(Password, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_does_not_come_is_waited_for_and_then_named_with_the_setting()
+    {
+        var port = LoopbackPort.FindFree();
+        await using var database = new StatusDatabase($"Host=127.0.0.1;Port={port};Database=statusdb;Username=u");
+        var options = new StatusDatabaseOptions { StartupTimeout = TimeSpan.FromMilliseconds(300) };
+        var migrator = new DatabaseMigrator(database, options, TimeProvider.System, NullLogger<DatabaseMigrator>.Instance);
+
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => migrator.StartingAsync(Token));
+
+        Assert.Equal(
+            $"The database \"statusdb\" at 127.0.0.1:{port} was not ready within StatusDatabase:StartupTimeout (00:00:00.3000000).", error.Message);
+        Assert.IsType<NpgsqlException>(error.InnerException);
+    }
+
+    private static DatabaseMigrator Migrator(StatusDatabase database) =>
+        new(database, new StatusDatabaseOptions(), TimeProvider.System, NullLogger<DatabaseMigrator>.Instance);
+
+    private static async Task<string> CreateRoleAsync(TestDatabase admin, string rights)
+    {
+        var role = $"r{Guid.NewGuid():N}";
+        await admin.ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD '{Password}' {rights}", Token);
+        return role;
+    }
+
+    /// <summary>The name of a database that nobody has created, on another one's server; dropped at the end if it was.</summary>
+    private sealed class MissingDatabase : IAsyncDisposable
+    {
+        private readonly TestDatabase _admin;
+
+        public MissingDatabase(TestDatabase admin, string name, string? role = null)
+        {
+            _admin = admin;
+            Role = role;
+
+            // 63 bytes are what the server keeps of a name.
+            Name = $"{name} {Guid.NewGuid():N}";
+            var builder = new NpgsqlConnectionStringBuilder(admin.ConnectionString) { Database = Name };
+            if (role is not null)
+            {
+                (builder.Username, builder.Password) = (role, Password);
+            }
+
+            ConnectionString = builder.ConnectionString;
+            Database = new StatusDatabase(ConnectionString);
+        }
+
+        public string Name { get; }
+
+        public string? Role { get; }
+
+        public string ConnectionString { get; }
+
+        public StatusDatabase Database { get; }
+
+        public async Task<string?> ScalarAsync(string sql)
+        {
+            await using var command = Database.DataSource.CreateCommand(sql);
+            return (string?)await command.ExecuteScalarAsync(Token);
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await Database.DisposeAsync();
+            await _admin.ExecuteAsync($"DROP DATABASE IF EXISTS {DatabaseCreation.Quote(Name)} WITH (FORCE)", CancellationToken.None);
+        }
+    }
+}
+
+public sealed class DatabaseCreationOnOldestPostgresTests(TestServers servers) : DatabaseCreationTests(servers, PostgresAge.Oldest);
+
+public sealed class DatabaseCreationOnNewestPostgresTests(TestServers servers) : DatabaseCreationTests(servers, PostgresAge.Newest);
