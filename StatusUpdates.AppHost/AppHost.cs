@@ -31,7 +31,7 @@ var redis = builder.AddRedis("redis").RunAsNativeServer();
 var api = builder.AddProject<Projects.StatusUpdates_Api>("api").WithServers(db, redis).WithProbes().WithExternalHttpEndpoints().WithDevelopmentCommands();
 
 // The processors: two, so that the loss of one is an everyday event. Results are fetched from the API, so its public address goes into their URLs.
-var worker = builder.AddProject<Projects.StatusUpdates_Worker>("worker").WithServers(db, redis).WithReplicas(2);
+var worker = builder.AddProject<Projects.StatusUpdates_Worker>("worker").WithServers(db, redis).WithProbes().WithReplicas(2);
 
 if (isPublishing)
 {
@@ -41,8 +41,8 @@ if (isPublishing)
         .WithEnvironment("Authentication__Schemes__Bearer__ValidAudiences__0", builder.AddParameter("token-audience").WithDescription(
             "The audience (aud) that tokens for this API carry; tokens for others are refused."))
         .WithEnvironment("ForwardedHeaders__KnownNetworks__0", builder.AddParameter("trusted-proxies").WithDescription(
-            "Network of the ingress before the API, in CIDR notation, such as 10.0.0.0/16: only its X-Forwarded headers are believed."));
-    worker.WithProbes().WithEnvironment("Results__PublicBaseUrl", builder.AddParameter("public-url").WithDescription(
+            "Networks of the ingress before the API, in CIDR notation, separated by commas, such as 10.0.0.0/16: only its X-Forwarded headers are believed."));
+    worker.WithEnvironment("Results__PublicBaseUrl", builder.AddParameter("public-url").WithDescription(
         "Address at which clients reach the API, such as https://status.example.com: links to results begin with it."));
 
     if (builder.GetSwitch("DataProtection:UseCertificate"))
@@ -72,11 +72,7 @@ else
 // Bot:Enabled says so.
 if (isPublishing ? builder.GetSwitch("Bot:Enabled") : builder.HasTelegramToken())
 {
-    var bot = builder.AddProject<Projects.StatusUpdates_Bot>("bot").WithServers(db, redis).WithEnvironment("Telegram__Token", builder.AddTelegramToken());
-    if (isPublishing)
-    {
-        bot.WithProbes();
-    }
+    var bot = builder.AddProject<Projects.StatusUpdates_Bot>("bot").WithServers(db, redis).WithProbes().WithEnvironment("Telegram__Token", builder.AddTelegramToken());
 
     // A Bot API server of one's own.
     if (builder.Configuration["TELEGRAM_BASE_URL"] is { Length: > 0 } baseUrl)

@@ -23,7 +23,13 @@ internal static class ModelExtensions
     {
         if (!service.Resource.Annotations.OfType<EndpointAnnotation>().Any(endpoint => endpoint.Name == "http"))
         {
-            service.WithHttpEndpoint(name: "http");
+            service.WithHttpEndpoint(name: "http").WithUrlForEndpoint("http", url => (url.Url, url.DisplayText) = ("/health", "Health"));
+        }
+
+        // It listens once it has its database: longer than it waits for that, and for a migration.
+        if (service.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        {
+            service.WithHttpProbe(ProbeType.Startup, "/alive", periodSeconds: 5, failureThreshold: 60);
         }
 
         if (service.ApplicationBuilder.Configuration[$"Ports:{service.Resource.Name}"] is { Length: > 0 } port)

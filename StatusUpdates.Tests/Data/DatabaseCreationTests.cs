@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using StatusUpdates.Data.Database;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Data;
 

@@ -55,6 +55,26 @@ internal sealed class AppHostProcess : IAsyncDisposable
         return new AppHostProcess(Process.Start(start) ?? throw new InvalidOperationException("the AppHost did not start"));
     }
 
+    /// <summary>Runs it to its end, for what ends by itself: publishing, or a start that fails.</summary>
+    public static async Task<(int ExitCode, string Output)> RunAsync(
+        string[] arguments, IReadOnlyDictionary<string, string> environment, CancellationToken cancellationToken)
+    {
+        var start = new ProcessStartInfo(DotnetHost.Path, ["exec", ProgramPath, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Projects.StatusUpdates_AppHost.ProjectPath,
+        };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        await using var process = new AppHostProcess(Process.Start(start) ?? throw new InvalidOperationException("the AppHost did not start"));
+        var exitCode = await process.UntilExitAsync(cancellationToken);
+        return (exitCode, process.Output);
+    }
+
     /// <summary>Completes when it says that all is up.</summary>
     public async Task UntilReadyAsync(CancellationToken cancellationToken)
     {

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.Bot;
 using StatusUpdates.Tests.Scenarios;

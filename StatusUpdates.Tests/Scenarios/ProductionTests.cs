@@ -4,7 +4,7 @@ using System.Net.Http.Headers;
 using System.Net.WebSockets;
 using System.Text;
 using Microsoft.IdentityModel.Tokens;
-using StatusUpdates.LocalHosting.Native;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Scenarios;
