@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -15,7 +14,7 @@ public sealed class StatusDatabase : IAsyncDisposable
 
     private readonly StatusDatabaseOptions _options;
     private readonly TimeProvider _time;
-    private readonly string _sessionConnectionString;
+    private readonly NpgsqlDataSource _sessions;
 
     /// <summary>Makes the data source; connects to nothing yet.</summary>
     /// <param name="connectionString">An Npgsql connection string. What it says itself wins over the settings made here.</param>
@@ -26,38 +25,26 @@ public sealed class StatusDatabase : IAsyncDisposable
         _options = options ?? new StatusDatabaseOptions();
         _time = time ?? TimeProvider.System;
         var withSettings = WithSessionSettings(connectionString, _options);
-        _sessionConnectionString = new NpgsqlConnectionStringBuilder(withSettings) { Pooling = false }.ConnectionString;
-        var builder = new NpgsqlDataSourceBuilder(withSettings);
-
-        // No SQL in spans: its shape is ours to know, and its literals could be a user's.
-        builder.ConfigureTracing(tracing => tracing
-            .ConfigureCommandEnrichmentCallback(WithoutSql)
-            .ConfigureBatchEnrichmentCallback(WithoutSql));
-        DataSource = builder.Build();
+        var parts = new NpgsqlConnectionStringBuilder(withSettings);
+        Spans = new StatementSpans(parts, _time);
+        DataSource = Build(withSettings, parts.Database);
+        parts.Pooling = false;
+        _sessions = Build(parts.ConnectionString, $"{parts.Database} sessions");
     }
 
     /// <summary>Connections for set-based SQL; the EF Core model uses the same ones.</summary>
     public NpgsqlDataSource DataSource { get; }
+
+    /// <summary>Spans of what nobody waits for.</summary>
+    internal StatementSpans Spans { get; }
 
     /// <summary>
     /// Opens a connection that is nobody else's before or after: for locks and settings of a session, which pooled connections must not have,
     /// because nothing resets them between two uses.
     /// </summary>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
-    internal async Task<NpgsqlConnection> OpenSessionAsync(CancellationToken cancellationToken)
-    {
-        var connection = new NpgsqlConnection(_sessionConnectionString);
-        try
-        {
-            await connection.OpenAsync(cancellationToken);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
-    }
+    internal async Task<NpgsqlConnection> OpenSessionAsync(CancellationToken cancellationToken) =>
+        await _sessions.OpenConnectionAsync(cancellationToken);
 
     /// <summary>Lets an EF Core context use <see cref="DataSource"/>, and log no SQL.</summary>
     public void Configure(DbContextOptionsBuilder builder) =>
@@ -108,7 +95,11 @@ public sealed class StatusDatabase : IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => DataSource.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await DataSource.DisposeAsync();
+        await _sessions.DisposeAsync();
+    }
 
     /// <summary>The present timestamp of the clock that retries go by.</summary>
     internal long Now => _time.GetTimestamp();
@@ -129,10 +120,12 @@ public sealed class StatusDatabase : IAsyncDisposable
         _ => e.IsTransient,
     };
 
-    private static void WithoutSql(Activity span, object command)
+    private static NpgsqlDataSource Build(string connectionString, string? name)
     {
-        span.SetTag("db.query.text", null);
-        span.SetTag("db.statement", null);
+        // Named, because its metrics and spans would else bear the connection string.
+        var builder = new NpgsqlDataSourceBuilder(connectionString) { Name = name };
+        builder.ConfigureTracing(StatementTracing.Configure);
+        return builder.Build();
     }
 
     // Full jitter: 5 ms doubling up to a second.

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 namespace StatusUpdates.ServiceDefaults.Health;
 
 /// <summary>
-/// What the health of a dependency means here, whoever registered its check: an Aspire client integration, its stand-in, or a service.
+/// What the health of a dependency means here, whoever registered its check: an Aspire client integration or a service.
 /// Redis only makes the system fast, so its check degrades and never fails; everything else fails. Each check is bounded in time, and
 /// at most one run of it is under way, however often a health endpoint is asked: these endpoints are open to everybody.
 /// </summary>

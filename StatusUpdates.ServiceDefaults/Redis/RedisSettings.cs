@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -11,7 +12,7 @@ namespace StatusUpdates.ServiceDefaults.Redis;
 
 /// <summary>
 /// Where Redis is: <c>ConnectionStrings:redis</c>, else the seed's <c>REDIS_HOST</c>, <c>REDIS_PORT</c> (6379) and <c>REDIS_PASSWORD</c>.
-/// The latter are turned into the former before the client is registered, so that Aspire's client and its stand-in see the same.
+/// The latter are turned into the former before the client is registered, so that Aspire's client sees one thing.
 /// </summary>
 internal static class RedisSettings
 {
@@ -21,10 +22,19 @@ internal static class RedisSettings
     private const string PasswordKey = "REDIS_PASSWORD";
     private const int DefaultPort = 6379;
 
+    // Aspire's settings have no other place for it.
+    private const string DisableTracingKey = "Aspire:StackExchange:Redis:DisableTracing";
+
     public static void AddRedisSettings(this IHostApplicationBuilder builder)
     {
         var configuration = builder.Configuration;
         builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ConfigurationOptions>, EndpointRequired>());
+
+        // Behind all other sources, so that whoever wants to see commands can: publishes have spans of their own, which say more.
+        configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = [new(DisableTracingKey, bool.TrueString)] });
+
+        // Whatever the string says: the system starts, and serves, without Redis.
+        builder.Services.PostConfigureAll<ConfigurationOptions>(options => options.AbortOnConnectFail = false);
 
         var host = configuration[HostKey];
         if (!string.IsNullOrWhiteSpace(configuration[ConnectionStringKey]) || string.IsNullOrWhiteSpace(host))
