@@ -1,5 +1,7 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
+using StackExchange.Redis;
 
 namespace StatusUpdates.ServiceDefaults.Health;
 
@@ -28,7 +30,9 @@ internal sealed class DependencyHealthPolicy : IPostConfigureOptions<HealthCheck
                 registration.FailureStatus = HealthStatus.Degraded;
             }
 
-            var check = new SharedHealthCheck(registration.Factory, isRedis ? RedisTimeout : DefaultTimeout);
+            var factory = registration.Factory;
+            var check = new SharedHealthCheck(
+                isRedis ? services => new ConnectedFirst(services, factory) : factory, isRedis ? RedisTimeout : DefaultTimeout);
             registration.Factory = check.Bind;
         }
     }
@@ -38,4 +42,13 @@ internal sealed class DependencyHealthPolicy : IPostConfigureOptions<HealthCheck
     private static bool IsRedis(HealthCheckRegistration registration) =>
         registration.Name.Contains("redis", StringComparison.OrdinalIgnoreCase)
         || registration.Tags.Contains("redis", StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>A question to a Redis client that is not connected would wait in its backlog, for longer than a probe's usual second.</summary>
+    private sealed class ConnectedFirst(IServiceProvider services, Func<IServiceProvider, IHealthCheck> factory) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            services.GetService<IConnectionMultiplexer>() is { IsConnected: false }
+                ? Task.FromResult(new HealthCheckResult(context.Registration.FailureStatus, "Not connected."))
+                : factory(services).CheckHealthAsync(context, cancellationToken);
+    }
 }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -22,16 +21,10 @@ internal static class RedisSettings
     private const string PasswordKey = "REDIS_PASSWORD";
     private const int DefaultPort = 6379;
 
-    // Aspire's settings have no other place for it.
-    private const string DisableTracingKey = "Aspire:StackExchange:Redis:DisableTracing";
-
     public static void AddRedisSettings(this IHostApplicationBuilder builder)
     {
         var configuration = builder.Configuration;
         builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ConfigurationOptions>, EndpointRequired>());
-
-        // Behind all other sources, so that whoever wants to see commands can: publishes have spans of their own, which say more.
-        configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = [new(DisableTracingKey, bool.TrueString)] });
 
         // Whatever the string says: the system starts, and serves, without Redis.
         builder.Services.PostConfigureAll<ConfigurationOptions>(options => options.AbortOnConnectFail = false);
