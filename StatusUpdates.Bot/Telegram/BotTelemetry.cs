@@ -74,7 +74,7 @@ internal static class BotTelemetry
     public static void Told(StatusUpdate update, DateTimeOffset now) =>
         Lag.Record(Math.Max(0, (now - DateTimeOffset.FromUnixTimeMilliseconds(update.Timestamp)).TotalSeconds));
 
-    public static void CountUnlink(string reason) => Unlinks.Add(1, new KeyValuePair<string, object?>("reason", reason));
+    public static void CountUnlink(string reason) => Unlinks.Add(1, new KeyValuePair<string, object?>("statusupdates.reason", reason));
 
     public static void CountSkipped() => Skipped.Add(1);
 
