@@ -7,6 +7,9 @@ public sealed class StatusChannels(StatusMessagingOptions options)
 {
     private readonly string _userPrefix = options.ChannelPrefix + "generation:user:";
 
+    /// <summary>The users' channels as one name, for telemetry: it has no user's id.</summary>
+    internal string UserTemplate { get; } = options.ChannelPrefix + "generation:user:{userId}";
+
     /// <summary>Every update of every user: <c>generation:status-updates</c>.</summary>
     public RedisChannel All { get; } = RedisChannel.Literal(options.ChannelPrefix + "generation:status-updates");
 

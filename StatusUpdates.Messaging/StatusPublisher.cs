@@ -93,35 +93,57 @@ public sealed partial class StatusPublisher(
     {
         var subscriber = redis.GetSubscriber();
         var sends = new Task[updates.Count * 2];
-        for (var i = 0; i < updates.Count; i++)
+        var spans = MessagingTelemetry.Source.HasListeners() ? new Activity?[updates.Count] : null;
+        try
         {
-            var update = updates[i];
-            using var activity = StartActivity(update);
-            var payload = StatusJson.Encode(activity?.Id is { } id ? update with { TraceParent = id } : update);
-            sends[2 * i] = subscriber.PublishAsync(_channels.All, payload);
-            sends[(2 * i) + 1] = subscriber.PublishAsync(_channels.User(update.UserId), payload);
+            for (var i = 0; i < updates.Count; i++)
+            {
+                var update = updates[i];
+                var span = spans is null ? null : spans[i] = StartSpan(update);
+                var payload = StatusJson.Encode(span?.Id is { } id ? update with { TraceParent = id } : update);
+                sends[2 * i] = subscriber.PublishAsync(_channels.All, payload);
+                sends[(2 * i) + 1] = subscriber.PublishAsync(_channels.User(update.UserId), payload);
+            }
+
+            await Task.WhenAll(sends).ConfigureAwait(false);
+        }
+        catch (Exception e) when (spans is not null)
+        {
+            foreach (var span in spans)
+            {
+                span?.SetTag("error.type", e.GetType().FullName).SetStatus(ActivityStatusCode.Error, "Redis did not take it.");
+            }
+
+            throw;
+        }
+        finally
+        {
+            // All at once, as Redis answers them: each lasts until it is known what came of it.
+            foreach (var span in spans ?? [])
+            {
+                span?.Dispose();
+            }
         }
 
-        await Task.WhenAll(sends).ConfigureAwait(false);
         MessagingTelemetry.Published.Add(updates.Count);
     }
 
-    private static Activity? StartActivity(StatusUpdate update)
+    /// <summary>Starts the span of one update, and leaves the caller's the current one.</summary>
+    private Activity? StartSpan(StatusUpdate update)
     {
-        if (!MessagingTelemetry.Source.HasListeners())
-        {
-            return null;
-        }
+        var current = Activity.Current;
 
         // The update's own trace, not the caller's: a batch carries updates of many.
-        var activity = ActivityContext.TryParse(update.TraceParent, null, isRemote: true, out var parent)
-            ? MessagingTelemetry.Source.StartActivity("publish generation:user", ActivityKind.Producer, parent)
-            : MessagingTelemetry.Source.StartActivity("publish generation:user", ActivityKind.Producer);
-        activity?.SetTag("messaging.system", "redis")
+        ActivityContext.TryParse(update.TraceParent, null, isRemote: true, out var parent);
+        var span = MessagingTelemetry.Source.StartActivity("publish status_update", ActivityKind.Producer, parent);
+        Activity.Current = current;
+        return span?.SetTag("messaging.system", "redis")
             .SetTag("messaging.operation.type", "send")
-            .SetTag("messaging.destination.template", "generation:user:{userId}")
+            .SetTag("messaging.operation.name", "publish")
+            .SetTag("messaging.destination.name", _channels.UserTemplate)
+            .SetTag("messaging.destination.template", _channels.UserTemplate)
+            .SetTag("statusupdates.generation.id", update.GenerationId)
             .SetTag("statusupdates.status", update.Status.ToWireName());
-        return activity;
     }
 
     [LoggerMessage(1001, LogLevel.Debug, "{Updates} committed updates were not announced on Redis: {Reason}")]

@@ -75,7 +75,13 @@ public sealed partial class StatusSubscriber(
         // Sent without waiting, so that the subscription is on the books (and made again at every reconnect) even while Redis is away.
         // Its queue keeps the order of arrival, which plain handlers do not.
         var queue = subscriber.Subscribe(channel, CommandFlags.FireAndForget);
-        queue.OnMessage(message => receive(message.Message));
+
+        // Without the caller's context: a request that happened to subscribe is not what later messages are a part of.
+        using (ExecutionContext.SuppressFlow())
+        {
+            queue.OnMessage(message => receive(message.Message));
+        }
+
         var subscription = new StatusSubscription(queue, sink);
         if (!redis.IsConnected)
         {

@@ -19,7 +19,12 @@ internal sealed partial class StatusUpdatePump : IStatusUpdateSink
         _waiting = Channel.CreateBounded<StatusUpdate>(
             new BoundedChannelOptions(capacity) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true },
             static _ => MessagingTelemetry.Dropped.Add(1));
-        _pump = Task.Run(PumpAsync);
+
+        // Without the caller's context, as every handler.
+        using (ExecutionContext.SuppressFlow())
+        {
+            _pump = Task.Run(PumpAsync);
+        }
     }
 
     public void Accept(StatusUpdate update) => _waiting.Writer.TryWrite(update);

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using StatusUpdates.ServiceDefaults;
 using StatusUpdates.ServiceDefaults.Health;
 using StatusUpdates.ServiceDefaults.Hosting;
 using StatusUpdates.ServiceDefaults.Redis;
@@ -12,12 +13,14 @@ public static class ServiceDefaultsExtensions
 {
     /// <summary>
     /// Adds telemetry, health checks, service discovery, resilience of outgoing HTTP, and the seed's <c>REDIS_HOST</c> settings as a
-    /// source of <c>ConnectionStrings:redis</c>. Call it before <c>AddRedisClient</c>.
+    /// source of <c>ConnectionStrings:redis</c>. Call it before
+    /// <c>AddRedisClient</c> and <c>AddNpgsqlDbContext</c>.
     /// </summary>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
         StartLogging.Add(builder);
+        builder.AddAspireDefaults();
         builder.AddStatusTelemetry();
         builder.AddDefaultHealthChecks();
         builder.AddRedisSettings();

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using StatusUpdates.Data.Database;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Feeds;
 
@@ -90,6 +92,10 @@ internal sealed class FeedMetrics
         }
     }
 
+    /// <summary>Records a sweep that failed; one that went well is none of a trace's business.</summary>
+    public static void SweepFailed(DateTimeOffset startedAt, DateTimeOffset now, Exception failure) =>
+        BackgroundSpans.RecordFailure(Source, "sweep feeds", startedAt, now, failure);
+
     private static void Trace(Frame frame, string transport, DateTimeOffset startedAt, DateTimeOffset now)
     {
         // Once for each update, not for each of a user's connections: a span costs more than the delivery itself.
@@ -99,7 +105,14 @@ internal sealed class FeedMetrics
         }
 
         using var activity = Source.StartActivity("send status_update", ActivityKind.Producer, frame.Trace, startTime: startedAt);
-        activity?.SetTag(TransportAttribute, transport).SetEndTime(now.UtcDateTime);
+        activity?.SetTag("messaging.system", "statusupdates")
+            .SetTag("messaging.operation.type", "send")
+            .SetTag("messaging.operation.name", "send")
+            .SetTag("messaging.destination.name", "status_update")
+            .SetTag("statusupdates.generation.id", frame.GenerationId)
+            .SetTag("statusupdates.status", frame.Status.ToWireName())
+            .SetTag(TransportAttribute, transport)
+            .SetEndTime(now.UtcDateTime);
     }
 
     private static KeyValuePair<string, object?> Tag(string transport) => new(TransportAttribute, transport);

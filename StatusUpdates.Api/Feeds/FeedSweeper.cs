@@ -34,6 +34,7 @@ internal sealed partial class FeedSweeper(FeedHub hub, FeedContext context, ILog
         using var timer = new PeriodicTimer(context.Options.SweepInterval, context.Time);
         while (await NextAsync(timer, stoppingToken))
         {
+            var startedAt = context.Time.GetUtcNow();
             try
             {
                 await RunOnceAsync(stoppingToken);
@@ -44,11 +45,13 @@ internal sealed partial class FeedSweeper(FeedHub hub, FeedContext context, ILog
             }
             catch (Exception e) when (DatabaseWatch.IsAway(e) || e is OperationCanceledException)
             {
+                FeedMetrics.SweepFailed(startedAt, context.Time.GetUtcNow(), e);
                 context.Database.Failed(e);
             }
             catch (Exception e)
             {
                 // The sweep is what makes loss impossible: a fault in one round must not end all later ones.
+                FeedMetrics.SweepFailed(startedAt, context.Time.GetUtcNow(), e);
                 LogFailed(e);
             }
         }

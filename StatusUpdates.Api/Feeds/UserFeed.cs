@@ -325,7 +325,12 @@ internal sealed class UserFeed : IDisposable
             }
 
             _repairing = true;
-            _repair = RepairAsync(_closed.Token);
+
+            // Without the caller's context: it reads for all of the feed's connections, and goes on when this one's request has ended.
+            using (ExecutionContext.SuppressFlow())
+            {
+                _repair = RepairAsync(_closed.Token);
+            }
         }
     }
 

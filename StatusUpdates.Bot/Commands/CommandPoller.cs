@@ -69,6 +69,7 @@ internal sealed partial class CommandPoller(
         {
             for (var failures = 0; ;)
             {
+                var startedAt = time.GetUtcNow();
                 try
                 {
                     await RunTurnAsync(stoppingToken);
@@ -79,6 +80,7 @@ internal sealed partial class CommandPoller(
                 {
                     // Whatever it is: notifications go on, and commands wait at Telegram.
                     var pause = BackOff.After(++failures, options.Value);
+                    BotTelemetry.PollFailed(startedAt, time.GetUtcNow(), e);
                     LogFailed(e is NpgsqlException ? null : e, pause, e.Message);
                     await Task.Delay(pause, time, stoppingToken);
                 }
@@ -96,6 +98,7 @@ internal sealed partial class CommandPoller(
         var offset = 0;
         for (var failures = 0; ; held.ThrowIfCancellationRequested())
         {
+            var startedAt = time.GetUtcNow();
             try
             {
                 name ??= await api.GetNameAsync(held);
@@ -111,6 +114,7 @@ internal sealed partial class CommandPoller(
             catch (RequestException e)
             {
                 var pause = e is ApiRequestException { ErrorCode: 429 } limited ? SendFailures.Of(limited).RetryAfter : BackOff.After(++failures, options.Value);
+                BotTelemetry.PollFailed(startedAt, time.GetUtcNow(), e);
                 LogNotAsked(pause, e.Message);
                 await Task.Delay(pause, time, held);
             }
@@ -126,6 +130,7 @@ internal sealed partial class CommandPoller(
             LogUnreadable(update.Id, fault);
         }
 
+        using var span = update.Message is null ? null : BotTelemetry.StartAnswer();
         if (update.Message is not { } message || await handler.HandleAsync(message, name, CancellationToken.None) is not { } answer)
         {
             return;
@@ -163,6 +168,7 @@ internal sealed partial class CommandPoller(
         while (!held.IsCancellationRequested)
         {
             await Task.Delay(TurnCheck, time, held.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            var startedAt = time.GetUtcNow();
             try
             {
                 // Without the token: a canceled statement would leave the connection in the middle of it.
@@ -170,6 +176,7 @@ internal sealed partial class CommandPoller(
             }
             catch (Exception e) when (e is NpgsqlException or InvalidOperationException)
             {
+                BotTelemetry.PollFailed(startedAt, time.GetUtcNow(), e);
                 LogConnectionLost(e.Message);
                 await held.CancelAsync();
             }

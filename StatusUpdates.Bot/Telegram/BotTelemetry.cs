@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using StatusUpdates.Data.Database;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Bot.Telegram;
@@ -38,11 +39,24 @@ internal static class BotTelemetry
     public static Activity? StartSend(string method) =>
         Source.StartActivity($"telegram {method}", ActivityKind.Client)?.SetTag("rpc.method", method);
 
+    /// <summary>The span of answering one message that somebody wrote to the bot: where that trace begins.</summary>
+    public static Activity? StartAnswer() => Source.StartActivity("answer telegram", ActivityKind.Consumer)?
+        .SetTag("messaging.system", "telegram")
+        .SetTag("messaging.operation.type", "process")
+        .SetTag("messaging.operation.name", "answer");
+
+    /// <summary>Records a question to Telegram, or for the turn to ask, that failed; one that brings nothing is no trace.</summary>
+    public static void PollFailed(DateTimeOffset startedAt, DateTimeOffset now, Exception failure) =>
+        BackgroundSpans.RecordFailure(Source, "poll telegram", startedAt, now, failure);
+
     /// <summary>The span of telling one update, in that update's trace. Null when nobody listens.</summary>
     public static Activity? StartNotify(StatusUpdate update)
     {
         ActivityContext.TryParse(update.TraceParent, null, isRemote: true, out var parent);
         return Source.StartActivity("notify telegram", ActivityKind.Consumer, parent)?
+            .SetTag("messaging.system", "telegram")
+            .SetTag("messaging.operation.type", "process")
+            .SetTag("messaging.operation.name", "notify")
             .SetTag("statusupdates.generation.id", update.GenerationId)
             .SetTag("statusupdates.status", update.Status.ToWireName())
             .SetTag("statusupdates.seq", update.Seq);
@@ -60,7 +74,7 @@ internal static class BotTelemetry
     public static void Told(StatusUpdate update, DateTimeOffset now) =>
         Lag.Record(Math.Max(0, (now - DateTimeOffset.FromUnixTimeMilliseconds(update.Timestamp)).TotalSeconds));
 
-    public static void CountUnlink(string reason) => Unlinks.Add(1, new KeyValuePair<string, object?>("reason", reason));
+    public static void CountUnlink(string reason) => Unlinks.Add(1, new KeyValuePair<string, object?>("statusupdates.reason", reason));
 
     public static void CountSkipped() => Skipped.Add(1);
 

@@ -139,6 +139,7 @@ internal sealed partial class CursorRunner(
         var failures = 0;
         while (!stoppingToken.IsCancellationRequested)
         {
+            var startedAt = time.GetUtcNow();
             try
             {
                 if (!await RunOnceAsync(stoppingToken))
@@ -152,6 +153,7 @@ internal sealed partial class CursorRunner(
             {
                 // Whatever it is: what is held goes on, and everybody is told later.
                 var pause = MaxPause * Math.Min(1, Math.Pow(2, failures++ - 4)) * Jitter();
+                BackgroundSpans.RecordFailure(DataTelemetry.Source, "claim cursors", startedAt, time.GetUtcNow(), e);
                 LogClaimFailed(e is NpgsqlException ? null : e, consumer.Kind, pause, e.Message);
                 await Task.Delay(pause, time, stoppingToken);
             }
@@ -245,6 +247,7 @@ internal sealed partial class CursorRunner(
             return true;
         }
 
+        var startedAt = time.GetUtcNow();
         try
         {
             var held = await store.RenewAsync([.. running.Select(r => r.Claimed)], options.Lease, cancellationToken);
@@ -260,11 +263,17 @@ internal sealed partial class CursorRunner(
         catch (Exception e) when (e is NpgsqlException or OperationCanceledException)
         {
             // Nothing is lost by that alone: what is stored is fenced by the epoch, not by the time.
+            if (!cancellationToken.IsCancellationRequested)
+            {
+                BackgroundSpans.RecordFailure(DataTelemetry.Source, "renew cursors", startedAt, time.GetUtcNow(), e);
+            }
+
             LogNotRenewed(consumer.Kind, e.Message);
             return false;
         }
         catch (Exception e)
         {
+            BackgroundSpans.RecordFailure(DataTelemetry.Source, "renew cursors", startedAt, time.GetUtcNow(), e);
             LogRenewFailed(e, consumer.Kind);
             return false;
         }

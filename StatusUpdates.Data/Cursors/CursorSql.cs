@@ -68,6 +68,7 @@ public static class CursorSql
     /// <summary>Claims of kind $1, at most $2 and of troubled ones $3, for $4, of the users $5.</summary>
     internal const string ClaimOfUsers =
         $"""
+        -- claim cursors
         WITH walked AS MATERIALIZED (
             SELECT c.* FROM durable_cursors c WHERE c.kind = $1 AND c.user_id = ANY ($5)
         ),
@@ -80,6 +81,7 @@ public static class CursorSql
     /// </summary>
     internal const string ClaimNext =
         $"""
+        -- claim cursors
         WITH walked AS MATERIALIZED (
             SELECT c.* FROM durable_cursors c WHERE c.owner > GREATEST($5, $1 || ':') AND c.owner < $1 || ';' ORDER BY c.owner LIMIT $6
         ),
@@ -91,6 +93,7 @@ public static class CursorSql
     /// <summary>Extends the leases of owners $1 with epochs $2 to $3 from now; yields the owners whose cursors are still held.</summary>
     internal const string Renew =
         """
+        -- renew cursors
         UPDATE durable_cursors c SET lease_expires_at = clock_timestamp() + $3
         FROM unnest($1, $2) AS h (owner, epoch)
         WHERE c.owner = h.owner AND c.epoch = h.epoch AND c.lease_expires_at IS NOT NULL
@@ -104,6 +107,7 @@ public static class CursorSql
     /// </summary>
     internal const string Save =
         """
+        -- save cursor
         WITH held AS (
             UPDATE durable_cursors c SET
                 last_seq = $3, state = $4, troubled = $5,
@@ -118,6 +122,7 @@ public static class CursorSql
     /// <summary>Gives owner $1's cursor back for $3 from now, as it was stored last.</summary>
     internal const string GiveBack =
         """
+        -- give back cursor
         UPDATE durable_cursors c SET lease_expires_at = NULL, not_before = CASE WHEN c.nudges = $4 THEN clock_timestamp() + $3 END
         WHERE c.owner = $1 AND c.epoch = $2
         """;

@@ -19,7 +19,7 @@ namespace StatusUpdates.Data.Database;
 public static class DataServices
 {
     /// <summary>
-    /// Adds the log, the queue, commands, queries and results over one data source, and brings the schema up to date at start.
+    /// Adds the log, the queue, commands, queries and results over one data source with its health check, and brings the schema up to date at start.
     /// The EF Core context is registered beside it: <c>AddNpgsqlDbContext&lt;StatusDbContext&gt;(name, configureDbContextOptions: database.Configure)</c>.
     /// </summary>
     /// <param name="builder">The host.</param>
@@ -68,6 +68,7 @@ public static class DataServices
         builder.Services.AddSingleton<TelegramLinkStore>();
         builder.Services.AddSingleton<TelegramTurns>();
         builder.Services.AddSingleton<CursorStore>();
+        builder.Services.AddHealthChecks().AddCheck<DatabaseHealthCheck>(DatabaseHealthCheck.Name);
         builder.Services.AddHostedService<DatabaseMigrator>();
         return database;
     }

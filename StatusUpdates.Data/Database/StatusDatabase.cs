@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -16,6 +15,7 @@ public sealed class StatusDatabase : IAsyncDisposable
     private readonly StatusDatabaseOptions _options;
     private readonly TimeProvider _time;
     private readonly NpgsqlConnectionStringBuilder _session;
+    private readonly NpgsqlDataSource _sessions;
 
     /// <summary>Makes the data source; connects to nothing yet.</summary>
     /// <param name="connectionString">An Npgsql connection string. What it says itself wins over the settings made here.</param>
@@ -26,14 +26,11 @@ public sealed class StatusDatabase : IAsyncDisposable
         _options = options ?? new StatusDatabaseOptions();
         _time = time ?? TimeProvider.System;
         var withSettings = WithSessionSettings(connectionString, _options);
+        var parts = new NpgsqlConnectionStringBuilder(withSettings);
+        Spans = new StatementSpans(parts, _time);
+        DataSource = Build(withSettings, parts.Database);
         _session = new NpgsqlConnectionStringBuilder(withSettings) { Pooling = false };
-        var builder = new NpgsqlDataSourceBuilder(withSettings);
-
-        // No SQL in spans: its shape is ours to know, and its literals could be a user's.
-        builder.ConfigureTracing(tracing => tracing
-            .ConfigureCommandEnrichmentCallback(WithoutSql)
-            .ConfigureBatchEnrichmentCallback(WithoutSql));
-        DataSource = builder.Build();
+        _sessions = Build(_session.ConnectionString, $"{parts.Database} sessions");
     }
 
     /// <summary>Connections for set-based SQL; the EF Core model uses the same ones.</summary>
@@ -48,6 +45,9 @@ public sealed class StatusDatabase : IAsyncDisposable
     /// <summary>For messages: which database, of which server.</summary>
     internal string Description => $"The database \"{Name ?? Role}\" at {_session.Host}:{_session.Port}";
 
+    /// <summary>Spans of what nobody waits for.</summary>
+    internal StatementSpans Spans { get; }
+
     /// <summary>
     /// Opens a connection that is nobody else's before or after: for locks and settings of a session, which pooled connections must not have,
     /// because nothing resets them between two uses.
@@ -57,8 +57,12 @@ public sealed class StatusDatabase : IAsyncDisposable
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     internal async Task<NpgsqlConnection> OpenSessionAsync(CancellationToken cancellationToken, string? database = null)
     {
-        var connection = new NpgsqlConnection(
-            database is null ? _session.ConnectionString : new NpgsqlConnectionStringBuilder(_session.ConnectionString) { Database = database }.ConnectionString);
+        if (database is null)
+        {
+            return await _sessions.OpenConnectionAsync(cancellationToken);
+        }
+
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_session.ConnectionString) { Database = database }.ConnectionString);
         try
         {
             await connection.OpenAsync(cancellationToken);
@@ -120,7 +124,11 @@ public sealed class StatusDatabase : IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => DataSource.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await DataSource.DisposeAsync();
+        await _sessions.DisposeAsync();
+    }
 
     /// <summary>The present timestamp of the clock that retries go by.</summary>
     internal long Now => _time.GetTimestamp();
@@ -141,10 +149,12 @@ public sealed class StatusDatabase : IAsyncDisposable
         _ => e.IsTransient,
     };
 
-    private static void WithoutSql(Activity span, object command)
+    private static NpgsqlDataSource Build(string connectionString, string? name)
     {
-        span.SetTag("db.query.text", null);
-        span.SetTag("db.statement", null);
+        // Named, because its metrics and spans would else bear the connection string.
+        var builder = new NpgsqlDataSourceBuilder(connectionString) { Name = name };
+        builder.ConfigureTracing(StatementTracing.Configure);
+        return builder.Build();
     }
 
     // Full jitter: 5 ms doubling up to a second.

@@ -16,6 +16,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
     // ends this statement as a unique violation, number and all; the next try finds its row.
     private const string SubmitSql =
         """
+        -- submit
         WITH existing AS MATERIALIZED (
             SELECT id, request_hash FROM generations WHERE id = $1
             UNION ALL
@@ -47,6 +48,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
 
     private const string CancelSql =
         $"""
+        -- cancel
         WITH locked AS MATERIALIZED (
             SELECT * FROM generations WHERE id = $1 AND user_id = $2
             FOR NO KEY UPDATE

@@ -9,7 +9,7 @@ public sealed class GenerationQueries(StatusDbContext context)
 {
     /// <summary>The generation, or null if this user has none of that id.</summary>
     public Task<Generation?> FindAsync(string userId, string generationId, CancellationToken cancellationToken = default) =>
-        context.Generations.AsNoTracking().SingleOrDefaultAsync(g => g.Id == generationId && g.UserId == userId, cancellationToken);
+        context.Generations.AsNoTracking().TagWith("find generation").SingleOrDefaultAsync(g => g.Id == generationId && g.UserId == userId, cancellationToken);
 
     /// <summary>A page of a user's generations, newest first, with the number of all that match.</summary>
     /// <remarks>A page costs the same whatever the user has, and so does the total; with dates the total costs what lies between them.</remarks>
@@ -18,7 +18,7 @@ public sealed class GenerationQueries(StatusDbContext context)
         var total = await CountAsync(filter, cancellationToken);
 
         // One more than asked for tells whether there is a next page.
-        var items = await Page(filter, filter.Limit + 1).ToListAsync(cancellationToken);
+        var items = await Page(filter, filter.Limit + 1).TagWith("list generations").ToListAsync(cancellationToken);
         if (items.Count <= filter.Limit)
         {
             return new GenerationList(items, total, null);
@@ -32,7 +32,7 @@ public sealed class GenerationQueries(StatusDbContext context)
     {
         if (filter is not { From: null, Before: null })
         {
-            return await Matching(filter with { After = null }).LongCountAsync(cancellationToken);
+            return await Matching(filter with { After = null }).TagWith("count generations").LongCountAsync(cancellationToken);
         }
 
         var counts = context.GenerationCounts.Where(c => c.UserId == filter.UserId);
@@ -46,7 +46,7 @@ public sealed class GenerationQueries(StatusDbContext context)
             counts = counts.Where(c => c.Type == type);
         }
 
-        return await counts.SumAsync(c => c.Count, cancellationToken);
+        return await counts.TagWith("count generations").SumAsync(c => c.Count, cancellationToken);
     }
 
     // A status or a type alone is several ranges of the index, each in the order of the list. Asked for as ordered pages of their own they

@@ -13,6 +13,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
     // next try has whole milliseconds, so that the row and the update (retryAt) say the same.
     private const string Sql =
         $"""
+        -- append
         WITH locked AS MATERIALIZED (
             SELECT g.id, g.user_id, g.type, g.status AS current_status, g.attempt, g.failures, g.progress AS current_progress,
                    g.tokens_used AS current_tokens_used, g.run_at, g.lease_owner, g.lease_expires_at,

@@ -10,6 +10,7 @@ internal sealed class BatchWriter(StatusDatabase database)
     // Looks with a snapshot of its own: an update that was committed while the append waited for its lock is found as well.
     private const string FindCommittedSql =
         $"""
+        -- find committed
         SELECT i.ord, {LogSql.EventColumns}
         FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS i (generation_id, update_id, ord)
         JOIN status_events e ON e.update_id = i.update_id AND e.generation_id = i.generation_id
@@ -17,6 +18,7 @@ internal sealed class BatchWriter(StatusDatabase database)
 
     private const string FindFreeSql =
         """
+        -- find unlocked
         SELECT g.id FROM generations g JOIN user_streams s ON s.user_id = g.user_id
         WHERE g.id = ANY ($1)
         FOR NO KEY UPDATE OF g, s SKIP LOCKED

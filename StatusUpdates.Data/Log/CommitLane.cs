@@ -166,17 +166,46 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
     private async Task WriteAsync(List<PendingAppend> batch)
     {
         StatusChange[] changes = [.. batch.Select(append => append.Change)];
+        var startedAt = database.Spans.Begin();
         AppendResult[] results;
-        using (DataTelemetry.StartAppend(changes))
+        try
         {
             // Without a token: callers may stop waiting, the batch is everybody's.
             results = await writer.TryWriteAsync(changes, CancellationToken.None);
         }
+        catch (Exception e) when (startedAt is not null)
+        {
+            Record(changes, startedAt, failure: e);
+            throw;
+        }
 
+        Record(changes, startedAt, results);
         Announce(results);
         for (var i = 0; i < results.Length; i++)
         {
             batch[i].TrySetResult(results[i]);
+        }
+    }
+
+    /// <summary>One statement is a part of the trace of each of its changes.</summary>
+    private void Record(StatusChange[] changes, DateTimeOffset? startedAt, AppendResult[]? results = null, Exception? failure = null)
+    {
+        for (var i = 0; startedAt is not null && i < changes.Length; i++)
+        {
+            using var span = database.Spans.Record("append", changes[i].TraceParent, startedAt);
+            if (span is null)
+            {
+                continue;
+            }
+
+            span.SetTag("statusupdates.generation.id", changes[i].GenerationId)
+                .SetTag("statusupdates.status", changes[i].Status.ToWireName())
+                .SetTag("statusupdates.batch.size", changes.Length)
+                .SetTag("statusupdates.refusal", results?[i].Refusal?.ToString());
+            if (failure is not null)
+            {
+                BackgroundSpans.SetFailure(span, failure);
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Npgsql;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Messaging;
@@ -15,6 +16,7 @@ public sealed class StatusLog : IAsyncDisposable
 
     private const string ReadAfterSql =
         $"""
+        -- read log
         SELECT s.oldest_seq, s.last_seq, {LogSql.EventColumns}
         FROM user_streams s
         LEFT JOIN LATERAL (SELECT * FROM status_events WHERE user_id = s.user_id AND seq > $2 ORDER BY seq LIMIT $3) e ON true
@@ -24,6 +26,7 @@ public sealed class StatusLog : IAsyncDisposable
 
     private const string ReadHistorySql =
         $"""
+        -- read history
         SELECT s.oldest_seq, g.first_seq, {LogSql.EventColumns}
         FROM generations g
         JOIN user_streams s ON s.user_id = g.user_id
@@ -142,6 +145,8 @@ public sealed class StatusLog : IAsyncDisposable
 
     private async Task<LogPage> TryReadAfterAsync(string userId, long cursor, int limit, CancellationToken cancellationToken)
     {
+        // Within a request the statement itself is a span.
+        var startedAt = Activity.Current is null ? _database.Spans.Begin() : null;
         await using var command = _database.DataSource.CreateCommand(ReadAfterSql);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor });
@@ -158,13 +163,19 @@ public sealed class StatusLog : IAsyncDisposable
             }
         }
 
+        if (startedAt is not null && items.Count > 0)
+        {
+            using var span = _database.Spans.RecordOfMany("read log", items.Select(item => item.TraceParent), startedAt);
+            span?.SetTag("statusupdates.updates", items.Count);
+        }
+
         return new LogPage(bounds, items);
     }
 
     private async Task<int> TryReadBoundsAsync(string[] userIds, Dictionary<string, LogBounds> bounds, CancellationToken cancellationToken)
     {
         await using var command = _database.DataSource.CreateCommand(
-            "SELECT user_id, oldest_seq, last_seq FROM user_streams WHERE user_id = ANY ($1)");
+            "-- read heads\nSELECT user_id, oldest_seq, last_seq FROM user_streams WHERE user_id = ANY ($1)");
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = userIds });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))

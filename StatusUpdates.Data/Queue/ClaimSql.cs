@@ -44,6 +44,7 @@ internal static class ClaimSql
     /// </summary>
     public const string Text =
         $"""
+        -- claim
         WITH RECURSIVE tasks AS MATERIALIZED (
             SELECT t.task COLLATE "C" AS task, t.slots, t.user_limit, t.position COLLATE "C" AS position, t.ord
             FROM unnest($1::text[], $2::int[], $3::int[], $4::text[]) WITH ORDINALITY AS t (task, slots, user_limit, position, ord)

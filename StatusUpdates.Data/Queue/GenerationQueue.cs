@@ -16,6 +16,7 @@ public sealed class GenerationQueue(StatusDatabase database)
 
     private const string ExtendSql =
         """
+        -- extend leases
         WITH held AS MATERIALIZED (
             SELECT g.id FROM generations g WHERE g.status = 'processing' AND g.lease_owner = $1 ORDER BY g.id
             FOR NO KEY UPDATE
@@ -30,16 +31,27 @@ public sealed class GenerationQueue(StatusDatabase database)
     /// <returns>What this worker holds now, and all updates to be announced.</returns>
     /// <exception cref="NpgsqlException">The database did not answer within <see cref="StatusDatabaseOptions.RetryFor"/>. What a lost answer
     /// claimed shows up in <see cref="ExtendLeasesAsync"/> and is handed back.</exception>
-    public Task<ClaimResult> ClaimAsync(ClaimRequest request, CancellationToken cancellationToken = default)
+    /// <remarks>A claim that took something is a span in the trace of each generation; what follows is a part of that.</remarks>
+    public async Task<ClaimResult> ClaimAsync(ClaimRequest request, CancellationToken cancellationToken = default)
     {
         var tasks = _round.InTurn(request.Tasks);
-        return database.RetryAsync(
-            async token =>
-            {
-                await using var batch = CreateClaim(request, tasks);
-                return await ReadClaimAsync(batch, tasks, token);
-            },
-            cancellationToken);
+        var startedAt = database.Spans.Begin();
+        try
+        {
+            var result = await database.RetryAsync(
+                async token =>
+                {
+                    await using var batch = CreateClaim(request, tasks);
+                    return await ReadClaimAsync(batch, tasks, token);
+                },
+                cancellationToken);
+            return startedAt is null || result.Updates.Count == 0 ? result : Traced(result, startedAt);
+        }
+        catch (Exception e) when (startedAt is not null && !cancellationToken.IsCancellationRequested)
+        {
+            database.Spans.RecordFailure("claim", null, startedAt, e);
+            throw;
+        }
     }
 
     /// <summary>Extends all leases of a worker in one statement.</summary>
@@ -115,6 +127,32 @@ public sealed class GenerationQueue(StatusDatabase database)
 
         DataTelemetry.Appended.Add(updates.Count);
         return new ClaimResult(claimed, updates, mayHaveMore, isSwept);
+    }
+
+    private ClaimResult Traced(ClaimResult result, DateTimeOffset? startedAt)
+    {
+        var traces = new Dictionary<string, string?>(StringComparer.Ordinal);
+        var updates = new List<StatusUpdate>(result.Updates.Count);
+        foreach (var update in result.Updates)
+        {
+            using var span = database.Spans.Record("claim", update.TraceParent, startedAt);
+            span?.SetTag("messaging.system", "postgresql")
+                .SetTag("messaging.operation.type", "receive")
+                .SetTag("messaging.operation.name", "claim")
+                .SetTag("messaging.destination.name", "generations")
+                .SetTag("messaging.batch.message_count", result.Updates.Count)
+                .SetTag("statusupdates.generation.id", update.GenerationId)
+                .SetTag("statusupdates.status", update.Status.ToWireName());
+            var trace = span?.Id ?? update.TraceParent;
+            traces[update.GenerationId] = trace;
+            updates.Add(update with { TraceParent = trace });
+        }
+
+        return result with
+        {
+            Claimed = [.. result.Claimed.Select(claimed => claimed with { TraceParent = traces.GetValueOrDefault(claimed.Id) })],
+            Updates = updates,
+        };
     }
 
     private static ClaimedGeneration ReadClaimed(NpgsqlDataReader reader, StatusUpdate update) => new()

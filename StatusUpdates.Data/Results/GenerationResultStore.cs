@@ -30,6 +30,7 @@ public sealed class GenerationResultStore(StatusDatabase database)
             {
                 await using var command = database.DataSource.CreateCommand(
                     """
+                    -- store result
                     INSERT INTO generation_results (id, generation_id, content_type, bytes, created_at)
                     VALUES ($1, $2, $3, $4, clock_timestamp()) ON CONFLICT (id) DO NOTHING
                     """);
@@ -46,7 +47,7 @@ public sealed class GenerationResultStore(StatusDatabase database)
     /// <summary>The result of that id, or null.</summary>
     public async Task<StoredResult?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
-        await using var command = database.DataSource.CreateCommand("SELECT content_type, bytes FROM generation_results WHERE id = $1");
+        await using var command = database.DataSource.CreateCommand("-- read result\nSELECT content_type, bytes FROM generation_results WHERE id = $1");
         command.Parameters.AddWithValue(id);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken)

@@ -18,6 +18,7 @@ public sealed class RetentionPass : IAsyncDisposable
     // Begins where the last batch ended: the index entries of what was deleted stay until vacuum, and are not walked again.
     private const string DeleteGenerationsSql =
         """
+        -- delete generations
         WITH due AS MATERIALIZED (
             SELECT id, user_id, type, status, completed_at FROM generations
             WHERE completed_at >= $3 AND completed_at < now() - $1
@@ -43,6 +44,7 @@ public sealed class RetentionPass : IAsyncDisposable
     // By primary key alone, the first entry of each log included: costs those who write nothing.
     private const string FindOldLogsSql =
         """
+        -- find old logs
         WITH walked AS MATERIALIZED (
             SELECT user_id, oldest_seq, last_seq FROM user_streams WHERE user_id > $1 ORDER BY user_id LIMIT $3
         )
@@ -56,6 +58,7 @@ public sealed class RetentionPass : IAsyncDisposable
     // be deleted where they were found.
     private const string TrimSql =
         """
+        -- trim logs
         WITH found AS MATERIALIZED (
             SELECT e.ctid AS place, bool_and(e.occurred_at < now() - $2) OVER (PARTITION BY s.user_id ORDER BY e.seq) AS is_old
             FROM user_streams s
@@ -85,6 +88,7 @@ public sealed class RetentionPass : IAsyncDisposable
     // What is still to be delivered stays, however old, unless its webhook is gone. Begins where the last batch ended, for the same reason.
     private const string DeleteDeliveriesSql =
         """
+        -- delete deliveries
         WITH old AS MATERIALIZED (
             SELECT d.id, d.created_at FROM webhook_deliveries d
             WHERE d.created_at >= $3 AND d.created_at < now() - $1
@@ -101,6 +105,7 @@ public sealed class RetentionPass : IAsyncDisposable
     // Which message of a chat tells of a generation matters while there can be more to tell.
     private const string DeleteMessagesSql =
         """
+        -- forget messages
         DELETE FROM telegram_messages WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM telegram_messages WHERE updated_at < now() - $1 ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED))
         """;

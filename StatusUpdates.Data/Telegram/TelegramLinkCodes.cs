@@ -19,6 +19,7 @@ public sealed class TelegramLinkCodes(StatusDatabase database)
     // finds its own row.
     private const string IssueSql =
         """
+        -- issue link code
         WITH unused AS (
             DELETE FROM telegram_link_codes WHERE hash IN (
                 SELECT hash FROM telegram_link_codes WHERE expires_at <= clock_timestamp() ORDER BY expires_at LIMIT $6 FOR UPDATE SKIP LOCKED)

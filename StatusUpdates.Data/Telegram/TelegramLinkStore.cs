@@ -23,6 +23,7 @@ public sealed class TelegramLinkStore(StatusDatabase database)
     // where the former one was, by a cursor of its own; what that one wrote is not its to edit.
     private const string LinkSql =
         $"""
+        -- link chat
         WITH used AS (
             DELETE FROM telegram_link_codes WHERE hash = $1 AND expires_at > clock_timestamp() RETURNING user_id
         ),
@@ -57,6 +58,7 @@ public sealed class TelegramLinkStore(StatusDatabase database)
 
     private const string UnlinkSql =
         $"""
+        -- unlink chat
         WITH unlinked AS (
             DELETE FROM telegram_links l
             WHERE chat_id = $1 AND ($2::text IS NULL OR user_id = $2) AND ($3::bigint IS NULL OR bot_id = $3)
@@ -74,6 +76,7 @@ public sealed class TelegramLinkStore(StatusDatabase database)
     // Where the new chat is linked already, the old link just ends. The cursor keeps its state: what was sent of an entry stays sent.
     private const string MoveSql =
         """
+        -- move chat
         WITH left_behind AS (
             DELETE FROM telegram_links WHERE chat_id = $1 AND bot_id = $5 RETURNING bot_id, user_id, chat_name, linked_at
         ),
@@ -167,7 +170,7 @@ public sealed class TelegramLinkStore(StatusDatabase database)
             async token =>
             {
                 await using var command = database.DataSource.CreateCommand(
-                    "SELECT chat_id, chat_name, linked_at FROM telegram_links WHERE user_id = $1 ORDER BY linked_at, chat_id");
+                    "-- list chats\nSELECT chat_id, chat_name, linked_at FROM telegram_links WHERE user_id = $1 ORDER BY linked_at, chat_id");
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
                 await using var reader = await command.ExecuteReaderAsync(token);
                 var chats = new List<LinkedChat>();
@@ -185,7 +188,7 @@ public sealed class TelegramLinkStore(StatusDatabase database)
     public Task<string?> FindUserAsync(long botId, long chatId, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
         async token =>
         {
-            await using var command = database.DataSource.CreateCommand("SELECT user_id FROM telegram_links WHERE chat_id = $1 AND bot_id = $2");
+            await using var command = database.DataSource.CreateCommand("-- find user\nSELECT user_id FROM telegram_links WHERE chat_id = $1 AND bot_id = $2");
             command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
             command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
             return (string?)await command.ExecuteScalarAsync(token);
@@ -196,7 +199,7 @@ public sealed class TelegramLinkStore(StatusDatabase database)
     public Task<long> CountOfOthersAsync(long botId, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
         async token =>
         {
-            await using var command = database.DataSource.CreateCommand("SELECT count(*) FROM telegram_links WHERE bot_id <> $1");
+            await using var command = database.DataSource.CreateCommand("-- count others\nSELECT count(*) FROM telegram_links WHERE bot_id <> $1");
             command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
             return (long)(await command.ExecuteScalarAsync(token))!;
         },
@@ -208,7 +211,7 @@ public sealed class TelegramLinkStore(StatusDatabase database)
         async token =>
         {
             await using var command = database.DataSource.CreateCommand(
-                "SELECT generation_id, message_id, status FROM telegram_messages WHERE chat_id = $1 AND generation_id = ANY ($2)");
+                "-- find messages\nSELECT generation_id, message_id, status FROM telegram_messages WHERE chat_id = $1 AND generation_id = ANY ($2)");
             command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
             command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. generationIds] });
             await using var reader = await command.ExecuteReaderAsync(CommandBehavior.Default, token);

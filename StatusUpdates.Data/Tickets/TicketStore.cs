@@ -19,6 +19,7 @@ public sealed class TicketStore(StatusDatabase database)
     // A repeat after an unknown outcome finds its own row: nobody else can have the hash.
     private const string IssueSql =
         """
+        -- issue ticket
         WITH unused AS (
             DELETE FROM tickets WHERE hash IN (
                 SELECT hash FROM tickets WHERE expires_at <= clock_timestamp() ORDER BY expires_at LIMIT $7 FOR UPDATE SKIP LOCKED)
@@ -32,6 +33,7 @@ public sealed class TicketStore(StatusDatabase database)
     // Of several that delete one row at once the first wins; the others wait for it and find nothing.
     private const string RedeemSql =
         """
+        -- redeem ticket
         DELETE FROM tickets WHERE hash = $1 AND expires_at > clock_timestamp()
         RETURNING user_id, token_issued_at, token_expires_at
         """;

@@ -26,6 +26,7 @@ internal static class DeliverySql
     /// </summary>
     public const string Summary =
         $"""
+        -- plan deliveries
         WITH {Heads}
         SELECT w.url, w.statuses, w.types, w.signing_keys, w.disabled_at IS NOT NULL, w.last_success_at,
                (SELECT count(*)::int FROM pending),
@@ -105,6 +106,7 @@ internal static class DeliverySql
     /// <summary>Disables the webhook for the reason $4, if cursor $2 is still held under epoch $3. What is pending stays so.</summary>
     public const string Disable =
         """
+        -- disable webhook
         WITH held AS (
             UPDATE durable_cursors c SET paused = true, epoch = c.epoch + 1, lease_expires_at = NULL
             WHERE c.owner = $2 AND c.epoch = $3

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Cursors;
@@ -70,6 +71,7 @@ public sealed class DeliveryStore(StatusDatabase database)
     private async Task<DeliveryPlan?> TryPlanAsync(
         string webhookId, HeldCursor cursor, int pageSize, int dueSize, CancellationToken cancellationToken)
     {
+        var startedAt = Activity.Current is null ? database.Spans.Begin() : null;
         await using var batch = database.DataSource.CreateBatch();
         Add(batch, DeliverySql.Summary, new NpgsqlParameter<string> { TypedValue = webhookId });
         Add(
@@ -121,6 +123,13 @@ public sealed class DeliveryStore(StatusDatabase database)
             {
                 page.Add(new LoggedUpdate(EventReader.Read(reader, 2), reader.GetGuid(10), reader.GetBoolean(11), reader.GetBoolean(12)));
             }
+        }
+
+        if (startedAt is not null && page.Count + due.Count > 0)
+        {
+            using var span = database.Spans.RecordOfMany(
+                "plan deliveries", page.Select(p => p.Update.TraceParent).Concat(due.Select(d => d.Update?.TraceParent)), startedAt);
+            span?.SetTag("statusupdates.updates", page.Count).SetTag("statusupdates.deliveries.due", due.Count);
         }
 
         return new DeliveryPlan

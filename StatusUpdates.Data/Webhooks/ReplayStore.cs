@@ -20,6 +20,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
 
     private const string TestSql =
         """
+        -- test webhook
         WITH webhook AS (SELECT id, disabled_at FROM webhooks WHERE id = $1 AND user_id = $2),
         other AS MATERIALIZED (
             SELECT FROM webhook_deliveries
@@ -37,6 +38,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
     // An update is told from the log: without its entry there is nothing to tell.
     private const string ReplaySql =
         """
+        -- replay delivery
         WITH found AS MATERIALIZED (
             SELECT d.id, d.state, w.disabled_at IS NOT NULL AS is_disabled,
                    d.body IS NULL AND NOT EXISTS (SELECT FROM status_events e WHERE e.user_id = $2 AND e.seq = d.seq) AS is_gone
@@ -56,6 +58,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
     // random bits that have their variant already. So they sort as the log does.
     private const string ReplayRangeSql =
         """
+        -- replay range
         WITH webhook AS MATERIALIZED (
             SELECT w.id, w.statuses, w.types, w.disabled_at IS NOT NULL AS is_disabled, c.last_seq AS position,
                    COALESCE($4, c.last_seq) AS until, COALESCE(s.oldest_seq, 1) AS oldest, COALESCE(s.last_seq, 0) AS head,

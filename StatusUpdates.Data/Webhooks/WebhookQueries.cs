@@ -16,11 +16,11 @@ public sealed class WebhookQueries(StatusDbContext context)
 
     /// <summary>All webhooks of a user, the oldest first.</summary>
     public Task<List<Webhook>> ListAsync(string userId, CancellationToken cancellationToken = default) =>
-        context.Webhooks.AsNoTracking().Where(w => w.UserId == userId).OrderBy(w => w.Id).ToListAsync(cancellationToken);
+        context.Webhooks.AsNoTracking().TagWith("list webhooks").Where(w => w.UserId == userId).OrderBy(w => w.Id).ToListAsync(cancellationToken);
 
     /// <summary>The webhook, or null if this user has none of that id.</summary>
     public Task<Webhook?> FindAsync(string userId, string webhookId, CancellationToken cancellationToken = default) =>
-        context.Webhooks.AsNoTracking().SingleOrDefaultAsync(w => w.Id == webhookId && w.UserId == userId, cancellationToken);
+        context.Webhooks.AsNoTracking().TagWith("find webhook").SingleOrDefaultAsync(w => w.Id == webhookId && w.UserId == userId, cancellationToken);
 
     /// <summary>A page of a webhook's deliveries, with their last attempts and without their messages, newest first; null if this user has no such webhook.</summary>
     /// <param name="userId">Whose.</param>
@@ -30,7 +30,7 @@ public sealed class WebhookQueries(StatusDbContext context)
     public async Task<DeliveryList?> ListDeliveriesAsync(
         string userId, string webhookId, DeliveryFilter filter, CancellationToken cancellationToken = default)
     {
-        if (!await context.Webhooks.AnyAsync(w => w.Id == webhookId && w.UserId == userId, cancellationToken))
+        if (!await context.Webhooks.TagWith("find webhook").AnyAsync(w => w.Id == webhookId && w.UserId == userId, cancellationToken))
         {
             return null;
         }
@@ -47,7 +47,7 @@ public sealed class WebhookQueries(StatusDbContext context)
         }
 
         // One more than asked for tells whether there is a next page.
-        var items = await deliveries.OrderByDescending(d => d.Id).Take(filter.Limit + 1).ToListAsync(cancellationToken);
+        var items = await deliveries.TagWith("list deliveries").OrderByDescending(d => d.Id).Take(filter.Limit + 1).ToListAsync(cancellationToken);
         if (items.Count <= filter.Limit)
         {
             return new(items, null);
@@ -60,7 +60,7 @@ public sealed class WebhookQueries(StatusDbContext context)
     /// <summary>The delivery, or null if this user has no such webhook or it no such delivery.</summary>
     public Task<WebhookDelivery?> FindDeliveryAsync(
         string userId, string webhookId, string deliveryId, CancellationToken cancellationToken = default) =>
-        context.WebhookDeliveries.AsNoTracking().SingleOrDefaultAsync(
+        context.WebhookDeliveries.AsNoTracking().TagWith("find delivery").SingleOrDefaultAsync(
             d => d.Id == deliveryId && d.WebhookId == webhookId && context.Webhooks.Any(w => w.Id == webhookId && w.UserId == userId),
             cancellationToken);
 }

@@ -17,6 +17,7 @@ public sealed class WebhookStore(StatusDatabase database)
 
     private const string CreateSql =
         """
+        -- create webhook
         WITH existing AS (SELECT created_at FROM webhooks WHERE id = $1 AND user_id = $2),
         created AS (
             INSERT INTO webhooks (id, user_id, url, description, statuses, types, signing_keys, created_at, updated_at)
@@ -33,6 +34,7 @@ public sealed class WebhookStore(StatusDatabase database)
 
     private const string UpdateSql =
         """
+        -- change webhook
         UPDATE webhooks SET
             url = COALESCE($3, url),
             description = CASE WHEN $4 THEN $5 ELSE description END,
@@ -55,6 +57,7 @@ public sealed class WebhookStore(StatusDatabase database)
     // A repeat finds its own keys, and has replaced them all the same.
     private const string ReplaceKeysSql =
         """
+        -- rotate secret
         UPDATE webhooks SET signing_keys = $4, updated_at = now()
         WHERE id = $1 AND user_id = $2 AND (signing_keys = $3 OR signing_keys = $4)
         RETURNING updated_at
@@ -144,7 +147,7 @@ public sealed class WebhookStore(StatusDatabase database)
         {
             await using var batch = database.DataSource.CreateBatch();
             batch.BatchCommands.Add(OfCursor("DELETE FROM durable_cursors WHERE owner = $1", userId, webhookId));
-            batch.BatchCommands.Add(new("DELETE FROM webhooks WHERE id = $1 AND user_id = $2") { Parameters = { Text(webhookId), Text(userId) } });
+            batch.BatchCommands.Add(new("-- delete webhook\nDELETE FROM webhooks WHERE id = $1 AND user_id = $2") { Parameters = { Text(webhookId), Text(userId) } });
             return await batch.ExecuteNonQueryAsync(token);
         },
         cancellationToken);

@@ -1,10 +1,12 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
+using StackExchange.Redis;
 
 namespace StatusUpdates.ServiceDefaults.Health;
 
 /// <summary>
-/// What the health of a dependency means here, whoever registered its check: an Aspire client integration, its stand-in, or a service.
+/// What the health of a dependency means here, whoever registered its check: an Aspire client integration or a service.
 /// Redis only makes the system fast, so its check degrades and never fails; everything else fails. Each check is bounded in time, and
 /// at most one run of it is under way, however often a health endpoint is asked: these endpoints are open to everybody.
 /// </summary>
@@ -28,7 +30,9 @@ internal sealed class DependencyHealthPolicy : IPostConfigureOptions<HealthCheck
                 registration.FailureStatus = HealthStatus.Degraded;
             }
 
-            var check = new SharedHealthCheck(registration.Factory, isRedis ? RedisTimeout : DefaultTimeout);
+            var factory = registration.Factory;
+            var check = new SharedHealthCheck(
+                isRedis ? services => new ConnectedFirst(services, factory) : factory, isRedis ? RedisTimeout : DefaultTimeout);
             registration.Factory = check.Bind;
         }
     }
@@ -38,4 +42,13 @@ internal sealed class DependencyHealthPolicy : IPostConfigureOptions<HealthCheck
     private static bool IsRedis(HealthCheckRegistration registration) =>
         registration.Name.Contains("redis", StringComparison.OrdinalIgnoreCase)
         || registration.Tags.Contains("redis", StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>A question to a Redis client that is not connected would wait in its backlog, for longer than a probe's usual second.</summary>
+    private sealed class ConnectedFirst(IServiceProvider services, Func<IServiceProvider, IHealthCheck> factory) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            services.GetService<IConnectionMultiplexer>() is { IsConnected: false }
+                ? Task.FromResult(new HealthCheckResult(context.Registration.FailureStatus, "Not connected."))
+                : factory(services).CheckHealthAsync(context, cancellationToken);
+    }
 }

@@ -11,7 +11,7 @@ namespace StatusUpdates.ServiceDefaults.Redis;
 
 /// <summary>
 /// Where Redis is: <c>ConnectionStrings:redis</c>, else the seed's <c>REDIS_HOST</c>, <c>REDIS_PORT</c> (6379) and <c>REDIS_PASSWORD</c>.
-/// The latter are turned into the former before the client is registered, so that Aspire's client and its stand-in see the same.
+/// The latter are turned into the former before the client is registered, so that Aspire's client sees one thing.
 /// </summary>
 internal static class RedisSettings
 {
@@ -25,6 +25,9 @@ internal static class RedisSettings
     {
         var configuration = builder.Configuration;
         builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ConfigurationOptions>, EndpointRequired>());
+
+        // Whatever the string says: the system starts, and serves, without Redis.
+        builder.Services.PostConfigureAll<ConfigurationOptions>(options => options.AbortOnConnectFail = false);
 
         var host = configuration[HostKey];
         if (configuration[ConnectionStringKey] is { } text && !string.IsNullOrWhiteSpace(text))

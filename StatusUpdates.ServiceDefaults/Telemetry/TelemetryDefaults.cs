@@ -19,7 +19,7 @@ internal static class TelemetryDefaults
             logging.IncludeScopes = true;
         });
 
-        // Npgsql's source and meter come with AddNpgsqlDbContext, on both engines.
+        // Npgsql's source and meter come with AddNpgsqlDbContext.
         var telemetry = builder.Services.AddOpenTelemetry()
             .WithMetrics(metrics => metrics
                 .AddAspNetCoreInstrumentation()

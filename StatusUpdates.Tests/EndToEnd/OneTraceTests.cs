@@ -7,8 +7,6 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using OpenTelemetry;
-using OpenTelemetry.Trace;
 using StatusUpdates.Tests.Api;
 using WorkerProgram = StatusUpdates.Worker.Program;
 
@@ -20,16 +18,11 @@ public sealed class OneTraceTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task From_the_POST_to_the_send_there_is_one_trace_and_no_token_in_any_span_or_log()
+    public async Task From_the_POST_to_the_send_there_is_one_trace_of_named_steps_and_no_token_in_any_span_or_log()
     {
-        var spans = new ConcurrentQueue<Activity>();
+        var spans = new CollectedSpans();
         var logs = new CollectedLogs();
-
-        // The client's own span: its trace is the one that has to be found everywhere.
-        using var client = new Activity("a client").SetIdFormat(ActivityIdFormat.W3C);
-        client.ActivityTraceFlags = ActivityTraceFlags.Recorded;
-        client.Start();
-        var traceId = client.TraceId;
+        ActivityTraceId traceId;
         var user = $"trace-{Guid.NewGuid():N}";
         var token = TestTokens.Create(user);
 
@@ -51,8 +44,17 @@ public sealed class OneTraceTests(TestServers servers)
 
             using var socket = new ClientWebSocket();
             await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{api.Address.Port}/ws/status?token={token}"), Token);
-            var submit = await api.As(user).PostAsJsonAsync("/api/v1/generations", new { type = "product_card", prompt = "one trace" }, Token);
-            submit.EnsureSuccessStatusCode();
+
+            // The client's own span: its trace is the one that has to be found everywhere.
+            using (var client = new Activity("a client").SetIdFormat(ActivityIdFormat.W3C))
+            {
+                client.ActivityTraceFlags = ActivityTraceFlags.Recorded;
+                client.Start();
+                traceId = client.TraceId;
+                var submit = await api.As(user).PostAsJsonAsync("/api/v1/generations", new { type = "product_card", prompt = "one trace" }, Token);
+                submit.EnsureSuccessStatusCode();
+            }
+
             while (await ReceiveStatusAsync(socket) != "completed")
             {
             }
@@ -61,24 +63,51 @@ public sealed class OneTraceTests(TestServers servers)
             await worker.StopAsync(Token);
         }
 
-        var trace = spans.Where(span => span.TraceId == traceId).ToList();
-        Assert.Contains(trace, span => span.Kind == ActivityKind.Server && span.GetTagItem("http.request.method") is "POST");
-        Assert.Contains(trace, span => span.Source.Name == "Npgsql");
-        Assert.Contains(trace, span => span.Source.Name == "StatusUpdates.Worker");
-        foreach (var status in new[] { "pending", "processing", "completed" })
-        {
-            Assert.Contains(trace, span => span.OperationName == "publish generation:user" && span.GetTagItem("statusupdates.status") is string s && s == status);
-        }
+        var trace = spans.Of(traceId);
+        var post = Assert.Single(trace, span => span.Kind == ActivityKind.Server && span.GetTagItem("http.request.method") is "POST");
+        Child(trace, post, "submit", ActivityKind.Client);
+        var pending = Child(trace, post, "publish status_update", ActivityKind.Producer, "pending");
+        Child(trace, pending, "send status_update", ActivityKind.Producer, "pending");
 
-        // Pending, processing, and completed at the least; progress in between.
-        Assert.InRange(trace.Count(span => span.OperationName == "send status_update"), 3, 100);
-        Assert.DoesNotContain(spans, span => Describe(span).Contains(token, StringComparison.Ordinal));
+        var claim = Child(trace, post, "claim", ActivityKind.Client, "processing");
+        var processing = Child(trace, claim, "publish status_update", ActivityKind.Producer, "processing");
+        Child(trace, processing, "send status_update", ActivityKind.Producer, "processing");
+
+        var process = Child(trace, claim, "process product_card", ActivityKind.Consumer);
+        Child(trace, process, "store result", ActivityKind.Client);
+        var append = Child(trace, process, "append", ActivityKind.Client, "completed");
+        var completed = Child(trace, process, "publish status_update", ActivityKind.Producer, "completed");
+        var send = Child(trace, completed, "send status_update", ActivityKind.Producer, "completed");
+
+        // By their times they follow each other as they are told.
+        Activity[] story = [post, pending, claim, process, append, completed, send];
+        Assert.Equal(story, story.OrderBy(span => span.StartTimeUtc));
+        Assert.All(
+            trace.Where(span => span.DisplayName == "publish status_update"),
+            span => Assert.Equal(("redis", "send", "publish"), (span.GetTagItem("messaging.system"), span.GetTagItem("messaging.operation.type"), span.GetTagItem("messaging.operation.name"))));
+
+        // Names and destinations tell nobody's id, and commands of the Redis client are no spans beside these.
+        Assert.DoesNotContain(trace, span => span.DisplayName.Contains(user, StringComparison.Ordinal) || span.DisplayName is "postgresql" or "PUBLISH");
+        Assert.DoesNotContain(trace, span => $"{span.GetTagItem("messaging.destination.name")}".Contains(user, StringComparison.Ordinal));
+        Assert.DoesNotContain(trace, span => span.Source.Name.Contains("StackExchangeRedis", StringComparison.Ordinal));
+        Assert.DoesNotContain(spans.All, span => CollectedSpans.Describe(span).Contains(token, StringComparison.Ordinal));
         Assert.DoesNotContain(logs.Lines, line => line.Contains(token, StringComparison.Ordinal));
 
         // Nor SQL: every statement of ours names one of these tables.
-        Assert.DoesNotContain(spans, span => NamesTable(Describe(span)));
+        Assert.DoesNotContain(spans.All, span => NamesTable(CollectedSpans.Describe(span)));
         Assert.DoesNotContain(logs.Lines, NamesTable);
         Assert.NotEmpty(logs.Lines);
+    }
+
+    /// <summary>The one span of this name, and of this status where one is given, right under its parent.</summary>
+    private static Activity Child(IReadOnlyList<Activity> trace, Activity parent, string name, ActivityKind kind, string? status = null)
+    {
+        var found = trace.Where(span => span.ParentSpanId == parent.SpanId && span.DisplayName == name && span.Kind == kind
+            && (status is null || Equals(span.GetTagItem("statusupdates.status"), status))).ToList();
+        Assert.True(
+            found.Count == 1,
+            $"{found.Count} of {name} {status} under {parent.DisplayName}, of:\n\n{string.Join("\n\n", trace.Select(CollectedSpans.Describe))}");
+        return found[0];
     }
 
     private static bool NamesTable(string text) =>
@@ -86,10 +115,9 @@ public sealed class OneTraceTests(TestServers servers)
         || text.Contains("status_events", StringComparison.Ordinal)
         || text.Contains("FROM generation", StringComparison.Ordinal);
 
-    private static void Collect(IHostApplicationBuilder builder, ConcurrentQueue<Activity> spans, ILoggerProvider logs)
+    private static void Collect(IHostApplicationBuilder builder, CollectedSpans spans, ILoggerProvider logs)
     {
-        builder.Services.ConfigureOpenTelemetryTracerProvider(tracing =>
-            tracing.AddProcessor(new SimpleActivityExportProcessor(new QueueExporter(spans))));
+        spans.AddTo(builder);
         builder.Logging.ClearProviders().AddProvider(logs).SetMinimumLevel(LogLevel.Trace);
         builder.Services.PostConfigure<LoggerFilterOptions>(filter =>
         {
@@ -112,26 +140,6 @@ public sealed class OneTraceTests(TestServers servers)
         while (!received.EndOfMessage);
         using var message = JsonDocument.Parse(buffer.AsMemory(0, length));
         return message.RootElement.TryGetProperty("payload", out var payload) ? payload.GetProperty("status").GetString() : null;
-    }
-
-    private static string Describe(Activity span) => string.Join(
-        '\n',
-        span.TagObjects.Select(tag => $"{tag.Key}={tag.Value}")
-            .Concat(span.Events.SelectMany(e => e.Tags).Select(tag => $"{tag.Key}={tag.Value}"))
-            .Concat(span.Baggage.Select(item => $"{item.Key}={item.Value}"))
-            .Prepend(span.DisplayName));
-
-    private sealed class QueueExporter(ConcurrentQueue<Activity> spans) : BaseExporter<Activity>
-    {
-        public override ExportResult Export(in Batch<Activity> batch)
-        {
-            foreach (var activity in batch)
-            {
-                spans.Enqueue(activity);
-            }
-
-            return ExportResult.Success;
-        }
     }
 
     private sealed class CollectedLogs : ILoggerProvider, ILogger

@@ -56,6 +56,7 @@ internal sealed partial class LeaseHeartbeat(
     /// <summary>As <see cref="RunOnceAsync"/>, telling instead of throwing whether the database answered in time.</summary>
     internal async Task<bool> TryRunOnceAsync(CancellationToken cancellationToken)
     {
+        var startedAt = time.GetUtcNow();
         try
         {
             await RunOnceAsync(cancellationToken);
@@ -67,12 +68,14 @@ internal sealed partial class LeaseHeartbeat(
         }
         catch (NpgsqlException e)
         {
+            WorkerTelemetry.HeartbeatFailed(startedAt, time.GetUtcNow(), e);
             LogDatabaseAway(e.Message);
             return false;
         }
         catch (Exception e)
         {
             // Whatever it is: the next beat may do, and what runs goes on until then.
+            WorkerTelemetry.HeartbeatFailed(startedAt, time.GetUtcNow(), e);
             LogFailed(e);
             return false;
         }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
 
@@ -40,10 +41,18 @@ internal static class WorkerTelemetry
     {
         ActivityContext.TryParse(generation.TraceParent, null, isRemote: true, out var parent);
         return Source.StartActivity($"process {generation.Task.ToWireName()}", ActivityKind.Consumer, parent)?
+            .SetTag("messaging.system", "postgresql")
+            .SetTag("messaging.operation.type", "process")
+            .SetTag("messaging.operation.name", "process")
+            .SetTag("messaging.destination.name", "generations")
             .SetTag(Task, generation.Task.ToWireName())
             .SetTag("statusupdates.generation.id", generation.Id)
             .SetTag("statusupdates.attempt", generation.Attempt);
     }
+
+    /// <summary>Records a heartbeat that failed.</summary>
+    public static void HeartbeatFailed(DateTimeOffset startedAt, DateTimeOffset now, Exception failure) =>
+        BackgroundSpans.RecordFailure(Source, "extend leases", startedAt, now, failure);
 
     public static void CountClaim(ClaimedGeneration generation) => Claims.Add(1, Tag(generation));
 

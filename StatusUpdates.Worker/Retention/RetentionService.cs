@@ -29,7 +29,7 @@ internal sealed partial class RetentionService(
             return null;
         }
 
-        var started = time.GetTimestamp();
+        var (started, startedAt) = (time.GetTimestamp(), time.GetUtcNow());
         var settings = options.Value;
         var generations = await RepeatAsync(
             () => pass.DeleteGenerationsAsync(settings.Generations, settings.BatchSize, cancellationToken),
@@ -45,7 +45,7 @@ internal sealed partial class RetentionService(
         await RepeatAsync(
             () => pass.ForgetMessagesAsync(settings.Updates, settings.BatchSize, cancellationToken), static _ => { }, cancellationToken);
         var removed = new Removed(generations, updates, deliveries, time.GetElapsedTime(started));
-        RetentionTelemetry.PassEnded(removed.Duration);
+        RetentionTelemetry.PassEnded(removed, startedAt, time.GetUtcNow());
         return removed;
     }
 
@@ -64,6 +64,7 @@ internal sealed partial class RetentionService(
             for (var failures = 0; ;)
             {
                 var pause = settings.Interval;
+                var startedAt = time.GetUtcNow();
                 try
                 {
                     if (await RunOnceAsync(stoppingToken) is { IsNothing: false } removed)
@@ -77,6 +78,7 @@ internal sealed partial class RetentionService(
                 {
                     // Whatever it is: it is housekeeping, and nothing else stops for it.
                     pause = TimeSpans.Min(FirstPause * (1 << Math.Min(failures++, 10)), settings.Interval);
+                    RetentionTelemetry.PassFailed(startedAt, time.GetUtcNow(), e);
                     LogFailed(e is NpgsqlException ? null : e, pause, e.Message);
                 }
 

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using StatusUpdates.Data.Database;
 using StatusUpdates.Worker.Jobs;
 
 namespace StatusUpdates.Worker.Retention;
@@ -6,7 +8,11 @@ namespace StatusUpdates.Worker.Retention;
 /// <summary>Metrics of retention, of the meter <see cref="WorkerTelemetry.Name"/>.</summary>
 internal static class RetentionTelemetry
 {
+    private const string PassName = "remove what is old";
+
     private static readonly Meter Meter = new(WorkerTelemetry.Name);
+
+    private static readonly ActivitySource Source = new(WorkerTelemetry.Name);
 
     private static readonly Counter<long> Generations = Meter.CreateCounter<long>(
         "statusupdates.retention.generations", "{generation}", "Generations that were deleted because they were old.");
@@ -33,5 +39,22 @@ internal static class RetentionTelemetry
 
     public static void BatchEnded(TimeSpan duration) => Batch.Record(duration.TotalSeconds);
 
-    public static void PassEnded(TimeSpan duration) => Pass.Record(duration.TotalSeconds);
+    /// <summary>A pass that removed nothing is measured, and no trace.</summary>
+    public static void PassEnded(Removed removed, DateTimeOffset startedAt, DateTimeOffset now)
+    {
+        Pass.Record(removed.Duration.TotalSeconds);
+        if (removed.IsNothing)
+        {
+            return;
+        }
+
+        using var span = Source.StartActivity(PassName, ActivityKind.Internal, default(ActivityContext), startTime: startedAt);
+        span?.SetTag("statusupdates.retention.generations", removed.Generations)
+            .SetTag("statusupdates.retention.updates", removed.Updates)
+            .SetTag("statusupdates.retention.deliveries", removed.Deliveries)
+            .SetEndTime(now.UtcDateTime);
+    }
+
+    public static void PassFailed(DateTimeOffset startedAt, DateTimeOffset now, Exception failure) =>
+        BackgroundSpans.RecordFailure(Source, PassName, startedAt, now, failure);
 }
