@@ -192,7 +192,7 @@ public sealed class NotificationTests(TestServers servers)
             scene.Telegram.Next(reply);
         }
 
-        await using var bot = await scene.StartBotAsync(("Telegram:RequestTimeout", "00:00:00.500"));
+        await using var bot = await scene.StartBotAsync(("Telegram:RequestTimeout", "00:00:05"));
         var id = await scene.SubmitAsync();
         await scene.ProcessAsync(id);
         await scene.ChangeAsync(id, GenerationStatus.Failed, c => c with { ErrorMessage = "x" });
@@ -344,7 +344,7 @@ public sealed class NotificationTests(TestServers servers)
         await scene.UntilToldAsync(8);
         Assert.Equal([BotScene.Line("pending", bobs)], scene.Taken(8));
         await scene.UntilToldAsync(Chat);
-        Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 1.5, 60);
+        Assert.True(TimeProvider.System.GetElapsedTime(started).TotalSeconds >= 1.5);
         Assert.Equal(ids.Select(id => BotScene.Line("pending", id)), scene.Taken(Chat));
     }
 

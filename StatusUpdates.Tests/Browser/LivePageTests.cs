@@ -13,9 +13,12 @@ public sealed class LivePageTests(RunningSystem system, TestServers servers, Chr
 
     private const string Live = "document.getElementById('connection').dataset.state === 'live'";
 
-    // Keeps every status that any card ever showed, in order.
+    // Keeps every status that any card ever showed, and every state of the connection, in order.
     private const string RecordStatuses = """
         window.statuses = [];
+        window.states = [];
+        new MutationObserver(() => window.states.push(document.getElementById('connection').dataset.state))
+          .observe(document.getElementById('connection'), { attributes: true });
         new MutationObserver(() => {
           const status = document.querySelector('.card')?.dataset.status;
           if (status && status !== window.statuses.at(-1)) {
@@ -80,10 +83,9 @@ public sealed class LivePageTests(RunningSystem system, TestServers servers, Chr
         await using var page = await OpenAsync(new Uri($"http://localhost:{proxy.Port}/"), me.UserId);
 
         // Submitted past the proxy: what the page hears of it first is cut off together with the connection.
-        proxy.LoseAnswers(1);
+        proxy.LoseAnswers(1, of: "GET /ws/status");
         var id = await me.SubmitAsync("chat", "from elsewhere", Token);
-        await page.WaitUntilAsync("document.getElementById('connection').dataset.state === 'waiting'", Token);
-        await page.WaitUntilAsync(Live, Token);
+        await page.WaitUntilAsync($"window.states.includes('waiting') && {Live}", Token);
         await page.WaitUntilAsync($"document.querySelector('.card[data-id=\"{id}\"]')?.dataset.status === 'completed'", Token);
 
         Assert.Equal(1, proxy.Lost);
