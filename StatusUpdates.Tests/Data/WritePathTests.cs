@@ -246,7 +246,8 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
         await db.ExecuteAsync("DROP SCHEMA public CASCADE; CREATE SCHEMA public", Token);
         await db.ExecuteAsync(
             """
-            CREATE FUNCTION take_time() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); END $$;
+            CREATE FUNCTION take_time() RETURNS event_trigger LANGUAGE plpgsql AS $$
+            BEGIN PERFORM pg_sleep(3) FROM pg_event_trigger_ddl_commands() WHERE object_identity = 'public.status_events'; END $$;
             CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION take_time()
             """,
             Token);

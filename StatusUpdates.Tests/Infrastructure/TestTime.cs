@@ -11,7 +11,7 @@ internal static class TestTime
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     // Far above what any test needs, on a slow machine with everything at once.
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(8);
 
     private static readonly ConditionalWeakTable<object, CancellationTokenSource> Ends = [];
 

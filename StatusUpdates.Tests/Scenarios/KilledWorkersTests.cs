@@ -4,7 +4,6 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Scenarios;
 
-[Collection(WholeMachine.Name)]
 public sealed class KilledWorkersTests(TestServers servers, ITestOutputHelper output)
 {
     private static readonly TimeSpan KillEvery = TimeSpan.FromSeconds(2);

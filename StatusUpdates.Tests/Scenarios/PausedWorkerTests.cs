@@ -4,7 +4,6 @@ using StatusUpdates.Tests.Worker;
 
 namespace StatusUpdates.Tests.Scenarios;
 
-[Collection(WholeMachine.Name)]
 public sealed class PausedWorkerTests(TestServers servers)
 {
     private static CancellationToken Token => TestTime.Token;

@@ -8,7 +8,6 @@ using StatusUpdates.Tests.Worker;
 namespace StatusUpdates.Tests.Scenarios;
 
 /// <summary>The bot in a process of its own, under everything that can die.</summary>
-[Collection(WholeMachine.Name)]
 public sealed class ToldChatsTests(TestServers servers, ITestOutputHelper output)
 {
     private const int Users = 20;

@@ -5,7 +5,6 @@ using StatusUpdates.Tests.Webhooks;
 namespace StatusUpdates.Tests.Scenarios;
 
 /// <summary>Receivers that are no good among many that are, and workers that are killed while they deliver.</summary>
-[Collection(WholeMachine.Name)]
 public sealed class WebhookReceiversTests(TestServers servers)
 {
     private const int Healthy = 50;
