@@ -272,6 +272,7 @@ public sealed class GroupCommitTests(TestServers servers)
 
         Assert.All(waiting, append => Assert.False(append.IsCompleted));
         await cluster.Server.RestartAsync(cancellationToken: Token);
+        db.DataSource.Clear();
 
         Assert.All(await Task.WhenAll(waiting), result => Assert.True(result.IsCommitted));
         Assert.Equal(20L, await db.ScalarAsync<long>("SELECT count(*) FROM status_events WHERE metadata ? 'progress'", Token));
