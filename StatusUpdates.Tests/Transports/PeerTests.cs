@@ -20,13 +20,17 @@ public sealed class PeerTests(TestServers servers)
         {
             Sockets.Advance(api, time, TimeSpan.FromSeconds(14));
             Assert.Equal(0x89, (await alive.FrameAsync()).FirstByte);
+            if (round == 0)
+            {
+                // Read before it is cut off, which may take with it what it has not read.
+                Assert.Equal(0x89, (await silent.FrameAsync()).FirstByte);
+            }
 
             // The answer to the second message says that the pong before it was heard.
             await alive.SendAsync([.. RawSocket.Frame(0x8A, []), .. RawSocket.Text("""{"type":"ping"}""")]);
             Assert.Equal("pong", (string?)(await alive.MessageAsync())["type"]);
         }
 
-        Assert.Equal(0x89, (await silent.FrameAsync()).FirstByte);
         await dead.Ended.WaitAsync(Token);
         Sockets.Advance(api, time, TimeSpan.FromSeconds(14));
         Assert.Equal(0x89, (await alive.FrameAsync()).FirstByte);

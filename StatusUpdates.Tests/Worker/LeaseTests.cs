@@ -234,7 +234,7 @@ public sealed class LeaseTests(TestServers servers)
             provider,
             ("ConnectionStrings:statusdb", target.ConnectionString),
             ("StatusDatabase:RetryFor", "00:00:00"),
-            ("Worker:Lease", "00:00:03"),
+            ("Worker:Lease", "00:00:09"),
             ("Worker:PollInterval", "00:00:00.010"));
         await scene.WaitForAsync(await scene.SubmitAsync(), GenerationStatus.Completed);
 
