@@ -54,7 +54,7 @@ public sealed partial class SubmitTests(TestServers servers)
 
         using var response = await api.As("u").PostAsync(Path, Answers.Json(Card), Token);
         var generation = await response.DataAsync(HttpStatusCode.Accepted);
-        var update = await received.Task.WaitAsync(TimeSpan.FromSeconds(10), Token);
+        var update = await received.Task.WaitAsync(Token);
         Assert.Equal((string?)generation["id"], update.GenerationId);
         Assert.Equal((GenerationStatus.Pending, 1L), (update.Status, update.Seq));
     }

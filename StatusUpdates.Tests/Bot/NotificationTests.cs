@@ -192,7 +192,7 @@ public sealed class NotificationTests(TestServers servers)
             scene.Telegram.Next(reply);
         }
 
-        await using var bot = await scene.StartBotAsync(("Telegram:RequestTimeout", "00:00:00.500"));
+        await using var bot = await scene.StartBotAsync(("Telegram:RequestTimeout", "00:00:05"));
         var id = await scene.SubmitAsync();
         await scene.ProcessAsync(id);
         await scene.ChangeAsync(id, GenerationStatus.Failed, c => c with { ErrorMessage = "x" });
@@ -344,7 +344,7 @@ public sealed class NotificationTests(TestServers servers)
         await scene.UntilToldAsync(8);
         Assert.Equal([BotScene.Line("pending", bobs)], scene.Taken(8));
         await scene.UntilToldAsync(Chat);
-        Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 1.5, 60);
+        Assert.True(TimeProvider.System.GetElapsedTime(started).TotalSeconds >= 1.5);
         Assert.Equal(ids.Select(id => BotScene.Line("pending", id)), scene.Taken(Chat));
     }
 
@@ -446,7 +446,7 @@ public sealed class NotificationTests(TestServers servers)
             builder => builder.Logging.AddProvider(logs),
             ("StatusDatabase:RetryFor", "00:00:00"),
             ("StatusDatabase:LockTimeout", "00:00:00.100"),
-            ("Cursors:Lease", "00:00:01"));
+            ("Cursors:Lease", "00:00:05"));
         var id = await scene.SubmitAsync();
         await scene.Telegram.WaitForAsync(1);
         await using (var connection = await scene.Database.DataSource.OpenConnectionAsync(Token))
@@ -456,6 +456,7 @@ public sealed class NotificationTests(TestServers servers)
             await locking.ExecuteNonQueryAsync(Token);
             release.SetResult();
             await Eventually.TrueAsync(() => logs.Lines.Count(line => line.Contains("could not be stored", StringComparison.Ordinal)) >= 3);
+            await scene.Database.UntilAsync("SELECT lease_expires_at < clock_timestamp() FROM durable_cursors");
         }
 
         await scene.UntilToldAsync(Chat);
@@ -486,7 +487,7 @@ public sealed class NotificationTests(TestServers servers)
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
         await scene.LinkAsync("bob", 8);
-        await using var bot = await scene.StartBotAsync(("Telegram:MessagesPerSecond", "0.4"));
+        await using var bot = await scene.StartBotAsync(("Telegram:MessagesPerSecond", "0.1"));
         await scene.SubmitAsync("bob");
         await scene.UntilToldAsync(8);
         await scene.SubmitAsync();

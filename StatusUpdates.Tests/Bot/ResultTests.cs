@@ -144,9 +144,14 @@ public sealed class ResultTests(TestServers servers)
     {
         await using var scene = await BotScene.CreateAsync(servers);
         var fetched = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var timer = new Timer(_ => fetched.TrySetResult(), null, TimeSpan.FromSeconds(3), Timeout.InfiniteTimeSpan);
         scene.Telegram.Next(new FakeReply.After(fetched.Task), call => call.Method == "sendPhoto");
-        await SendAsync(scene, [("Telegram:RequestTimeout", "00:00:02")], "https://example.com/1.png");
+        var sending = SendAsync(scene, [("Telegram:RequestTimeout", "00:00:03")], "https://example.com/1.png");
+        await scene.Telegram.WaitForAsync(1, call => call.Method == "sendPhoto");
+
+        // The time that a text has is what is let pass.
+        await Task.Delay(TimeSpan.FromSeconds(4), Token);
+        fetched.SetResult();
+        await sending;
         Assert.Equal(["photo https://example.com/1.png"], scene.Taken(Chat).Skip(3));
     }
 

@@ -36,9 +36,6 @@ internal static class ClientScene
 /// <summary>Takes from a feed what is asked of it. Left, as a loop is left by break, when it is disposed.</summary>
 internal sealed class FeedReader(StatusFeed feed) : IAsyncDisposable
 {
-    // What has not come by then never will.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
-
     private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(TestTime.Token);
     private IAsyncEnumerator<StatusFeedItem>? _items;
     private Task<bool>? _ahead;
@@ -63,7 +60,7 @@ internal sealed class FeedReader(StatusFeed feed) : IAsyncDisposable
     {
         Begin();
         var moving = _ahead!;
-        Assert.True(await moving.WaitAsync(Patience, TestTime.Token));
+        Assert.True(await moving.WaitAsync(TestTime.Patience, TestTime.Token));
         _ahead = null;
         return _items!.Current;
     }

@@ -9,9 +9,6 @@ namespace StatusUpdates.Tests.Client;
 
 public sealed class ClientTokenTests(TestServers servers)
 {
-    // What has not ended by then never will.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
@@ -302,7 +299,7 @@ public sealed class ClientTokenTests(TestServers servers)
         await asked.Task.WaitAsync(Token);
         var waiting = client.ListAsync(cancellationToken: Token);
         await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left.WaitAsync(Patience, Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left.WaitAsync(TestTime.Patience, Token));
 
         Assert.False(waiting.IsCompleted);
         late.SetResult(TestTokens.Create("alice"));
@@ -343,7 +340,7 @@ public sealed class ClientTokenTests(TestServers servers)
         var waiting = items.MoveNextAsync().AsTask();
         await isAsked.WaitAsync(Token);
         await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.WaitAsync(Patience, Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.WaitAsync(TestTime.Patience, Token));
         await items.DisposeAsync();
     }
 

@@ -78,7 +78,7 @@ public sealed class FallbackTests(TestServers servers)
             return true;
         };
         await api.PublishAsync("alice");
-        var options = ClientScene.Options(gateway.Address) with { ConnectTimeout = TimeSpan.FromMilliseconds(500) };
+        var options = ClientScene.Options(gateway.Address) with { ConnectTimeout = TimeSpan.FromSeconds(3) };
         using var client = new StatusUpdatesClient(options);
         await using var reader = client.Watch(new() { Since = 0 }).Read();
 

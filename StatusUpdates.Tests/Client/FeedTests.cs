@@ -96,7 +96,7 @@ public sealed class FeedTests(TestServers servers)
         var connection = Sockets.Registry(api).Connections.Single();
         await stop.CancelAsync();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(30), Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.WaitAsync(TestTime.Patience, Token));
         await connection.Ended.WaitAsync(Token);
     }
 

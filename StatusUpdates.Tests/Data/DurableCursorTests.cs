@@ -125,9 +125,11 @@ public sealed class DurableCursorTests(TestServers servers)
                 cursor.Lost.ThrowIfCancellationRequested();
             },
         };
-        await using var runner = await scene.StartAsync(consumer, new CursorOptions { Lease = TimeSpan.FromSeconds(1), SweepInterval = TimeSpan.FromMilliseconds(50) });
+        await using var runner = await scene.StartAsync(consumer, new CursorOptions { Lease = TimeSpan.FromSeconds(6), SweepInterval = TimeSpan.FromMilliseconds(50) });
         await running.Task.WaitAsync(Token);
-        await scene.Database.UntilAsync("SELECT lease_expires_at > claimed_at + interval '2 seconds' FROM durable_cursors");
+
+        // As long again as a lease is, by several beats. One may be late by two thirds of it.
+        await scene.Database.UntilAsync("SELECT lease_expires_at > claimed_at + interval '12 seconds' FROM durable_cursors");
         Assert.Equal(1L, await scene.Database.ScalarAsync<long>("SELECT epoch FROM durable_cursors", Token));
 
         await scene.Database.ExecuteAsync($"{CursorSql.Pause.Replace("$1", "'test:a'", StringComparison.Ordinal)}", Token);

@@ -221,7 +221,7 @@ public sealed class GroupCommitTests(TestServers servers)
         await using var db = await servers.CreateDatabaseAsync(Token);
         var jobs = await StartAsync(db, ["u", "v", "w"], 5);
         await using var database = new StatusDatabase(
-            db.ConnectionString, new StatusDatabaseOptions { LockTimeout = TimeSpan.FromMilliseconds(300), RetryFor = TimeSpan.FromSeconds(2) });
+            db.ConnectionString, new StatusDatabaseOptions { LockTimeout = TimeSpan.FromMilliseconds(300), RetryFor = TimeSpan.FromSeconds(8) });
         await using var log = new StatusLog(database, OneLane);
         await using var connection = new NpgsqlConnection(db.ConnectionString);
         await connection.OpenAsync(Token);
@@ -257,7 +257,8 @@ public sealed class GroupCommitTests(TestServers servers)
         await using var cluster = await TestCluster.StartAsync();
         await using var db = await cluster.CreateDatabaseAsync(Token);
         var jobs = await StartAsync(db, ["u"], 40);
-        await using var patient = new StatusLog(db.Database, OneLane);
+        await using var patientDatabase = new StatusDatabase(db.ConnectionString, new StatusDatabaseOptions { RetryFor = TimeSpan.FromMinutes(5) });
+        await using var patient = new StatusLog(patientDatabase, OneLane);
         await using var hastyDatabase = new StatusDatabase(db.ConnectionString, new StatusDatabaseOptions { RetryFor = TimeSpan.FromSeconds(1) });
         await using var hasty = new StatusLog(hastyDatabase, OneLane);
         await cluster.Server.StopAsync(StopMode.Immediate, Token);
@@ -271,6 +272,7 @@ public sealed class GroupCommitTests(TestServers servers)
 
         Assert.All(waiting, append => Assert.False(append.IsCompleted));
         await cluster.Server.RestartAsync(cancellationToken: Token);
+        db.DataSource.Clear();
 
         Assert.All(await Task.WhenAll(waiting), result => Assert.True(result.IsCommitted));
         Assert.Equal(20L, await db.ScalarAsync<long>("SELECT count(*) FROM status_events WHERE metadata ? 'progress'", Token));

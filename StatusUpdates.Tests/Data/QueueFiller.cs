@@ -51,8 +51,4 @@ internal static class QueueFiller
     /// <summary>What these hold, as a worker tells it.</summary>
     public static IReadOnlyList<HeldJobs> Held(IEnumerable<ClaimedGeneration> running) =>
         [.. running.CountBy(j => (j.UserId, j.Task)).Select(n => new HeldJobs(n.Key.UserId, n.Key.Task, n.Value))];
-
-    /// <summary>Makes every lease expired, as time would.</summary>
-    public static Task ExpireLeasesAsync(this TestDatabase db) => db.ExecuteAsync(
-        "UPDATE generations SET lease_expires_at = now() - interval '1 second' WHERE status = 'processing'", TestTime.Token);
 }

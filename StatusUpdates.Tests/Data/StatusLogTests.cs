@@ -163,7 +163,8 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
             await db.SubmitAsync(user, cancellationToken: Token);
         }
 
-        var jobs = (await db.ClaimAsync(5, cancellationToken: Token)).Claimed;
+        // More than there are: a claim shares its slots among users, and begins with either of them.
+        var jobs = (await db.ClaimAsync(20, cancellationToken: Token)).Claimed;
         var changes = jobs.Reverse().Select(j => Change(j.Id, GenerationStatus.Completed, j.Attempt)).ToList();
         changes.Insert(2, Change("gen-none", GenerationStatus.Completed, 1));
         changes[1] = changes[1] with { Attempt = 7 };

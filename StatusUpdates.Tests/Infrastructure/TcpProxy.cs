@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace StatusUpdates.Tests.Infrastructure;
 
@@ -17,6 +18,7 @@ public sealed class TcpProxy : IAsyncDisposable
     private readonly List<Task> _connections = [];
     private readonly Task _accepting;
     private int _answersToLose;
+    private string _losesOnlyOf = "";
     private WithheldRequest? _withheld;
 
     public TcpProxy(int targetPort)
@@ -38,7 +40,16 @@ public sealed class TcpProxy : IAsyncDisposable
     public int Lost { get; private set; }
 
     /// <summary>Loses the next <paramref name="count"/> answers, each with its connection.</summary>
-    public void LoseAnswers(int count) => Volatile.Write(ref _answersToLose, count);
+    /// <param name="count">How many.</param>
+    /// <param name="of">
+    /// How a connection's last request began for its answer to be lost, such as <c>GET /ws/status</c>: a browser asks for more than what a test
+    /// is about. Empty: any, HTTP or not.
+    /// </param>
+    public void LoseAnswers(int count, string of = "")
+    {
+        Volatile.Write(ref _losesOnlyOf, of);
+        Volatile.Write(ref _answersToLose, count);
+    }
 
     /// <summary>Withholds the next request.</summary>
     /// <param name="cut">Whether the client sees its connection break; else it waits for an answer that does not come.</param>
@@ -142,6 +153,7 @@ public sealed class TcpProxy : IAsyncDisposable
                     continue;
                 }
 
+                link.Ask(buffer.AsSpan(0, count));
                 await server.WriteAsync(buffer.AsMemory(0, count), _stop.Token);
                 if (link.Withheld is { } delivered)
                 {
@@ -163,7 +175,7 @@ public sealed class TcpProxy : IAsyncDisposable
             while (await server.ReadAsync(buffer, _stop.Token) is var count and > 0)
             {
                 link.Withheld?.Answer();
-                if (Interlocked.Decrement(ref _answersToLose) >= 0)
+                if (link.HasAsked(Volatile.Read(ref _losesOnlyOf)) && Interlocked.Decrement(ref _answersToLose) >= 0)
                 {
                     Lost++;
                     return;
@@ -206,6 +218,7 @@ public sealed class TcpProxy : IAsyncDisposable
     private sealed class Link(TcpClient client)
     {
         private volatile bool _isFrozen;
+        private volatile string _request = "";
         private volatile WithheldRequest? _withheld;
 
         public bool IsFrozen => _isFrozen;
@@ -217,6 +230,18 @@ public sealed class TcpProxy : IAsyncDisposable
         }
 
         public void Freeze() => _isFrozen = true;
+
+        // What an upgraded connection sends later is no request: the one that upgraded it stays its last.
+        public void Ask(ReadOnlySpan<byte> bytes)
+        {
+            var line = bytes[..Math.Max(bytes.IndexOf((byte)'\r'), 0)];
+            if (line.EndsWith("HTTP/1.1"u8))
+            {
+                _request = Encoding.ASCII.GetString(line);
+            }
+        }
+
+        public bool HasAsked(string start) => _request.StartsWith(start, StringComparison.Ordinal);
 
         public void Cut() => client.Dispose();
     }

@@ -95,6 +95,10 @@ public sealed class TestDatabase : IAsyncDisposable
         return (T?)await command.ExecuteScalarAsync(cancellationToken);
     }
 
+    /// <summary>Makes every lease expired, as time would.</summary>
+    public Task ExpireLeasesAsync() => ExecuteAsync(
+        "UPDATE generations SET lease_expires_at = now() - interval '1 second' WHERE status = 'processing'", TestTime.Token);
+
     /// <summary>Waits until a query answers true.</summary>
     public async Task UntilAsync(string sql)
     {

@@ -96,7 +96,7 @@ public sealed class TestRedis : IAsyncDisposable
     /// <summary>Put before every channel name.</summary>
     public string ChannelPrefix { get; } = $"t{Guid.NewGuid():N}:";
 
-    public StatusMessagingOptions Options => new() { ChannelPrefix = ChannelPrefix, SubscribeTimeout = TimeSpan.FromSeconds(10) };
+    public StatusMessagingOptions Options => new() { ChannelPrefix = ChannelPrefix, SubscribeTimeout = TimeSpan.FromSeconds(60) };
 
     public static async Task<TestRedis> ConnectAsync(string connectionString)
     {

@@ -30,6 +30,15 @@ internal sealed class ApiProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>A running instance whose clock leaps when it is told to: see <see cref="SkippedTime"/>.</summary>
+    public static Task<ApiProcess> StartWithSkippedTimeAsync(TestApi beside, IReadOnlyDictionary<string, string?> settings) => StartAsync(
+        beside,
+        new Dictionary<string, string?>(settings)
+        {
+            ["DOTNET_STARTUP_HOOKS"] = typeof(ApiProcess).Assembly.Location,
+            [SkippedTime.Variable] = "true",
+        });
+
     public static async Task<ApiProcess> StartAsync(TestApi beside, IReadOnlyDictionary<string, string?>? settings = null)
     {
         var all = new Dictionary<string, string?>(TestTokens.Settings)
@@ -51,6 +60,14 @@ internal sealed class ApiProcess : IAsyncDisposable
 
     /// <summary>Starts it, at the same address as ever, and returns when it listens.</summary>
     public Task StartAsync() => _process.StartAsync();
+
+    /// <summary>Lets its clock leap on.</summary>
+    public async Task SkipAsync(TimeSpan by)
+    {
+        var done = _process.LineAsync(SkippedTime.Skip);
+        await _process.SayAsync(SkippedTime.Skip + by.ToString("c", CultureInfo.InvariantCulture));
+        await done;
+    }
 
     /// <summary>Kills it (SIGKILL).</summary>
     public Task KillAsync() => _process.EndAsync(Posix.SigKill);

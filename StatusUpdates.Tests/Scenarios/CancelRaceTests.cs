@@ -95,7 +95,7 @@ public sealed class CancelRaceTests(TestServers servers, ITestOutputHelper outpu
 
         public IReadOnlyDictionary<string, string> All => _ends.ToDictionary(e => e.Key, e => e.Value.Task.Result);
 
-        public Task<string> OfAsync(string id) => At(id).Task.WaitAsync(WorkerScene.Patience, Token);
+        public Task<string> OfAsync(string id) => At(id).Task.WaitAsync(TestTime.Patience, Token);
 
         public async Task ReadAsync(int count)
         {

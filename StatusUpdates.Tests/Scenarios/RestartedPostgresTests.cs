@@ -11,7 +11,6 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Tests.Scenarios;
 
 /// <summary>Postgres restarts under load, and connections break between a commit and its answer. What was acknowledged is there, once.</summary>
-[Collection(WholeMachine.Name)]
 public sealed class RestartedPostgresTests
 {
     private const int Users = 8;

@@ -8,7 +8,6 @@ using StatusUpdates.Tests.Worker;
 namespace StatusUpdates.Tests.Scenarios;
 
 /// <summary>The bot in a process of its own, under everything that can die.</summary>
-[Collection(WholeMachine.Name)]
 public sealed class ToldChatsTests(TestServers servers, ITestOutputHelper output)
 {
     private const int Users = 20;
@@ -66,6 +65,9 @@ public sealed class ToldChatsTests(TestServers servers, ITestOutputHelper output
                 case 0:
                     await bot.EndAsync(Posix.SigKill);
                     cuts.Add(telegram.Calls.Count);
+
+                    // As time would. A short lease would be lost by a bot that lives as well, where the machine is slow.
+                    await scene.Database.ExecuteAsync("UPDATE durable_cursors SET lease_expires_at = now() WHERE lease_expires_at IS NOT NULL", Token);
                     await bot.StartAsync();
                     break;
                 case 1:
@@ -171,7 +173,6 @@ public sealed class ToldChatsTests(TestServers servers, ITestOutputHelper output
     {
         var settings = TestBot.SettingsOf(scene.Database, scene.Redis, scene.Telegram.Address);
         settings["Telegram:MaxRetryBackOff"] = "00:00:00.500";
-        settings["Cursors:Lease"] = "00:00:02";
         settings["Cursors:SweepInterval"] = "00:00:00.200";
         return settings;
     }

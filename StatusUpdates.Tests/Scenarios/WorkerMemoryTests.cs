@@ -3,7 +3,6 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Scenarios;
 
-[Collection(WholeMachine.Name)]
 public sealed class WorkerMemoryTests(TestServers servers, ITestOutputHelper output)
 {
     private const int Users = 100;

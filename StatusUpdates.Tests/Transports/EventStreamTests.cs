@@ -201,7 +201,7 @@ public sealed class EventStreamTests(TestServers servers)
         await slow.SendAsync(Encoding.ASCII.GetBytes(
             $"GET {EventClient.All} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TestTokens.Create("alice")}\r\n\r\n"));
         await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
-        var blocked = Sockets.Only(api);
+        var blocked = await Sockets.OnlyAsync(api);
         await using var healthy = await SocketClient.ConnectAsync(api, "alice");
         await Sockets.BlockAsync(api, "alice", healthy, blocked);
 

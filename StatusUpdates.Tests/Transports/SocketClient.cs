@@ -9,9 +9,6 @@ namespace StatusUpdates.Tests.Transports;
 /// <summary>A client of <c>/ws/status</c> as anybody would write it.</summary>
 internal sealed class SocketClient : IAsyncDisposable
 {
-    // What has not come by then never will.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     private readonly ClientWebSocket _socket;
     private readonly byte[] _buffer = new byte[256 * 1024];
 
@@ -77,7 +74,7 @@ internal sealed class SocketClient : IAsyncDisposable
     public async Task<JsonObject> NextAsync()
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        patience.CancelAfter(Patience);
+        patience.CancelAfter(TestTime.Patience);
         var length = 0;
         while (true)
         {
@@ -117,7 +114,7 @@ internal sealed class SocketClient : IAsyncDisposable
     public async Task<int> CloseCodeAsync()
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        patience.CancelAfter(Patience);
+        patience.CancelAfter(TestTime.Patience);
         while ((await _socket.ReceiveAsync(_buffer.AsMemory(), patience.Token)).MessageType != WebSocketMessageType.Close)
         {
         }

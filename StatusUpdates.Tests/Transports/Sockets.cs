@@ -19,7 +19,15 @@ internal static class Sockets
 
     public static ConnectionRegistry Registry(TestApi api) => api.App.Services.GetRequiredService<ConnectionRegistry>();
 
-    public static FeedConnection Only(TestApi api) => Assert.IsAssignableFrom<FeedConnection>(Assert.Single(Registry(api).Connections));
+    /// <summary>The only connection. Its client may be told that it is connected a moment before it stands in the registry.</summary>
+    public static async Task<FeedConnection> OnlyAsync(TestApi api)
+    {
+        await CountAsync(api, 1);
+        return Assert.IsAssignableFrom<FeedConnection>(Assert.Single(Registry(api).Connections));
+    }
+
+    /// <summary>Waits until so many connections stand in the registry, which is where the clock finds them.</summary>
+    public static Task CountAsync(TestApi api, int count) => Eventually.TrueAsync(() => Registry(api).Connections.Count() >= count);
 
     /// <summary>A clock that stands still, from now.</summary>
     public static FakeTimeProvider StoppedClock() => new(TimeProvider.System.GetUtcNow());

@@ -56,7 +56,7 @@ public sealed class JobLifecycleTests(TestServers servers)
         await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis);
 
         await scene.SubmitAsync();
-        await done.Task.WaitAsync(WorkerScene.Patience, Token);
+        await done.Task.WaitAsync(TestTime.Patience, Token);
 
         Assert.Equal(Enumerable.Range(1, 7).Select(n => (long?)n), seen.Select(s => s.Seq));
         Assert.All(seen, s => Assert.True(s.Head >= s.Seq));

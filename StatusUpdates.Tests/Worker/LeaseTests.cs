@@ -30,7 +30,7 @@ public sealed class LeaseTests(TestServers servers)
         var successor = Assert.Single((await scene.Database.ClaimAsync(owner: "other", cancellationToken: Token)).Claimed);
 
         await worker.Heartbeat.RunOnceAsync(Token);
-        await job.Ended.WaitAsync(WorkerScene.Patience, Token);
+        await job.Ended.WaitAsync(TestTime.Patience, Token);
 
         Assert.Equal(StopReason.LeaseLost, job.Reason);
         Assert.Equal((GenerationStatus.Processing, 2), ((await scene.FindAsync(id)).Status, successor.Attempt));
@@ -59,7 +59,7 @@ public sealed class LeaseTests(TestServers servers)
         await scene.Database.ClaimAsync(owner: "other", cancellationToken: Token);
 
         mayReport.SetResult();
-        await job.Ended.WaitAsync(WorkerScene.Patience, Token);
+        await job.Ended.WaitAsync(TestTime.Patience, Token);
 
         Assert.True(wasStopped);
         Assert.Equal(3, (await scene.ReadLogAsync()).Count);
@@ -87,7 +87,7 @@ public sealed class LeaseTests(TestServers servers)
 
         await scene.SubmitAsync(userId: "v");
         var update = await scene.WaitForAsync(id, GenerationStatus.Completed);
-        await first.Ended.WaitAsync(WorkerScene.Patience, Token);
+        await first.Ended.WaitAsync(TestTime.Patience, Token);
 
         Assert.Equal(2, update.Metadata!.Attempt);
         Assert.Equal(StopReason.LeaseLost, first.Reason);
@@ -119,16 +119,18 @@ public sealed class LeaseTests(TestServers servers)
         await using var scene = await WorkerScene.CreateAsync(servers);
         var waiting = ScriptedProvider.WaitingForStop();
         await scene.SubmitAsync();
-        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting, ("Worker:Lease", "00:00:06"), ("Worker:GracePeriod", "00:00:00"));
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting, ("Worker:Lease", "00:00:15"), ("Worker:GracePeriod", "00:00:00"));
         await waiting.NextStartAsync(Token);
         var job = Assert.Single(worker.Jobs.Snapshot());
 
-        // Others look for expired leases until it has been extended three times.
+        // Others look for expired leases until it has been extended three times. A beat may be late by two thirds of a lease, which is ten seconds.
         var ends = new HashSet<DateTime>();
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
         while (ends.Count < 4)
         {
             Assert.Empty((await scene.Database.ClaimAsync(owner: "other", cancellationToken: Token)).Updates);
             ends.Add(await scene.Database.ScalarAsync<DateTime>("SELECT lease_expires_at FROM generations", Token));
+            await look.WaitForNextTickAsync(Token);
         }
 
         Assert.Null(job.Reason);
@@ -147,6 +149,8 @@ public sealed class LeaseTests(TestServers servers)
         {
             if (request.Attempt == 1)
             {
+                // The next request is the outcome's: there is no other before the time limit of the job.
+                proxy.WithholdRequest(cut: true);
                 await deaf.Task;
             }
 
@@ -164,15 +168,14 @@ public sealed class LeaseTests(TestServers servers)
         await provider.NextStartAsync(Token);
         var job = Assert.Single(worker.Jobs.Snapshot());
 
-        proxy.WithholdRequest(cut: true);
-        await job.Settled.WaitAsync(WorkerScene.Patience, Token);
+        await job.Settled.WaitAsync(TestTime.Patience, Token);
         Assert.Equal((StopReason.TimedOut, GenerationStatus.Processing), (job.Reason, (await scene.FindAsync(id)).Status));
         await worker.Heartbeat.RunOnceAsync(Token);
 
         Assert.Equal(2, (await scene.WaitForAsync(id, GenerationStatus.Completed)).Metadata!.Attempt);
         Assert.False(job.Ended.IsCompleted);
         deaf.SetResult();
-        await job.Ended.WaitAsync(WorkerScene.Patience, Token);
+        await job.Ended.WaitAsync(TestTime.Patience, Token);
         await scene.Database.AssertConsistentAsync(Token);
     }
 
@@ -207,7 +210,7 @@ public sealed class LeaseTests(TestServers servers)
 
         proxy.LoseAnswers(1);
         mayReport.SetResult();
-        await job.Ended.WaitAsync(WorkerScene.Patience, Token);
+        await job.Ended.WaitAsync(TestTime.Patience, Token);
 
         Assert.Equal(StopReason.DatabaseAway, job.Reason);
         Assert.Equal(GenerationStatus.Processing, (await scene.FindAsync(id)).Status);
@@ -231,7 +234,7 @@ public sealed class LeaseTests(TestServers servers)
             provider,
             ("ConnectionStrings:statusdb", target.ConnectionString),
             ("StatusDatabase:RetryFor", "00:00:00"),
-            ("Worker:Lease", "00:00:03"),
+            ("Worker:Lease", "00:00:09"),
             ("Worker:PollInterval", "00:00:00.010"));
         await scene.WaitForAsync(await scene.SubmitAsync(), GenerationStatus.Completed);
 

@@ -139,7 +139,7 @@ public sealed class RetryTests(TestServers servers)
         // The request stands in the database, and its hint is lost: the worker does not know of it.
         await scene.Database.CreateCommands().CancelAsync("u", id, cancellationToken: Token);
         mayFail.SetResult();
-        await job.Ended.WaitAsync(WorkerScene.Patience, Token);
+        await job.Ended.WaitAsync(TestTime.Patience, Token);
 
         Assert.Null(job.Reason);
         var end = (await scene.ReadLogAsync())[^1];

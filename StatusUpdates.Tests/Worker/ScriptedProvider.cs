@@ -35,7 +35,7 @@ internal sealed class ScriptedProvider(
 
     /// <summary>The next run that begins.</summary>
     public Task<ProviderRequest> NextStartAsync(CancellationToken cancellationToken) =>
-        _started.Reader.ReadAsync(cancellationToken).AsTask().WaitAsync(WorkerScene.Patience, cancellationToken);
+        _started.Reader.ReadAsync(cancellationToken).AsTask().WaitAsync(TestTime.Patience, cancellationToken);
 
     public async Task<ProviderResult> GenerateAsync(ProviderRequest request, IProviderProgress progress, CancellationToken cancellationToken)
     {

@@ -116,7 +116,7 @@ public sealed class StopTests(TestServers servers)
         Assert.Equal("The generation did not finish within 00:00:00.2000000.", update.Metadata!.ErrorMessage);
         Assert.Equal(1, worker.Jobs.Free);
         release.SetResult();
-        await run.WaitAsync(WorkerScene.Patience, Token);
+        await run.WaitAsync(TestTime.Patience, Token);
         Assert.Equal(2, worker.Jobs.Free);
         Assert.Equal(3, (await scene.ReadLogAsync()).Count);
         await scene.Database.AssertConsistentAsync(Token);

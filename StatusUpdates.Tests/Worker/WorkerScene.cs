@@ -8,9 +8,6 @@ namespace StatusUpdates.Tests.Worker;
 /// <summary>A database, a Redis prefix, what is announced there, and a user who submits.</summary>
 internal sealed class WorkerScene : IAsyncDisposable
 {
-    /// <summary>After this time a signal is taken for lost, and the test fails instead of hanging.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     private readonly Channel<StatusUpdate> _announced = Channel.CreateBounded<StatusUpdate>(100_000);
     private StatusSubscription? _subscription;
 
@@ -73,7 +70,7 @@ internal sealed class WorkerScene : IAsyncDisposable
     /// <summary>Waits until this status of this generation is announced.</summary>
     public async Task<StatusUpdate> WaitForAsync(string id, GenerationStatus status)
     {
-        using var limit = new CancellationTokenSource(Patience);
+        using var limit = new CancellationTokenSource(TestTime.Patience);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, TestTime.Token);
         while (true)
         {
@@ -92,8 +89,7 @@ internal sealed class WorkerScene : IAsyncDisposable
         (await Database.Log.ReadAfterAsync(userId, 0, 10_000, TestTime.Token)).Items;
 
     /// <summary>Makes every lease expired, as time would.</summary>
-    public Task ExpireLeasesAsync() => Database.ExecuteAsync(
-        "UPDATE generations SET lease_expires_at = now() - interval '1 second' WHERE status = 'processing'", TestTime.Token);
+    public Task ExpireLeasesAsync() => Database.ExpireLeasesAsync();
 
     public async ValueTask DisposeAsync()
     {
