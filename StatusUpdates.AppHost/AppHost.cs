@@ -66,6 +66,10 @@ else
         .WithEnvironment("Authentication__Schemes__Bearer__ValidIssuer", "statusupdates-dev")
         .WithEnvironment("Authentication__Schemes__Bearer__ValidAudiences__0", "statusupdates");
     worker.WithEnvironment("Results__PublicBaseUrl", api.GetEndpoint("http"));
+
+    // The orchestrator kills what has not ended 6 s after SIGTERM: whoever is told to stop is done before.
+    api.WithEnvironment("Gateway__Connections__DrainTime", "00:00:01").WithEnvironment("Gateway__Connections__CloseTimeout", "00:00:01");
+    worker.WithEnvironment("Worker__GracePeriod", "00:00:02").WithEnvironment("Worker__StopPatience", "00:00:01");
 }
 
 // The bot: tells people in Telegram. It speaks there under a token of theirs, so a run has it where there is one, and what is published where

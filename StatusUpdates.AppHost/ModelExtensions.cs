@@ -26,12 +26,18 @@ internal static class ModelExtensions
             service.WithHttpEndpoint(name: "http").WithUrlForEndpoint("http", url => (url.Url, url.DisplayText) = ("/health", "Health"));
         }
 
-        // It listens once it has its database: longer than it waits for that, and for a migration.
-        if (service.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        // It listens once it has its database: longer than it waits for that, and for a migration. An annotation, for WithHttpProbe adds a health
+        // check too, and takes a path for one probe alone.
+        service.WithAnnotation(new EndpointProbeAnnotation
         {
-            service.WithHttpProbe(ProbeType.Startup, "/alive", periodSeconds: 5, failureThreshold: 60);
-        }
-
+            Type = ProbeType.Startup,
+            EndpointReference = service.GetEndpoint("http"),
+            Path = "/alive",
+            PeriodSeconds = 5,
+            TimeoutSeconds = 1,
+            FailureThreshold = 60,
+            SuccessThreshold = 1,
+        });
         if (service.ApplicationBuilder.Configuration[$"Ports:{service.Resource.Name}"] is { Length: > 0 } port)
         {
             service.WithEndpoint("http", endpoint => endpoint.Port = ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
@@ -39,7 +45,7 @@ internal static class ModelExtensions
                 : throw new DistributedApplicationException($"Ports:{service.Resource.Name} is '{port}'; it must be a port, 1 to 65535."));
         }
 
-        return service.WithHttpProbe(ProbeType.Readiness, "/health").WithHttpProbe(ProbeType.Liveness, "/alive");
+        return service.WithHttpProbe(ProbeType.Readiness, "/health", endpointName: "http").WithHttpProbe(ProbeType.Liveness, "/alive", endpointName: "http");
     }
 
     /// <returns>The setting's value, one of those allowed; the first of them where it is not set.</returns>
