@@ -28,10 +28,12 @@ else
 var redis = builder.AddRedis("redis").RunAsNativeServer();
 
 // The gateway: REST, WebSocket and the page.
-var api = builder.AddProject<Projects.StatusUpdates_Api>("api").WithServers(db, redis).WithProbes().WithExternalHttpEndpoints().WithDevelopmentCommands();
+var api = builder.AddProject<Projects.StatusUpdates_Api>("api").WithServers(db, redis).WithProbes().WithExternalHttpEndpoints().WithDevelopmentCommands()
+    .WithQuickStop(("Gateway__Connections__DrainTime", "00:00:01"), ("Gateway__Connections__CloseTimeout", "00:00:01"));
 
 // The processors: two, so that the loss of one is an everyday event. Results are fetched from the API, so its public address goes into their URLs.
-var worker = builder.AddProject<Projects.StatusUpdates_Worker>("worker").WithServers(db, redis).WithProbes().WithReplicas(2);
+var worker = builder.AddProject<Projects.StatusUpdates_Worker>("worker").WithServers(db, redis).WithProbes().WithReplicas(2)
+    .WithQuickStop(("Worker__GracePeriod", "00:00:02"), ("Worker__StopPatience", "00:00:01"));
 
 if (isPublishing)
 {
@@ -66,17 +68,14 @@ else
         .WithEnvironment("Authentication__Schemes__Bearer__ValidIssuer", "statusupdates-dev")
         .WithEnvironment("Authentication__Schemes__Bearer__ValidAudiences__0", "statusupdates");
     worker.WithEnvironment("Results__PublicBaseUrl", api.GetEndpoint("http"));
-
-    // The orchestrator kills what has not ended 6 s after SIGTERM: whoever is told to stop is done before.
-    api.WithEnvironment("Gateway__Connections__DrainTime", "00:00:01").WithEnvironment("Gateway__Connections__CloseTimeout", "00:00:01");
-    worker.WithEnvironment("Worker__GracePeriod", "00:00:02").WithEnvironment("Worker__StopPatience", "00:00:01");
 }
 
 // The bot: tells people in Telegram. It speaks there under a token of theirs, so a run has it where there is one, and what is published where
 // Bot:Enabled says so.
 if (isPublishing ? builder.GetSwitch("Bot:Enabled") : builder.HasTelegramToken())
 {
-    var bot = builder.AddProject<Projects.StatusUpdates_Bot>("bot").WithServers(db, redis).WithProbes().WithEnvironment("Telegram__Token", builder.AddTelegramToken());
+    var bot = builder.AddProject<Projects.StatusUpdates_Bot>("bot").WithServers(db, redis).WithProbes().WithQuickStop()
+        .WithEnvironment("Telegram__Token", builder.AddTelegramToken());
 
     // A Bot API server of one's own.
     if (builder.Configuration["TELEGRAM_BASE_URL"] is { Length: > 0 } baseUrl)

@@ -17,6 +17,23 @@ internal static class ModelExtensions
         service.RunBuiltProgram().WithReference(db).WithReference(redis).WaitFor(db).WaitFor(redis);
 
     /// <summary>
+    /// For a run: what a process still sends to a dashboard that may be gone already may hold its stop up for a second (10 by default), because the
+    /// orchestrator kills what has not ended 6 s after SIGTERM.
+    /// </summary>
+    public static IResourceBuilder<ProjectResource> WithQuickStop(this IResourceBuilder<ProjectResource> service, params (string Name, string Value)[] settings)
+    {
+        if (service.ApplicationBuilder.ExecutionContext.IsRunMode)
+        {
+            foreach (var (name, value) in settings.Append(("OTEL_EXPORTER_OTLP_TIMEOUT", "1000"))) // ms
+            {
+                service.WithEnvironment(name, value);
+            }
+        }
+
+        return service;
+    }
+
+    /// <summary>
     /// <c>/health</c>: whether it can serve; <c>/alive</c>: whether it answers at all. A service without an address of its own is given one for them.
     /// </summary>
     public static IResourceBuilder<ProjectResource> WithProbes(this IResourceBuilder<ProjectResource> service)

@@ -22,6 +22,7 @@ internal static class LocalRun
         builder.Services.AddHostedService<StartReport>();
         builder.Services.AddSingleton<CrashRestarts>();
         builder.Services.AddHostedService(services => services.GetRequiredService<CrashRestarts>());
+        builder.Services.AddHostedService<ServicesStopFirst>();
         builder.Services.AddEventingSubscriber<LocalRunEvents>();
     }
 }

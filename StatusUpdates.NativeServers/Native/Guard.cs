@@ -21,6 +21,7 @@ internal static class Guard
     public const char StateMark = '\u001e';
 
     private const int CannotStart = 127; // as shells answer
+    private static readonly TimeSpan TimeForClients = TimeSpan.FromSeconds(2.5);
     private static readonly TimeSpan OwnerPoll = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Runs what standard input says, for as long as standard input stays open.</summary>
@@ -82,6 +83,12 @@ internal static class Guard
 
         var exited = child.WaitForExitAsync();
         await Task.WhenAny(exited, parentGone, wanted.Task);
+        if (spec.Owner is { IsAlive: false })
+        {
+            // The owner was killed, and the orchestrator ends its services and us at the same time: what they have to put away needs the server.
+            await Task.WhenAny(exited, Task.Delay(TimeForClients));
+        }
+
         await StopAsync(child.Id, exited, spec.StopSteps);
 
         CleanUp(spec, parent);
