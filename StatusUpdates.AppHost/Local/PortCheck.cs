@@ -10,8 +10,14 @@ internal static class PortCheck
     // The dashboard, where telemetry is sent to, and where the dashboard asks for resources.
     private static readonly string[] DashboardUrls = ["ASPNETCORE_URLS", "ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL", "ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL"];
 
+    /// <summary>How long what a killed run has started may take to be gone.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Waits for the ports of a run that was killed a moment ago.</summary>
     /// <exception cref="DistributedApplicationException">Ports are taken; the message has a line for each, with its holder and the way out.</exception>
-    public static void ThrowIfTaken(DistributedApplicationModel model, IConfiguration configuration)
+    public static async Task ThrowIfTakenAsync(
+        DistributedApplicationModel model, IConfiguration configuration, NativeServerSettings settings, TimeProvider time, CancellationToken cancellationToken)
     {
         // As tests want it: whatever port is asked for, a free one is taken.
         if (bool.TryParse(configuration["DcpPublisher:RandomizePorts"], out var randomize) && randomize)
@@ -19,30 +25,41 @@ internal static class PortCheck
             return;
         }
 
-        List<string> taken =
-        [
-            // The dashboard's own resource is left out: its addresses are those of the variables.
-            .. model.Resources.Where(resource => resource.Name != "aspire-dashboard")
-                .SelectMany(resource => resource.Annotations.OfType<EndpointAnnotation>(), (resource, endpoint) => (resource, endpoint.Port))
-                .Where(wanted => wanted.Port is { } port && !LoopbackPort.IsFree(port))
-                .Select(wanted => Describe(wanted.Port!.Value, wanted.resource.Name, VariableOf(wanted.resource))),
-            .. DashboardUrls
-                .Select(variable => (variable, url: configuration[variable]?.Split(';')[0]))
-                .Where(wanted => Uri.TryCreate(wanted.url, UriKind.Absolute, out var url) && url.Port != 0 && !LoopbackPort.IsFree(url.Port))
-                .Select(wanted => Describe(new Uri(wanted.url!).Port, "the dashboard", $"{wanted.variable}, an address,")),
-        ];
-        if (taken.Count > 0)
+        var wanted = Wanted(model, configuration).ToList();
+        var began = time.GetTimestamp();
+        while (wanted.Where(port => !LoopbackPort.IsFree(port.Number)).ToList() is { Count: > 0 } taken)
         {
-            throw new DistributedApplicationException(string.Join(Environment.NewLine, taken));
+            if (!settings.LastRunWasKilled || time.GetElapsedTime(began) > Patience)
+            {
+                throw new DistributedApplicationException(string.Join(Environment.NewLine, taken.Select(Describe)));
+            }
+
+            await Task.Delay(Poll, time, cancellationToken);
         }
     }
+
+    // The dashboard's own resource is left out: its addresses are those of the variables.
+    private static IEnumerable<WantedPort> Wanted(DistributedApplicationModel model, IConfiguration configuration) =>
+    [
+        .. from resource in model.Resources
+           where resource.Name != "aspire-dashboard"
+           from endpoint in resource.Annotations.OfType<EndpointAnnotation>()
+           where endpoint.Port is not null
+           select new WantedPort(endpoint.Port!.Value, resource.Name, VariableOf(resource)),
+        .. from variable in DashboardUrls
+           let url = Uri.TryCreate(configuration[variable]?.Split(';')[0], UriKind.Absolute, out var parsed) ? parsed : null
+           where url is { Port: > 0 }
+           select new WantedPort(url.Port, "the dashboard", $"{variable}, an address,"),
+    ];
 
     private static string VariableOf(IResource resource) =>
         resource is ProjectResource ? $"Ports__{resource.Name}" : NativeServerSettings.PortVariable(resource.Name);
 
-    private static string Describe(int port, string user, string variable)
+    private static string Describe(WantedPort port)
     {
-        var holder = PortHolder.Describe(port) is { } known ? $" by {known}" : "";
-        return $"Port {port} for {user} is taken{holder}. Stop that program, or set {variable} to another port.";
+        var holder = PortHolder.Describe(port.Number) is { } known ? $" by {known}" : "";
+        return $"Port {port.Number} for {port.User} is taken{holder}. Stop that program, or set {port.Variable} to another port.";
     }
+
+    private sealed record WantedPort(int Number, string User, string Variable);
 }

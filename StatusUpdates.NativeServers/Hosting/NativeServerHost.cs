@@ -66,7 +66,7 @@ internal sealed class NativeServerHost : IDisposable
         endpoint.TargetHost = "127.0.0.1";
         endpoint.IsProxied = false;
 
-        var resource = new NativeServerResource(original.Resource, SpecFile(original.Resource.Name), Settings.StateDirectory);
+        var resource = new NativeServerResource(original.Resource, Settings.SpecFileOf(original.Resource.Name), Settings.StateDirectory);
         _builder.Resources.Remove(original.Resource);
         _builder.AddResource(resource)
             .WithArgs([.. resource.Arguments])
@@ -81,7 +81,15 @@ internal sealed class NativeServerHost : IDisposable
         NativeServerEvents.PassOn(_builder, resource);
     }
 
-    public void Dispose() => _directory?.Dispose();
+    public void Dispose()
+    {
+        if (_directory is not null)
+        {
+            _servers.ForEach(server => File.Delete(Settings.SpecFileOf(server.Resource.Name)));
+            _directory.Dispose();
+            _directory = null;
+        }
+    }
 
     private static bool IsOfContainer(IResourceAnnotation annotation) => annotation
         is ContainerImageAnnotation
@@ -90,8 +98,6 @@ internal sealed class NativeServerHost : IDisposable
         or CertificateTrustConfigurationCallbackAnnotation
         or CommandLineArgsCallbackAnnotation
         or EnvironmentCallbackAnnotation;
-
-    private string SpecFile(string resource) => Path.Combine(Settings.StateDirectory, $"{resource}.guard.json");
 
     // Before anything starts, so that one message says what stands in the way of all.
     private async Task OpenAsync(IServiceProvider services, CancellationToken cancellationToken)
@@ -117,6 +123,6 @@ internal sealed class NativeServerHost : IDisposable
     {
         var spec = await server.PrepareAsync(port, cancellationToken);
         spec = spec with { Owner = ProcessIdentity.Of(Environment.ProcessId) };
-        await PrivateFile.WriteAsync(SpecFile(resource.Name), JsonSerializer.Serialize(spec, GuardJson.Default.GuardSpec), cancellationToken);
+        await PrivateFile.WriteAsync(Settings.SpecFileOf(resource.Name), JsonSerializer.Serialize(spec, GuardJson.Default.GuardSpec), cancellationToken);
     }
 }

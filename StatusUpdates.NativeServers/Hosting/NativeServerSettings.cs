@@ -21,6 +21,7 @@ public enum NativeServerMode
 internal sealed record NativeServerSettings
 {
     public const string Section = "NativeServers";
+    private const string SpecSuffix = ".guard.json";
 
     public required NativeServerMode Mode { get; init; }
 
@@ -47,6 +48,12 @@ internal sealed record NativeServerSettings
             RandomizePorts = bool.TryParse(configuration["DcpPublisher:RandomizePorts"], out var randomize) && randomize,
         };
     }
+
+    /// <summary>Whether the run before ended without tidying up, so that what it started may still be about to end.</summary>
+    public bool LastRunWasKilled => Directory.Exists(StateDirectory) && Directory.EnumerateFiles(StateDirectory, $"*{SpecSuffix}").Any();
+
+    /// <summary>What a guard is to run, for as long as the application runs.</summary>
+    public string SpecFileOf(string resource) => Path.Combine(StateDirectory, $"{resource}{SpecSuffix}");
 
     public string DirectoryOf(string resource) => Path.Combine(StateDirectory, resource);
 
