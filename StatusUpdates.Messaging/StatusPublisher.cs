@@ -138,8 +138,7 @@ public sealed partial class StatusPublisher(
         var span = MessagingTelemetry.Source.StartActivity("publish status_update", ActivityKind.Producer, parent);
         Activity.Current = current;
         return span?.SetTag("messaging.system", "redis")
-            .SetTag("messaging.operation.type", "send")
-            .SetTag("messaging.operation.name", "publish")
+            .SetMessagingOperation("send", "publish")
             .SetTag("messaging.destination.name", _channels.UserTemplate)
             .SetTag("messaging.destination.template", _channels.UserTemplate)
             .SetTag("statusupdates.generation.id", update.GenerationId)

@@ -106,8 +106,7 @@ internal sealed class FeedMetrics
 
         using var activity = Source.StartActivity("send status_update", ActivityKind.Producer, frame.Trace, startTime: startedAt);
         activity?.SetTag("messaging.system", "statusupdates")
-            .SetTag("messaging.operation.type", "send")
-            .SetTag("messaging.operation.name", "send")
+            .SetMessagingOperation("send", "send")
             .SetTag("messaging.destination.name", "status_update")
             .SetTag("statusupdates.generation.id", frame.GenerationId)
             .SetTag("statusupdates.status", frame.Status.ToWireName())

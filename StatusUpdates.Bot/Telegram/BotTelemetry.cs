@@ -42,8 +42,7 @@ internal static class BotTelemetry
     /// <summary>The span of answering one message that somebody wrote to the bot: where that trace begins.</summary>
     public static Activity? StartAnswer() => Source.StartActivity("answer telegram", ActivityKind.Consumer)?
         .SetTag("messaging.system", "telegram")
-        .SetTag("messaging.operation.type", "process")
-        .SetTag("messaging.operation.name", "answer");
+        .SetMessagingOperation("process", "answer");
 
     /// <summary>Records a question to Telegram, or for the turn to ask, that failed; one that brings nothing is no trace.</summary>
     public static void PollFailed(DateTimeOffset startedAt, DateTimeOffset now, Exception failure) =>
@@ -55,8 +54,7 @@ internal static class BotTelemetry
         ActivityContext.TryParse(update.TraceParent, null, isRemote: true, out var parent);
         return Source.StartActivity("notify telegram", ActivityKind.Consumer, parent)?
             .SetTag("messaging.system", "telegram")
-            .SetTag("messaging.operation.type", "process")
-            .SetTag("messaging.operation.name", "notify")
+            .SetMessagingOperation("process", "notify")
             .SetTag("statusupdates.generation.id", update.GenerationId)
             .SetTag("statusupdates.status", update.Status.ToWireName())
             .SetTag("statusupdates.seq", update.Seq);

@@ -137,8 +137,7 @@ public sealed class GenerationQueue(StatusDatabase database)
         {
             using var span = database.Spans.Record("claim", update.TraceParent, startedAt);
             span?.SetTag("messaging.system", "postgresql")
-                .SetTag("messaging.operation.type", "receive")
-                .SetTag("messaging.operation.name", "claim")
+                .SetMessagingOperation("receive", "claim")
                 .SetTag("messaging.destination.name", "generations")
                 .SetTag("messaging.batch.message_count", result.Updates.Count)
                 .SetTag("statusupdates.generation.id", update.GenerationId)

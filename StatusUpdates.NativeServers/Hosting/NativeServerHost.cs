@@ -70,11 +70,7 @@ internal sealed class NativeServerHost : IDisposable
         _builder.Resources.Remove(original.Resource);
         _builder.AddResource(resource)
             .WithArgs([.. resource.Arguments])
-            .WithInitialState(new()
-            {
-                ResourceType = server.Name,
-                Properties = [new(CustomResourceKnownProperties.Source, $"{server.Name}, native process")],
-            });
+            .WithInitialState(new() { ResourceType = server.Name, Properties = [] });
         _servers.Add((resource, server, endpoint));
         _builder.Eventing.Subscribe<BeforeResourceStartedEvent>(
             resource, (_, cancellationToken) => PrepareAsync(resource, server, endpoint.Port.Value, cancellationToken));

@@ -40,7 +40,7 @@ public abstract class ClaimCostTests(TestServers servers, PostgresAge age)
         }
 
         await using var command = database.DataSource.CreateCommand(
-            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'WITH RECURSIVE tasks%'");
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%WITH RECURSIVE tasks%'");
         await using var reader = await command.ExecuteReaderAsync(Token);
         Assert.True(await reader.ReadAsync(Token), "The claim is prepared.");
         Assert.InRange(reader.GetInt64(0), 8, 12);

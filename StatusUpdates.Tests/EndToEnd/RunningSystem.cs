@@ -20,7 +20,7 @@ public sealed class RunningSystem : IAsyncDisposable
     /// <summary>A client of the API with a token of that user.</summary>
     public async Task<ApiUser> SignInAsync(string userId, CancellationToken cancellationToken)
     {
-        var app = (await _started.Value).Application;
+        var app = (await HostAsync()).Application;
         var http = app.CreateHttpClient("api");
         var answer = await http.PostAsJsonAsync("/api/v1/dev/token", new { userId }, cancellationToken);
         var token = (await Data(answer, cancellationToken)).GetProperty("token").GetString()!;
@@ -28,17 +28,20 @@ public sealed class RunningSystem : IAsyncDisposable
         return new ApiUser(userId, token, http);
     }
 
+    /// <summary>The app host, for tests that only look.</summary>
+    internal Task<TestAppHost> HostAsync() => _started.Value;
+
     /// <summary>Where the API is.</summary>
     public async Task<Uri> AddressAsync()
     {
-        using var http = (await _started.Value).Application.CreateHttpClient("api");
+        using var http = (await HostAsync()).Application.CreateHttpClient("api");
         return http.BaseAddress!;
     }
 
     /// <summary>How a program outside finds Redis.</summary>
     public async Task<ConfigurationOptions> RedisAsync()
     {
-        var app = (await _started.Value).Application;
+        var app = (await HostAsync()).Application;
         return ConfigurationOptions.Parse((await app.GetConnectionStringAsync("redis"))!);
     }
 

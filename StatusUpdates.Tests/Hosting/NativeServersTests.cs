@@ -1,13 +1,30 @@
 using System.Net;
 using Npgsql;
 using StatusUpdates.NativeServers.Native;
+using StatusUpdates.Tests.EndToEnd;
 
 namespace StatusUpdates.Tests.Hosting;
 
 /// <summary>The app model on native servers, run by Aspire: what the integration and the local run add to it.</summary>
-public sealed class NativeServersTests
+public sealed class NativeServersTests(NativeServersTests.OwnHost own, RunningSystem system) : IClassFixture<NativeServersTests.OwnHost>
 {
     private static CancellationToken Token => TestTime.Token;
+
+    /// <summary>One application for the tests here that end processes; they run one after the other.</summary>
+    public sealed class OwnHost : IAsyncDisposable
+    {
+        private readonly Lazy<Task<TestAppHost>> _started = new(() => TestAppHost.StartAsync(CancellationToken.None));
+
+        internal Task<TestAppHost> HostAsync() => _started.Value;
+
+        public async ValueTask DisposeAsync()
+        {
+            if (_started.IsValueCreated)
+            {
+                await (await _started.Value).DisposeAsync();
+            }
+        }
+    }
 
     [Fact]
     public async Task Two_applications_run_side_by_side_and_leave_no_process()
@@ -41,7 +58,7 @@ public sealed class NativeServersTests
     [Fact]
     public async Task A_killed_process_of_any_kind_is_started_again_at_its_old_address()
     {
-        await using var host = await TestAppHost.StartAsync(Token);
+        var host = await own.HostAsync();
         var app = host.Application;
         var (api, db) = (app.GetEndpoint("api"), await app.GetConnectionStringAsync("statusdb", Token));
 
@@ -63,7 +80,7 @@ public sealed class NativeServersTests
     [Fact]
     public async Task A_stopped_resource_stays_stopped_until_it_is_started_and_has_its_data_then()
     {
-        await using var host = await TestAppHost.StartAsync(Token);
+        var host = await own.HostAsync();
         var app = host.Application;
         await ExecuteAsync(app, "create table kept (id int); insert into kept values (42)");
         foreach (var resource in new[] { "redis", "postgres" })
@@ -84,7 +101,7 @@ public sealed class NativeServersTests
     [Fact]
     public async Task Projects_are_given_the_variables_that_Aspire_gives_for_containers()
     {
-        await using var host = await TestAppHost.StartAsync(Token);
+        var host = await system.HostAsync();
         var pid = await host.ProcessIdAsync("worker-1", Token);
         Assert.SkipUnless(OperatingSystem.IsLinux(), "reads another process's environment in /proc");
         var variables = (await File.ReadAllTextAsync($"/proc/{pid}/environ", Token)).Split('\0', StringSplitOptions.RemoveEmptyEntries)

@@ -172,7 +172,7 @@ public sealed class JobLifecycleTests(TestServers servers)
         var spans = new System.Collections.Concurrent.ConcurrentQueue<Activity>();
         using var listener = new ActivityListener
         {
-            ShouldListenTo = source => source.Name == "StatusUpdates.Worker",
+            ShouldListenTo = source => source.Name is "StatusUpdates.Worker" or "StatusUpdates.Data",
             Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded,
             ActivityStopped = span =>
             {
@@ -188,8 +188,10 @@ public sealed class JobLifecycleTests(TestServers servers)
         await scene.WaitForAsync(await scene.SubmitAsync(traceParent: parent), GenerationStatus.Completed);
         await worker.DisposeAsync();
 
-        var span = Assert.Single(spans);
-        Assert.Equal(("process product_card", parent), (span.OperationName, span.ParentId));
+        var claim = Assert.Single(spans, span => span.OperationName == "claim");
+        Assert.Equal(parent, claim.ParentId);
+        var span = Assert.Single(spans, span => span.Source.Name == "StatusUpdates.Worker");
+        Assert.Equal(("process product_card", claim.Id), (span.OperationName, span.ParentId));
         Assert.Equal("completed", span.GetTagItem("statusupdates.outcome"));
         var log = await scene.ReadLogAsync();
         Assert.All(log, u => Assert.Contains(trace.ToString(), u.TraceParent, StringComparison.Ordinal));

@@ -1,8 +1,9 @@
-using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Diagnostics;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Worker.Jobs;
 
@@ -42,8 +43,7 @@ internal static class WorkerTelemetry
         ActivityContext.TryParse(generation.TraceParent, null, isRemote: true, out var parent);
         return Source.StartActivity($"process {generation.Task.ToWireName()}", ActivityKind.Consumer, parent)?
             .SetTag("messaging.system", "postgresql")
-            .SetTag("messaging.operation.type", "process")
-            .SetTag("messaging.operation.name", "process")
+            .SetMessagingOperation("process", "process")
             .SetTag("messaging.destination.name", "generations")
             .SetTag(Task, generation.Task.ToWireName())
             .SetTag("statusupdates.generation.id", generation.Id)
