@@ -3,8 +3,8 @@ using Npgsql;
 using StackExchange.Redis;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Log;
-using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Data;
 

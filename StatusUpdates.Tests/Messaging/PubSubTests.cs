@@ -1,8 +1,8 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
-using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Messaging;
 

@@ -5,8 +5,8 @@ using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Scenarios;
 

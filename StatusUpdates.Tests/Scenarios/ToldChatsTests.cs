@@ -1,6 +1,6 @@
 using System.Globalization;
-using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Tests.Bot;
 using StatusUpdates.Tests.Webhooks;
 using StatusUpdates.Tests.Worker;

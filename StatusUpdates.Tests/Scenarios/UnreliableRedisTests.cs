@@ -1,7 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using StatusUpdates.Api.Feeds;
-using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.Transports;
 

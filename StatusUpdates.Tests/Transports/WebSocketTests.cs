@@ -2,8 +2,8 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
 using StatusUpdates.Api.Transports;
-using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;

@@ -5,8 +5,8 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Receiver;
 using StatusUpdates.Data.Webhooks;
-using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Messaging;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Tests.EndToEnd;
 
 namespace StatusUpdates.Tests.Webhooks;

@@ -1,5 +1,5 @@
-using System.Diagnostics.Metrics;
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
