@@ -3,6 +3,7 @@ using System.Globalization;
 using Aspire.Hosting.Eventing;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using StatusUpdates.NativeServers.Hosting;
 
 namespace StatusUpdates.AppHost.Local;
 
@@ -19,6 +20,9 @@ internal sealed partial class CrashRestarts(
 
     private const string Property = "Restarts";
 
+    private static readonly string[] StoppingCommands =
+        [KnownResourceCommands.StopCommand, KnownResourceCommands.RestartCommand, KnownResourceCommands.RebuildCommand];
+
     /// <summary>A process that ran for so long has earned a fresh start of the pauses.</summary>
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
@@ -29,9 +33,16 @@ internal sealed partial class CrashRestarts(
     private readonly ConcurrentDictionary<string, bool> _stoppedByHand = new();
     private readonly ConcurrentDictionary<string, Count> _counts = new();
 
+    /// <summary>The latest restart of each instance.</summary>
+    private readonly ConcurrentDictionary<string, Task> _restarts = new();
+
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StopAsync(CancellationToken cancellationToken) => _stopping.CancelAsync();
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stopping.CancelAsync();
+        await Task.WhenAll(_restarts.Values).WaitAsync(cancellationToken);
+    }
 
     public void Dispose() => _stopping.Dispose();
 
@@ -50,46 +61,43 @@ internal sealed partial class CrashRestarts(
         {
             if (IsOurs(stopped.Resource))
             {
-                // Runs on its own: whoever raises the event is what has to start the resource again.
-                Restarting = RestartAsync(stopped.ResourceEvent);
+                // Runs on its own: whoever raises the event is what has to start the resource again. It never fails.
+                _restarts[stopped.ResourceEvent.ResourceId] = RestartAsync(stopped.ResourceEvent);
             }
 
             return Task.CompletedTask;
         });
     }
 
-    /// <summary>The latest restart that is under way. It never fails.</summary>
-    private Task Restarting { get; set; } = Task.CompletedTask;
-
-    private static bool IsOurs(IResource resource) => resource is ProjectResource or ExecutableResource && resource.Name != "aspire-dashboard"
-        && !resource.HasAnnotationOfType<ExplicitStartupAnnotation>();
+    private static bool IsOurs(IResource resource) => resource is ProjectResource or NativeServerResource;
 
     // The command is what tells a stop that was asked for from one that was not.
     private void RememberStops(IResource resource)
     {
-        var annotations = resource.Annotations;
-        if (annotations.OfType<ResourceCommandAnnotation>().FirstOrDefault(command => command.Name == KnownResourceCommands.StopCommand) is not { } stop
-            || !_watched.TryAdd(resource.Name, true))
+        if (!_watched.TryAdd(resource.Name, true))
         {
             return;
         }
 
-        annotations.Remove(stop);
-        annotations.Add(new ResourceCommandAnnotation(
-            stop.Name,
-            stop.DisplayName,
-            stop.UpdateState,
-            context =>
-            {
-                _stoppedByHand[context.ResourceName] = true;
-                return stop.ExecuteCommand(context);
-            },
-            stop.DisplayDescription,
-            stop.Arguments,
-            stop.ConfirmationMessage,
-            stop.IconName,
-            stop.IconVariant,
-            stop.IsHighlighted));
+        foreach (var command in resource.Annotations.OfType<ResourceCommandAnnotation>().Where(command => StoppingCommands.Contains(command.Name)).ToList())
+        {
+            resource.Annotations.Remove(command);
+            resource.Annotations.Add(new ResourceCommandAnnotation(
+                command.Name,
+                command.DisplayName,
+                command.UpdateState,
+                context =>
+                {
+                    _stoppedByHand[context.ResourceName] = true;
+                    return command.ExecuteCommand(context);
+                },
+                command.DisplayDescription,
+                command.Arguments,
+                command.ConfirmationMessage,
+                command.IconName,
+                command.IconVariant,
+                command.IsHighlighted));
+        }
     }
 
     private async Task RestartAsync(ResourceEvent ended)

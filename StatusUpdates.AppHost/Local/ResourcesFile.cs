@@ -97,7 +97,7 @@ internal sealed class ResourcesFile(
         _ => null,
     };
 
-    // What the orchestrator starts is a launcher (`dotnet run`, a server's guard); the program itself is its child.
+    // What the orchestrator starts may be a launcher (a server's guard, `dotnet run` under a debugger); the program itself is its child.
     private static int? ProcessOf(ResourceEvent instance)
     {
         var launcher = instance.Snapshot.Properties.FirstOrDefault(property => property.Name == "executable.pid")?.Value switch
@@ -107,7 +107,9 @@ internal sealed class ResourcesFile(
             string text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var pid) => pid,
             _ => (int?)null,
         };
-        return launcher is { } parent ? ProcessTree.FirstChild(parent) ?? parent : null;
+        return launcher is not { } parent ? null
+            : OperatingSystem.IsWindows() ? parent
+            : ProcessTree.FirstChild(parent) ?? parent;
     }
 }
 

@@ -20,7 +20,14 @@ internal sealed class ServicesStopFirst(ResourceNotificationService notification
         await base.StopAsync(cancellationToken);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Patience);
-        await Task.WhenAll(running.Select(instance => commands.ExecuteCommandAsync(instance.ResourceId, KnownResourceCommands.StopCommand, limit.Token)));
+        try
+        {
+            await Task.WhenAll(running.Select(instance => commands.ExecuteCommandAsync(instance.ResourceId, KnownResourceCommands.StopCommand, limit.Token)));
+        }
+        catch (OperationCanceledException)
+        {
+            // Whatever takes longer is the orchestrator's to end.
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

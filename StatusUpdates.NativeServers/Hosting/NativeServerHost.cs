@@ -17,7 +17,7 @@ internal sealed class NativeServerHost : IDisposable
     private static readonly ConditionalWeakTable<IDistributedApplicationBuilder, NativeServerHost> Hosts = [];
 
     private readonly IDistributedApplicationBuilder _builder;
-    private readonly List<(NativeServerResource Resource, INativeServer Server, EndpointAnnotation Endpoint)> _servers = [];
+    private readonly List<(NativeServerResource Resource, INativeServer Server)> _servers = [];
     private StateDirectory? _directory;
 
     private NativeServerHost(IDistributedApplicationBuilder builder, NativeServerSettings settings)
@@ -71,7 +71,7 @@ internal sealed class NativeServerHost : IDisposable
         _builder.AddResource(resource)
             .WithArgs([.. resource.Arguments])
             .WithInitialState(new() { ResourceType = server.Name, Properties = [] });
-        _servers.Add((resource, server, endpoint));
+        _servers.Add((resource, server));
         _builder.Eventing.Subscribe<BeforeResourceStartedEvent>(
             resource, (_, cancellationToken) => PrepareAsync(resource, server, endpoint.Port.Value, cancellationToken));
         NativeServerEvents.PassOn(_builder, resource);
@@ -109,7 +109,7 @@ internal sealed class NativeServerHost : IDisposable
 
         _directory = await StateDirectory.OpenAsync(Settings.StateDirectory, cancellationToken);
         services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopped.Register(Dispose);
-        foreach (var (resource, server, endpoint) in _servers)
+        foreach (var (_, server) in _servers)
         {
             await server.FindProgramsAsync(cancellationToken);
         }

@@ -10,7 +10,7 @@ internal static class DotnetHost
     /// which may name another installation: the shared framework lies in <c>ROOT/shared/Microsoft.NETCore.App/VERSION/</c>.
     /// </summary>
     public static string Path { get; } =
-        System.IO.Path.GetFullPath(System.IO.Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
+        System.IO.Path.GetFullPath(System.IO.Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet"));
 
     /// <summary>This assembly, as a program.</summary>
     public static string OwnAssembly => typeof(DotnetHost).Assembly.Location;

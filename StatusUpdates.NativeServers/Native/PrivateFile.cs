@@ -8,7 +8,12 @@ internal static class PrivateFile
     public static async Task WriteAsync(string path, string text, CancellationToken cancellationToken)
     {
         var draft = $"{path}.{Path.GetRandomFileName()}";
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly };
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = OwnerOnly; // Windows: what the folder hands down.
+        }
+
         await using (var writer = new StreamWriter(draft, options))
         {
             await writer.WriteAsync(text.AsMemory(), cancellationToken);

@@ -131,8 +131,8 @@ public sealed class CommandTests(TestServers servers)
         await using var two = await scene.StartBotAsync();
         Assert.Equal(CommandHandler.Help, await AskAsync(scene, Chat, "2"));
 
-        // Each question brought one message: nobody else asked, which Telegram would have told the first one.
-        Assert.InRange(scene.Telegram.Polls - polls, 1, 2);
+        // Each question brought one message: nobody else asked, which Telegram would have told the first one. (The poll that brings it may have begun before.)
+        Assert.InRange(scene.Telegram.Polls - polls, 0, 2);
         await one.StopAsync();
         await one.DisposeAsync();
         Assert.Equal(CommandHandler.Help, await AskAsync(scene, Chat, "3"));

@@ -69,6 +69,7 @@ public sealed class NativeServersTests(NativeServersTests.OwnHost own, RunningSy
             await host.ProcessIdAsync(resource, Token, notThat: old);
         }
 
+        Assert.NotNull(await RestartsAsync(app, "postgres"));
         Assert.Equal(api, app.GetEndpoint("api"));
         using var client = app.CreateHttpClient("api");
         await UntilAsync(async () => (await client.GetAsync(new Uri("/health", UriKind.Relative), Token)).IsSuccessStatusCode);
@@ -86,6 +87,7 @@ public sealed class NativeServersTests(NativeServersTests.OwnHost own, RunningSy
         foreach (var resource in new[] { "redis", "postgres" })
         {
             var old = await host.ProcessIdAsync(resource, Token);
+            var restarts = await RestartsAsync(app, resource);
 
             Assert.True((await app.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StopCommand, Token)).Success);
             await app.ResourceNotifications.WaitForResourceAsync(resource, [.. KnownResourceStates.TerminalStates], Token);
@@ -93,6 +95,7 @@ public sealed class NativeServersTests(NativeServersTests.OwnHost own, RunningSy
 
             Assert.True((await app.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StartCommand, Token)).Success);
             Assert.NotEqual(old, await host.ProcessIdAsync(resource, Token, notThat: old));
+            Assert.Equal(restarts, await RestartsAsync(app, resource));
         }
 
         await UntilAsync(async () => Equals(42, await ExecuteAsync(app, "select id from kept")));
@@ -145,6 +148,13 @@ public sealed class NativeServersTests(NativeServersTests.OwnHost own, RunningSy
     {
         var refused = await Assert.ThrowsAsync<DistributedApplicationException>(() => TestAppHost.CreateAsync(Token, argument));
         Assert.Equal(expected, refused.Message);
+    }
+
+    /// <summary>How often it was started again unasked, as the dashboard shows it.</summary>
+    private static async Task<object?> RestartsAsync(DistributedApplication app, string resource)
+    {
+        var now = await app.ResourceNotifications.WaitForResourceHealthyAsync(resource, Token);
+        return now.Snapshot.Properties.FirstOrDefault(property => property.Name == "Restarts")?.Value;
     }
 
     private static async Task<object?> ExecuteAsync(DistributedApplication app, string sql)

@@ -24,12 +24,7 @@ public sealed class PausedWorkerTests(TestServers servers)
         first.Process.Pause();
         await scene.ExpireLeasesAsync();
         await using var second = await WorkerProcess.StartAsync(scene.Database, scene.Redis, SettingsOf(work: "00:00:03"));
-        StatusUpdate update;
-        do
-        {
-            update = await scene.WaitForAsync(id, successorHasEnded ? GenerationStatus.Completed : GenerationStatus.Processing);
-        }
-        while (update.Metadata!.Attempt != 2);
+        await scene.WaitForLoggedAsync(id, successorHasEnded ? GenerationStatus.Completed : GenerationStatus.Processing, attempt: 2);
 
         // Its token fires by the heartbeat or by its own next update, whichever comes first.
         var isOver = first.Process.LineAsync("The lease was lost");

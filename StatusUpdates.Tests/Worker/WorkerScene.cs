@@ -82,6 +82,15 @@ internal sealed class WorkerScene : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until this status of this attempt stands in the log. The log, because what is announced may be lost, and a paused process is a time of trouble.</summary>
+    public async Task WaitForLoggedAsync(string id, GenerationStatus status, int attempt)
+    {
+        while (!(await ReadLogAsync()).Any(update => update.GenerationId == id && update.Status == status && update.Metadata?.Attempt == attempt))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TestTime.Token);
+        }
+    }
+
     public async Task<Generation> FindAsync(string id, string userId = "u") =>
         (await Database.CreateQueries().FindAsync(userId, id, TestTime.Token))!;
 
