@@ -1,7 +1,5 @@
 using StatusUpdates.AppHost.Local;
 
-#pragma warning disable ASPIREPROBES001 // WithHttpProbe is marked as experimental.
-
 FailedStart.Explain();
 var builder = DistributedApplication.CreateBuilder(args);
 builder.AddLocalRun();

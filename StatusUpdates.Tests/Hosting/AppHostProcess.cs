@@ -124,7 +124,8 @@ internal sealed class AppHostProcess : IAsyncDisposable
         while (await reader.ReadLineAsync() is { } line)
         {
             _lines.Enqueue(line);
-            if (line.Contains("Ready after", StringComparison.Ordinal))
+            // The last line of what it says when all is up.
+            if (line.Contains("Ctrl+C stops everything", StringComparison.Ordinal))
             {
                 _ready.TrySetResult();
             }

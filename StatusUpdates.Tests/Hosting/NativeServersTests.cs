@@ -121,6 +121,30 @@ public sealed class NativeServersTests(NativeServersTests.OwnHost own, RunningSy
     }
 
     [Fact]
+    public async Task The_dashboard_s_commands_give_a_token_that_works_a_generation_of_each_type_and_the_way_to_psql()
+    {
+        var app = (await system.HostAsync()).Application;
+
+        var token = await app.ResourceCommands.ExecuteCommandAsync("api", "dev-token", Token);
+        Assert.True(token.Success, token.Message);
+        foreach (var sample in new[] { "sample-product-card", "sample-sora", "sample-chat" })
+        {
+            var submitted = await app.ResourceCommands.ExecuteCommandAsync("api", sample, Token);
+            Assert.True(submitted.Success, submitted.Message);
+        }
+
+        using var client = app.CreateHttpClient("api");
+        client.DefaultRequestHeaders.Authorization = new("Bearer", token.Data!.Value);
+        var list = await RunningSystem.Data(await client.GetAsync(new Uri("/api/v1/generations", UriKind.Relative), Token), Token);
+        Assert.Equal(
+            ["chat", "product_card", "sora"],
+            list.GetProperty("items").EnumerateArray().Select(generation => generation.GetProperty("type").GetString()!).Distinct().Order());
+
+        var psql = await app.ResourceCommands.ExecuteCommandAsync("postgres", "psql", Token);
+        Assert.Matches("^psql 'postgresql://postgres:.+@127.0.0.1:[0-9]+/statusdb'$", psql.Data!.Value);
+    }
+
+    [Fact]
     public async Task Data_that_was_made_with_another_password_opens_with_the_new_one()
     {
         var state = Path.Combine(Path.GetTempPath(), $"status-updates-{Path.GetRandomFileName()}");
