@@ -104,7 +104,11 @@ internal sealed partial class CursorRunner(
     {
         var (healthy, troubled) = _running.Count;
         return new(
-            consumer.Kind, Math.Max(0, options.Slots - healthy), Math.Max(0, options.TroubledSlots - troubled), options.Lease);
+            consumer.Kind,
+            Math.Max(0, options.Slots - healthy),
+            Math.Max(0, options.TroubledSlots - troubled),
+            options.Lease,
+            [.. _running.Snapshot().Select(r => r.Claimed)]);
     }
 
     private static bool IsFull(CursorClaim request, IReadOnlyList<DurableCursor> claimed) =>

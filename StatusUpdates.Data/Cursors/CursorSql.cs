@@ -40,12 +40,14 @@ public static class CursorSql
         """;
 
     // Of what was looked at: what is free and has something to do. Who has waited longest since its last turn comes first; what somebody
-    // locks meanwhile is theirs.
+    // locks meanwhile is theirs. What the claimer itself still holds (owners $5 with epochs $6) is not free to it when a lease has run out
+    // because the database was away: its holder here is the one that knows what was told.
     private const string ClaimTail =
         $"""
         waiting AS MATERIALIZED (
             SELECT c.owner, c.troubled, c.claimed_at FROM walked c LEFT JOIN user_streams s ON s.user_id = c.user_id
             WHERE {IsFree} AND (c.due_at <= now() OR c.last_seq <> COALESCE(s.last_seq, 0))
+              AND NOT EXISTS (SELECT FROM unnest($5, $6) AS h (owner, epoch) WHERE h.owner = c.owner AND h.epoch = c.epoch)
         ),
         chosen AS (
             (SELECT owner FROM waiting WHERE NOT troubled ORDER BY claimed_at NULLS FIRST LIMIT $2)
@@ -65,29 +67,29 @@ public static class CursorSql
         SELECT * FROM claimed
         """;
 
-    /// <summary>Claims of kind $1, at most $2 and of troubled ones $3, for $4, of the users $5.</summary>
+    /// <summary>Claims of kind $1, at most $2 and of troubled ones $3, for $4, of the users $7.</summary>
     internal const string ClaimOfUsers =
         $"""
         -- claim cursors
         WITH walked AS MATERIALIZED (
-            SELECT c.* FROM durable_cursors c WHERE c.kind = $1 AND c.user_id = ANY ($5)
+            SELECT c.* FROM durable_cursors c WHERE c.kind = $1 AND c.user_id = ANY ($7)
         ),
         {ClaimTail}
         """;
 
     /// <summary>
-    /// As <see cref="ClaimOfUsers"/>, of the next $6 after owner $5, by primary key. The last row is the last owner looked at, without anything
+    /// As <see cref="ClaimOfUsers"/>, of the next $8 after owner $7, by primary key. The last row is the last owner looked at, without anything
     /// else; null where there is none.
     /// </summary>
     internal const string ClaimNext =
         $"""
         -- claim cursors
         WITH walked AS MATERIALIZED (
-            SELECT c.* FROM durable_cursors c WHERE c.owner > GREATEST($5, $1 || ':') AND c.owner < $1 || ';' ORDER BY c.owner LIMIT $6
+            SELECT c.* FROM durable_cursors c WHERE c.owner > GREATEST($7, $1 || ':') AND c.owner < $1 || ';' ORDER BY c.owner LIMIT $8
         ),
         {ClaimTail}
         UNION ALL
-        SELECT CASE WHEN count(*) = $6 THEN max(owner) END, NULL, NULL, NULL, NULL, NULL, NULL FROM walked
+        SELECT CASE WHEN count(*) = $8 THEN max(owner) END, NULL, NULL, NULL, NULL, NULL, NULL FROM walked
         """;
 
     /// <summary>Extends the leases of owners $1 with epochs $2 to $3 from now; yields the owners whose cursors are still held.</summary>

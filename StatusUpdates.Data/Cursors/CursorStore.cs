@@ -43,8 +43,7 @@ internal sealed class CursorStore(StatusDatabase database)
         IReadOnlyCollection<DurableCursor> cursors, TimeSpan lease, CancellationToken cancellationToken)
     {
         await using var command = database.DataSource.CreateCommand(CursorSql.Renew);
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. cursors.Select(c => c.Owner)] });
-        command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. cursors.Select(c => c.Epoch)] });
+        AddHeld(command, cursors);
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = lease });
         var held = new HashSet<string>(StringComparer.Ordinal);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -103,7 +102,14 @@ internal sealed class CursorStore(StatusDatabase database)
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = request.Limit });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = request.TroubledLimit });
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = request.Lease });
+        AddHeld(command, request.HeldHere);
         return command;
+    }
+
+    private static void AddHeld(NpgsqlCommand command, IReadOnlyCollection<DurableCursor> cursors)
+    {
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. cursors.Select(c => c.Owner)] });
+        command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. cursors.Select(c => c.Epoch)] });
     }
 
     private static async Task<(IReadOnlyList<DurableCursor> Claimed, string? Last)> ReadAsync(

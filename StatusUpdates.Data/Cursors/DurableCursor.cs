@@ -16,7 +16,9 @@ internal sealed record DurableCursor(
 /// <param name="Limit">How many at most, without the troubled ones.</param>
 /// <param name="TroubledLimit">How many troubled ones at most.</param>
 /// <param name="Lease">For how long.</param>
-internal readonly record struct CursorClaim(string Kind, int Limit, int TroubledLimit, TimeSpan Lease);
+/// <param name="HeldHere">What the claimer is at work with: not claimed again, even after its lease.</param>
+internal readonly record struct CursorClaim(
+    string Kind, int Limit, int TroubledLimit, TimeSpan Lease, IReadOnlyCollection<DurableCursor> HeldHere);
 
 /// <summary>What a holder stores of its cursor. The position is that of the last entry whose telling was acknowledged.</summary>
 /// <param name="Position">The last entry that was told.</param>

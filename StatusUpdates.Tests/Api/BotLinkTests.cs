@@ -88,7 +88,7 @@ public sealed class BotLinkTests(TestServers servers)
         await using var api = await TestApi.StartAsync(servers);
         var links = new TelegramLinkStore(api.Database.Database);
         var cursors = new CursorStore(api.Database.Database);
-        var claim = new CursorClaim(TelegramLinkStore.CursorKind(Bot), 1, 1, TimeSpan.FromMinutes(1));
+        var claim = new CursorClaim(TelegramLinkStore.CursorKind(Bot), 1, 1, TimeSpan.FromMinutes(1), []);
         await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, null, Token);
         await api.Database.SubmitAsync("alice", cancellationToken: Token);
         var former = Assert.Single(await cursors.ClaimOfUsersAsync(claim, ["alice"], Token));

@@ -49,9 +49,9 @@ internal sealed class BreakableLink : IAsyncDisposable
                 _connections.Add(ServeAsync(await _listener.AcceptTcpClientAsync(_cut.Token)));
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException || _cut.IsCancellationRequested)
         {
-            // Cut.
+            // Cut; between two connections it is InvalidOperationException, for the listener has stopped.
         }
     }
 

@@ -245,7 +245,7 @@ public sealed class DurableCursorTests(TestServers servers)
         await scene.AddCursorAsync("test:a", "u");
         await scene.AppendAsync("u", 2, announce: false);
         var store = new CursorStore(scene.Database.Database);
-        var request = new CursorClaim("test", 10, 10, TimeSpan.FromSeconds(30));
+        var request = new CursorClaim("test", 10, 10, TimeSpan.FromSeconds(30), []);
         var held = Assert.Single(await store.ClaimOfUsersAsync(request, ["u"], Token));
 
         // At the head, with something still to be done beside the log; then nothing more is heard of its holder.
@@ -256,6 +256,27 @@ public sealed class DurableCursorTests(TestServers servers)
         var next = Assert.Single((await store.ClaimNextAsync(request, "", 10, Token)).Claimed);
         await store.SaveAsync(next, new CursorSave(2) { Release = true }, null, Token);
         Assert.Empty((await store.ClaimNextAsync(request, "", 10, Token)).Claimed);
+    }
+
+    [Fact]
+    public async Task A_cursor_whose_lease_ran_out_while_the_database_was_away_is_free_to_others_but_not_to_its_holder()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        await scene.AddCursorAsync("test:a", "u");
+        await scene.AppendAsync("u", 1, announce: false);
+        var store = new CursorStore(scene.Database.Database);
+        var request = new CursorClaim("test", 10, 10, TimeSpan.FromSeconds(30), []);
+        var held = Assert.Single(await store.ClaimOfUsersAsync(request, ["u"], Token));
+        await scene.Database.ExecuteAsync("UPDATE durable_cursors SET lease_expires_at = now() - interval '1 second'", Token);
+
+        var holder = request with { HeldHere = [held] };
+        Assert.Empty(await store.ClaimOfUsersAsync(holder, ["u"], Token));
+        Assert.Empty((await store.ClaimNextAsync(holder, "", 10, Token)).Claimed);
+        await store.SaveAsync(held, new CursorSave(0), null, Token);
+
+        // Of a former epoch: it is another one's run that this one has lost.
+        var former = request with { HeldHere = [held with { Epoch = held.Epoch - 1 }] };
+        Assert.Equal(held.Epoch + 1, Assert.Single(await store.ClaimOfUsersAsync(former, ["u"], Token)).Epoch);
     }
 
     [Fact]
@@ -272,7 +293,7 @@ public sealed class DurableCursorTests(TestServers servers)
 
         await scene.AppendAsync("u", 1, announce: false);
         var store = new CursorStore(scene.Database.Database);
-        var request = new CursorClaim("test", 10, 10, TimeSpan.FromSeconds(30));
+        var request = new CursorClaim("test", 10, 10, TimeSpan.FromSeconds(30), []);
 
         var first = await store.ClaimNextAsync(request, "", 2, Token);
         var second = await store.ClaimNextAsync(request, first.Last!, 2, Token);
@@ -294,7 +315,7 @@ public sealed class DurableCursorTests(TestServers servers)
         await scene.Database.ExecuteAsync("CREATE TABLE kept (seq bigint)", Token);
         var store = new CursorStore(scene.Database.Database);
         await scene.AppendAsync("u", 2, announce: false);
-        var cursor = Assert.Single(await store.ClaimOfUsersAsync(new CursorClaim("test", 1, 1, TimeSpan.FromSeconds(30)), ["u"], Token));
+        var cursor = Assert.Single(await store.ClaimOfUsersAsync(new CursorClaim("test", 1, 1, TimeSpan.FromSeconds(30), []), ["u"], Token));
         CursorEffect Keep(long seq) => new(
             ", kept AS (INSERT INTO kept SELECT $10 FROM held)",
             parameters => parameters.Add(new NpgsqlParameter<long> { TypedValue = seq }));

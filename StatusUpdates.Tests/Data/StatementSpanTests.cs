@@ -62,7 +62,7 @@ public sealed class StatementSpanTests(TestServers servers)
         Assert.Empty((await db.ClaimAsync(cancellationToken: Token)).Claimed);
         Assert.Empty(await db.Queue.ExtendLeasesAsync("w", TimeSpan.FromSeconds(30), Token));
         Assert.Empty((await log.ReadAfterAsync("u", 0, 10, Token)).Items);
-        Assert.Empty((await cursors.ClaimNextAsync(new("webhook", 1, 1, TimeSpan.FromSeconds(30)), "", 10, Token)).Claimed);
+        Assert.Empty((await cursors.ClaimNextAsync(new("webhook", 1, 1, TimeSpan.FromSeconds(30), []), "", 10, Token)).Claimed);
         Assert.Empty(heard.Spans);
 
         var trace = ActivityTraceId.CreateRandom();
