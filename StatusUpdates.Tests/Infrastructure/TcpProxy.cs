@@ -98,9 +98,9 @@ public sealed class TcpProxy : IAsyncDisposable
                 _connections.Add(ServeAsync(client));
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException || _stop.IsCancellationRequested)
         {
-            // Disposed.
+            // Disposed; between two connections it is InvalidOperationException, for the listener has stopped.
         }
     }
 
