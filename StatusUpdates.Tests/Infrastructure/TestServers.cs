@@ -13,10 +13,11 @@ namespace StatusUpdates.Tests.Infrastructure;
 /// </summary>
 public sealed class TestServers : IAsyncDisposable
 {
-    // fsync is off for the shared cluster alone: no test here cuts its power, and those that kill a server run their own.
+    // Not durable, the shared cluster alone: no test here cuts its power, and those that kill a server run their own.
     private static readonly Dictionary<string, string> PostgresSettings = new()
     {
         ["fsync"] = "off",
+        ["full_page_writes"] = "off",
         ["max_connections"] = "400",
         ["shared_buffers"] = "128MB",
     };
@@ -46,7 +47,7 @@ public sealed class TestServers : IAsyncDisposable
     {
         var cluster = await _clusters.GetOrAdd(
             binaries.BinDirectory,
-            _ => new Lazy<Task<TestCluster>>(() => TestCluster.StartAsync(binaries, PostgresSettings))).Value;
+            _ => new Lazy<Task<TestCluster>>(() => TestCluster.StartSharedAsync(binaries, PostgresSettings))).Value;
         return await cluster.CreateDatabaseAsync(cancellationToken);
     }
 

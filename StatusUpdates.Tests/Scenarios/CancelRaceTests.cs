@@ -13,7 +13,8 @@ public sealed class CancelRaceTests(TestServers servers, ITestOutputHelper outpu
 {
     private const int Lanes = 20;
     private const string Path = "/api/v1/generations";
-    private const int Each = 250;
+
+    private static readonly int Each = ScenarioSize.Of("STATUSUPDATES_RACES", 50);
 
     private static readonly Dictionary<string, string?> Settings = new()
     {

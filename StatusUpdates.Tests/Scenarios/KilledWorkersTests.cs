@@ -1,4 +1,3 @@
-using System.Globalization;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
@@ -14,7 +13,7 @@ public sealed class KilledWorkersTests(TestServers servers, ITestOutputHelper ou
     public async Task Whichever_worker_is_killed_every_generation_comes_to_one_end()
     {
         // The whole scenario is 5,000: a minute of killing.
-        var count = int.Parse(Environment.GetEnvironmentVariable("STATUSUPDATES_CRASH_JOBS") ?? "1200", CultureInfo.InvariantCulture);
+        var count = ScenarioSize.Of("STATUSUPDATES_CRASH_JOBS", 600);
         await using var database = await servers.CreateDatabaseAsync(Token);
         await using var redis = await servers.ConnectRedisAsync();
         (string, string)[] settings =

@@ -16,7 +16,7 @@ public sealed class StalledReadersTests(TestServers servers)
     private static readonly TimeSpan Patience = TimeSpan.FromHours(1);
 
     // The whole scenario is 98, which is 10,000 updates of each user: gigabytes, if they were kept for who does not read.
-    private static readonly int Rounds = int.Parse(Environment.GetEnvironmentVariable("STATUSUPDATES_STALLED_ROUNDS") ?? "18", CultureInfo.InvariantCulture);
+    private static readonly int Rounds = ScenarioSize.Of("STATUSUPDATES_STALLED_ROUNDS", 18);
 
     private static long Last => Generations * (2 + (long)Rounds);
 

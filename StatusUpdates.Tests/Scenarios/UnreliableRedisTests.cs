@@ -18,7 +18,7 @@ public sealed class UnreliableRedisTests(TestServers servers)
         const int Users = 50;
         const int ClientsOfUser = 10;
         const int PerSecond = 500;
-        const int Seconds = 12;
+        const int Seconds = 7;
         await using var redis = await RedisServer.StartAsync(new RedisServerOptions(), Token);
         await using var first = await TestApi.StartAsync(servers, SettingsOf(redis), configure: b => b.Services.AddSingleton<IFeedChannel, UnreliableChannel>());
         await using var second = await first.StartAnotherAsync(settings: SettingsOf(redis), configure: b => b.Services.AddSingleton<IFeedChannel, UnreliableChannel>());

@@ -1,4 +1,3 @@
-using System.Globalization;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Scenarios;
@@ -14,7 +13,7 @@ public sealed class WorkerMemoryTests(TestServers servers, ITestOutputHelper out
     public async Task Twice_as_many_generations_leave_a_worker_no_larger()
     {
         // The whole scenario is 100,000, and as many again.
-        var count = int.Parse(Environment.GetEnvironmentVariable("STATUSUPDATES_HEAP_JOBS") ?? "10000", CultureInfo.InvariantCulture);
+        var count = ScenarioSize.Of("STATUSUPDATES_HEAP_JOBS", 6000);
         await using var database = await servers.CreateDatabaseAsync(Token);
         await using var redis = await servers.ConnectRedisAsync();
         await using var worker = await WorkerProcess.StartWithAsync(
