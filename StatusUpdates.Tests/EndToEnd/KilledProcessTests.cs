@@ -1,19 +1,19 @@
 using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using StatusUpdates.Tests.Hosting;
 
 namespace StatusUpdates.Tests.EndToEnd;
 
 /// <summary>Processes of a running system killed with -9 in the middle of work.</summary>
-public sealed class KilledProcessTests
+[Collection(BreakableSystem.Name)]
+public sealed class KilledProcessTests(BreakableSystem system)
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task Submissions_under_one_key_make_one_generation_even_if_the_API_dies_in_the_middle_and_all_are_repeated()
     {
-        await using var host = await TestAppHost.StartAsync(Token);
+        var host = await system.HostAsync(Token);
         using var http = await SignInAsync(host.Application);
         var firstAnswers = new Answers(5);
 
@@ -56,7 +56,7 @@ public sealed class KilledProcessTests
     {
         // A connection for each request: one that the death of the API broke must not be what a repeat finds.
         var http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero }) { BaseAddress = app.GetEndpoint("api") };
-        var answer = await http.PostAsJsonAsync("/api/v1/dev/token", new { userId = "one" }, Token);
+        var answer = await http.PostAsJsonAsync("/api/v1/dev/token", new { userId = "of-the-killed-api" }, Token);
         http.DefaultRequestHeaders.Authorization =
             new AuthenticationHeaderValue("Bearer", (await RunningSystem.Data(answer, Token)).GetProperty("token").GetString());
         return http;

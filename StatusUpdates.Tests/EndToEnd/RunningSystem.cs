@@ -11,7 +11,7 @@ namespace StatusUpdates.Tests.EndToEnd;
 
 /// <summary>
 /// The whole system as AppHost.cs describes it, started once, when the first test asks for it. Tests share it and keep apart by user;
-/// a test that kills something starts a system of its own.
+/// a test that kills something takes <see cref="BreakableSystem"/>.
 /// </summary>
 public sealed class RunningSystem : IAsyncDisposable
 {

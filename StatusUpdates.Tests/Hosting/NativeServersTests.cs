@@ -1,4 +1,3 @@
-using System.Net;
 using Npgsql;
 using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Tests.EndToEnd;
@@ -6,59 +5,36 @@ using StatusUpdates.Tests.EndToEnd;
 namespace StatusUpdates.Tests.Hosting;
 
 /// <summary>The app model on native servers, run by Aspire: what the integration and the local run add to it.</summary>
-public sealed class NativeServersTests(NativeServersTests.OwnHost own, RunningSystem system) : IClassFixture<NativeServersTests.OwnHost>
+[Collection(BreakableSystem.Name)]
+public sealed class NativeServersTests(BreakableSystem own, RunningSystem system)
 {
+    /// <summary>What an application consists of.</summary>
+    private static readonly string[] Processes = ["api", "postgres", "redis", "worker-1", "worker-2"];
+
     private static CancellationToken Token => TestTime.Token;
 
-    /// <summary>One application for the tests here that end processes; they run one after the other.</summary>
-    public sealed class OwnHost : IAsyncDisposable
-    {
-        private readonly Lazy<Task<TestAppHost>> _started = new(() => TestAppHost.StartAsync(CancellationToken.None));
-
-        internal Task<TestAppHost> HostAsync() => _started.Value;
-
-        public async ValueTask DisposeAsync()
-        {
-            if (_started.IsValueCreated)
-            {
-                await (await _started.Value).DisposeAsync();
-            }
-        }
-    }
-
     [Fact]
-    public async Task Two_applications_run_side_by_side_and_leave_no_process()
+    public async Task Two_applications_run_side_by_side_with_addresses_and_processes_of_their_own()
     {
-        List<int> pids = [];
+        var hosts = await Task.WhenAll(own.HostAsync(Token), system.HostAsync());
+
+        var processes = new HashSet<int>();
+        foreach (var host in hosts)
         {
-            var hosts = await Task.WhenAll(TestAppHost.StartAsync(Token), TestAppHost.StartAsync(Token));
-            await using var first = hosts[0];
-            await using var second = hosts[1];
-            foreach (var host in hosts)
+            await host.UntilHealthyAsync(Token);
+            foreach (var resource in Processes)
             {
-                using var client = host.Application.CreateHttpClient("api");
-                using var answer = await client.GetAsync(new Uri("/health", UriKind.Relative), Token);
-                Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-                foreach (var resource in new[] { "api", "postgres", "redis", "worker-1", "worker-2" })
-                {
-                    pids.Add(await host.ProcessIdAsync(resource, Token));
-                }
+                Assert.True(processes.Add(await host.ProcessIdAsync(resource, Token)), resource);
             }
-
-            Assert.NotEqual(first.Application.GetEndpoint("api"), second.Application.GetEndpoint("api"));
         }
 
-        // What a stop leaves to the orchestrator ends a moment later.
-        while (pids.Exists(pid => ProcessIdentity.Of(pid) is not null))
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(50), Token);
-        }
+        Assert.NotEqual(hosts[0].Application.GetEndpoint("api"), hosts[1].Application.GetEndpoint("api"));
     }
 
     [Fact]
     public async Task A_killed_process_of_any_kind_is_started_again_at_its_old_address()
     {
-        var host = await own.HostAsync();
+        var host = await own.HostAsync(Token);
         var app = host.Application;
         var (api, db) = (app.GetEndpoint("api"), await app.GetConnectionStringAsync("statusdb", Token));
 
@@ -71,8 +47,7 @@ public sealed class NativeServersTests(NativeServersTests.OwnHost own, RunningSy
 
         Assert.NotNull(await RestartsAsync(app, "postgres"));
         Assert.Equal(api, app.GetEndpoint("api"));
-        using var client = app.CreateHttpClient("api");
-        await UntilAsync(async () => (await client.GetAsync(new Uri("/health", UriKind.Relative), Token)).IsSuccessStatusCode);
+        await host.UntilHealthyAsync(Token);
         await using var source = NpgsqlDataSource.Create(db ?? "");
         await using var command = source.CreateCommand("select 1");
         Assert.Equal(1, await command.ExecuteScalarAsync(Token));
@@ -81,7 +56,7 @@ public sealed class NativeServersTests(NativeServersTests.OwnHost own, RunningSy
     [Fact]
     public async Task A_stopped_resource_stays_stopped_until_it_is_started_and_has_its_data_then()
     {
-        var host = await own.HostAsync();
+        var host = await own.HostAsync(Token);
         var app = host.Application;
         await ExecuteAsync(app, "create table kept (id int); insert into kept values (42)");
         foreach (var resource in new[] { "redis", "postgres" })
@@ -145,22 +120,28 @@ public sealed class NativeServersTests(NativeServersTests.OwnHost own, RunningSy
     }
 
     [Fact]
-    public async Task Data_that_was_made_with_another_password_opens_with_the_new_one()
+    public async Task Data_that_was_made_with_another_password_opens_with_the_new_one_and_a_stop_leaves_no_process()
     {
-        var state = Path.Combine(Path.GetTempPath(), $"status-updates-{Path.GetRandomFileName()}");
-        try
+        List<ProcessIdentity> processes = [];
+        await using (var host = await TestAppHost.CreateAsync(Token))
         {
             // As an earlier run left it.
-            await using (await PostgresServer.StartAsync(new() { Directory = Path.Combine(state, "postgres") }, Token))
+            await using (await PostgresServer.StartAsync(new() { Directory = Path.Combine(host.StateDirectory, "postgres") }, Token))
             {
             }
 
-            await using var host = await TestAppHost.StartAsync(Token, $"--NativeServers:StateDirectory={state}");
+            await host.StartAsync(Token);
             Assert.Equal(1, await ExecuteAsync(host.Application, "select 1"));
+            foreach (var resource in Processes)
+            {
+                processes.Add(Assert.NotNull(ProcessIdentity.Of(await host.ProcessIdAsync(resource, Token))));
+            }
         }
-        finally
+
+        // What a stop leaves to the orchestrator ends a moment later.
+        while (processes.Exists(process => process.IsAlive))
         {
-            ServerFolder.Delete(state);
+            await Task.Delay(TimeSpan.FromMilliseconds(50), Token);
         }
     }
 
@@ -199,7 +180,7 @@ public sealed class NativeServersTests(NativeServersTests.OwnHost own, RunningSy
                     return;
                 }
             }
-            catch (Exception notYet) when (notYet is HttpRequestException or NpgsqlException)
+            catch (NpgsqlException)
             {
                 // Still starting.
             }

@@ -44,7 +44,6 @@ internal sealed class TestAppHost : IAsyncDisposable
         try
         {
             await host.StartAsync(cancellationToken);
-            await host.Application.ResourceNotifications.WaitForResourceHealthyAsync("api", cancellationToken);
             return host;
         }
         catch
@@ -54,10 +53,22 @@ internal sealed class TestAppHost : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts what <see cref="CreateAsync"/> made, until its API is healthy.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         _application = await _builder.BuildAsync(cancellationToken);
         await _application.StartAsync(cancellationToken);
+        await _application.ResourceNotifications.WaitForResourceHealthyAsync("api", cancellationToken);
+    }
+
+    /// <summary>Asks the API itself until it says that it is healthy: Aspire's word may be older than what a test has just done.</summary>
+    public async Task UntilHealthyAsync(CancellationToken cancellationToken)
+    {
+        using var client = Application.CreateHttpClient("api");
+        while (!await IsHealthyAsync(client, cancellationToken))
+        {
+            await Task.Delay(Poll, cancellationToken);
+        }
     }
 
     /// <summary>The process of a resource, or of one replica such as <c>worker-1</c>, once there is one and it is not that one.</summary>
@@ -97,6 +108,19 @@ internal sealed class TestAppHost : IAsyncDisposable
 
         using var resources = JsonDocument.Parse(await File.ReadAllTextAsync(file, cancellationToken));
         return resources.RootElement.TryGetProperty(resource, out var entry) ? entry.Clone() : null;
+    }
+
+    private static async Task<bool> IsHealthyAsync(HttpClient api, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var answer = await api.GetAsync(new Uri("/health", UriKind.Relative), cancellationToken);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Settings, as arguments, that keep an app host apart from the developer's own.</summary>
