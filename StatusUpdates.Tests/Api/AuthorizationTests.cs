@@ -4,14 +4,14 @@ using StatusUpdates.Api.Security.QueryCredentials;
 
 namespace StatusUpdates.Tests.Api;
 
-public sealed class AuthorizationTests(TestServers servers)
+public sealed class AuthorizationTests(SharedApi shared) : IClassFixture<SharedApi>
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task Every_endpoint_of_the_API_needs_a_token_but_the_development_token()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         var open = api.Endpoints
             .Where(e => IsProtected(e.Path) && e.Endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null)
             .Select(e => e.Path);
@@ -30,7 +30,7 @@ public sealed class AuthorizationTests(TestServers servers)
     [Fact]
     public async Task Every_endpoint_refuses_every_bad_token()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         foreach (var (method, path) in Protected(api))
         {
             foreach (var (kind, token) in TestTokens.Bad)
@@ -50,7 +50,7 @@ public sealed class AuthorizationTests(TestServers servers)
     [InlineData("bearer garbage, Bearer garbage")]
     public async Task Other_credentials_are_no_token(string authorization)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/generations");
         request.Headers.TryAddWithoutValidation("Authorization", authorization);
         using var response = await api.Anonymous.SendAsync(request, Token);
@@ -60,7 +60,7 @@ public sealed class AuthorizationTests(TestServers servers)
     [Fact]
     public async Task A_token_in_the_query_opens_only_endpoints_that_take_one_there()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         var token = TestTokens.Create("user-1");
         foreach (var (method, path, endpoint) in api.Endpoints.Where(e => IsProtected(e.Path)))
         {
@@ -80,7 +80,7 @@ public sealed class AuthorizationTests(TestServers servers)
     [InlineData("nbf", 45, HttpStatusCode.Unauthorized)]
     public async Task Clocks_may_differ_by_thirty_seconds(string claim, int seconds, HttpStatusCode expected)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
         var client = api.CreateClient(TestTokens.Create("u", p => p[claim] = now + seconds));
         using var response = await client.GetAsync("/api/v1/generations", Token);
@@ -93,7 +93,7 @@ public sealed class AuthorizationTests(TestServers servers)
     [InlineData("Ünïcode 😀 пользователь")]
     public async Task Any_text_can_be_a_user(string userId)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var response = await api.As(userId).PostAsync(
             "/api/v1/generations", Answers.Json("""{"type":"chat","prompt":"hello"}"""), Token);
         Assert.Equal(userId, (string?)(await response.DataAsync(HttpStatusCode.Accepted))["userId"]);
@@ -102,7 +102,7 @@ public sealed class AuthorizationTests(TestServers servers)
     [Fact]
     public async Task A_user_id_of_255_characters_is_served()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var response = await api.As(new string('u', 255)).GetAsync("/api/v1/generations", Token);
         await response.DataAsync();
     }

@@ -4,9 +4,11 @@ using CsCheck;
 
 namespace StatusUpdates.Tests.Api;
 
-public sealed class BadInputTests(TestServers servers)
+public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
 {
     private const string Path = "/api/v1/generations";
+
+    private readonly string _user = SharedApi.NewUser();
 
     private static CancellationToken Token => TestTime.Token;
 
@@ -114,8 +116,8 @@ public sealed class BadInputTests(TestServers servers)
     [Fact]
     public async Task Every_bad_query_of_a_list_is_refused_by_name()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var client = api.As("u");
+        var api = await shared.ApiAsync();
+        var client = api.As(_user);
         foreach (var (field, query) in BadQueries.Select(row => row.Data))
         {
             using var response = await client.GetAsync(Path + query, Token);
@@ -133,30 +135,30 @@ public sealed class BadInputTests(TestServers servers)
     [InlineData("limit", "?limit=1001")]
     public async Task Every_bad_query_of_a_history_is_refused_by_name(string field, string query)
     {
-        await using var api = await TestApi.StartAsync(servers);
-        using var response = await api.As("u").GetAsync($"{Path}/gen-1/history{query}", Token);
+        var api = await shared.ApiAsync();
+        using var response = await api.As(_user).GetAsync($"{Path}/gen-1/history{query}", Token);
         await NamesAsync(response, field, query);
     }
 
     [Fact]
     public async Task Every_bad_body_of_a_submit_is_refused_by_name()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var client = api.As("u");
+        var api = await shared.ApiAsync();
+        var client = api.As(_user);
         foreach (var (field, body) in BadBodies.Select(row => row.Data))
         {
             using var response = await client.PostAsync(Path, Answers.Json(body), Token);
             await NamesAsync(response, field, body);
         }
 
-        Assert.Equal(0L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
+        Assert.Equal(0L, await api.Database.ScalarAsync<long>($"SELECT count(*) FROM generations WHERE user_id = '{_user}'", Token));
     }
 
     [Fact]
     public async Task Names_that_are_half_of_a_surrogate_pair_are_refused()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        using var response = await api.As("u").PostAsync(
+        var api = await shared.ApiAsync();
+        using var response = await api.As(_user).PostAsync(
             Path, Answers.Json("""{"type":"chat","prompt":"p","options":{"a":{"\ud800":1}}}"""), Token);
         await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
     }
@@ -166,26 +168,26 @@ public sealed class BadInputTests(TestServers servers)
     [InlineData("""{"type":"chat","prompt":"p","options":{"a":1,"a":2}}""")]
     public async Task A_member_given_twice_is_refused(string body)
     {
-        await using var api = await TestApi.StartAsync(servers);
-        using var response = await api.As("u").PostAsync(Path, Answers.Json(body), Token);
+        var api = await shared.ApiAsync();
+        using var response = await api.As(_user).PostAsync(Path, Answers.Json(body), Token);
         await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
     }
 
     [Fact]
     public async Task Bytes_that_are_no_UTF8_are_refused()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var content = new ByteArrayContent([.. """{"type":"chat","prompt":"""u8, (byte)'"', 0xC3, 0x28, (byte)'"', (byte)'}']);
         content.Headers.ContentType = new("application/json");
-        using var response = await api.As("u").PostAsync(Path, content, Token);
+        using var response = await api.As(_user).PostAsync(Path, content, Token);
         await NamesAsync(response, "prompt", "bytes");
     }
 
     [Fact]
     public async Task All_that_is_wrong_is_said_at_once()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        using var response = await api.As("u").GetAsync($"{Path}?status=x&type=y&limit=0&offset=-1&startDate=z&endDate=z&cursor=!", Token);
+        var api = await shared.ApiAsync();
+        using var response = await api.As(_user).GetAsync($"{Path}?status=x&type=y&limit=0&offset=-1&startDate=z&endDate=z&cursor=!", Token);
         var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
         Assert.Equal(
             ["cursor", "endDate", "limit", "offset", "startDate", "status", "type"],
@@ -199,10 +201,10 @@ public sealed class BadInputTests(TestServers servers)
     [InlineData("256")]
     public async Task A_bad_idempotency_key_is_refused_by_name(string key)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var handler = new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 };
         using var client = new HttpClient(handler) { BaseAddress = api.Address };
-        client.DefaultRequestHeaders.Authorization = new("Bearer", TestTokens.Create("u"));
+        client.DefaultRequestHeaders.Authorization = new("Bearer", TestTokens.Create(_user));
         using var request = new HttpRequestMessage(HttpMethod.Post, Path) { Content = Answers.Json("""{"type":"chat","prompt":"p"}""") };
         request.Headers.TryAddWithoutValidation("Idempotency-Key", key == "256" ? new string('k', 256) : key);
         using var response = await client.SendAsync(request, Token);
@@ -212,21 +214,21 @@ public sealed class BadInputTests(TestServers servers)
     [Fact]
     public async Task A_prompt_of_the_full_length_and_a_key_of_the_full_length_are_taken()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var request = new HttpRequestMessage(HttpMethod.Post, Path)
         {
             Content = Answers.Json($$"""{"type":"chat","prompt":"{{new string('€', 8000)}}"}"""),
         };
         request.Headers.Add("Idempotency-Key", new string('~', 255));
-        using var response = await api.As("u").SendAsync(request, Token);
+        using var response = await api.As(_user).SendAsync(request, Token);
         await response.DataAsync(HttpStatusCode.Accepted);
     }
 
     [Fact]
     public async Task A_body_over_the_bound_is_too_large()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var client = api.As("u");
+        var api = await shared.ApiAsync();
+        var client = api.As(_user);
         using var content = Answers.Json($$"""{"type":"chat","prompt":"{{new string('p', 70_000)}}"}""");
         using var response = await client.PostAsync(Path, content, Token);
         await response.ProblemAsync(HttpStatusCode.RequestEntityTooLarge, "body_too_large");
@@ -240,16 +242,16 @@ public sealed class BadInputTests(TestServers servers)
     [Fact]
     public async Task A_body_that_is_not_JSON_is_an_unsupported_media_type()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        using var response = await api.As("u").PostAsync(Path, new StringContent("type=chat"), Token);
+        var api = await shared.ApiAsync();
+        using var response = await api.As(_user).PostAsync(Path, new StringContent("type=chat"), Token);
         await response.ProblemAsync(HttpStatusCode.UnsupportedMediaType, "unsupported_media_type");
     }
 
     [Fact]
     public async Task No_query_makes_a_server_error()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var client = api.As("u");
+        var api = await shared.ApiAsync();
+        var client = api.As(_user);
         var name = Gen.OneOfConst("status", "type", "startDate", "endDate", "limit", "offset", "cursor", "since", "token", "ticket");
         var value = Gen.OneOf(
             Gen.OneOfConst("", "pending", "chat", "2024-01-01", "2024-01-01T00:00:00Z", "9999-12-31", "0001-01-01", "1", "100", "-1", "%00", "%ED%A0%80", "%"),
@@ -269,8 +271,8 @@ public sealed class BadInputTests(TestServers servers)
     [Fact]
     public async Task No_body_makes_a_server_error_and_what_is_accepted_can_be_read_back()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var client = api.As("u");
+        var api = await shared.ApiAsync();
+        var client = api.As(_user);
         var text = Gen.OneOf(
             Gen.OneOfConst("\"chat\"", "\"sora\"", "\"p\"", "null", "1", "1e400", "-0", "true", "{}", "[]", "\"\\ud800\"", "\"\\u0000\"", "\"😀\"", ""),
             Gen.String[0, 20].Select(s => System.Text.Json.JsonSerializer.Serialize(s)));

@@ -16,7 +16,7 @@ using StatusUpdates.Api.Security.QueryCredentials;
 
 namespace StatusUpdates.Tests.Api;
 
-public sealed class CredentialSecrecyTests(TestServers servers)
+public sealed class CredentialSecrecyTests(TestServers servers, SharedApi shared) : IClassFixture<SharedApi>
 {
     private const string Ticket = "S3cretT1cket";
 
@@ -91,7 +91,7 @@ public sealed class CredentialSecrecyTests(TestServers servers)
     [Fact]
     public async Task A_token_in_the_query_authenticates_its_own_request_and_no_other_on_the_connection()
     {
-        await using var api = await StartAsync();
+        var api = await shared.ApiAsync(() => StartAsync());
         using var handler = new SocketsHttpHandler { MaxConnectionsPerServer = 1 };
         using var client = new HttpClient(handler) { BaseAddress = api.Address };
         for (var i = 0; i < 3; i++)
@@ -111,7 +111,7 @@ public sealed class CredentialSecrecyTests(TestServers servers)
     [InlineData("ticket", HttpStatusCode.Unauthorized)]
     public async Task A_token_counts_under_every_spelling_of_its_name_and_no_other(string name, HttpStatusCode expected)
     {
-        await using var api = await StartAsync();
+        var api = await shared.ApiAsync(() => StartAsync());
         using var response = await api.Anonymous.GetAsync($"/ws/test?{name}={TestTokens.Create("u")}", Token);
         Assert.Equal(expected, response.StatusCode);
     }
@@ -119,7 +119,7 @@ public sealed class CredentialSecrecyTests(TestServers servers)
     [Fact]
     public async Task A_token_given_twice_is_none()
     {
-        await using var api = await StartAsync();
+        var api = await shared.ApiAsync(() => StartAsync());
         using var response = await api.Anonymous.GetAsync($"/ws/test?token={TestTokens.Create("u")}&token={TestTokens.Create("u")}", Token);
         Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
     }
@@ -127,7 +127,7 @@ public sealed class CredentialSecrecyTests(TestServers servers)
     [Fact]
     public async Task The_header_wins_over_the_query()
     {
-        await using var api = await StartAsync();
+        var api = await shared.ApiAsync(() => StartAsync());
         var answer = await api.As("header").GetStringAsync($"/ws/test?token={TestTokens.Create("query")}", Token);
         Assert.StartsWith("header ", answer, StringComparison.Ordinal);
         using var bad = await api.CreateClient("garbage").GetAsync($"/ws/test?token={TestTokens.Create("query")}", Token);

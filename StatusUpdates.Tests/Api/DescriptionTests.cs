@@ -4,14 +4,14 @@ using Microsoft.AspNetCore.Routing;
 
 namespace StatusUpdates.Tests.Api;
 
-public sealed class DescriptionTests(TestServers servers)
+public sealed class DescriptionTests(TestServers servers, SharedApi shared) : IClassFixture<SharedApi>
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task Every_route_of_the_API_is_described_and_every_description_is_a_route()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         var document = await DocumentAsync(api);
         var described = document["paths"]!.AsObject()
             .SelectMany(path => path.Value!.AsObject().Select(method => $"{method.Key.ToUpperInvariant()} {path.Key.TrimEnd('/')}"));
@@ -24,7 +24,7 @@ public sealed class DescriptionTests(TestServers servers)
     [Fact]
     public async Task The_description_says_who_may_call_what_comes_back_and_what_may_be_sent()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         var document = await DocumentAsync(api);
         Assert.Equal("bearer", (string?)document["components"]!["securitySchemes"]!["Bearer"]!["scheme"]);
 
@@ -63,7 +63,7 @@ public sealed class DescriptionTests(TestServers servers)
     [Fact]
     public async Task The_description_gives_the_members_the_types_that_the_answers_have()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         var schemas = (await DocumentAsync(api))["components"]!["schemas"]!;
 
         // What has no value is absent: never required, never null.
@@ -85,7 +85,7 @@ public sealed class DescriptionTests(TestServers servers)
     [Fact]
     public async Task The_description_of_webhooks_has_the_members_that_they_have()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         var document = await DocumentAsync(api);
         var schemas = document["components"]!["schemas"]!;
 

@@ -3,7 +3,7 @@ using System.Net;
 
 namespace StatusUpdates.Tests.Api;
 
-public sealed class DevTokenTests(TestServers servers)
+public sealed class DevTokenTests(TestServers servers, SharedApi shared) : IClassFixture<SharedApi>
 {
     private const string Path = "/api/v1/dev/token";
 
@@ -33,7 +33,7 @@ public sealed class DevTokenTests(TestServers servers)
     [InlineData("256")]
     public async Task What_can_be_no_user_gets_no_token(string body)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var response = await api.Anonymous.PostAsync(
             Path, Answers.Json(body == "256" ? $$"""{"userId":"{{new string('u', 256)}}"}""" : body), Token);
         var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");

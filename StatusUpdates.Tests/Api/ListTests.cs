@@ -6,17 +6,20 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Api;
 
-public sealed class ListTests(TestServers servers)
+public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFixture<SharedApi>
 {
     private const string Path = "/api/v1/generations";
+
+    private readonly string _user = SharedApi.NewUser();
+    private readonly string _other = SharedApi.NewUser();
 
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_new_user_has_an_empty_list()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        using var response = await api.As("u").GetAsync(Path, Token);
+        var api = await shared.ApiAsync();
+        using var response = await api.As(_user).GetAsync(Path, Token);
         Assert.Equal(
             """{"items":[],"total":0,"limit":50,"offset":0}""", (await response.DataAsync()).ToJsonString());
         Assert.False(response.Headers.Contains("Link"));
@@ -25,10 +28,10 @@ public sealed class ListTests(TestServers servers)
     [Fact]
     public async Task A_list_holds_the_users_own_generations_alone_newest_first()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var mine = await SubmitAsync(api, "u", 3);
-        await SubmitAsync(api, "v", 2);
-        var page = await GetAsync(api, "u", "");
+        var api = await shared.ApiAsync();
+        var mine = await SubmitAsync(api, _user, 3);
+        await SubmitAsync(api, _other, 2);
+        var page = await GetAsync(api, _user, "");
         Assert.Equal(Enumerable.Reverse(mine), Ids(page));
         Assert.Equal(3, (long)page["total"]!);
     }
@@ -36,37 +39,37 @@ public sealed class ListTests(TestServers servers)
     [Fact]
     public async Task A_list_filters_by_status_and_type()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var card = (await api.Database.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
-        var sora = (await api.Database.SubmitAsync("u", GenerationType.Sora, cancellationToken: Token)).Generation.Id;
-        var chat = (await api.Database.SubmitAsync("u", GenerationType.Chat, cancellationToken: Token)).Generation.Id;
-        await api.Database.CreateCommands().CancelAsync("u", sora, cancellationToken: Token);
+        var api = await shared.ApiAsync();
+        var card = (await api.Database.SubmitAsync(_user, cancellationToken: Token)).Generation.Id;
+        var sora = (await api.Database.SubmitAsync(_user, GenerationType.Sora, cancellationToken: Token)).Generation.Id;
+        var chat = (await api.Database.SubmitAsync(_user, GenerationType.Chat, cancellationToken: Token)).Generation.Id;
+        await api.Database.CreateCommands().CancelAsync(_user, sora, cancellationToken: Token);
 
-        Assert.Equal([chat, card], Ids(await GetAsync(api, "u", "?status=pending")));
-        Assert.Equal([sora], Ids(await GetAsync(api, "u", "?status=canceled")));
-        Assert.Equal([card], Ids(await GetAsync(api, "u", "?type=product_card")));
-        Assert.Equal([sora], Ids(await GetAsync(api, "u", "?type=sora&status=canceled")));
-        Assert.Empty(Ids(await GetAsync(api, "u", "?type=sora&status=pending")));
-        Assert.Equal([chat], Ids(await GetAsync(api, "u", "?type=chat&unknown=ignored")));
+        Assert.Equal([chat, card], Ids(await GetAsync(api, _user, "?status=pending")));
+        Assert.Equal([sora], Ids(await GetAsync(api, _user, "?status=canceled")));
+        Assert.Equal([card], Ids(await GetAsync(api, _user, "?type=product_card")));
+        Assert.Equal([sora], Ids(await GetAsync(api, _user, "?type=sora&status=canceled")));
+        Assert.Empty(Ids(await GetAsync(api, _user, "?type=sora&status=pending")));
+        Assert.Equal([chat], Ids(await GetAsync(api, _user, "?type=chat&unknown=ignored")));
     }
 
     [Fact]
     public async Task A_list_filters_by_date_inclusively_as_dates_are_shown()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var ids = await SubmitAsync(api, "u", 3);
+        var api = await shared.ApiAsync();
+        var ids = await SubmitAsync(api, _user, 3);
         await CreatedAtAsync(api, ids[0], "2024-01-01 23:59:59.999999+00");
         await CreatedAtAsync(api, ids[1], "2024-01-02 00:00:00+00");
         await CreatedAtAsync(api, ids[2], "2024-01-03 12:30:45.123456+00");
 
-        Assert.Equal([ids[2], ids[1]], Ids(await GetAsync(api, "u", "?startDate=2024-01-02")));
-        Assert.Equal([ids[1]], Ids(await GetAsync(api, "u", "?startDate=2024-01-02&endDate=2024-01-02")));
-        Assert.Equal([ids[0]], Ids(await GetAsync(api, "u", "?endDate=2024-01-01")));
-        Assert.Equal([ids[0]], Ids(await GetAsync(api, "u", "?endDate=2024-01-01T23:59:59.999Z")));
-        Assert.Equal([ids[1], ids[0]], Ids(await GetAsync(api, "u", "?endDate=2024-01-02T00:00:00")));
-        Assert.Equal([ids[1], ids[0]], Ids(await GetAsync(api, "u", "?endDate=2024-01-02T02:00:00%2B02:00")));
-        Assert.Equal([ids[2]], Ids(await GetAsync(api, "u", "?startDate=2024-01-03T12:30:45.123Z&endDate=2024-01-03T12:30:45.123Z")));
-        Assert.Empty(Ids(await GetAsync(api, "u", "?startDate=2024-01-03&endDate=2024-01-01")));
+        Assert.Equal([ids[2], ids[1]], Ids(await GetAsync(api, _user, "?startDate=2024-01-02")));
+        Assert.Equal([ids[1]], Ids(await GetAsync(api, _user, "?startDate=2024-01-02&endDate=2024-01-02")));
+        Assert.Equal([ids[0]], Ids(await GetAsync(api, _user, "?endDate=2024-01-01")));
+        Assert.Equal([ids[0]], Ids(await GetAsync(api, _user, "?endDate=2024-01-01T23:59:59.999Z")));
+        Assert.Equal([ids[1], ids[0]], Ids(await GetAsync(api, _user, "?endDate=2024-01-02T00:00:00")));
+        Assert.Equal([ids[1], ids[0]], Ids(await GetAsync(api, _user, "?endDate=2024-01-02T02:00:00%2B02:00")));
+        Assert.Equal([ids[2]], Ids(await GetAsync(api, _user, "?startDate=2024-01-03T12:30:45.123Z&endDate=2024-01-03T12:30:45.123Z")));
+        Assert.Empty(Ids(await GetAsync(api, _user, "?startDate=2024-01-03&endDate=2024-01-01")));
     }
 
     [Theory]
@@ -74,14 +77,14 @@ public sealed class ListTests(TestServers servers)
     [InlineData("&status=pending&type=product_card&startDate=2020-01-01")]
     public async Task Pages_by_cursor_visit_every_generation_once(string filter)
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var ids = await SubmitAsync(api, "u", 7);
+        var api = await shared.ApiAsync();
+        var ids = await SubmitAsync(api, _user, 7);
 
         // All of one instant: the id decides.
-        await api.Database.ExecuteAsync("UPDATE generations SET created_at = '2024-01-01 00:00:00.000001+00'", Token);
+        await api.Database.ExecuteAsync($"UPDATE generations SET created_at = '2024-01-01 00:00:00.000001+00' WHERE user_id = '{_user}'", Token);
 
         var seen = new List<string>();
-        var client = api.As("u");
+        var client = api.As(_user);
         for (var next = $"{Path}?limit=3{filter}"; next is not null;)
         {
             using var response = await client.GetAsync(next, Token);
@@ -105,29 +108,30 @@ public sealed class ListTests(TestServers servers)
     [Fact]
     public async Task A_cursor_is_not_moved_by_newer_generations()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var ids = await SubmitAsync(api, "u", 3);
-        var page = await GetAsync(api, "u", "?limit=2");
-        await SubmitAsync(api, "u", 2);
-        Assert.Equal([ids[0]], Ids(await GetAsync(api, "u", $"?limit=2&cursor={page["nextCursor"]}")));
+        var api = await shared.ApiAsync();
+        var ids = await SubmitAsync(api, _user, 3);
+        var page = await GetAsync(api, _user, "?limit=2");
+        await SubmitAsync(api, _user, 2);
+        Assert.Equal([ids[0]], Ids(await GetAsync(api, _user, $"?limit=2&cursor={page["nextCursor"]}")));
     }
 
     [Fact]
     public async Task Pages_by_offset_are_what_the_numbers_say()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var ids = await SubmitAsync(api, "u", 5);
-        var page = await GetAsync(api, "u", "?limit=2&offset=2");
+        var api = await shared.ApiAsync();
+        var ids = await SubmitAsync(api, _user, 5);
+        var page = await GetAsync(api, _user, "?limit=2&offset=2");
         Assert.Equal([ids[2], ids[1]], Ids(page));
         Assert.Equal((5L, 2, 2), ((long)page["total"]!, (int)page["limit"]!, (int)page["offset"]!));
-        Assert.Empty(Ids(await GetAsync(api, "u", "?offset=10000")));
+        Assert.Empty(Ids(await GetAsync(api, _user, "?offset=10000")));
     }
 
     [Fact]
     public async Task A_generation_is_shown_with_all_that_is_known_of_it()
     {
+        // A claim takes whose turn it is, whoever the user.
         await using var api = await TestApi.StartAsync(servers);
-        await api.Database.SubmitAsync("u", cancellationToken: Token);
+        await api.Database.SubmitAsync(_user, cancellationToken: Token);
         var job = Assert.Single((await api.Database.ClaimAsync(cancellationToken: Token)).Claimed);
         await api.Database.Log.AppendAsync(
             new StatusChange
@@ -140,7 +144,7 @@ public sealed class ListTests(TestServers servers)
             },
             Token);
 
-        using var response = await api.As("u").GetAsync($"{Path}/{job.Id}", Token);
+        using var response = await api.As(_user).GetAsync($"{Path}/{job.Id}", Token);
         var generation = (await response.DataAsync()).AsObject();
         Assert.Equal(
             [
@@ -159,8 +163,8 @@ public sealed class ListTests(TestServers servers)
     [InlineData("a%2Fb")]
     public async Task What_is_no_generation_is_not_found(string id)
     {
-        await using var api = await TestApi.StartAsync(servers);
-        using var response = await api.As("u").GetAsync($"{Path}/{id}", Token);
+        var api = await shared.ApiAsync();
+        using var response = await api.As(_user).GetAsync($"{Path}/{id}", Token);
         await response.ProblemAsync(HttpStatusCode.NotFound, "not_found");
     }
 
@@ -170,13 +174,13 @@ public sealed class ListTests(TestServers servers)
     [InlineData("POST", "/cancel")]
     public async Task Anothers_generation_is_not_found_word_for_word_like_a_missing_one(string method, string action)
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var id = (await api.Database.SubmitAsync("owner", cancellationToken: Token)).Generation.Id;
-        var client = api.As("another");
+        var api = await shared.ApiAsync();
+        var id = (await api.Database.SubmitAsync(_user, cancellationToken: Token)).Generation.Id;
+        var client = api.As(_other);
         using var anothers = await client.SendAsync(new(new(method), $"{Path}/{id}{action}"), Token);
         using var missing = await client.SendAsync(new(new(method), $"{Path}/gen-missing{action}"), Token);
         Assert.Equal(await BodyAsync(missing), await BodyAsync(anothers));
-        Assert.Equal("pending", await api.Database.ScalarAsync<string>("SELECT status FROM generations", Token));
+        Assert.Equal("pending", await api.Database.ScalarAsync<string>($"SELECT status FROM generations WHERE id = '{id}'", Token));
     }
 
     private static async Task<string> BodyAsync(HttpResponseMessage response)

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Builder;
 
 namespace StatusUpdates.Tests.Api;
 
-public sealed class ProblemTests(TestServers servers)
+public sealed class ProblemTests(TestServers servers, SharedApi shared) : IClassFixture<SharedApi>
 {
     private static CancellationToken Token => TestTime.Token;
 
@@ -30,7 +30,7 @@ public sealed class ProblemTests(TestServers servers)
     [InlineData("GET", "/nothing.html")]
     public async Task An_unknown_route_is_not_found(string method, string path)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var response = await api.As("u").SendAsync(new(new(method), path), Token);
         await response.ProblemAsync(HttpStatusCode.NotFound, "not_found");
     }
@@ -38,7 +38,7 @@ public sealed class ProblemTests(TestServers servers)
     [Fact]
     public async Task A_method_that_a_route_does_not_have_is_answered_with_those_it_has()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var response = await api.As("u").DeleteAsync("/api/v1/generations", Token);
         await response.ProblemAsync(HttpStatusCode.MethodNotAllowed, "method_not_allowed");
         Assert.Equal(["GET", "POST"], response.Content.Headers.Allow.Order(StringComparer.Ordinal));
@@ -47,7 +47,7 @@ public sealed class ProblemTests(TestServers servers)
     [Fact]
     public async Task Answers_of_the_API_are_kept_by_no_cache_and_read_as_what_they_are()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var response = await api.As("u").GetAsync("/api/v1/generations", Token);
         Assert.True(response.Headers.CacheControl?.NoStore);
         Assert.Equal("nosniff", response.Headers.GetValues("X-Content-Type-Options").Single());

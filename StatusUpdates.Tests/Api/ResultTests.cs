@@ -2,7 +2,7 @@ using System.Net;
 
 namespace StatusUpdates.Tests.Api;
 
-public sealed class ResultTests(TestServers servers)
+public sealed class ResultTests(SharedApi shared) : IClassFixture<SharedApi>
 {
     private static readonly byte[] Png = [0x89, 0x50, 0x4E, 0x47, 0, 1, 2, 3];
 
@@ -11,7 +11,7 @@ public sealed class ResultTests(TestServers servers)
     [Fact]
     public async Task A_result_is_shown_and_never_run()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         var id = await api.Database.Results.SaveAsync("gen-1", "image/png", Png, Token);
         using var response = await api.Anonymous.GetAsync($"/results/{id}", Token);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
@@ -26,7 +26,7 @@ public sealed class ResultTests(TestServers servers)
     [Fact]
     public async Task A_result_that_a_client_has_is_not_sent_again()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         var id = await api.Database.Results.SaveAsync("gen-1", "image/png", Png, Token);
         using var first = await api.Anonymous.GetAsync($"/results/{id}", Token);
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/results/{id}");
@@ -38,7 +38,7 @@ public sealed class ResultTests(TestServers servers)
     [Fact]
     public async Task A_HEAD_tells_type_and_length()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         var id = await api.Database.Results.SaveAsync("gen-1", "image/png", Png, Token);
         using var response = await api.Anonymous.SendAsync(new(HttpMethod.Head, $"/results/{id}"), Token);
         Assert.Equal((HttpStatusCode.OK, (long?)Png.Length), (response.StatusCode, response.Content.Headers.ContentLength));
@@ -50,7 +50,7 @@ public sealed class ResultTests(TestServers servers)
     [InlineData("..%2F..%2Fetc%2Fpasswd")]
     public async Task What_is_no_result_is_not_found(string id)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var response = await api.Anonymous.GetAsync($"/results/{id}", Token);
         await response.ProblemAsync(HttpStatusCode.NotFound, "not_found");
     }

@@ -6,22 +6,24 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Api;
 
-public sealed partial class SubmitTests(TestServers servers)
+public sealed partial class SubmitTests(SharedApi shared) : IClassFixture<SharedApi>
 {
     private const string Path = "/api/v1/generations";
     private const string Card = """{"type":"product_card","prompt":"Product card: clean"}""";
+
+    private readonly string _user = SharedApi.NewUser();
 
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_submitted_generation_is_pending_and_found_where_Location_says()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var client = api.As("user-456");
+        var api = await shared.ApiAsync();
+        var client = api.As(_user);
         using var response = await client.PostAsync(Path, Answers.Json(Card), Token);
 
         var generation = await response.DataAsync(HttpStatusCode.Accepted);
-        Assert.Equal("user-456", (string?)generation["userId"]);
+        Assert.Equal(_user, (string?)generation["userId"]);
         Assert.Equal("product_card", (string?)generation["type"]);
         Assert.Equal("pending", (string?)generation["status"]);
         Assert.Equal("Product card: clean", (string?)generation["prompt"]);
@@ -40,11 +42,11 @@ public sealed partial class SubmitTests(TestServers servers)
     [Fact]
     public async Task A_submit_is_announced_with_its_seq_on_the_users_channel()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         var received = new TaskCompletionSource<StatusUpdate>(TaskCreationOptions.RunContinuationsAsynchronously);
         var subscriber = new StatusSubscriber(api.Redis.Connection, api.Redis.Options);
         await using var subscription = await subscriber.SubscribeUserAsync(
-            "u",
+            _user,
             (update, _) =>
             {
                 received.TrySetResult(update);
@@ -52,7 +54,7 @@ public sealed partial class SubmitTests(TestServers servers)
             },
             Token);
 
-        using var response = await api.As("u").PostAsync(Path, Answers.Json(Card), Token);
+        using var response = await api.As(_user).PostAsync(Path, Answers.Json(Card), Token);
         var generation = await response.DataAsync(HttpStatusCode.Accepted);
         var update = await received.Task.WaitAsync(Token);
         Assert.Equal((string?)generation["id"], update.GenerationId);
@@ -66,34 +68,34 @@ public sealed partial class SubmitTests(TestServers servers)
     [InlineData("chat", "image_generation", "image_generation")]
     public async Task The_task_is_the_types_first_unless_asked_for(string type, string? task, string expected)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         var body = new JsonObject { ["type"] = type, ["prompt"] = "p" };
         if (task is not null)
         {
             body["task"] = task;
         }
 
-        using var response = await api.As("u").PostAsync(Path, Answers.Json(body.ToJsonString()), Token);
+        using var response = await api.As(_user).PostAsync(Path, Answers.Json(body.ToJsonString()), Token);
         await response.DataAsync(HttpStatusCode.Accepted);
-        Assert.Equal(expected, await api.Database.ScalarAsync<string>("SELECT task FROM generations", Token));
+        Assert.Equal(expected, await api.Database.ScalarAsync<string>($"SELECT task FROM generations WHERE user_id = '{_user}'", Token));
     }
 
     [Fact]
     public async Task Options_reach_the_database_as_they_were_given()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         const string Options = """{"size":[1,2.50,-3e2],"text":"é 😀","nested":{"yes":true,"none":null}}""";
-        using var response = await api.As("u").PostAsync(
+        using var response = await api.As(_user).PostAsync(
             Path, Answers.Json($$"""{"type":"sora","prompt":"p","options":{{Options}}}"""), Token);
         await response.DataAsync(HttpStatusCode.Accepted);
-        Assert.True(await api.Database.ScalarAsync<bool>($"SELECT options = '{Options}'::jsonb FROM generations", Token));
+        Assert.True(await api.Database.ScalarAsync<bool>($"SELECT options = '{Options}'::jsonb FROM generations WHERE user_id = '{_user}'", Token));
     }
 
     [Fact]
     public async Task The_same_key_and_request_answer_the_same_generation_as_it_is_now()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var client = api.As("u");
+        var api = await shared.ApiAsync();
+        var client = api.As(_user);
         using var first = await SubmitAsync(client, "key 1", Card);
         var created = await first.DataAsync(HttpStatusCode.Accepted);
         using var canceled = await client.PostAsync($"{Path}/{created["id"]}/cancel", null, Token);
@@ -103,7 +105,7 @@ public sealed partial class SubmitTests(TestServers servers)
         var repeated = await second.DataAsync(HttpStatusCode.Accepted);
         Assert.Equal((string?)created["id"], (string?)repeated["id"]);
         Assert.Equal("canceled", (string?)repeated["status"]);
-        Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
+        Assert.Equal(1L, await api.Database.ScalarAsync<long>($"SELECT count(*) FROM generations WHERE user_id = '{_user}'", Token));
     }
 
     [Theory]
@@ -112,21 +114,21 @@ public sealed partial class SubmitTests(TestServers servers)
     [InlineData("""{"type":"product_card","prompt":"Product card: clean","options":{"a":1}}""")]
     public async Task The_same_key_with_another_request_is_a_conflict(string other)
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var client = api.As("u");
+        var api = await shared.ApiAsync();
+        var client = api.As(_user);
         using var first = await SubmitAsync(client, "k", Card);
         await first.DataAsync(HttpStatusCode.Accepted);
 
         using var second = await SubmitAsync(client, "k", other);
         await second.ProblemAsync(HttpStatusCode.UnprocessableEntity, "idempotency_key_reused");
-        Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
+        Assert.Equal(1L, await api.Database.ScalarAsync<long>($"SELECT count(*) FROM generations WHERE user_id = '{_user}'", Token));
     }
 
     [Fact]
     public async Task A_deadline_is_shown_in_utc_and_belongs_to_the_request_that_a_key_names()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var client = api.As("u");
+        var api = await shared.ApiAsync();
+        var client = api.As(_user);
         var time = DateTimeOffset.UtcNow.AddHours(5);
         static string Shown(DateTimeOffset time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
         static string Body(string deadline) => $$"""{"type":"sora","prompt":"p","deadline":"{{deadline}}"}""";
@@ -148,9 +150,9 @@ public sealed partial class SubmitTests(TestServers servers)
     [Fact]
     public async Task Keys_of_different_users_are_different_keys()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        using var first = await SubmitAsync(api.As("u"), "k", Card);
-        using var second = await SubmitAsync(api.As("v"), "k", Card);
+        var api = await shared.ApiAsync();
+        using var first = await SubmitAsync(api.As(_user), "k", Card);
+        using var second = await SubmitAsync(api.As(SharedApi.NewUser()), "k", Card);
         Assert.NotEqual(
             (string?)(await first.DataAsync(HttpStatusCode.Accepted))["id"], (string?)(await second.DataAsync(HttpStatusCode.Accepted))["id"]);
     }
@@ -158,8 +160,8 @@ public sealed partial class SubmitTests(TestServers servers)
     [Fact]
     public async Task Fifty_submits_at_once_with_one_key_make_one_generation_with_one_first_event()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var client = api.As("u");
+        var api = await shared.ApiAsync();
+        var client = api.As(_user);
         var responses = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => SubmitAsync(client, "k", Card)));
         var ids = new HashSet<string>();
         foreach (var response in responses)
@@ -169,8 +171,8 @@ public sealed partial class SubmitTests(TestServers servers)
         }
 
         Assert.Single(ids);
-        Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
-        Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM status_events", Token));
+        Assert.Equal(1L, await api.Database.ScalarAsync<long>($"SELECT count(*) FROM generations WHERE user_id = '{_user}'", Token));
+        Assert.Equal(1L, await api.Database.ScalarAsync<long>($"SELECT count(*) FROM status_events WHERE user_id = '{_user}'", Token));
         await api.Database.AssertConsistentAsync(Token);
     }
 

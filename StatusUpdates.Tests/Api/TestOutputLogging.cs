@@ -3,15 +3,20 @@ using Microsoft.Extensions.Logging;
 namespace StatusUpdates.Tests.Api;
 
 /// <summary>Shows a server's warnings and errors in the output of the test that runs it.</summary>
-internal sealed class TestOutputLogging(ITestOutputHelper? output) : ILoggerProvider
+internal sealed class TestOutputLogging(Func<ITestOutputHelper?> output) : ILoggerProvider
 {
+    public TestOutputLogging(ITestOutputHelper? output)
+        : this(() => output)
+    {
+    }
+
     public ILogger CreateLogger(string categoryName) => new Logger(output, categoryName);
 
     public void Dispose()
     {
     }
 
-    private sealed class Logger(ITestOutputHelper? output, string category) : ILogger
+    private sealed class Logger(Func<ITestOutputHelper?> output, string category) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
@@ -28,7 +33,7 @@ internal sealed class TestOutputLogging(ITestOutputHelper? output) : ILoggerProv
 
             try
             {
-                output?.WriteLine($"{logLevel} {category}: {formatter(state, exception)} {exception}");
+                output()?.WriteLine($"{logLevel} {category}: {formatter(state, exception)} {exception}");
             }
             catch (InvalidOperationException)
             {

@@ -11,19 +11,22 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Api;
 
-public sealed class TicketTests(TestServers servers)
+public sealed class TicketTests(TestServers servers, SharedApi shared) : IClassFixture<SharedApi>
 {
+    private readonly string _alice = SharedApi.NewUser("alice");
+    private readonly string _bob = SharedApi.NewUser("bob");
+
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_ticket_opens_one_connection_and_no_second()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var issued = await IssueAsync(api, "alice");
+        var api = await shared.ApiAsync();
+        var issued = await IssueAsync(api, _alice);
         Assert.Equal(["ticket", "expiresAt"], issued.Select(member => member.Key));
         var ticket = (string)issued["ticket"]!;
-        await using var client = await SocketClient.ConnectAsync(api, "alice", $"?ticket={ticket}", token: "");
-        await api.PublishAsync("alice");
+        await using var client = await SocketClient.ConnectAsync(api, _alice, $"?ticket={ticket}", token: "");
+        await api.PublishAsync(_alice);
         Assert.Equal(1, await client.NextSeqAsync());
 
         using var second = await Handshake.ShakeAsync(api, null, $"?ticket={ticket}");
@@ -34,11 +37,11 @@ public sealed class TicketTests(TestServers servers)
     [Fact]
     public async Task Of_fifty_simultaneous_handshakes_on_two_instances_one_wins()
     {
-        await using var one = await TestApi.StartAsync(servers);
+        var one = await shared.ApiAsync();
         await using var two = await one.StartAnotherAsync();
         for (var round = 0; round < 10; round++)
         {
-            var ticket = await TicketAsync(round % 2 == 0 ? one : two, "alice");
+            var ticket = await TicketAsync(round % 2 == 0 ? one : two, _alice);
             var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(
                 i => Handshake.ShakeAsync(i % 2 == 0 ? one : two, null, $"?ticket={ticket}")));
             Assert.Single(answers, answer => answer.StatusCode == HttpStatusCode.SwitchingProtocols);
@@ -56,8 +59,8 @@ public sealed class TicketTests(TestServers servers)
     {
         var time = Sockets.StoppedClock();
         await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
-        var ticket = await TicketAsync(api, "alice", TokenFor(time, "alice", 30));
-        await using var client = await SocketClient.ConnectAsync(api, "alice", $"?ticket={ticket}", token: "");
+        var ticket = await TicketAsync(api, _alice, TokenFor(time, _alice, 30));
+        await using var client = await SocketClient.ConnectAsync(api, _alice, $"?ticket={ticket}", token: "");
 
         // A fifth of the token's lifetime before its end, not of what was left of it.
         Sockets.Advance(api, time, TimeSpan.FromSeconds(12));
@@ -83,9 +86,9 @@ public sealed class TicketTests(TestServers servers)
     {
         var time = Sockets.StoppedClock();
         await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
-        var ticket = await TicketAsync(api, "alice", TokenFor(time, "alice", 30));
-        await using var client = await SocketClient.ConnectAsync(api, "alice", $"?ticket={ticket}", token: "");
-        await client.SendAsync(Authenticate(TokenFor(time, "alice", 3600)));
+        var ticket = await TicketAsync(api, _alice, TokenFor(time, _alice, 30));
+        await using var client = await SocketClient.ConnectAsync(api, _alice, $"?ticket={ticket}", token: "");
+        await client.SendAsync(Authenticate(TokenFor(time, _alice, 3600)));
         Assert.Equal("authenticated", (string?)(await client.NextAsync())["type"]);
         for (var i = 0; i < 10; i++)
         {
@@ -97,15 +100,15 @@ public sealed class TicketTests(TestServers servers)
     [Fact]
     public async Task A_ticket_is_over_after_its_lifetime()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         var before = await api.Database.ScalarAsync<DateTime>("SELECT clock_timestamp()", Token);
-        var issued = await IssueAsync(api, "alice");
+        var issued = await IssueAsync(api, _alice);
         var after = await api.Database.ScalarAsync<DateTime>("SELECT clock_timestamp()", Token);
         var expiresAt = DateTimeOffset.Parse((string)issued["expiresAt"]!, CultureInfo.InvariantCulture).UtcDateTime;
         Assert.InRange(expiresAt, before.AddSeconds(30).AddMilliseconds(-1), after.AddSeconds(30));
 
         // What is waited for here is the database's clock: its time comes, instead, to the row.
-        await api.Database.ExecuteAsync("UPDATE tickets SET expires_at = expires_at - interval '30 s'", Token);
+        await api.Database.ExecuteAsync($"UPDATE tickets SET expires_at = expires_at - interval '30 s' WHERE user_id = '{_alice}'", Token);
         using var late = await Handshake.ShakeAsync(api, null, $"?ticket={(string)issued["ticket"]!}");
         await late.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_ticket");
     }
@@ -116,7 +119,7 @@ public sealed class TicketTests(TestServers servers)
         var time = Sockets.StoppedClock();
         await using var api = await TestApi.StartAsync(
             servers, new Dictionary<string, string?> { ["Tickets:Lifetime"] = "00:10:00" }, configure: Sockets.With(time));
-        var issued = await IssueAsync(api, "alice", TokenFor(time, "alice", 5));
+        var issued = await IssueAsync(api, _alice, TokenFor(time, _alice, 5));
         var expiresAt = DateTimeOffset.Parse((string)issued["expiresAt"]!, CultureInfo.InvariantCulture);
         Assert.Equal(time.GetUtcNow().ToUnixTimeSeconds() + 5 + 30, expiresAt.ToUnixTimeSeconds());
 
@@ -134,7 +137,7 @@ public sealed class TicketTests(TestServers servers)
     [InlineData("?ticket=%F0%9F%98%80AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
     public async Task What_is_no_ticket_gets_the_answer_of_a_used_one(string query)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var response = await Handshake.ShakeAsync(api, null, query);
         await response.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_ticket");
     }
@@ -142,19 +145,19 @@ public sealed class TicketTests(TestServers servers)
     [Fact]
     public async Task A_ticket_given_twice_is_none_and_stays_unused()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var ticket = await TicketAsync(api, "alice");
+        var api = await shared.ApiAsync();
+        var ticket = await TicketAsync(api, _alice);
         using var twice = await Handshake.ShakeAsync(api, null, $"?ticket={ticket}&ticket={ticket}");
         await twice.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_ticket");
-        await AssertUnusedAsync(api, ticket, "alice");
+        await AssertUnusedAsync(api, ticket, _alice);
     }
 
     [Fact]
     public async Task A_token_and_a_ticket_together_are_refused_by_name_and_the_ticket_stays_unused()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var ticket = await TicketAsync(api, "alice");
-        var token = TestTokens.Create("alice");
+        var api = await shared.ApiAsync();
+        var ticket = await TicketAsync(api, _alice);
+        var token = TestTokens.Create(_alice);
         foreach (var header in new[] { null, token })
         {
             using var both = await Handshake.ShakeAsync(api, header, $"?ticket={ticket}&token={token}");
@@ -162,25 +165,25 @@ public sealed class TicketTests(TestServers servers)
             Assert.Equal(["ticket"], problem["errors"]!.AsObject().Select(error => error.Key));
         }
 
-        await AssertUnusedAsync(api, ticket, "alice");
+        await AssertUnusedAsync(api, ticket, _alice);
     }
 
     [Fact]
     public async Task The_header_wins_over_a_ticket_which_stays_unused()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var ticket = await TicketAsync(api, "alice");
-        await using var bob = await SocketClient.ConnectAsync(api, "bob", $"?ticket={ticket}");
+        var api = await shared.ApiAsync();
+        var ticket = await TicketAsync(api, _alice);
+        await using var bob = await SocketClient.ConnectAsync(api, _bob, $"?ticket={ticket}");
         using var bad = await Handshake.ShakeAsync(api, "garbage", $"?ticket={ticket}");
         await bad.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_token");
-        await AssertUnusedAsync(api, ticket, "alice");
+        await AssertUnusedAsync(api, ticket, _alice);
     }
 
     [Fact]
     public async Task A_ticket_is_good_for_a_connection_and_for_nothing_else()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var ticket = await TicketAsync(api, "alice");
+        var api = await shared.ApiAsync();
+        var ticket = await TicketAsync(api, _alice);
         foreach (var (method, path, endpoint) in api.Endpoints.Where(e => e.Path.StartsWith("/api/", StringComparison.Ordinal)))
         {
             if (endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null)
@@ -201,29 +204,30 @@ public sealed class TicketTests(TestServers servers)
 
         using var asTokenInQuery = await Handshake.ShakeAsync(api, null, $"?token={ticket}");
         await asTokenInQuery.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_token");
-        await using var bob = await SocketClient.ConnectAsync(api, "bob");
+        await using var bob = await SocketClient.ConnectAsync(api, _bob);
         await bob.SendAsync(Authenticate(ticket));
         Assert.Equal("invalid_token", (string?)(await bob.NextAsync())["code"]);
         await AssertAliveAsync(bob);
-        await AssertUnusedAsync(api, ticket, "alice");
+        await AssertUnusedAsync(api, ticket, _alice);
     }
 
     [Fact]
     public async Task Only_a_hash_of_a_ticket_is_stored_and_a_used_one_leaves_nothing()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        var ticket = await TicketAsync(api, "alice");
-        var hash = await api.Database.ScalarAsync<byte[]>("SELECT hash FROM tickets", Token);
+        var api = await shared.ApiAsync();
+        var ticket = await TicketAsync(api, _alice);
+        var hash = await api.Database.ScalarAsync<byte[]>($"SELECT hash FROM tickets WHERE user_id = '{_alice}'", Token);
         Assert.Equal(SHA256.HashData(Encoding.ASCII.GetBytes(ticket)), hash);
-        Assert.DoesNotContain(ticket, await api.Database.ScalarAsync<string>("SELECT t::text FROM tickets t", Token), StringComparison.Ordinal);
+        Assert.DoesNotContain(ticket, await api.Database.ScalarAsync<string>($"SELECT t::text FROM tickets t WHERE user_id = '{_alice}'", Token), StringComparison.Ordinal);
 
-        await AssertUnusedAsync(api, ticket, "alice");
-        Assert.Equal(0L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM tickets", Token));
+        await AssertUnusedAsync(api, ticket, _alice);
+        Assert.Equal(0L, await api.Database.ScalarAsync<long>($"SELECT count(*) FROM tickets WHERE user_id = '{_alice}'", Token));
     }
 
     [Fact]
     public async Task Issuing_removes_tickets_that_nobody_used_in_time_and_no_others()
     {
+        // Each takes a few of all that are over: none of other tests may be among them.
         await using var api = await TestApi.StartAsync(servers);
         await api.Database.ExecuteAsync(
             """
@@ -231,7 +235,7 @@ public sealed class TicketTests(TestServers servers)
             SELECT sha256(convert_to(i::text, 'UTF8')), 'bob', now() + interval '1 h', now() - i * interval '1 s' FROM generate_series(0, 199) i
             """,
             Token);
-        var tickets = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => TicketAsync(api, "alice")));
+        var tickets = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => TicketAsync(api, _alice)));
         for (var i = 0; i < 20; i++)
         {
             await TicketAsync(api, "carol");
@@ -240,7 +244,7 @@ public sealed class TicketTests(TestServers servers)
         Assert.Equal(0L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM tickets WHERE user_id = 'bob'", Token));
         foreach (var ticket in tickets)
         {
-            await AssertUnusedAsync(api, ticket, "alice");
+            await AssertUnusedAsync(api, ticket, _alice);
         }
     }
 
@@ -250,7 +254,7 @@ public sealed class TicketTests(TestServers servers)
         await using var api = await TestApi.StartAsync(
             servers,
             new Dictionary<string, string?> { ["RateLimits:User:PermitsPerSecond"] = "1", ["RateLimits:User:Burst"] = "2" });
-        var client = api.As("alice");
+        var client = api.As(_alice);
         for (var i = 0; i < 2; i++)
         {
             using var served = await client.PostAsync("/api/v1/tickets", null, Token);
@@ -275,13 +279,13 @@ public sealed class TicketTests(TestServers servers)
             servers,
             new Dictionary<string, string?> { ["ConnectionStrings:statusdb"] = target.ConnectionString, ["Requests:Timeout"] = "00:00:01" },
             configure: builder => builder.Logging.AddProvider(logs));
-        var ticket = await TicketAsync(api, "alice");
+        var ticket = await TicketAsync(api, _alice);
 
         await link.CutAsync();
         using var redeeming = await Handshake.ShakeAsync(api, null, $"?ticket={ticket}");
         await redeeming.ProblemAsync(HttpStatusCode.ServiceUnavailable, "database_unavailable");
         Assert.NotNull(redeeming.Headers.RetryAfter);
-        using var issuing = await api.As("alice").PostAsync("/api/v1/tickets", null, Token);
+        using var issuing = await api.As(_alice).PostAsync("/api/v1/tickets", null, Token);
         await issuing.ProblemAsync(HttpStatusCode.ServiceUnavailable, "database_unavailable");
         Assert.NotNull(issuing.Headers.RetryAfter);
         Assert.DoesNotContain(logs.Lines, line => line.StartsWith("Error Microsoft.AspNetCore.Authentication", StringComparison.Ordinal));

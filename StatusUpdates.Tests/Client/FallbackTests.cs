@@ -7,8 +7,10 @@ using StatusUpdates.Tests.Transports;
 namespace StatusUpdates.Tests.Client;
 
 /// <summary>Where WebSockets do not get through. The gateway stands in for a proxy that does not know them.</summary>
-public sealed class FallbackTests(TestServers servers)
+public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
 {
+    private readonly string _alice = SharedApi.NewUser("alice");
+
     private static CancellationToken Token => TestTime.Token;
 
     [Theory]
@@ -19,22 +21,22 @@ public sealed class FallbackTests(TestServers servers)
     [InlineData(502)]
     public async Task Where_the_upgrade_is_refused_polling_brings_every_update_once_and_in_order(int status)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
         gateway.Answer = context => Task.FromResult(Gateway.IsSocket(context) && Gateway.Refuse(context, status));
         for (var i = 0; i < 250; i++)
         {
-            await api.CommitAsync("alice");
+            await api.CommitAsync(_alice);
         }
 
-        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address, _alice));
         await using var reader = client.Watch(new() { Since = 0 }).Read();
         await reader.ExpectAsync(1, 250);
         Assert.Equal(StatusTransport.LongPolling, reader.Feed.Transport);
         for (var seq = 251; seq <= 270; seq++)
         {
             reader.Begin();
-            await api.PublishAsync("alice");
+            await api.PublishAsync(_alice);
             await reader.ExpectAsync(seq, seq);
         }
 
@@ -44,7 +46,7 @@ public sealed class FallbackTests(TestServers servers)
     [Fact]
     public async Task A_proxy_that_drops_the_upgrade_header_leads_to_polling()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
         gateway.Answer = context =>
         {
@@ -52,8 +54,8 @@ public sealed class FallbackTests(TestServers servers)
             context.Request.Headers.Remove("Connection");
             return Task.FromResult(false);
         };
-        await api.PublishAsync("alice");
-        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await api.PublishAsync(_alice);
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address, _alice));
         await using var reader = client.Watch(new() { Since = 0 }).Read();
 
         await reader.ExpectAsync(1, 1);
@@ -63,7 +65,7 @@ public sealed class FallbackTests(TestServers servers)
     [Fact]
     public async Task A_websocket_that_stays_silent_is_given_up_for_polling()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
         gateway.Answer = async context =>
         {
@@ -77,8 +79,8 @@ public sealed class FallbackTests(TestServers servers)
             await Assert.ThrowsAnyAsync<Exception>(async () => await socket.ReceiveAsync(new byte[1], context.RequestAborted));
             return true;
         };
-        await api.PublishAsync("alice");
-        var options = ClientScene.Options(gateway.Address) with { ConnectTimeout = TimeSpan.FromSeconds(3) };
+        await api.PublishAsync(_alice);
+        var options = ClientScene.Options(gateway.Address, _alice) with { ConnectTimeout = TimeSpan.FromSeconds(3) };
         using var client = new StatusUpdatesClient(options);
         await using var reader = client.Watch(new() { Since = 0 }).Read();
 
@@ -93,7 +95,7 @@ public sealed class FallbackTests(TestServers servers)
     [InlineData(4000)]
     public async Task A_websocket_that_is_closed_before_the_servers_first_message_is_given_up_for_polling(int code)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
         gateway.Answer = async context =>
         {
@@ -106,8 +108,8 @@ public sealed class FallbackTests(TestServers servers)
             await socket.CloseAsync((WebSocketCloseStatus)code, "", Token);
             return true;
         };
-        await api.PublishAsync("alice");
-        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await api.PublishAsync(_alice);
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address, _alice));
         await using var reader = client.Watch(new() { Since = 0 }).Read();
 
         await reader.ExpectAsync(1, 1);
@@ -122,11 +124,11 @@ public sealed class FallbackTests(TestServers servers)
     [InlineData(410)]
     public async Task What_answers_in_the_apis_place_for_a_while_ends_no_feed(int status)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
         gateway.Answer = context => Task.FromResult(gateway.Requests.Count <= 6 && Gateway.Refuse(context, status));
-        await api.PublishAsync("alice");
-        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await api.PublishAsync(_alice);
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address, _alice));
         await using var reader = client.Watch(new() { Since = 0 }).Read();
 
         await reader.ExpectAsync(1, 1);
@@ -163,11 +165,11 @@ public sealed class FallbackTests(TestServers servers)
     [InlineData(504)]
     public async Task A_failure_that_polling_meets_too_is_not_held_against_the_websocket(int status)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
         gateway.Answer = context => Task.FromResult(gateway.Requests.Count <= 4 && Gateway.Refuse(context, status));
-        await api.PublishAsync("alice");
-        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await api.PublishAsync(_alice);
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address, _alice));
         await using var reader = client.Watch(new() { Since = 0 }).Read();
 
         await reader.ExpectAsync(1, 1);
@@ -180,17 +182,17 @@ public sealed class FallbackTests(TestServers servers)
     [Fact]
     public async Task A_websocket_is_tried_again_later_and_taken_when_it_works()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
         var isOpen = false;
         gateway.Answer = context => Task.FromResult(!Volatile.Read(ref isOpen) && Gateway.IsSocket(context) && Gateway.Refuse(context, 502));
         var time = new HeldTime();
-        var options = ClientScene.Options(gateway.Address) with { TimeProvider = time };
+        var options = ClientScene.Options(gateway.Address, _alice) with { TimeProvider = time };
         using var client = new StatusUpdatesClient(options);
         await using var reader = client.Watch(new() { Since = 0 }).Read();
         async Task StepAsync(long seq)
         {
-            await api.PublishAsync("alice");
+            await api.PublishAsync(_alice);
             await reader.ExpectAsync(seq, seq);
         }
 
@@ -216,20 +218,20 @@ public sealed class FallbackTests(TestServers servers)
     [Fact]
     public async Task Polling_begins_at_the_head_surfaces_a_resync_and_filters_as_a_websocket_does()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
         gateway.Answer = context => Task.FromResult(Gateway.IsSocket(context) && Gateway.Refuse(context, 502));
-        await api.PublishManyAsync("alice", 3);
-        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
+        await api.PublishManyAsync(_alice, 3);
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address, _alice));
         await using var fromHead = client.Watch().Read();
         await fromHead.ConnectedAsync();
         Assert.Equal(3, fromHead.Feed.Cursor);
         await using var ahead = client.Watch(new() { Since = 9 }).Read();
         Assert.Equal(new StatusFeedItem.Resync(3), await ahead.NextAsync());
 
-        var mine = await api.CommitAsync("alice");
+        var mine = await api.CommitAsync(_alice);
         await using var filtered = client.Watch(new() { Since = 0, GenerationId = mine.GenerationId }).Read();
-        await api.PublishAsync("alice");
+        await api.PublishAsync(_alice);
         await fromHead.ExpectAsync(4, 5);
         await ahead.ExpectAsync(4, 5);
         Assert.Equal(mine.GenerationId, (await filtered.NextUpdateAsync()).GenerationId);
@@ -240,20 +242,20 @@ public sealed class FallbackTests(TestServers servers)
     [Fact]
     public async Task A_feed_that_changes_transport_and_instance_all_the_time_repeats_and_loses_nothing()
     {
-        await using var first = await TestApi.StartAsync(servers);
+        var first = await shared.ApiAsync();
         await using var second = await first.StartAnotherAsync();
         await using var gateway = await Gateway.StartAsync(first.Address);
         await using var proxy = new TcpProxy(gateway.Address.Port);
         var attempts = 0;
         gateway.Answer = context => Task.FromResult(
             Gateway.IsSocket(context) && Interlocked.Increment(ref attempts) % 2 == 0 && Gateway.Refuse(context, 502));
-        using var client = new StatusUpdatesClient(ClientScene.Options(ClientScene.AddressOf(proxy)) with
+        using var client = new StatusUpdatesClient(ClientScene.Options(ClientScene.AddressOf(proxy), _alice) with
         {
             WebSocketRetryInterval = TimeSpan.FromMilliseconds(1),
         });
         await using var reader = client.Watch(new() { Since = 0 }).Read();
         const int Updates = 400;
-        var writing = Task.Run(() => first.PublishManyAsync("alice", Updates), Token);
+        var writing = Task.Run(() => first.PublishManyAsync(_alice, Updates), Token);
         var seen = new HashSet<StatusTransport>();
         for (var seq = 1; seq <= Updates; seq++)
         {

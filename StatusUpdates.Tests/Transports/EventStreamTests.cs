@@ -6,23 +6,25 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;
 
-public sealed class EventStreamTests(TestServers servers)
+public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IClassFixture<SharedApi>
 {
+    private readonly string _alice = SharedApi.NewUser("alice");
+
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task A_stream_begins_at_the_head_and_gets_every_update_with_its_seq_as_id()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        await api.PublishAsync("alice");
-        await using var client = await EventClient.ConnectAsync(api, "alice");
+        var api = await shared.ApiAsync();
+        await api.PublishAsync(_alice);
+        await using var client = await EventClient.ConnectAsync(api, _alice);
         Assert.Equal(1, client.Start);
         Assert.InRange(client.Retry, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3));
         Assert.Equal("no-store, no-transform", client.Response.Headers.CacheControl?.ToString());
         Assert.Equal(["no"], client.Response.Headers.GetValues("X-Accel-Buffering"));
 
-        await api.PublishAsync("bob");
-        var update = await api.PublishAsync("alice");
+        await api.PublishAsync(SharedApi.NewUser("bob"));
+        var update = await api.PublishAsync(_alice);
         var payload = await client.NextUpdateAsync();
         Assert.Equal(
             JsonNode.Parse(StatusJson.Encode(update with { TraceParent = null }))!.ToJsonString(),
@@ -33,15 +35,15 @@ public sealed class EventStreamTests(TestServers servers)
     [Fact]
     public async Task The_last_event_id_wins_over_since_and_what_follows_it_is_replayed()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         for (var i = 0; i < 5; i++)
         {
-            await api.CommitAsync("alice");
+            await api.CommitAsync(_alice);
         }
 
-        await using var bySince = await EventClient.ConnectAsync(api, "alice", EventClient.All + "?since=3");
+        await using var bySince = await EventClient.ConnectAsync(api, _alice, EventClient.All + "?since=3");
         Assert.Equal((3, 4, 5), (bySince.Start, await bySince.NextSeqAsync(), await bySince.NextSeqAsync()));
-        await using var byId = await EventClient.ConnectAsync(api, "alice", EventClient.All + "?since=1", lastEventId: "4");
+        await using var byId = await EventClient.ConnectAsync(api, _alice, EventClient.All + "?since=1", lastEventId: "4");
         Assert.Equal((4, 5), (byId.Start, await byId.NextSeqAsync()));
     }
 
@@ -50,46 +52,46 @@ public sealed class EventStreamTests(TestServers servers)
     [InlineData("", "9")]
     public async Task A_position_that_the_log_does_not_have_gets_a_resync_and_goes_on_without_a_loop(string query, string? lastEventId)
     {
-        await using var api = await TestApi.StartAsync(servers);
-        await api.PublishAsync("alice");
-        await using (var client = await EventClient.ConnectAsync(api, "alice", EventClient.All + query, lastEventId))
+        var api = await shared.ApiAsync();
+        await api.PublishAsync(_alice);
+        await using (var client = await EventClient.ConnectAsync(api, _alice, EventClient.All + query, lastEventId))
         {
             Assert.Equal(1, await client.NextResyncAsync());
             Assert.Equal("1", client.LastEventId);
         }
 
         // Cut off right after the resync, it resumes from there.
-        await api.PublishAsync("alice");
-        await using var again = await EventClient.ConnectAsync(api, "alice", lastEventId: "1");
+        await api.PublishAsync(_alice);
+        await using var again = await EventClient.ConnectAsync(api, _alice, lastEventId: "1");
         Assert.Equal(2, await again.NextSeqAsync());
     }
 
     [Fact]
     public async Task A_position_that_retention_has_passed_gets_a_resync()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        await api.CommitAsync("alice");
-        await api.CommitAsync("alice");
-        await api.TrimAsync("alice", oldest: 3);
-        await using var client = await EventClient.ConnectAsync(api, "alice", lastEventId: "1");
+        var api = await shared.ApiAsync();
+        await api.CommitAsync(_alice);
+        await api.CommitAsync(_alice);
+        await api.TrimAsync(_alice, oldest: 3);
+        await using var client = await EventClient.ConnectAsync(api, _alice, lastEventId: "1");
         Assert.Equal(2, await client.NextResyncAsync());
-        await api.PublishAsync("alice");
+        await api.PublishAsync(_alice);
         Assert.Equal(3, await client.NextSeqAsync());
     }
 
     [Fact]
     public async Task A_stream_cut_off_before_its_first_update_resumes_from_where_it_was_connected()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        await api.PublishAsync("alice");
+        var api = await shared.ApiAsync();
+        await api.PublishAsync(_alice);
         string id;
-        await using (var client = await EventClient.ConnectAsync(api, "alice"))
+        await using (var client = await EventClient.ConnectAsync(api, _alice))
         {
             id = client.LastEventId;
         }
 
-        await api.PublishAsync("alice");
-        await using var again = await EventClient.ConnectAsync(api, "alice", lastEventId: id);
+        await api.PublishAsync(_alice);
+        await using var again = await EventClient.ConnectAsync(api, _alice, lastEventId: id);
         Assert.Equal(2, await again.NextSeqAsync());
     }
 
@@ -98,12 +100,12 @@ public sealed class EventStreamTests(TestServers servers)
     {
         await using var api = await TestApi.StartAsync(
             servers, new Dictionary<string, string?> { ["Gateway:Connections:HeartbeatInterval"] = "00:00:01" });
-        var mine = await api.PublishAsync("alice");
-        using var response = await EventClient.SendAsync(api, TestTokens.Create("alice"), $"{EventClient.All}?generationId={mine.GenerationId}");
+        var mine = await api.PublishAsync(_alice);
+        using var response = await EventClient.SendAsync(api, TestTokens.Create(_alice), $"{EventClient.All}?generationId={mine.GenerationId}");
         using var filtered = new StreamReader(await response.Content.ReadAsStreamAsync(Token));
-        using var plainResponse = await EventClient.SendAsync(api, TestTokens.Create("alice"), EventClient.All);
+        using var plainResponse = await EventClient.SendAsync(api, TestTokens.Create(_alice), EventClient.All);
         using var plain = new StreamReader(await plainResponse.Content.ReadAsStreamAsync(Token));
-        await api.PublishAsync("alice");
+        await api.PublishAsync(_alice);
 
         await UntilAsync(filtered, ["id: 2", ""], not: "event: status_update");
         await UntilAsync(plain, [":", ""], not: "nothing");
@@ -115,8 +117,8 @@ public sealed class EventStreamTests(TestServers servers)
         var time = Sockets.StoppedClock();
         await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
         await using var expiring = await EventClient.ConnectAsync(
-            api, "alice", token: TestTokens.Create("alice", p => p["exp"] = time.GetUtcNow().AddSeconds(30).ToUnixTimeSeconds()));
-        await using var other = await EventClient.ConnectAsync(api, "alice");
+            api, _alice, token: TestTokens.Create(_alice, p => p["exp"] = time.GetUtcNow().AddSeconds(30).ToUnixTimeSeconds()));
+        await using var other = await EventClient.ConnectAsync(api, _alice);
         var end = expiring.EndsAsync();
         Sockets.Advance(api, time, TimeSpan.FromSeconds(59));
         Assert.False(end.IsCompleted);
@@ -133,7 +135,7 @@ public sealed class EventStreamTests(TestServers servers)
     public async Task A_client_that_goes_gives_its_place_back()
     {
         await using var api = await TestApi.StartAsync(servers);
-        await using (await EventClient.ConnectAsync(api, "alice"))
+        await using (await EventClient.ConnectAsync(api, _alice))
         {
             Assert.Equal(1, Sockets.Registry(api).Count);
         }
@@ -144,13 +146,13 @@ public sealed class EventStreamTests(TestServers servers)
     [Fact]
     public async Task An_update_without_a_seq_is_passed_on_without_an_id()
     {
-        await using var api = await TestApi.StartAsync(servers);
-        await api.PublishAsync("alice");
-        await using var client = await EventClient.ConnectAsync(api, "alice");
+        var api = await shared.ApiAsync();
+        await api.PublishAsync(_alice);
+        await using var client = await EventClient.ConnectAsync(api, _alice);
         await api.AnnounceAsync(new StatusUpdate
         {
             GenerationId = "gen-foreign",
-            UserId = "alice",
+            UserId = _alice,
             Type = GenerationType.Chat,
             Status = GenerationStatus.Processing,
             Timestamp = 1,
@@ -168,8 +170,8 @@ public sealed class EventStreamTests(TestServers servers)
     [InlineData("", "", "Last-Event-ID")]
     public async Task A_bad_parameter_is_named(string query, string? lastEventId, string name)
     {
-        await using var api = await TestApi.StartAsync(servers);
-        using var response = await EventClient.SendAsync(api, TestTokens.Create("alice"), EventClient.All + query, lastEventId);
+        var api = await shared.ApiAsync();
+        using var response = await EventClient.SendAsync(api, TestTokens.Create(_alice), EventClient.All + query, lastEventId);
         var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
         Assert.Equal([name], problem["errors"]!.AsObject().Select(error => error.Key));
     }
@@ -179,9 +181,9 @@ public sealed class EventStreamTests(TestServers servers)
     {
         await using var api = await TestApi.StartAsync(
             servers, new Dictionary<string, string?> { ["Gateway:Connections:MaxConnectionsPerUser"] = "2" });
-        await using var socket = await SocketClient.ConnectAsync(api, "alice");
-        await using var stream = await EventClient.ConnectAsync(api, "alice");
-        using var third = await EventClient.SendAsync(api, null, $"{EventClient.All}?token={TestTokens.Create("alice")}");
+        await using var socket = await SocketClient.ConnectAsync(api, _alice);
+        await using var stream = await EventClient.ConnectAsync(api, _alice);
+        using var third = await EventClient.SendAsync(api, null, $"{EventClient.All}?token={TestTokens.Create(_alice)}");
         await third.ProblemAsync(HttpStatusCode.TooManyRequests, "too_many_connections");
         Assert.NotNull(third.Headers.RetryAfter);
     }
@@ -199,11 +201,11 @@ public sealed class EventStreamTests(TestServers servers)
             });
         using var slow = await RawSocket.OpenAsync(api, 4096);
         await slow.SendAsync(Encoding.ASCII.GetBytes(
-            $"GET {EventClient.All} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TestTokens.Create("alice")}\r\n\r\n"));
+            $"GET {EventClient.All} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TestTokens.Create(_alice)}\r\n\r\n"));
         await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
         var blocked = await Sockets.OnlyAsync(api);
-        await using var healthy = await SocketClient.ConnectAsync(api, "alice");
-        await Sockets.BlockAsync(api, "alice", healthy, blocked);
+        await using var healthy = await SocketClient.ConnectAsync(api, _alice);
+        await Sockets.BlockAsync(api, _alice, healthy, blocked);
 
         Sockets.Advance(api, time, TimeSpan.FromSeconds(29));
         Assert.False(blocked.Ended.IsCompleted);

@@ -4,14 +4,14 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;
 
-public sealed class HandshakeTests(TestServers servers)
+public sealed class HandshakeTests(TestServers servers, SharedApi shared) : IClassFixture<SharedApi>
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task Without_a_valid_token_there_is_no_upgrade()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using (var none = await Handshake.ShakeAsync(api, null))
         {
             await none.ProblemAsync(HttpStatusCode.Unauthorized, "unauthorized");
@@ -27,7 +27,7 @@ public sealed class HandshakeTests(TestServers servers)
     [Fact]
     public async Task A_token_in_the_query_is_as_good_as_one_in_the_header()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var socket = new ClientWebSocket();
         await socket.ConnectAsync(SocketClient.Address(api, $"?token={TestTokens.Create("alice")}"), Token);
 
@@ -37,7 +37,7 @@ public sealed class HandshakeTests(TestServers servers)
     [Fact]
     public async Task A_request_that_is_no_handshake_is_told_to_upgrade()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var plain = await api.As("alice").GetAsync("/ws/status", Token);
         await plain.ProblemAsync(HttpStatusCode.UpgradeRequired, "upgrade_required");
         Assert.Equal("websocket", plain.Headers.Upgrade.ToString());
@@ -63,7 +63,7 @@ public sealed class HandshakeTests(TestServers servers)
     [InlineData("batch", "yes")]
     public async Task A_parameter_out_of_range_is_named_before_the_upgrade(string name, string value)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var response = await Handshake.ShakeAsync(api, TestTokens.Create("alice"), $"?{name}={value}");
         var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
 

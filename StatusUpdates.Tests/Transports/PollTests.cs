@@ -6,18 +6,20 @@ using StatusUpdates.Tests.Api;
 namespace StatusUpdates.Tests.Transports;
 
 /// <summary><c>/api/v1/status/poll</c>.</summary>
-public sealed class PollTests(TestServers servers)
+public sealed class PollTests(TestServers servers, SharedApi shared) : IClassFixture<SharedApi>
 {
     private const string Path = "/api/v1/status/poll";
+
+    private readonly string _alice = SharedApi.NewUser("alice");
 
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
     public async Task Without_since_it_answers_the_head_at_once()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         Assert.Equal("""{"items":[],"seq":0,"more":false}""", (await PollAsync(api, "?timeout=60")).ToJsonString());
-        await api.CommitAsync("alice");
+        await api.CommitAsync(_alice);
         Assert.Equal("""{"items":[],"seq":1,"more":false}""", (await PollAsync(api, "")).ToJsonString());
     }
 
@@ -28,10 +30,10 @@ public sealed class PollTests(TestServers servers)
     {
         await using var api = await TestApi.StartAsync(
             servers, new Dictionary<string, string?> { ["Gateway:Feeds:SweepInterval"] = "00:00:02" });
-        await using var follower = await SocketClient.ConnectAsync(api, "alice");
+        await using var follower = await SocketClient.ConnectAsync(api, _alice);
         for (var i = 0; i < 3; i++)
         {
-            await api.CommitAsync("alice");
+            await api.CommitAsync(_alice);
         }
 
         var page = await PollAsync(api, $"?since=1&timeout={timeout}");
@@ -49,7 +51,7 @@ public sealed class PollTests(TestServers servers)
         await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
         Assert.False(waiting.IsCompleted);
         await api.PublishAsync("bob");
-        await api.PublishAsync("alice");
+        await api.PublishAsync(_alice);
         Assert.Equal(1L, Assert.Single(Seqs(await waiting)));
 
         Assert.Equal("""{"items":[],"seq":1,"more":false}""", (await PollAsync(api, "?since=1&timeout=1")).ToJsonString());
@@ -60,10 +62,10 @@ public sealed class PollTests(TestServers servers)
     [Fact]
     public async Task A_long_log_comes_in_pages_of_100_at_most_without_gap_or_repeat()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         for (var i = 0; i < 305; i++)
         {
-            await api.CommitAsync("alice");
+            await api.CommitAsync(_alice);
         }
 
         var seqs = new List<long>();
@@ -86,10 +88,10 @@ public sealed class PollTests(TestServers servers)
     [InlineData(0)]
     public async Task A_position_outside_the_log_is_answered_with_a_resync_to_the_head(long since)
     {
-        await using var api = await TestApi.StartAsync(servers);
-        await api.CommitAsync("alice");
-        await api.CommitAsync("alice");
-        await api.TrimAsync("alice", oldest: 2);
+        var api = await shared.ApiAsync();
+        await api.CommitAsync(_alice);
+        await api.CommitAsync(_alice);
+        await api.TrimAsync(_alice, oldest: 2);
         Assert.Equal(
             """{"items":[],"seq":2,"more":false,"resync":true}""",
             (await PollAsync(api, $"?since={since}&timeout=60")).ToJsonString());
@@ -104,12 +106,12 @@ public sealed class PollTests(TestServers servers)
         await api.AnnounceAsync(new StatusUpdate
         {
             GenerationId = "gen-foreign",
-            UserId = "alice",
+            UserId = _alice,
             Type = GenerationType.Chat,
             Status = GenerationStatus.Processing,
             Timestamp = 1,
         });
-        await api.PublishAsync("alice");
+        await api.PublishAsync(_alice);
         Assert.Equal(1L, Assert.Single(Seqs(await waiting)));
     }
 
@@ -119,7 +121,7 @@ public sealed class PollTests(TestServers servers)
         await using var api = await TestApi.StartAsync(servers);
         using (var impatient = CancellationTokenSource.CreateLinkedTokenSource(Token))
         {
-            var gone = api.As("alice").GetAsync(Path + "?since=0&timeout=60", impatient.Token);
+            var gone = api.As(_alice).GetAsync(Path + "?since=0&timeout=60", impatient.Token);
             await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
             await impatient.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => gone);
@@ -137,7 +139,7 @@ public sealed class PollTests(TestServers servers)
     {
         var time = Sockets.StoppedClock();
         await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
-        var token = TestTokens.Create("alice", p => p["exp"] = time.GetUtcNow().AddSeconds(5).ToUnixTimeSeconds());
+        var token = TestTokens.Create(_alice, p => p["exp"] = time.GetUtcNow().AddSeconds(5).ToUnixTimeSeconds());
         var waiting = api.CreateClient(token).GetAsync(Path + "?since=0&timeout=60", Token);
         await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
         Sockets.Advance(api, time, TimeSpan.FromSeconds(36));
@@ -154,15 +156,15 @@ public sealed class PollTests(TestServers servers)
     [InlineData("since=0&timeout=1.5", "timeout")]
     public async Task A_bad_parameter_is_named(string query, string name)
     {
-        await using var api = await TestApi.StartAsync(servers);
-        using var response = await api.As("alice").GetAsync($"{Path}?{query}", Token);
+        var api = await shared.ApiAsync();
+        using var response = await api.As(_alice).GetAsync($"{Path}?{query}", Token);
         var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
         Assert.Equal([name], problem["errors"]!.AsObject().Select(error => error.Key));
     }
 
-    private static async Task<JsonNode> PollAsync(TestApi api, string query)
+    private async Task<JsonNode> PollAsync(TestApi api, string query)
     {
-        using var response = await api.As("alice").GetAsync(Path + query, Token);
+        using var response = await api.As(_alice).GetAsync(Path + query, Token);
         return await response.DataAsync();
     }
 

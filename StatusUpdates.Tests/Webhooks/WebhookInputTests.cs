@@ -5,8 +5,10 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Webhooks;
 
-public sealed class WebhookInputTests(TestServers servers)
+public sealed class WebhookInputTests(TestServers servers, SharedApi shared) : IClassFixture<SharedApi>
 {
+    private readonly string _user = SharedApi.NewUser();
+
     private static CancellationToken Token => TestTime.Token;
 
     public static TheoryData<string, string> BadMembers => new()
@@ -52,8 +54,8 @@ public sealed class WebhookInputTests(TestServers servers)
     [Fact]
     public async Task Every_bad_registration_and_change_is_refused_by_name()
     {
-        await using var api = await StartAsync();
-        var client = api.As("user-1");
+        var api = await ApiAsync();
+        var client = api.As(_user);
         var id = (await client.CreateWebhookAsync()).Id();
         foreach (var (field, body) in BadMembers.Select(row => row.Data))
         {
@@ -71,7 +73,7 @@ public sealed class WebhookInputTests(TestServers servers)
             Assert.Equal("Must be true or false.", await NamesAsync(changed, "enabled", body));
         }
 
-        Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM webhooks WHERE updated_at = created_at", Token));
+        Assert.Equal(1L, await api.Database.ScalarAsync<long>($"SELECT count(*) FROM webhooks WHERE user_id = '{_user}' AND updated_at = created_at", Token));
     }
 
     [Theory]
@@ -92,8 +94,8 @@ public sealed class WebhookInputTests(TestServers servers)
     [InlineData("/replay", "body", "")]
     public async Task Every_bad_rotation_and_replay_is_refused_by_name(string path, string field, string body)
     {
-        await using var api = await StartAsync();
-        var client = api.As("user-1");
+        var api = await ApiAsync();
+        var client = api.As(_user);
         var id = (await client.CreateWebhookAsync()).Id();
 
         using var response = await client.PostAsync($"{WebhookCalls.Path}/{id}{path}", Answers.Json(body), Token);
@@ -113,8 +115,8 @@ public sealed class WebhookInputTests(TestServers servers)
     [InlineData("cursor", "?cursor=wh-0197f0f0-0000-7000-8000-000000000000")]
     public async Task Every_bad_query_of_deliveries_is_refused_by_name(string field, string query)
     {
-        await using var api = await StartAsync();
-        var client = api.As("user-1");
+        var api = await ApiAsync();
+        var client = api.As(_user);
         var id = (await client.CreateWebhookAsync()).Id();
 
         using var response = await client.GetAsync($"{WebhookCalls.Path}/{id}/deliveries{query}", Token);
@@ -130,9 +132,9 @@ public sealed class WebhookInputTests(TestServers servers)
     [InlineData("https://[2606:4700:4700::1111]/")]
     public async Task A_name_that_is_public_unknown_or_slow_to_resolve_is_accepted(string url)
     {
-        await using var api = await StartAsync();
+        var api = await ApiAsync();
 
-        var webhook = await api.As("user-1").CreateWebhookAsync(url: url);
+        var webhook = await api.As(_user).CreateWebhookAsync(url: url);
 
         Assert.Equal(url, (string?)webhook["url"]);
     }
@@ -141,7 +143,7 @@ public sealed class WebhookInputTests(TestServers servers)
     public async Task In_Development_a_receiver_on_this_machine_is_accepted_and_no_other_private_one()
     {
         await using var api = await TestApi.StartAsync(servers);
-        var client = api.As("user-1");
+        var client = api.As(_user);
 
         await client.CreateWebhookAsync(url: "http://127.0.0.1:5099/hook");
         await client.CreateWebhookAsync(url: "http://[::1]:5099/hook");
@@ -162,7 +164,7 @@ public sealed class WebhookInputTests(TestServers servers)
         Assert.Contains(key, failure.Message, StringComparison.Ordinal);
     }
 
-    private Task<TestApi> StartAsync() => TestApi.StartAsync(
+    private Task<TestApi> ApiAsync() => shared.ApiAsync(() => TestApi.StartAsync(
         servers,
         new Dictionary<string, string?> { ["Webhooks:ResolveTimeout"] = "00:00:00.100" },
         "Production",
@@ -170,7 +172,7 @@ public sealed class WebhookInputTests(TestServers servers)
             ("public.example", ["198.41.0.4", "2606:4700:4700::1111"]),
             ("private.example", ["10.0.0.1"]),
             ("mixed.example", ["198.41.0.4", "127.0.0.1"]),
-            ("mapped.example", ["::ffff:192.168.0.1"]))));
+            ("mapped.example", ["::ffff:192.168.0.1"])))));
 
     private static async Task<string?> NamesAsync(HttpResponseMessage response, string field, string what)
     {

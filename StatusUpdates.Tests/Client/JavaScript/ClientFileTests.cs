@@ -5,7 +5,7 @@ using StatusUpdates.Tests.Api;
 namespace StatusUpdates.Tests.Client.JavaScript;
 
 /// <summary>How the API serves <c>/client/status-updates.js</c>.</summary>
-public sealed class ClientFileTests(TestServers servers)
+public sealed class ClientFileTests(SharedApi shared) : IClassFixture<SharedApi>
 {
     private static readonly Uri Address = new("/client/status-updates.js", UriKind.Relative);
 
@@ -14,7 +14,7 @@ public sealed class ClientFileTests(TestServers servers)
     [Fact]
     public async Task The_module_is_served_as_a_script_and_asked_for_again_by_its_tag()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var answer = await api.Anonymous.GetAsync(Address, Token);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal("text/javascript", answer.Content.Headers.ContentType!.MediaType);
@@ -41,7 +41,7 @@ public sealed class ClientFileTests(TestServers servers)
     [InlineData("/client/status-updates.js")]
     public async Task No_other_page_may_frame_what_is_served(string path)
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var answer = await api.Anonymous.GetAsync(new Uri(path, UriKind.Relative), Token);
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
@@ -51,7 +51,7 @@ public sealed class ClientFileTests(TestServers servers)
     [Fact]
     public async Task The_module_is_no_more_open_to_other_origins_than_the_API()
     {
-        await using var api = await TestApi.StartAsync(servers);
+        var api = await shared.ApiAsync();
         using var request = new HttpRequestMessage(HttpMethod.Get, Address);
         request.Headers.Add("Origin", "https://elsewhere.test");
         using var answer = await api.Anonymous.SendAsync(request, Token);
