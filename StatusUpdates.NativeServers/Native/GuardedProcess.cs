@@ -97,11 +97,17 @@ internal sealed class GuardedProcess : IAsyncDisposable
     }
 
     /// <summary>Kills the child and all below it (SIGKILL), at once.</summary>
-    public void Kill()
+    /// <returns>What was killed, and may take a while to end.</returns>
+    public IReadOnlyList<ProcessIdentity> Kill() => !Exited.IsCompleted && Child.IsAlive ? ProcessTree.Kill(Child.Pid) : [];
+
+    /// <summary>Kills the child and all below it (SIGKILL), and waits until all of it has ended.</summary>
+    public async Task KillAsync()
     {
-        if (!Exited.IsCompleted && Child.IsAlive)
+        var killed = Kill();
+        await DisposeAsync();
+        while (killed.Any(process => process.IsAlive))
         {
-            ProcessTree.Kill(Child.Pid);
+            await Task.Delay(TimeSpan.FromMilliseconds(5));
         }
     }
 

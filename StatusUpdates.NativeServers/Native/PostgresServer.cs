@@ -98,8 +98,7 @@ public sealed class PostgresServer : IAsyncDisposable
     {
         if (_process is { } process)
         {
-            process.Kill();
-            await process.DisposeAsync();
+            await process.KillAsync();
             _process = null;
         }
     }

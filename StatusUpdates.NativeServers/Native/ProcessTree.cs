@@ -6,13 +6,20 @@ namespace StatusUpdates.NativeServers.Native;
 internal static class ProcessTree
 {
     /// <summary>Kills a process and all below it (SIGKILL). Children are listed before their parent dies, for then they lose it.</summary>
-    public static void Kill(int pid)
+    /// <returns>What was killed. On a busy machine it takes a while to end.</returns>
+    public static IReadOnlyList<ProcessIdentity> Kill(int pid)
     {
-        List<int> doomed = [pid, .. Descendants(pid)];
-        foreach (var each in doomed)
+        List<ProcessIdentity> doomed = [];
+        foreach (var each in (List<int>)[pid, .. Descendants(pid)])
         {
-            Posix.Signal(each, Posix.SigKill);
+            if (ProcessIdentity.Of(each) is { } identity)
+            {
+                doomed.Add(identity);
+                Posix.Signal(each, Posix.SigKill);
+            }
         }
+
+        return doomed;
     }
 
     /// <returns>The oldest child of a process, null if it has none.</returns>

@@ -78,8 +78,7 @@ public sealed class RedisServer : IAsyncDisposable
     {
         if (_process is { } process)
         {
-            process.Kill();
-            await process.DisposeAsync();
+            await process.KillAsync();
             _process = null;
         }
     }
