@@ -22,6 +22,9 @@ public sealed class TestDatabase : IAsyncDisposable
         WHERE COALESCE(g.rows, 0) <> COALESCE(c.count, 0)
         """;
 
+    // A test holds a lock until what it waits for has come, however long that takes.
+    private static readonly StatusDatabaseOptions Options = new() { IdleInTransactionTimeout = TimeSpan.FromHours(1) };
+
     private readonly TestCluster _cluster;
     private readonly string _name;
 
@@ -30,7 +33,7 @@ public sealed class TestDatabase : IAsyncDisposable
         _cluster = cluster;
         _name = name;
         ConnectionString = cluster.ConnectionStringFor(name);
-        Database = new StatusDatabase(ConnectionString);
+        Database = new StatusDatabase(ConnectionString, Options);
         Log = new StatusLog(Database);
         Queue = new GenerationQueue(Database);
         Results = new GenerationResultStore(Database);
