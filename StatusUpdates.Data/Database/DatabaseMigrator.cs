@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Reflection;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Migrations;
@@ -16,6 +17,9 @@ namespace StatusUpdates.Data.Database;
 internal sealed partial class DatabaseMigrator(
     StatusDatabase database, StatusDatabaseOptions options, TimeProvider time, ILogger<DatabaseMigrator> logger) : IHostedLifecycleService
 {
+    private static readonly string[] Known =
+        [.. typeof(StatusDbContext).Assembly.GetTypes().Select(type => type.GetCustomAttribute<MigrationAttribute>()?.Id).OfType<string>()];
+
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
@@ -55,6 +59,10 @@ internal sealed partial class DatabaseMigrator(
     {
         await using var connection = await OpenAsync(cancellationToken);
         await CheckDurabilityAsync(connection, cancellationToken);
+        if (await IsUpToDateAsync(connection, cancellationToken))
+        {
+            return;
+        }
 
         // A session's lock: gone with the session, whatever becomes of this process. The wait for it, and migrations, take as long as they take.
         await ExecuteAsync(
@@ -90,6 +98,23 @@ internal sealed partial class DatabaseMigrator(
                 await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({SessionLock.Migrations})", CancellationToken.None);
             }
         }
+    }
+
+    // Nearly every start finds it so. EF Core, which says the same, takes as much time to get ready for it as all the rest of a start.
+    private static async Task<bool> IsUpToDateAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        const string History = $"\"{HistoryRepository.DefaultTableName}\"";
+        await using (var exists = new NpgsqlCommand($"SELECT to_regclass('{History}') IS NOT NULL", connection))
+        {
+            if (await exists.ExecuteScalarAsync(cancellationToken) is not true)
+            {
+                return false;
+            }
+        }
+
+        await using var applied = new NpgsqlCommand($"SELECT count(*) FROM {History} WHERE migration_id = ANY ($1)", connection);
+        applied.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Known });
+        return await applied.ExecuteScalarAsync(cancellationToken) is long count && count == Known.Length;
     }
 
     private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)

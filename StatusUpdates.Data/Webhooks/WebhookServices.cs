@@ -1,12 +1,13 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
-using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Database;
 
 namespace StatusUpdates.Data.Webhooks;
 
@@ -22,14 +23,14 @@ public static class WebhookServices
     /// <summary>
     /// Adds <see cref="SigningKeyProtector"/>. Its keys are in the database; with <c>DataProtection:Certificate:Path</c> (PKCS #12) and
     /// <c>:Password</c> they are encrypted there, and <c>DataProtection:PreviousCertificate</c> still decrypts them after a change of it.
-    /// Call it after <c>AddStatusDatabase</c>, whose migrations come first; needs the EF Core context.
+    /// Call it after <c>AddStatusDatabase</c>, whose migrations come first.
     /// </summary>
     /// <exception cref="InvalidOperationException">A certificate cannot be read: the message names the setting.</exception>
     public static void AddWebhookSecrets(this IHostApplicationBuilder builder)
     {
-        var protection = builder.Services.AddDataProtection()
-            .SetApplicationName(ApplicationName)
-            .PersistKeysToDbContext<StatusDbContext>();
+        var protection = builder.Services.AddDataProtection().SetApplicationName(ApplicationName);
+        builder.Services.AddOptions<KeyManagementOptions>()
+            .Configure<StatusDatabase>((options, database) => options.XmlRepository = new KeyTable(database));
         if (Certificate(builder.Configuration, CertificateSection) is { } certificate)
         {
             protection.ProtectKeysWithCertificate(certificate);
