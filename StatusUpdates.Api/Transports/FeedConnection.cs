@@ -11,6 +11,7 @@ namespace StatusUpdates.Api.Transports;
 /// </summary>
 internal abstract class FeedConnection : ITransportConnection
 {
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly RequestAbort _abort;
     private readonly string _transport;
     private TokenClock _token;
@@ -29,10 +30,9 @@ internal abstract class FeedConnection : ITransportConnection
         Cursor = cursor;
         UserId = token.UserId;
         Context = context;
-        Ended = Task.CompletedTask;
     }
 
-    public Task Ended { get; protected set; }
+    public Task Ended => _ended.Task;
 
     /// <summary>Whether a write is under way that the peer, or the network, has not taken yet.</summary>
     internal bool IsWriting => Sender.WriteStarted is not null;
@@ -82,6 +82,27 @@ internal abstract class FeedConnection : ITransportConnection
 
     /// <summary>The request is about to be over: it can no longer be aborted. Call it before the handler returns.</summary>
     public void Release() => _abort.Release();
+
+    /// <summary>The end of the token that holds, by its own word.</summary>
+    internal DateTimeOffset TokenExpiresAt => Volatile.Read(ref _token).ExpiresAt;
+
+    /// <summary>
+    /// Serves the connection to its end. It is held in its place before that: whoever has been told that it stands is seen by the clock and the drain.
+    /// </summary>
+    public async Task RunAsync()
+    {
+        try
+        {
+            await ServeAsync();
+        }
+        finally
+        {
+            _ended.SetResult();
+        }
+    }
+
+    /// <summary>Sends, and receives where the transport does, to the end.</summary>
+    protected abstract Task ServeAsync();
 
     /// <summary>Sends to the end. Nothing escapes: a connection that broke is aborted.</summary>
     protected async Task SendAsync()

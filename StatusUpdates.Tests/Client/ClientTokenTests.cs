@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.WebSockets;
 using Microsoft.Extensions.Time.Testing;
+using StatusUpdates.Api.Transports.WebSockets;
 using StatusUpdates.Client;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.Transports;
@@ -31,14 +32,17 @@ public sealed class ClientTokenTests(TestServers servers)
         await using var reader = client.Watch(new() { Since = 0 }).Read();
         await api.PublishAsync("alice");
         await reader.ExpectAsync(1, 1);
+        var connection = Assert.IsType<WebSocketConnection>(Assert.Single(Sockets.Registry(api).Connections));
         for (var round = 1; round <= 12; round++)
         {
+            var before = connection.TokenExpiresAt;
             reader.Begin();
             Sockets.Advance(api, time, TimeSpan.FromSeconds(13));
             Sockets.Advance(api, time, TimeSpan.FromSeconds(12));
-            await Eventually.TrueAsync(() => Volatile.Read(ref given) == round + 1);
 
             // The next round's expiry is announced only if this one's token was taken.
+            await Eventually.TrueAsync(() => connection.TokenExpiresAt > before);
+            Assert.Equal(round + 1, Volatile.Read(ref given));
             await api.PublishAsync("alice");
             await reader.ExpectAsync(round + 1, round + 1);
         }

@@ -11,12 +11,16 @@ internal sealed class EventStreamConnection : FeedConnection
 
     private readonly EventStreamFormat _format;
 
+    // Canceled when the client has gone.
+    private readonly CancellationToken _gone;
+
     public EventStreamConnection(HttpContext http, FeedCursor cursor, AccessToken token, ConnectionContext context, FollowedGeneration? generation)
         : base(http, cursor, token, context, Transport)
     {
         // Each client is given another time to wait, so that those whose streams end together do not come back together.
         var retry = context.Options.ReconnectDelay * (0.5 + Random.Shared.NextDouble());
         _format = new EventStreamFormat(cursor, retry);
+        _gone = http.RequestAborted;
         Sender = new FeedSender(http.Response.Body, cursor, _format, context, generation);
     }
 
@@ -24,14 +28,11 @@ internal sealed class EventStreamConnection : FeedConnection
 
     protected override bool IsClosing => _format.IsEnded;
 
-    /// <summary>Serves the connection to its end.</summary>
-    /// <param name="gone">Canceled when the client has gone.</param>
-    public async Task RunAsync(CancellationToken gone)
+    protected override async Task ServeAsync()
     {
-        Ended = SendAsync();
-        await using (gone.UnsafeRegister(static format => ((EventStreamFormat)format!).End(), _format))
+        await using (_gone.UnsafeRegister(static format => ((EventStreamFormat)format!).End(), _format))
         {
-            await Ended;
+            await SendAsync();
         }
     }
 

@@ -26,9 +26,8 @@ internal sealed class EventStreamResult(
             try
             {
                 var connection = new EventStreamConnection(httpContext, cursor, token, connections, generation);
-                var running = connection.RunAsync(httpContext.RequestAborted);
                 place.Hold(connection);
-                await running;
+                await connection.RunAsync();
             }
             finally
             {

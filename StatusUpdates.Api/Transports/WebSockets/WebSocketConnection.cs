@@ -35,8 +35,7 @@ internal sealed class WebSocketConnection : FeedConnection
 
     protected override bool IsClosing => _outbox.Closing is not null;
 
-    /// <summary>Serves the connection to its end.</summary>
-    public Task RunAsync() => Ended = Task.WhenAll(ReceiveAsync(), SendToTheEndAsync());
+    protected override Task ServeAsync() => Task.WhenAll(ReceiveAsync(), SendToTheEndAsync());
 
     public override void Drain() => _outbox.Close(CloseReason.Draining);
 

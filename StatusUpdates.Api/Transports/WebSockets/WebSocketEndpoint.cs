@@ -68,9 +68,8 @@ internal static class WebSocketEndpoint
         try
         {
             var connection = new WebSocketConnection(context, stream, cursor, token, batches, sockets);
-            var running = connection.RunAsync();
             place.Hold(connection);
-            await running;
+            await connection.RunAsync();
         }
         finally
         {
