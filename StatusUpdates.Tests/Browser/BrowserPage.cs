@@ -134,11 +134,15 @@ public sealed class BrowserPage : IAsyncDisposable
             case "Runtime.exceptionThrown":
                 _complaints.Enqueue($"exception: {parameters["exceptionDetails"]!.ToJsonString()}");
                 break;
-            case "Log.entryAdded" when (string?)parameters["entry"]!["level"] is "error":
-                _complaints.Enqueue($"log: {parameters["entry"]!["text"]} {parameters["entry"]!["url"]}");
+            case "Log.entryAdded" when parameters["entry"]!.AsObject() is var entry && (string?)entry["level"] is "error" && !IsBusyServer(entry):
+                _complaints.Enqueue($"log: {entry["text"]} {entry["url"]}");
                 break;
             default:
                 break;
         }
     }
+
+    // A server that has too much to do answers 503, and the page asks again. The browser writes each down, whatever the page makes of it.
+    private static bool IsBusyServer(JsonObject entry) =>
+        (string?)entry["source"] is "network" && ((string?)entry["text"])!.Contains("status of 503", StringComparison.Ordinal);
 }

@@ -203,7 +203,7 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) 
         await page.ClickAsync("#submit", Token);
         await page.WaitUntilAsync("document.querySelectorAll('.card').length === 2", Token);
         Assert.Equal(2L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
-        Assert.Empty(page.Complaints);
+        Assert.Equal("", string.Join('\n', page.Complaints));
     }
 
     [Fact(Timeout = Limit)]
