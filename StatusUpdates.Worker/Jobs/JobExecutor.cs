@@ -36,6 +36,10 @@ internal sealed partial class JobExecutor(
             try
             {
                 outcome = await SettleAsync(job, processor, work);
+                if (outcome == JobOutcome.Completed)
+                {
+                    LogCompleted(time.GetElapsedTime(started));
+                }
             }
             finally
             {
@@ -171,6 +175,9 @@ internal sealed partial class JobExecutor(
 
     [LoggerMessage(3210, LogLevel.Warning, "The attempt failed; the next one may begin in {Delay}")]
     private partial void LogRetried(Exception exception, TimeSpan delay);
+
+    [LoggerMessage(3211, LogLevel.Information, "Completed in {Elapsed}")]
+    private partial void LogCompleted(TimeSpan elapsed);
 
     [LoggerMessage(3202, LogLevel.Information, "Canceled by its owner")]
     private partial void LogCanceled();
