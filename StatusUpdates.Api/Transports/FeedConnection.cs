@@ -40,6 +40,9 @@ internal abstract class FeedConnection : ITransportConnection
     /// <summary>The position up to which the client has been given updates.</summary>
     internal long Position => Cursor.Position;
 
+    /// <summary>The expiry of the token that holds.</summary>
+    internal DateTimeOffset TokenExpiresAt => Volatile.Read(ref _token).ExpiresAt;
+
     protected FeedCursor Cursor { get; }
 
     protected ConnectionContext Context { get; }
@@ -83,11 +86,8 @@ internal abstract class FeedConnection : ITransportConnection
     /// <summary>The request is about to be over: it can no longer be aborted. Call it before the handler returns.</summary>
     public void Release() => _abort.Release();
 
-    /// <summary>The end of the token that holds, by its own word.</summary>
-    internal DateTimeOffset TokenExpiresAt => Volatile.Read(ref _token).ExpiresAt;
-
     /// <summary>
-    /// Serves the connection to its end. It is held in its place before that: whoever has been told that it stands is seen by the clock and the drain.
+    /// Serves the connection to its end. Hold it in its place first, so that the clock and the drain see it before its client hears that it stands.
     /// </summary>
     public async Task RunAsync()
     {

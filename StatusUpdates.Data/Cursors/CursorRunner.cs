@@ -44,17 +44,19 @@ internal sealed partial class CursorRunner(
 
     // One that had to stop for want of slots goes on when a good part of them is free: each walk is worth its while then.
     private bool IsSweepDue() =>
-        UntilSweep() <= TimeSpan.Zero && (!_isSweepCut || Request().Limit >= Math.Max(1, options.Slots / 4));
+        UntilSweep() <= TimeSpan.Zero && (!_isSweepCut || FreeSlots >= Math.Max(1, options.Slots / 4));
+
+    private int FreeSlots => Math.Max(0, options.Slots - _running.Count.Healthy);
 
     private async Task<bool> ClaimHintedAsync(CancellationToken stopping)
     {
-        var request = Request();
-        var hints = request.Limit > 0 ? _running.TakeHints() : RunningCursors.NoHints;
+        var hints = FreeSlots > 0 ? _running.TakeHints() : RunningCursors.NoHints;
         if (hints.Count == 0)
         {
             return false;
         }
 
+        var request = Request();
         IReadOnlyList<DurableCursor> claimed;
         try
         {
@@ -100,16 +102,12 @@ internal sealed partial class CursorRunner(
         return false;
     }
 
-    private CursorClaim Request()
-    {
-        var (healthy, troubled) = _running.Count;
-        return new(
-            consumer.Kind,
-            Math.Max(0, options.Slots - healthy),
-            Math.Max(0, options.TroubledSlots - troubled),
-            options.Lease,
-            [.. _running.Snapshot().Select(r => r.Claimed)]);
-    }
+    private CursorClaim Request() => new(
+        consumer.Kind,
+        FreeSlots,
+        Math.Max(0, options.TroubledSlots - _running.Count.Troubled),
+        options.Lease,
+        [.. _running.Snapshot().Select(r => r.Claimed)]);
 
     private static bool IsFull(CursorClaim request, IReadOnlyList<DurableCursor> claimed) =>
         request.Limit > 0 && claimed.Count(c => !c.IsTroubled) == request.Limit;

@@ -142,7 +142,7 @@ public sealed class BrowserPage : IAsyncDisposable
         }
     }
 
-    // A server that has too much to do answers 503, and the page asks again. The browser writes each down, whatever the page makes of it.
+    // A server that has too much to do answers 503, and the page asks again. The browser writes down every such answer all the same.
     private static bool IsBusyServer(JsonObject entry) =>
         (string?)entry["source"] is "network" && ((string?)entry["text"])!.Contains("status of 503", StringComparison.Ordinal);
 }

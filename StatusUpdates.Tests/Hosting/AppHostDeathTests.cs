@@ -1,6 +1,6 @@
-using System.Globalization;
 using Npgsql;
 using StatusUpdates.NativeServers.Native;
+using StatusUpdates.Tests.Scenarios;
 
 namespace StatusUpdates.Tests.Hosting;
 
@@ -10,8 +10,9 @@ namespace StatusUpdates.Tests.Hosting;
 /// </summary>
 public sealed class AppHostDeathTests : IDisposable
 {
-    private static readonly string? Kills = Environment.GetEnvironmentVariable("STATUSUPDATES_KILLS");
-    private static readonly TimeSpan Grace = Kills is null ? TestTime.Patience : TimeSpan.FromSeconds(10);
+    private const string Kills = "STATUSUPDATES_KILLS";
+
+    private static readonly TimeSpan Grace = Environment.GetEnvironmentVariable(Kills) is null ? TestTime.Patience : TimeSpan.FromSeconds(10);
 
     private readonly string _state = Path.Combine(Path.GetTempPath(), $"status-updates-death-{Path.GetRandomFileName()}");
     private readonly Dictionary<string, int> _ports = new()
@@ -35,7 +36,7 @@ public sealed class AppHostDeathTests : IDisposable
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "finds the processes in /proc");
         var cancellation = TestTime.Token;
-        var kills = int.Parse(Kills ?? "3", CultureInfo.InvariantCulture);
+        var kills = ScenarioSize.Of(Kills, 3);
         await StartAndKillAsync(latest: 1500, cancellation); // while initdb is at work
         await using (var first = AppHostProcess.Start(_state, _ports))
         {
