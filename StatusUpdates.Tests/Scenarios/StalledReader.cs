@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using StatusUpdates.Tests.Api;
@@ -25,8 +26,8 @@ internal sealed class StalledReader : IDisposable
     /// <summary>The last position that it has.</summary>
     public long Last { get; private set; }
 
-    /// <summary>The client's end of the connection.</summary>
-    public int Port => ((System.Net.IPEndPoint)_socket.LocalEndPoint!).Port;
+    /// <summary>The two ends of the connection: only both tell it from others, since one port of a client's serves connections to several servers.</summary>
+    public (int Server, int Client) Ports => (PortOf(_socket.RemoteEndPoint), PortOf(_socket.LocalEndPoint));
 
     private static CancellationToken Token => TestTime.Token;
 
@@ -145,4 +146,6 @@ internal sealed class StalledReader : IDisposable
 
         return true;
     }
+
+    private static int PortOf(EndPoint? end) => ((IPEndPoint)end!).Port;
 }

@@ -113,23 +113,23 @@ public sealed class StalledReadersTests(TestServers servers)
     private static async Task UntilAllAreBlockedAsync(ApiProcess[] apis, List<StalledReader> stalled)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
-        while (QueuedByPeerPort(apis) is var queued && !stalled.TrueForAll(reader => queued.GetValueOrDefault(reader.Port) > 0))
+        while (ReadQueued(apis) is var queued && !stalled.TrueForAll(reader => queued.GetValueOrDefault(reader.Ports) > 0))
         {
             await timer.WaitForNextTickAsync(Token);
         }
     }
 
     // /proc/net/tcp: local and remote address, state, tx_queue:rx_queue, all in hexadecimal.
-    private static Dictionary<int, long> QueuedByPeerPort(ApiProcess[] apis)
+    private static Dictionary<(int Server, int Client), long> ReadQueued(ApiProcess[] apis)
     {
         var ports = apis.Select(api => api.Address.Port).ToHashSet();
-        var queued = new Dictionary<int, long>();
+        var queued = new Dictionary<(int Server, int Client), long>();
         foreach (var line in File.ReadLines("/proc/net/tcp").Skip(1))
         {
             var columns = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             if (ports.Contains(PortOf(columns[1])) && columns[3] == "01")
             {
-                queued[PortOf(columns[2])] = long.Parse(columns[4].Split(':')[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+                queued[(PortOf(columns[1]), PortOf(columns[2]))] = long.Parse(columns[4].Split(':')[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
             }
         }
 
