@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Feeds;
 
@@ -22,7 +24,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     private int _epoch;
     private long _withoutSeq;
     private int _signaled;
-    private long? _resync;
+    private LogPosition? _resync;
     private long _known;
     private bool _disposed;
 
@@ -33,12 +35,12 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     /// <param name="known">The log's head as it was read for this cursor: the feed may not have heard of it yet.</param>
     /// <param name="isCovered">Whether the log can serve <paramref name="start"/>.</param>
     /// <param name="request">What the connection asked for.</param>
-    public FeedCursor(FeedHub hub, UserFeed feed, int epoch, long start, long known, bool isCovered, FeedRequest request)
+    public FeedCursor(FeedHub hub, UserFeed feed, int epoch, LogPosition start, LogPosition known, bool isCovered, FeedRequest request)
     {
         _hub = hub;
         _feed = feed;
         _epoch = epoch;
-        _known = known;
+        _known = known.Seq;
         _generationId = request.GenerationId;
         _maxBytes = request.MaxReadBytes;
         _withoutSeq = feed.WithoutSeqLast;
@@ -48,13 +50,13 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     }
 
     /// <summary>Where the cursor stood when it was opened.</summary>
-    public long Start { get; }
+    public LogPosition Start { get; }
 
     /// <summary>The last position that the connection has been given, or that its filter passed over.</summary>
-    public long Position { get; private set; }
+    public LogPosition Position { get; private set; }
 
     /// <summary>Whether the log is known to have more.</summary>
-    public bool IsBehind => Position < Math.Max(_feed.Head, _known);
+    public bool IsBehind => Position.Seq < Math.Max(_feed.Head, _known);
 
     /// <summary>Whether only one generation's updates are read.</summary>
     public bool IsFiltered => _generationId is not null;
@@ -113,12 +115,12 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     }
 
     /// <summary>Moves on: the connection has been given everything up to this position. A resync moves by itself.</summary>
-    public void Advance(long position)
+    public void Advance(LogPosition position)
     {
         Position = position;
-        if (position > _feed.Head)
+        if (position.Seq > _feed.Head)
         {
-            _feed.NoteSeen(position, _epoch);
+            _feed.NoteSeen(position.Seq, _epoch);
         }
     }
 
@@ -199,7 +201,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         var bytes = 0;
         var position = Position;
         var head = _feed.Head;
-        while (position < head && count < MaxFrames && _feed.Find(position + 1) is { } frame)
+        while (position.Seq < head && count < MaxFrames && _feed.Find(position.Seq + 1) is { } frame)
         {
             if (Matches(frame))
             {
@@ -213,7 +215,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
                 frames[count++] = frame;
             }
 
-            position++;
+            position = frame.Cursor;
         }
 
         if (frames is null)
@@ -271,7 +273,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
             // Order: taken before the log is read, or a log that has grown since would look as if it had shrunk.
             var seen = _feed.Seen;
             var page = await context.ReadAsync(
-                token => context.Log.ReadAfterAsync(_feed.UserId, Position, context.Options.PageSize, token), cancellationToken);
+                token => context.Log.ReadAfterAsync(_feed.UserId, Position.Seq, context.Options.PageSize, token), cancellationToken);
             context.Database.Succeeded();
             context.Metrics.Replayed();
             return Take(page, seen);
@@ -287,7 +289,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         }
     }
 
-    private (FeedRead Read, bool Stalled) Take(Data.Log.LogPage page, long seen)
+    private (FeedRead Read, bool Stalled) Take(LogPage page, long seen)
     {
         if (_feed.Epoch != _epoch)
         {
@@ -301,18 +303,18 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
             return (default, true);
         }
 
-        if (!page.Bounds.Covers(Position))
+        if (!page.Continues(Position))
         {
-            if (page.Bounds.Last < Position)
+            if (page.Bounds.Oldest - 1 <= Position.Seq)
             {
+                // Not passed by retention: it is another log.
                 _feed.Verify();
             }
 
-            return (Resync(page.Bounds.Last), false);
+            return (Resync(page.Bounds.Head), false);
         }
 
-        var end = Position + page.Items.Count;
-        if (page.Items.Count == 0 || page.Items[^1].Seq != end)
+        if (page.Items.Count == 0 || page.Items[^1].Position is not { } end || end.Seq != Position.Seq + page.Items.Count)
         {
             // The head names what the log does not have: the feed must look, and the sweep lets this cursor go on.
             _known = 0;
@@ -347,7 +349,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         return Resync(head);
     }
 
-    private FeedRead Resync(long head)
+    private FeedRead Resync(LogPosition head)
     {
         _resync = null;
         _known = 0;
@@ -362,7 +364,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
 
 /// <summary>What a connection asks of a feed.</summary>
 /// <param name="UserId">Whose updates.</param>
-/// <param name="Since">The last position it has; null: from the head.</param>
+/// <param name="Since">The last position it has, with its check if it has that; null: from the head.</param>
 /// <param name="GenerationId">Only this generation's updates; null: all.</param>
 /// <param name="MaxReadBytes">About how many bytes of frames one read gives; a single frame may be larger.</param>
-internal sealed record FeedRequest(string UserId, long? Since, string? GenerationId, int MaxReadBytes);
+internal sealed record FeedRequest(string UserId, LogPosition? Since, string? GenerationId, int MaxReadBytes);

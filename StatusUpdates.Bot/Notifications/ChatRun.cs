@@ -31,7 +31,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
     private ChatState _state = ChatState.Parse(cursor.State);
 
     // The last entry that is done with; stored with the next save.
-    private long _position = cursor.Position;
+    private LogPosition _position = cursor.Position;
 
     /// <summary>Runs until nothing is due, Telegram asks for a pause, or the service stops.</summary>
     public async Task RunAsync()
@@ -44,7 +44,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
     private async Task<bool> TellPageAsync()
     {
         var page = await cursor.ReadAsync(PageSize, cursor.Lost);
-        if (!page.Bounds.Covers(cursor.Position))
+        if (!page.Continues(cursor.Position))
         {
             return await ResyncAsync(page.Bounds);
         }
@@ -91,7 +91,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             if (isKnown && (!isLatest || message.MessageId == 0))
             {
                 // What follows says more; or the message's number is not known.
-                _position = seq;
+                _position = update.Position!.Value;
                 return true;
             }
 
@@ -112,7 +112,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
                 BotTelemetry.Told(update, notifier.Time.GetUtcNow());
             }
 
-            await PartDoneAsync(seq, ++sent, urls.Count, effect);
+            await PartDoneAsync(update, ++sent, urls.Count, effect);
         }
 
         while (sent <= urls.Count)
@@ -123,7 +123,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
                 return false;
             }
 
-            await PartDoneAsync(seq, ++sent, urls.Count, null);
+            await PartDoneAsync(update, ++sent, urls.Count, null);
         }
 
         return true;
@@ -131,14 +131,14 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
 
     private async Task<bool> ResyncAsync(LogBounds bounds)
     {
-        LogResync(cursor.Owner, cursor.Position, bounds.Oldest, bounds.Last);
+        LogResync(cursor.Owner, cursor.Position.Seq, bounds.Oldest, bounds.Last);
         if (await RequestAsync(token => notifier.Api.SendTextAsync(_chatId, NotificationText.Resync, token)) is null)
         {
             return false;
         }
 
         BotTelemetry.CountResync();
-        _position = bounds.Last;
+        _position = bounds.Head;
         _state = new ChatState();
         await SaveAsync();
         return true;
@@ -229,11 +229,11 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         return ReleaseAsync(pause);
     }
 
-    private Task PartDoneAsync(long seq, int sent, int results, CursorEffect? effect)
+    private Task PartDoneAsync(StatusUpdate update, int sent, int results, CursorEffect? effect)
     {
         var isWhole = sent > results;
-        _state = isWhole ? new ChatState() : new ChatState { Seq = seq, Sent = sent };
-        _position = isWhole ? seq : _position;
+        _state = isWhole ? new ChatState() : new ChatState { Seq = update.Seq!.Value, Sent = sent };
+        _position = isWhole ? update.Position!.Value : _position;
         return SaveAsync(effect);
     }
 
@@ -266,7 +266,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         Release = true,
     });
 
-    [LoggerMessage(5101, LogLevel.Warning, "{Owner} at {Position} is outside its log, {Oldest} to {Last}; it is told so, and goes on from the end")]
+    [LoggerMessage(5101, LogLevel.Warning, "{Owner} at {Position} is outside its log, {Oldest} to {Last}, or another update stands there; it is told so, and goes on from the end")]
     private partial void LogResync(string owner, long position, long oldest, long last);
 
     [LoggerMessage(5102, LogLevel.Warning, "Telegram refused a message for {Owner}, which is left out: {Reason}")]

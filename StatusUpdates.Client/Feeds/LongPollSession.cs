@@ -7,10 +7,14 @@ namespace StatusUpdates.Client;
 /// <param name="Seq">The position to go on from; with <paramref name="Resync"/> the head.</param>
 /// <param name="More">Whether there are more already.</param>
 /// <param name="Resync">Whether the log could not serve the cursor.</param>
-internal sealed record PollPage(IReadOnlyList<StatusUpdate>? Items, long Seq, bool More = false, bool? Resync = null);
+/// <param name="Cursor">The position with its check.</param>
+internal sealed record PollPage(IReadOnlyList<StatusUpdate>? Items, long Seq, bool More = false, bool? Resync = null, string? Cursor = null)
+{
+    public LogPosition Position => LogPosition.Of(Seq, Cursor);
+}
 
 /// <summary>A feed over <c>GET /api/v1/status/poll</c>: one request after the other, each from the feed's cursor.</summary>
-internal sealed class LongPollSession(ApiCaller api, Func<long?> cursor) : IFeedSession
+internal sealed class LongPollSession(ApiCaller api, Func<LogPosition?> cursor) : IFeedSession
 {
     // An empty answer that comes sooner than this was not waited for, by whatever answered.
     private static readonly TimeSpan LeastInterval = TimeSpan.FromSeconds(1);
@@ -34,7 +38,7 @@ internal sealed class LongPollSession(ApiCaller api, Func<long?> cursor) : IFeed
 
         var since = cursor();
         var address = new QueryText("api/v1/status/poll");
-        address.Add("since", since);
+        address.Add("since", since?.ToString());
         address.Add("timeout", (long)options.LongPollTimeout.TotalSeconds);
         var asked = options.TimeProvider.GetTimestamp();
         var page = await api.SendAsync(
@@ -56,12 +60,12 @@ internal sealed class LongPollSession(ApiCaller api, Func<long?> cursor) : IFeed
         _events.Clear();
         if (page.Resync is true)
         {
-            _events.Add(new(FeedEventKind.Resync, page.Seq));
+            _events.Add(new(FeedEventKind.Resync, page.Position));
             return _events;
         }
 
         _events.AddRange((page.Items ?? []).Select(FeedEvent.Of));
-        _events.Add(new(isFirst ? FeedEventKind.Started : FeedEventKind.Position, page.Seq));
+        _events.Add(new(isFirst ? FeedEventKind.Started : FeedEventKind.Position, page.Position));
         return _events;
     }
 }

@@ -2,6 +2,7 @@ using System.Net.WebSockets;
 using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Client;
 
@@ -125,13 +126,13 @@ internal sealed partial class WebSocketSession : IFeedSession
                 _events.AddRange(updates.Select(FeedEvent.Of));
                 break;
             case { Type: ServerMessage.Connected, Seq: { } seq }:
-                _events.Add(new(FeedEventKind.Started, seq, UserId: message.UserId));
+                _events.Add(new(FeedEventKind.Started, LogPosition.Of(seq, message.Cursor), UserId: message.UserId));
                 break;
             case { Type: ServerMessage.Position, Seq: { } seq }:
-                _events.Add(new(FeedEventKind.Position, seq));
+                _events.Add(new(FeedEventKind.Position, LogPosition.Of(seq, message.Cursor)));
                 break;
             case { Type: ServerMessage.Resync, Seq: { } seq }:
-                _events.Add(new(FeedEventKind.Resync, seq));
+                _events.Add(new(FeedEventKind.Resync, LogPosition.Of(seq, message.Cursor)));
                 break;
             case { Type: ServerMessage.TokenExpiring }:
                 Renew(Token);

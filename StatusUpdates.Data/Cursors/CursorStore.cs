@@ -1,6 +1,8 @@
 using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Cursors;
 
@@ -66,13 +68,14 @@ internal sealed class CursorStore(StatusDatabase database)
                 await using var command = database.DataSource.CreateCommand($"{CursorSql.Save}{effect?.Sql} SELECT count(*)::int FROM held");
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = cursor.Owner });
                 command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Epoch });
-                command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = save.Position });
+                command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = save.Position.Seq });
                 command.Parameters.Add(new NpgsqlParameter { Value = (object?)save.State ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb });
                 command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = save.IsTroubled });
                 command.Parameters.Add(Interval(save.NotBefore));
                 command.Parameters.Add(Interval(save.DueAfter));
                 command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = save.Release });
                 command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Nudges });
+                command.Parameters.Add(new NpgsqlParameter { Value = (object?)(int?)save.Position.Check ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer });
                 effect?.Parameters(command.Parameters);
                 return (int)(await command.ExecuteScalarAsync(token))!;
             },
@@ -129,7 +132,7 @@ internal sealed class CursorStore(StatusDatabase database)
             claimed.Add(new DurableCursor(
                 reader.GetString(0),
                 reader.GetString(1),
-                reader.GetInt64(2),
+                new LogPosition(reader.GetInt64(2), EventReader.ReadCheck(reader, 7)),
                 reader.IsDBNull(3) ? null : reader.GetString(3),
                 reader.GetBoolean(4),
                 reader.GetInt64(5),

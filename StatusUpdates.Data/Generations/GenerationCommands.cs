@@ -15,7 +15,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
     // else yet, and who waits for its idempotency key has to hold the same user's stream. A key that another submission takes meanwhile
     // ends this statement as a unique violation, number and all; the next try finds its row.
     private const string SubmitSql =
-        """
+        $"""
         -- submit
         WITH existing AS MATERIALIZED (
             SELECT id, request_hash FROM generations WHERE id = $1
@@ -23,10 +23,12 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             SELECT id, request_hash FROM generations WHERE user_id = $2 AND idempotency_key = $7 AND id <> $1
         ),
         stream AS (
-            INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq)
-            SELECT $2, 1, 1 WHERE NOT EXISTS (SELECT FROM existing) AND COALESCE($11 > now(), true)
-            ON CONFLICT (user_id) DO UPDATE SET last_seq = s.last_seq + 1
-            RETURNING last_seq AS seq, clock_timestamp() AS occurred_at
+            INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq, check_seq, last_check)
+            SELECT $2, 1, 1, 1, log_check($9) WHERE NOT EXISTS (SELECT FROM existing) AND COALESCE($11 > now(), true)
+            ON CONFLICT (user_id) DO UPDATE SET
+                last_seq = s.last_seq + 1, check_seq = s.last_seq + 1, last_check = EXCLUDED.last_check,
+                after_check = {LogSql.HeadCheck}
+            RETURNING last_seq AS seq, after_check, clock_timestamp() AS occurred_at
         ),
         created AS (
             INSERT INTO generations (id, user_id, type, task, status, seq, first_seq, prompt, options, created_at, updated_at, run_at,
@@ -41,9 +43,9 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             INSERT INTO generation_counts AS c (user_id, type, status, count) SELECT $2, $3, 'pending', 1 FROM stream
             ON CONFLICT (user_id, type, status) DO UPDATE SET count = c.count + 1
         )
-        SELECT seq, occurred_at, NULL::text, NULL::bytea FROM stream
+        SELECT seq, occurred_at, NULL::text, NULL::bytea, after_check FROM stream
         UNION ALL
-        SELECT NULL, NULL, id, request_hash FROM existing
+        SELECT NULL, NULL, id, request_hash, NULL FROM existing
         """;
 
     private const string CancelSql =
@@ -64,7 +66,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             FROM locked l WHERE l.status = 'pending'
         ),
         {LogSql.Tail}
-        SELECT l.status, l.last_update_id = $3, l.type, n.seq, n.occurred_at
+        SELECT l.status, l.last_update_id = $3, l.type, n.seq, n.occurred_at, n.after_check
         FROM locked l LEFT JOIN numbered n ON n.id = l.id
         """;
 
@@ -85,7 +87,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             throw new ArgumentException("An idempotency key needs the request's hash.", nameof(submission));
         }
 
-        var (seq, occurredAt, existingId, existingHash) = await database.RetryAsync(
+        var (seq, occurredAt, after, existingId, existingHash) = await database.RetryAsync(
             token => TrySubmitAsync(submission, token), cancellationToken);
         if (existingId is not null)
         {
@@ -112,6 +114,8 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
                 Status = GenerationStatus.Pending,
                 Timestamp = occurredAt.ToUnixTimeMilliseconds(),
                 Seq = seq,
+                Cursor = EventReader.CursorOf(seq, submission.UpdateId),
+                After = after,
                 TraceParent = submission.TraceParent,
             });
     }
@@ -131,7 +135,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
                 command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = updateId });
                 command.Parameters.Add(new NpgsqlParameter { Value = (object?)traceParent ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
                 await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, token);
-                return await reader.ReadAsync(token) ? ReadCancel(reader, userId, generationId, traceParent) : (CancelOutcome.NotFound, null);
+                return await reader.ReadAsync(token) ? ReadCancel(reader, userId, generationId, updateId, traceParent) : (CancelOutcome.NotFound, null);
             },
             cancellationToken);
         if (result.Update is not null)
@@ -143,7 +147,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
     }
 
     private static (CancelOutcome Outcome, StatusUpdate? Update) ReadCancel(
-        NpgsqlDataReader reader, string userId, string generationId, string? traceParent)
+        NpgsqlDataReader reader, string userId, string generationId, Guid updateId, string? traceParent)
     {
         if (!reader.IsDBNull(3))
         {
@@ -155,6 +159,8 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
                 Status = GenerationStatus.Canceled,
                 Timestamp = reader.GetFieldValue<DateTimeOffset>(4).ToUnixTimeMilliseconds(),
                 Seq = reader.GetInt64(3),
+                Cursor = EventReader.CursorOf(reader.GetInt64(3), updateId),
+                After = EventReader.AfterOf(reader, 5, reader.GetInt64(3)),
                 TraceParent = traceParent,
             });
         }
@@ -169,7 +175,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         };
     }
 
-    private async Task<(long Seq, DateTimeOffset OccurredAt, string? ExistingId, byte[]? ExistingHash)> TrySubmitAsync(
+    private async Task<(long Seq, DateTimeOffset OccurredAt, string? After, string? ExistingId, byte[]? ExistingHash)> TrySubmitAsync(
         Submission submission, CancellationToken cancellationToken)
     {
         await using var command = database.DataSource.CreateCommand(SubmitSql);
@@ -191,8 +197,8 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         }
 
         return reader.IsDBNull(2)
-            ? (reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), null, null)
-            : (0, default, reader.GetString(2), reader.IsDBNull(3) ? null : reader.GetFieldValue<byte[]>(3));
+            ? (reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), EventReader.AfterOf(reader, 4, reader.GetInt64(0)), null, null)
+            : (0, default, null, reader.GetString(2), reader.IsDBNull(3) ? null : reader.GetFieldValue<byte[]>(3));
     }
 
     private static void AddNullable(NpgsqlCommand command, object? value, NpgsqlDbType type) =>

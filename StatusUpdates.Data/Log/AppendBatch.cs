@@ -59,7 +59,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
         ),
         {LogSql.Tail}
         SELECT l.ord, l.verdict, l.current_status, n.user_id, n.type, n.seq, n.occurred_at,
-               n.status, CASE WHEN l.asked = 'pending' THEN (n.metadata -> 'retryAt')::bigint END
+               n.status, CASE WHEN l.asked = 'pending' THEN (n.metadata -> 'retryAt')::bigint END, n.after_check
         FROM locked l LEFT JOIN numbered n ON n.ord = l.ord
         """;
 
@@ -115,6 +115,8 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
                     Type = EventReader.ParseType(reader.GetString(4)),
                     Status = change.Status == GenerationStatus.Pending ? EventReader.ParseStatus(reader.GetString(7)) : change.Status,
                     Seq = reader.GetInt64(5),
+                    Cursor = EventReader.CursorOf(reader.GetInt64(5), change.UpdateId),
+                    After = EventReader.AfterOf(reader, 9, reader.GetInt64(5)),
                     Timestamp = reader.GetFieldValue<DateTimeOffset>(6).ToUnixTimeMilliseconds(),
                     TraceParent = change.TraceParent,
                     Metadata = MetadataOf(reader, index),

@@ -70,6 +70,10 @@ namespace StatusUpdates.Data.Migrations
                         .HasColumnName("kind")
                         .UseCollation("C");
 
+                    b.Property<int?>("LastCheck")
+                        .HasColumnType("integer")
+                        .HasColumnName("last_check");
+
                     b.Property<long>("LastSeq")
                         .HasColumnType("bigint")
                         .HasColumnName("last_seq");
@@ -522,6 +526,18 @@ namespace StatusUpdates.Data.Migrations
                         .HasColumnType("text")
                         .HasColumnName("user_id")
                         .UseCollation("C");
+
+                    b.Property<int?>("AfterCheck")
+                        .HasColumnType("integer")
+                        .HasColumnName("after_check");
+
+                    b.Property<long?>("CheckSeq")
+                        .HasColumnType("bigint")
+                        .HasColumnName("check_seq");
+
+                    b.Property<int?>("LastCheck")
+                        .HasColumnType("integer")
+                        .HasColumnName("last_check");
 
                     b.Property<long>("LastSeq")
                         .HasColumnType("bigint")

@@ -114,6 +114,7 @@ public sealed class GenerationQueue(StatusDatabase database)
             if (!reader.IsDBNull(0))
             {
                 var update = EventReader.Read(reader, 0);
+                update = update with { After = EventReader.AfterOf(reader, 9, update.Seq!.Value) };
                 updates.Add(update);
                 if (update.Status == GenerationStatus.Processing)
                 {
@@ -121,8 +122,8 @@ public sealed class GenerationQueue(StatusDatabase database)
                 }
             }
 
-            (mayHaveMore, isSwept) = (reader.GetBoolean(15), !reader.IsDBNull(16));
-            _round.Move(tasks, reader.GetFieldValue<string[]>(14), isSwept ? reader.GetFieldValue<DateTimeOffset>(16) : null);
+            (mayHaveMore, isSwept) = (reader.GetBoolean(17), !reader.IsDBNull(18));
+            _round.Move(tasks, reader.GetFieldValue<string[]>(16), isSwept ? reader.GetFieldValue<DateTimeOffset>(18) : null);
         }
 
         DataTelemetry.Appended.Add(updates.Count);
@@ -159,12 +160,12 @@ public sealed class GenerationQueue(StatusDatabase database)
         Id = update.GenerationId,
         UserId = update.UserId,
         Type = update.Type,
-        Task = GenerationTaskNames.Parse(reader.GetString(8)),
-        Prompt = reader.GetString(9),
-        Options = reader.IsDBNull(10) ? null : reader.GetString(10),
-        Attempt = reader.GetInt32(11),
-        Failures = reader.GetInt32(12),
-        TimeLeft = reader.IsDBNull(13) ? null : reader.GetTimeSpan(13),
+        Task = GenerationTaskNames.Parse(reader.GetString(10)),
+        Prompt = reader.GetString(11),
+        Options = reader.IsDBNull(12) ? null : reader.GetString(12),
+        Attempt = reader.GetInt32(13),
+        Failures = reader.GetInt32(14),
+        TimeLeft = reader.IsDBNull(15) ? null : reader.GetTimeSpan(15),
         TraceParent = update.TraceParent,
     };
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Log;
 
 namespace StatusUpdates.Data.Telegram;
 
@@ -37,15 +38,19 @@ public sealed class TelegramLinkStore(StatusDatabase database)
         former AS (
             DELETE FROM durable_cursors c USING telegram_links l, used
             WHERE l.chat_id = $2 AND l.bot_id <> $6 AND c.owner = {OwnerOfLink}
-            RETURNING c.user_id, c.last_seq
+            RETURNING c.user_id, c.last_seq, c.last_check
         ),
         placed AS (
-            INSERT INTO durable_cursors AS c (owner, kind, user_id, last_seq, paused, troubled, epoch, nudges)
-            SELECT $4, $5, user_id, COALESCE(
-                    (SELECT last_seq FROM former f WHERE f.user_id = used.user_id), (SELECT last_seq FROM user_streams s WHERE s.user_id = used.user_id), 0),
-                false, false, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 0 FROM used
+            INSERT INTO durable_cursors AS c (owner, kind, user_id, last_seq, last_check, paused, troubled, epoch, nudges)
+            SELECT $4, $5, u.user_id, COALESCE(p.last_seq, 0), p.last_check,
+                false, false, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 0
+            FROM used u LEFT JOIN LATERAL (
+                SELECT f.last_seq, f.last_check, 0 AS rank FROM former f WHERE f.user_id = u.user_id
+                UNION ALL
+                SELECT s.last_seq, {LogSql.HeadCheck}, 1 FROM user_streams s WHERE s.user_id = u.user_id
+                ORDER BY rank LIMIT 1) p ON true
             ON CONFLICT (owner) DO UPDATE SET
-                user_id = EXCLUDED.user_id, last_seq = EXCLUDED.last_seq, state = NULL, paused = false, troubled = false,
+                user_id = EXCLUDED.user_id, last_seq = EXCLUDED.last_seq, last_check = EXCLUDED.last_check, state = NULL, paused = false, troubled = false,
                 not_before = NULL, due_at = NULL, epoch = c.epoch + 1, lease_expires_at = NULL
             WHERE c.user_id <> EXCLUDED.user_id
         ),

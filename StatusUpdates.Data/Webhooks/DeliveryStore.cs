@@ -4,6 +4,7 @@ using NpgsqlTypes;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Webhooks;
 
@@ -86,7 +87,7 @@ public sealed class DeliveryStore(StatusDatabase database)
             DeliverySql.Page,
             new NpgsqlParameter<string> { TypedValue = webhookId },
             new NpgsqlParameter<string> { TypedValue = cursor.UserId },
-            new NpgsqlParameter<long> { TypedValue = cursor.Position },
+            new NpgsqlParameter<long> { TypedValue = cursor.Position.Seq },
             new NpgsqlParameter<int> { TypedValue = pageSize });
 
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
@@ -115,13 +116,14 @@ public sealed class DeliveryStore(StatusDatabase database)
 
         await reader.NextResultAsync(cancellationToken);
         var bounds = LogBounds.Empty;
+        uint? check = null;
         var page = new List<LoggedUpdate>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            bounds = new LogBounds(reader.GetInt64(0), reader.GetInt64(1));
-            if (!reader.IsDBNull(2))
+            (bounds, check) = EventReader.ReadBounds(reader, cursor.Position.Seq);
+            if (!reader.IsDBNull(4))
             {
-                page.Add(new LoggedUpdate(EventReader.Read(reader, 2), reader.GetGuid(10), reader.GetBoolean(11), reader.GetBoolean(12)));
+                page.Add(new LoggedUpdate(EventReader.Read(reader, 4), reader.GetGuid(12), reader.GetBoolean(13), reader.GetBoolean(14)));
             }
         }
 
@@ -136,6 +138,7 @@ public sealed class DeliveryStore(StatusDatabase database)
         {
             Target = target,
             Bounds = bounds,
+            Cursor = new LogPosition(cursor.Position.Seq, check),
             Due = due,
             HasMoreDue = hasMore,
             Pending = pending,

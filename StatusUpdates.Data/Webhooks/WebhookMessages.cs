@@ -33,7 +33,7 @@ public static class WebhookMessages
         new(
             TypeOf(update.Status),
             Timestamp(DateTimeOffset.FromUnixTimeMilliseconds(update.Timestamp)),
-            update.TraceParent is null ? update : update with { TraceParent = null }),
+            update with { TraceParent = null, After = null }),
         WebhookJsonContext.Default.WebhookMessageStatusUpdate);
 
     /// <summary>A test that its owner asked for.</summary>

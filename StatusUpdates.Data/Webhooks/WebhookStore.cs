@@ -2,6 +2,7 @@ using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
 
 namespace StatusUpdates.Data.Webhooks;
@@ -16,7 +17,7 @@ public sealed class WebhookStore(StatusDatabase database)
     private const string LockUserSql = "SELECT pg_advisory_xact_lock(1398230083, hashtext($1))";
 
     private const string CreateSql =
-        """
+        $"""
         -- create webhook
         WITH existing AS (SELECT created_at FROM webhooks WHERE id = $1 AND user_id = $2),
         created AS (
@@ -26,8 +27,9 @@ public sealed class WebhookStore(StatusDatabase database)
             RETURNING created_at
         ),
         begun AS (
-            INSERT INTO durable_cursors (owner, kind, user_id, last_seq, paused, troubled, epoch, nudges)
-            SELECT $9, $10, $2, COALESCE((SELECT last_seq FROM user_streams WHERE user_id = $2), 0), false, false, 0, 0 FROM created
+            INSERT INTO durable_cursors (owner, kind, user_id, last_seq, last_check, paused, troubled, epoch, nudges)
+            SELECT $9, $10, $2, COALESCE(s.last_seq, 0), {LogSql.HeadCheck}, false, false, 0, 0
+            FROM created LEFT JOIN user_streams s ON s.user_id = $2
         )
         SELECT created_at FROM created UNION ALL SELECT created_at FROM existing
         """;

@@ -40,7 +40,7 @@ public sealed class FeedTests(TestServers servers)
         using var client = new StatusUpdatesClient(ClientScene.Options(ClientScene.AddressOf(proxy)));
         await using var reader = client.Watch().Read();
         await reader.ConnectedAsync();
-        Assert.Equal(3, reader.Feed.Cursor);
+        Assert.Equal(3, reader.Feed.Cursor?.Seq);
 
         proxy.Cut();
         await api.PublishManyAsync("alice", 2);
@@ -62,7 +62,7 @@ public sealed class FeedTests(TestServers servers)
             }
         }
 
-        Assert.Equal(3, feed.Cursor);
+        Assert.Equal(3, feed.Cursor?.Seq);
         Assert.Null(feed.Transport);
         await Eventually.TrueAsync(() => Sockets.Registry(api).Count == 0);
         await using var reader = feed.Read();
@@ -127,9 +127,9 @@ public sealed class FeedTests(TestServers servers)
         await using var ahead = client.Watch(new() { Since = 77 }).Read();
         await using var inside = client.Watch(new() { Since = 3 }).Read();
 
-        Assert.Equal(new StatusFeedItem.Resync(5), await behind.NextAsync());
-        Assert.Equal(new StatusFeedItem.Resync(5), await ahead.NextAsync());
-        Assert.Equal(5, ahead.Feed.Cursor);
+        Assert.Equal(5, Assert.IsType<StatusFeedItem.Resync>(await behind.NextAsync()).Position.Seq);
+        Assert.Equal(5, Assert.IsType<StatusFeedItem.Resync>(await ahead.NextAsync()).Position.Seq);
+        Assert.Equal(5, ahead.Feed.Cursor?.Seq);
         await inside.ExpectAsync(4, 5);
         await api.PublishAsync("alice");
         await behind.ExpectAsync(6, 6);
@@ -194,7 +194,7 @@ public sealed class FeedTests(TestServers servers)
 
         var update = await reader.NextUpdateAsync();
         Assert.Equal(("gen-x", null), (update.GenerationId, update.Seq));
-        Assert.Equal(1, reader.Feed.Cursor);
+        Assert.Equal(1, reader.Feed.Cursor?.Seq);
         await api.PublishAsync("alice");
         await reader.ExpectAsync(2, 2);
     }
@@ -212,7 +212,7 @@ public sealed class FeedTests(TestServers servers)
         await using var healthy = await SocketClient.ConnectAsync(api, "alice");
         const int Step = 50;
         var head = 1;
-        long before;
+        LogPosition before;
         do
         {
             before = connection.Position;

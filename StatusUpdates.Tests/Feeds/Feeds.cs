@@ -50,6 +50,9 @@ internal sealed class Feeds : IAsyncDisposable
     };
 
     public Task<FeedCursor> OpenAsync(string userId, long? since = null, string? generationId = null, int maxReadBytes = 8192) =>
+        OpenAsync(userId, since is { } seq ? new LogPosition(seq) : null, generationId, maxReadBytes);
+
+    public Task<FeedCursor> OpenAsync(string userId, LogPosition? since, string? generationId = null, int maxReadBytes = 8192) =>
         Hub.OpenAsync(new FeedRequest(userId, since, generationId, maxReadBytes), TestTime.Token);
 
     /// <summary>Commits an update and brings it.</summary>

@@ -50,11 +50,11 @@ internal sealed class DeliveryTurn
     /// <exception cref="CursorLostException">It was lost on the way.</exception>
     public async Task<bool> RunAsync(int pageSize, Holding holding)
     {
-        if (!_plan.Bounds.Covers(_cursor.Position))
+        if (!_plan.Continues(_cursor.Position))
         {
             // What it missed is gone, or it is another log: said in a message of its own, that is delivered like all others.
             _outcomes.Add(_courier.Resync(_plan.Bounds.Last));
-            await SaveAsync(new CursorSave(_plan.Bounds.Last) { IsTroubled = _cursor.IsTroubled });
+            await SaveAsync(new CursorSave(_plan.Bounds.Head) { IsTroubled = _cursor.IsTroubled });
             return true;
         }
 
@@ -218,7 +218,8 @@ internal sealed class DeliveryTurn
             _told++;
         }
 
-        return new CursorSave(_told == 0 ? _cursor.Position : Math.Max(_cursor.Position, _plan.Page[_told - 1].Update.Seq!.Value))
+        var told = _told == 0 ? _cursor.Position : _plan.Page[_told - 1].Update.Position!.Value;
+        return new CursorSave(told.Seq > _cursor.Position.Seq ? told : _cursor.Position)
         {
             IsTroubled = _health.IsFailing || (_cursor.IsTroubled && !_health.HasSucceeded),
         };

@@ -52,8 +52,8 @@ internal static class EventStreamEndpoints
     private static async Task<Results<EventStreamResult, ProblemResult>> FollowUserAsync(HttpContext context, FeedHub hub, ConnectionContext connections)
     {
         var query = new QueryReader(context.Request.Query);
-        var since = query.Seq(FeedQuery.Since);
-        var last = query.HeaderSeq(FeedQuery.LastEventId, context.Request.Headers[FeedQuery.LastEventId]);
+        var since = query.Position(FeedQuery.Since);
+        var last = query.HeaderPosition(FeedQuery.LastEventId, context.Request.Headers[FeedQuery.LastEventId]);
         var generationId = query.GenerationId();
         if (!query.Errors.IsEmpty)
         {
@@ -82,7 +82,7 @@ internal static class EventStreamEndpoints
         string id, HttpContext context, StatusLog log)
     {
         var query = new QueryReader(context.Request.Query);
-        var last = query.HeaderSeq(FeedQuery.LastEventId, context.Request.Headers[FeedQuery.LastEventId]);
+        var last = query.HeaderPosition(FeedQuery.LastEventId, context.Request.Headers[FeedQuery.LastEventId]);
         if (!query.Errors.IsEmpty)
         {
             return ProblemResult.Invalid(query.Errors);
@@ -102,19 +102,19 @@ internal static class EventStreamEndpoints
                 return GenerationIds.NotFound();
             }
 
-            return state.Status.IsTerminal() && position >= state.Position
+            return state.Status.IsTerminal() && position.Seq >= state.Position
                 ? TypedResults.NoContent()
                 : await FollowAsync(context, token, generation, position);
         }
 
         // From its first update that the log still has; if there is none, from its present state.
-        return await log.ReadHistoryAsync(token.UserId, id, 0, 1, context.RequestAborted) is { } history
-            ? await FollowAsync(context, token, generation, history.Items is [{ Seq: { } first }, ..] ? first - 1 : null)
+        return await log.ReadHistoryAsync(token.UserId, id, default, 1, context.RequestAborted) is { } history
+            ? await FollowAsync(context, token, generation, history.Items is [{ Seq: { } first }, ..] ? new LogPosition(first - 1) : null)
             : GenerationIds.NotFound();
     }
 
     private static async Task<Results<EventStreamResult, NoContent, ProblemResult>> FollowAsync(
-        HttpContext context, AccessToken token, FollowedGeneration generation, long? since)
+        HttpContext context, AccessToken token, FollowedGeneration generation, LogPosition? since)
     {
         if (ConnectionAdmission.TryAdmit(context, token.UserId, out var place) is { } full)
         {

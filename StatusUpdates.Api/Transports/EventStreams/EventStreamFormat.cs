@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using StatusUpdates.Api.Feeds;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Transports.EventStreams;
 
@@ -35,29 +36,29 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
         cursor.Signal();
     }
 
-    public void AppendConnected(ref WriteBuffer buffer, string userId, long seq)
+    public void AppendConnected(ref WriteBuffer buffer, string userId, LogPosition position)
     {
         buffer.Append("retry: "u8);
         Append(ref buffer, (long)retry.TotalMilliseconds);
         buffer.Append("\nevent: connected\n"u8);
-        AppendId(ref buffer, seq);
-        AppendData(ref buffer, JsonSerializer.SerializeToUtf8Bytes(new(userId, seq), EventStreamJsonContext.Default.StreamPosition));
+        AppendId(ref buffer, position);
+        AppendData(ref buffer, StreamPosition.Encode(userId, position));
     }
 
-    public void AppendResync(ref WriteBuffer buffer, long seq, long position)
+    public void AppendResync(ref WriteBuffer buffer, LogPosition head, LogPosition position)
     {
         buffer.Append("event: resync\n"u8);
         AppendId(ref buffer, position);
-        AppendData(ref buffer, JsonSerializer.SerializeToUtf8Bytes(new(null, seq), EventStreamJsonContext.Default.StreamPosition));
+        AppendData(ref buffer, StreamPosition.Encode(null, head));
     }
 
-    public void AppendState(ref WriteBuffer buffer, Frame state, long position) => AppendUpdate(ref buffer, state, position);
+    public void AppendState(ref WriteBuffer buffer, Frame state, LogPosition position) => AppendUpdate(ref buffer, state, position);
 
     public void AppendUpdates(ref WriteBuffer buffer, ReadOnlySpan<Frame> frames, bool inLog)
     {
         foreach (var frame in frames)
         {
-            AppendUpdate(ref buffer, frame, inLog ? frame.Position : null);
+            AppendUpdate(ref buffer, frame, inLog ? frame.Cursor : null);
         }
     }
 
@@ -81,7 +82,7 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
         return IsEnded;
     }
 
-    private static void AppendUpdate(ref WriteBuffer buffer, Frame frame, long? id)
+    private static void AppendUpdate(ref WriteBuffer buffer, Frame frame, LogPosition? id)
     {
         buffer.Append("event: status_update\n"u8);
         if (id is { } position)
@@ -92,10 +93,10 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
         AppendData(ref buffer, frame.Payload.Span);
     }
 
-    private static void AppendId(ref WriteBuffer buffer, long seq)
+    private static void AppendId(ref WriteBuffer buffer, LogPosition position)
     {
         buffer.Append("id: "u8);
-        Append(ref buffer, seq);
+        buffer.Advance(position.Format(buffer.GetSpan(LogPosition.MaxLength)));
         buffer.Append("\n"u8);
     }
 
@@ -116,7 +117,11 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
 }
 
 /// <summary>The data of <c>connected</c> and <c>resync</c>: where the stream goes on.</summary>
-internal sealed record StreamPosition(string? UserId, long Seq);
+internal sealed record StreamPosition(string? UserId, long Seq, string Cursor)
+{
+    public static byte[] Encode(string? userId, LogPosition position) => JsonSerializer.SerializeToUtf8Bytes(
+        new(userId, position.Seq, position.ToString()), EventStreamJsonContext.Default.StreamPosition);
+}
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

@@ -51,6 +51,7 @@ const TOKEN_OF_ANOTHER_USER = 4403;
  * @property {'pending' | 'processing' | 'completed' | 'failed' | 'canceled'} status
  * @property {number} timestamp Unix time in milliseconds.
  * @property {number} [seq] Its place in the user's log, from 1. Absent if a publisher keeps no log: such an update is live only.
+ * @property {string} [cursor] The same place with a check of what stands there: where to go on from after it.
  * @property {StatusMetadata} [metadata]
  */
 
@@ -67,7 +68,7 @@ const TOKEN_OF_ANOTHER_USER = 4403;
  * What `watch` yields: an update; or `resync`, when the cursor is outside the log that the server holds. Then read the state by REST, ignore
  * updates of a generation whose seq is not above the one REST showed, and go on: what follows `seq` comes.
  *
- * @typedef {{ type: 'update', update: StatusUpdate } | { type: 'resync', seq: number }} WatchItem
+ * @typedef {{ type: 'update', update: StatusUpdate } | { type: 'resync', seq: number, cursor: string }} WatchItem
  */
 
 /**
@@ -99,7 +100,8 @@ const TOKEN_OF_ANOTHER_USER = 4403;
  * @typedef {object} ClientOptions
  * @property {string | TokenSource} token A token, or where to get one.
  * @property {string | URL} [baseUrl] The API's address. By default where this module was loaded from.
- * @property {number | null} [since] The cursor to begin with: what follows it comes. By default only what happens from now on comes.
+ * @property {string | number | null} [since] The cursor to begin with: what follows it comes. By default only what happens from now on comes. A bare
+ * seq is taken as well, but by it a log that was restored from a backup cannot be told from the one that it was.
  * @property {string} [generationId] Follow this generation alone.
  * @property {(new (url: string) => SocketLike) | null} [WebSocket] By default the global one; null: long-poll only.
  * @property {typeof globalThis.fetch} [fetch] By default the global one.
@@ -127,7 +129,7 @@ export class StatusUpdatesClient {
   /** @type {Settings} */
   #settings;
 
-  /** @type {number | null} */
+  /** @type {string | null} */
   #since;
 
   /** @type {Watch | null} */
@@ -160,18 +162,23 @@ export class StatusUpdatesClient {
   }
 
   /**
-   * The seq of the last item that was handed out, or null as long as no position is known. Kept somewhere and given as `since`, it lets another
-   * client continue.
+   * Where the last item that was handed out stands, such as `42-9f3ab2c1`, or null as long as no position is known. Kept somewhere and given as
+   * `since`, it lets another client continue.
    */
   get cursor() {
     return this.#watch === null ? this.#since : this.#watch.cursor;
+  }
+
+  /** The seq in the cursor, or null. */
+  get seq() {
+    return this.cursor === null ? null : seqOf(this.cursor);
   }
 
   /**
    * The updates after the cursor, without an end, one watch at a time. Connects when the first item is asked for, and goes on with reading the
    * server's messages while an item is being handled, up to a bound. Leaving the loop closes the connection, and a later watch continues.
    *
-   * @param {{ since?: number | null, signal?: AbortSignal }} [options] `since`: begin there instead of at the cursor. `signal`: ends the iteration,
+   * @param {{ since?: string | number | null, signal?: AbortSignal }} [options] `since`: begin there instead of at the cursor. `signal`: ends the iteration,
    * without an error.
    * @returns {AsyncGenerator<WatchItem, void, undefined>}
    * @throws {StatusUpdatesError} While iterating: why it cannot go on.
@@ -181,7 +188,7 @@ export class StatusUpdatesClient {
   }
 
   /**
-   * @param {number | null | undefined} since
+   * @param {string | null | undefined} since
    * @param {AbortSignal | undefined} signal
    * @returns {AsyncGenerator<WatchItem, void, undefined>}
    */
@@ -262,7 +269,7 @@ class Watch {
 
   /**
    * @param {Settings} settings
-   * @param {number | null} cursor
+   * @param {string | null} cursor
    * @param {string | null} userId Whose log it is; null as long as that is not known.
    * @param {AbortSignal} signal
    */
@@ -380,7 +387,7 @@ class Watch {
         hasAnswered = true;
         this.#failures = 0;
         this.#refusal = null;
-        this.cursor ??= page.seq;
+        this.cursor ??= cursorOf(page);
         this.#announce('live', { transport: 'long-poll' });
         yield* this.#take(page);
         if (timeout > 0 && page.items.length === 0 && !page.resync && now() - askedAt < BASE_WAIT) {
@@ -403,7 +410,7 @@ class Watch {
   async #poll(timeout) {
     const query = new URLSearchParams({ timeout: String(timeout / 1_000) });
     if (this.cursor !== null) {
-      query.set('since', String(this.cursor));
+      query.set('since', this.cursor);
     }
 
     return /** @type {Promise<PollPage>} */ (
@@ -411,14 +418,14 @@ class Watch {
   }
 
   /**
-   * @typedef {{ items: StatusUpdate[], seq: number, more?: boolean, resync?: boolean }} PollPage
+   * @typedef {{ items: StatusUpdate[], seq: number, cursor?: string, more?: boolean, resync?: boolean }} PollPage
    * @param {PollPage} page
    * @returns {Generator<WatchItem, void, undefined>}
    */
   *#take(page) {
     if (page.resync) {
-      this.cursor = page.seq;
-      yield { type: 'resync', seq: page.seq };
+      this.cursor = cursorOf(page);
+      yield { type: 'resync', seq: page.seq, cursor: this.cursor };
       return;
     }
 
@@ -428,8 +435,8 @@ class Watch {
       }
 
       this.#mustBelongTo(update.userId);
-      if (update.seq === undefined || this.cursor === null || update.seq > this.cursor) {
-        this.cursor = update.seq ?? this.cursor;
+      if (update.seq === undefined || this.cursor === null || update.seq > seqOf(this.cursor)) {
+        this.cursor = update.seq === undefined ? this.cursor : cursorOf(/** @type {Place} */ (update));
         // Long-poll has no filter of its own.
         if (this.#settings.generationId === undefined || update.generationId === this.#settings.generationId) {
           yield { type: 'update', update };
@@ -437,7 +444,8 @@ class Watch {
       }
     }
 
-    this.cursor = Math.max(this.cursor ?? 0, page.seq);
+    // Farther on, or the same place with the check that a bare seq lacks.
+    this.cursor = this.cursor !== null && page.seq < seqOf(this.cursor) ? this.cursor : cursorOf(page);
   }
 
   // A cursor says nothing about another user's log: followed with it, that log would be taken up at an arbitrary place.
@@ -463,7 +471,7 @@ class Watch {
     url.searchParams.set('batch', 'true');
     url.searchParams.set('ticket', ticket);
     if (this.cursor !== null) {
-      url.searchParams.set('since', String(this.cursor));
+      url.searchParams.set('since', this.cursor);
     }
 
     if (this.#settings.generationId !== undefined) {
@@ -575,10 +583,13 @@ class SocketConnection {
   /** The highest seq taken in: ahead of the cursor by what waits. @type {number} */
   #received;
 
+  /** The cursor at that seq. @type {string} */
+  #at;
+
   /**
    * `position`: the cursor once it is taken. `userId`: whose it is, where that was said.
    *
-   * @typedef {{ item: WatchItem | null, position: number, userId?: string }} Entry
+   * @typedef {{ item: WatchItem | null, position: string, userId?: string }} Entry
    * @type {Entry[]}
    */
   #entries = [];
@@ -599,14 +610,15 @@ class SocketConnection {
 
   /**
    * @param {SocketLike} socket
-   * @param {number | null} cursor What was asked for as since.
+   * @param {string | null} cursor What was asked for as since.
    * @param {() => ReturnType<TokenSource>} freshToken
    * @param {AbortSignal} signal
    */
   constructor(socket, cursor, freshToken, signal) {
     this.#socket = socket;
-    this.#asked = cursor;
-    this.#received = cursor ?? 0;
+    this.#asked = cursor === null ? null : seqOf(cursor);
+    this.#at = cursor ?? '0';
+    this.#received = seqOf(this.#at);
     this.#freshToken = freshToken;
     this.#signal = signal;
     socket.addEventListener('message', event => this.#hear(event.data));
@@ -679,7 +691,7 @@ class SocketConnection {
   #receive(message) {
     switch (message.type) {
       case 'connected':
-        this.#begin(message.seq, message.userId);
+        this.#begin(message, message.userId);
         break;
       case 'status_update':
         this.#accept(message.payload);
@@ -692,14 +704,13 @@ class SocketConnection {
         break;
       case 'position':
         if (message.seq > this.#received) {
-          this.#received = message.seq;
+          this.#reach(message);
           this.#move();
         }
 
         break;
       case 'resync':
-        this.#received = message.seq;
-        this.#push({ type: 'resync', seq: message.seq });
+        this.#resync(message);
         break;
       case 'token_expiring':
         void this.#authenticate();
@@ -711,16 +722,16 @@ class SocketConnection {
   }
 
   /**
-   * @param {number} seq
+   * @param {Place} place
    * @param {string} userId
    */
-  #begin(seq, userId) {
+  #begin(place, userId) {
     this.#isConnected = true;
-    this.#received = seq;
+    this.#reach(place);
     this.#push(null, userId);
-    if (this.#asked !== null && this.#asked !== seq) {
+    if (this.#asked !== null && this.#asked !== place.seq) {
       // Not where it was asked to begin: what lies between is unknown.
-      this.#push({ type: 'resync', seq });
+      this.#resync(place);
     }
 
     this.#arm(SILENCE);
@@ -733,10 +744,22 @@ class SocketConnection {
         return;
       }
 
-      this.#received = update.seq;
+      this.#reach(/** @type {Place} */ (update));
     }
 
     this.#push({ type: 'update', update }, update.userId);
+  }
+
+  /** @param {Place} place */
+  #resync(place) {
+    this.#reach(place);
+    this.#push({ type: 'resync', seq: place.seq, cursor: this.#at });
+  }
+
+  /** @param {Place} place */
+  #reach(place) {
+    this.#received = place.seq;
+    this.#at = cursorOf(place);
   }
 
   /**
@@ -744,7 +767,7 @@ class SocketConnection {
    * @param {string} [userId]
    */
   #push(item, userId) {
-    this.#entries.push({ item, position: this.#received, userId });
+    this.#entries.push({ item, position: this.#at, userId });
   }
 
   // A position alone needs no place of its own in the queue.
@@ -753,7 +776,7 @@ class SocketConnection {
     if (last === undefined) {
       this.#push(null);
     } else {
-      last.position = this.#received;
+      last.position = this.#at;
     }
   }
 
@@ -821,10 +844,31 @@ function mustBe(condition, option, what) {
   }
 }
 
-/** @param {unknown} since */
+/**
+ * @param {unknown} since
+ * @returns {string | null}
+ */
 function checkSince(since) {
-  mustBe(since === null || (Number.isSafeInteger(since) && Number(since) >= 0), 'since', 'a whole number from 0, or null');
-  return /** @type {number | null} */ (since);
+  const isSeq = Number.isSafeInteger(since) && Number(since) >= 0;
+  mustBe(
+    since === null || isSeq || (typeof since === 'string' && /^\d{1,16}(-[0-9a-f]{8})?$/.test(since)), 'since', 'a cursor, a whole number from 0, or null');
+  return since === null ? null : String(since);
+}
+
+/**
+ * A place in a log, as messages tell it. A server of an earlier version tells the seq alone.
+ *
+ * @typedef {{ seq: number, cursor?: string }} Place
+ */
+
+/** @param {Place} place */
+function cursorOf({ seq, cursor }) {
+  return cursor ?? String(seq);
+}
+
+/** @param {string} cursor */
+function seqOf(cursor) {
+  return Number.parseInt(cursor, 10);
 }
 
 function ownAddress() {

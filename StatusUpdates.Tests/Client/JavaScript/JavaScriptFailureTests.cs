@@ -123,7 +123,7 @@ public sealed class JavaScriptFailureTests
         server.OnSocket = Serving("""{"type":"connected","userId":"u","seq":12}""");
         await using var client = await StartAsync(server, since: 7);
 
-        Assert.Equal("""{"type":"resync","seq":12}""", (await client.ItemAsync()).GetRawText());
+        Assert.Equal("""{"type":"resync","seq":12,"cursor":"12"}""", (await client.ItemAsync()).GetRawText());
     }
 
     [Theory]
@@ -410,14 +410,14 @@ public sealed class JavaScriptFailureTests
         var rest = await client.StopAsync();
         await closed.Task.WaitAsync(Token);
 
-        Assert.Equal(["""{"state":"stopped","cursor":2}""", """{"ended":true,"cursor":2}"""], rest.Select(line => line.GetRawText()));
+        Assert.Equal(["""{"state":"stopped","seq":2}""", """{"ended":true,"seq":2}"""], rest.Select(line => line.GetRawText()));
     }
 
     [Theory]
     [InlineData("""{"token":"t","baseUrl":"ftp://host"}""", "baseUrl must be an http or https address.")]
     [InlineData("""{"token":"t"}""", "baseUrl must be an http or https address.")]
-    [InlineData("""{"token":"t","baseUrl":"http://host","since":-1}""", "since must be a whole number from 0, or null.")]
-    [InlineData("""{"token":"t","baseUrl":"http://host","since":"7"}""", "since must be a whole number from 0, or null.")]
+    [InlineData("""{"token":"t","baseUrl":"http://host","since":-1}""", "since must be a cursor, a whole number from 0, or null.")]
+    [InlineData("""{"token":"t","baseUrl":"http://host","since":"7-x"}""", "since must be a cursor, a whole number from 0, or null.")]
     [InlineData("""{"token":"t","baseUrl":"http://host","filter":""}""", "generationId must be a generation's id.")]
     public async Task An_option_that_is_none_is_named(string options, string message)
     {

@@ -85,18 +85,18 @@ try {
       say({ asks: 'a fresh token' });
       return answered;
     },
-    onState: (state, { transport, delay, error }) => say({ state, transport, delay, error: error?.message, cursor: client.cursor }),
+    onState: (state, { transport, delay, error }) => say({ state, transport, delay, error: error?.message, seq: client.seq }),
   });
 
   for await (const item of client.watch({ signal: stop.signal })) {
-    say({ item, cursor: client.cursor });
+    say({ item, seq: client.seq, cursor: client.cursor });
     permits--;
     while (permits === 0 && !stop.signal.aborted) {
       await new Promise(resolve => { permitted = resolve; });
     }
   }
 
-  say({ ended: true, cursor: client.cursor });
+  say({ ended: true, seq: client.seq });
 } catch (error) {
   say({ failed: error.code ?? error.name, message: error.message });
 } finally {
