@@ -26,6 +26,13 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     private int _signaled;
     private LogPosition? _resync;
     private long _known;
+
+    // Whether the position was taken from the feed: what the log gave may be of another log than the one that the feed follows.
+    private bool _isOfFeed;
+
+    // Whether the log must say first that it has what stands at the position.
+    private bool _isInDoubt;
+    private LogPosition? _doubted;
     private bool _disposed;
 
     /// <param name="hub">Where the cursor came from.</param>
@@ -83,7 +90,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
             }
 
             var stalled = false;
-            if (IsBehind)
+            if (_isInDoubt || IsBehind)
             {
                 (read, stalled) = await ReplayAsync(cancellationToken);
                 if (read.Kind != FeedReadKind.Nothing)
@@ -138,7 +145,8 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
 
     internal bool IsSignaled => Volatile.Read(ref _signaled) != 0;
 
-    internal bool HasNews() => _resync is not null || _epoch != _feed.Epoch || IsBehind || _withoutSeq != _feed.WithoutSeqLast;
+    internal bool HasNews() =>
+        _resync is not null || _isInDoubt || _epoch != _feed.Epoch || IsBehind || _withoutSeq != _feed.WithoutSeqLast;
 
     internal void Arm() => _wait.Reset();
 
@@ -163,8 +171,10 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         var epoch = _feed.Epoch;
         if (epoch != _epoch)
         {
-            read = ResyncToFeed();
-            return true;
+            // The feed follows another log now. Whether that one has what stands at this position too, it must say itself.
+            _epoch = epoch;
+            _isOfFeed = false;
+            _isInDoubt = true;
         }
 
         if (_resync is { } head)
@@ -178,7 +188,8 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
             return true;
         }
 
-        if (!TryReadRing(out read))
+        read = default;
+        if (_isInDoubt || !IsOfFeed() || !TryReadRing(out read))
         {
             return false;
         }
@@ -187,10 +198,44 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         if (_feed.Epoch != epoch)
         {
             read.Dispose();
-            read = ResyncToFeed();
+            return false;
         }
 
         return true;
+    }
+
+    /// <summary>Whether the feed's next frames follow what stands at the position. If not, the log is read on from there.</summary>
+    private bool IsOfFeed()
+    {
+        if (_isOfFeed)
+        {
+            return true;
+        }
+
+        LogPosition known;
+        if (_feed.Find(Position.Seq) is { } frame)
+        {
+            known = frame.Cursor;
+        }
+        else if (_feed.Snapshot().Head is var head && head.Seq == Position.Seq)
+        {
+            known = head;
+        }
+        else
+        {
+            return false;
+        }
+
+        _isOfFeed = known.Agrees(Position);
+        if (!_isOfFeed && _doubted != known)
+        {
+            // One of the two is of another log. Asked once: until the feed has found out that it is the one, the answer stays the same.
+            _doubted = known;
+            _isInDoubt = true;
+            _feed.Verify();
+        }
+
+        return _isOfFeed;
     }
 
     private bool TryReadRing(out FeedRead read)
@@ -314,6 +359,16 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
             return (Resync(page.Bounds.Head), false);
         }
 
+        _isOfFeed = false;
+        if (_isInDoubt)
+        {
+            _isInDoubt = false;
+            if (page.Items.Count == 0)
+            {
+                return default;
+            }
+        }
+
         if (page.Items.Count == 0 || page.Items[^1].Position is not { } end || end.Seq != Position.Seq + page.Items.Count)
         {
             // The head names what the log does not have: the feed must look, and the sweep lets this cursor go on.
@@ -342,16 +397,10 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         return default;
     }
 
-    private FeedRead ResyncToFeed()
-    {
-        var (head, epoch) = _feed.Snapshot();
-        _epoch = epoch;
-        return Resync(head);
-    }
-
     private FeedRead Resync(LogPosition head)
     {
         _resync = null;
+        _isOfFeed = _isInDoubt = false;
         _known = 0;
         _feed.Context.Metrics.Resynced();
         Advance(head);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using StatusUpdates.Bot.Telegram;
 using StatusUpdates.Data.Cursors;
+using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Telegram;
 using StatusUpdates.Messaging;
@@ -248,7 +249,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
                 await cursor.SaveAsync(new CursorSave(_position) { State = _state.Encode() }, effect);
                 return;
             }
-            catch (NpgsqlException e) when (IsDatabaseAway(e) && !either.IsCancellationRequested)
+            catch (NpgsqlException e) when (DatabaseErrors.MayPass(e) && !either.IsCancellationRequested)
             {
                 LogNotStored(cursor.Owner, e.Message);
                 await Task.Delay(BackOff.After(1, notifier.Options), notifier.Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -256,7 +257,6 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         }
     }
 
-    private static bool IsDatabaseAway(NpgsqlException e) => e.IsTransient || e is PostgresException { SqlState: PostgresErrorCodes.QueryCanceled };
 
     private Task ReleaseAsync(TimeSpan? pause = null) => cursor.SaveAsync(new CursorSave(_position)
     {

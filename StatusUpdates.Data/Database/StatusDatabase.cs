@@ -10,8 +10,6 @@ namespace StatusUpdates.Data.Database;
 /// </summary>
 public sealed class StatusDatabase : IAsyncDisposable
 {
-    private const string IdleInTransactionSessionTimeout = "25P03";
-
     private readonly StatusDatabaseOptions _options;
     private readonly TimeProvider _time;
     private readonly NpgsqlConnectionStringBuilder _session;
@@ -83,7 +81,7 @@ public sealed class StatusDatabase : IAsyncDisposable
                 RelationalEventId.CommandError, RelationalEventId.CommandExecuting, RelationalEventId.CommandExecuted));
 
     /// <summary>
-    /// Runs a write until its outcome is known: again after a deadlock, a serialization failure, a lock time-out or a lost connection,
+    /// Runs a write until its outcome is known: again while somebody is in the way or the database is away (<see cref="DatabaseErrors"/>),
     /// with jittered back-off, for <see cref="StatusDatabaseOptions.RetryFor"/> at most. The write must recognise that it was committed
     /// by an earlier try, because a connection can be lost between a commit and its answer.
     /// </summary>
@@ -141,13 +139,9 @@ public sealed class StatusDatabase : IAsyncDisposable
     internal static void CountRetry(NpgsqlException e) =>
         DataTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("error.type", e.SqlState ?? e.GetType().Name));
 
-    internal static bool IsWorthRepeating(NpgsqlException e) => e switch
-    {
-        // Another writer of the same idempotency key or id won: the next try finds its row.
-        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } => true,
-        PostgresException { SqlState: PostgresErrorCodes.QueryCanceled or IdleInTransactionSessionTimeout } => true,
-        _ => e.IsTransient,
-    };
+    // Another writer of the same idempotency key or id won: the next try finds its row.
+    internal static bool IsWorthRepeating(NpgsqlException e) =>
+        e is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } || DatabaseErrors.MayPass(e);
 
     private static NpgsqlDataSource Build(string connectionString, string? name)
     {

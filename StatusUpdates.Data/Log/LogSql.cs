@@ -71,6 +71,13 @@ internal static class LogSql
              ELSE (SELECT log_check(h.update_id) FROM status_events h WHERE h.user_id = s.user_id AND h.seq = s.last_seq) END
         """;
 
+    /// <summary>
+    /// The check of what stands at the cursor <c>c.seq</c> of the stream <c>s</c>: the entry <c>a</c>, or the last one that retention removed; NULL where
+    /// neither is there.
+    /// </summary>
+    public const string CursorCheck =
+        "COALESCE(log_check(a.update_id), CASE WHEN s.trimmed_seq = c.seq THEN s.trimmed_check END)";
+
     /// <summary>Columns of an event, as <see cref="EventReader.Read"/> expects them.</summary>
     public const string EventColumns =
         "e.generation_id, e.user_id, e.type, e.status, e.occurred_at, e.seq, e.traceparent, e.metadata::text, e.update_id";

@@ -17,9 +17,10 @@ public sealed class StatusLog : IAsyncDisposable
     private const string ReadAfterSql =
         $"""
         -- read log
-        SELECT s.oldest_seq, s.last_seq, {LogSql.HeadCheck}, log_check(a.update_id), {LogSql.EventColumns}
+        SELECT s.oldest_seq, s.last_seq, {LogSql.HeadCheck}, {LogSql.CursorCheck}, {LogSql.EventColumns}
         FROM user_streams s
-        LEFT JOIN status_events a ON a.user_id = s.user_id AND a.seq = $2
+        CROSS JOIN (VALUES ($2::bigint)) c (seq)
+        LEFT JOIN status_events a ON a.user_id = s.user_id AND a.seq = c.seq
         LEFT JOIN LATERAL (SELECT * FROM status_events WHERE user_id = s.user_id AND seq > $2 ORDER BY seq LIMIT $3) e ON true
         WHERE s.user_id = $1
         ORDER BY e.seq
@@ -28,10 +29,11 @@ public sealed class StatusLog : IAsyncDisposable
     private const string ReadHistorySql =
         $"""
         -- read history
-        SELECT s.oldest_seq, g.first_seq, log_check(a.update_id), {LogSql.EventColumns}
+        SELECT s.oldest_seq, g.first_seq, {LogSql.CursorCheck}, {LogSql.EventColumns}
         FROM generations g
         JOIN user_streams s ON s.user_id = g.user_id
-        LEFT JOIN status_events a ON a.user_id = g.user_id AND a.seq = $3
+        CROSS JOIN (VALUES ($3::bigint)) c (seq)
+        LEFT JOIN status_events a ON a.user_id = g.user_id AND a.seq = c.seq
         LEFT JOIN LATERAL (SELECT * FROM status_events WHERE generation_id = g.id AND seq > $3 ORDER BY seq LIMIT $4) e ON true
         WHERE g.id = $2 AND g.user_id = $1
         ORDER BY e.seq

@@ -15,6 +15,8 @@ namespace StatusUpdates.Data.Migrations
             migrationBuilder.AddColumn<long>(name: "check_seq", table: "user_streams", type: "bigint", nullable: true);
             migrationBuilder.AddColumn<int>(name: "last_check", table: "user_streams", type: "integer", nullable: true);
             migrationBuilder.AddColumn<int>(name: "after_check", table: "user_streams", type: "integer", nullable: true);
+            migrationBuilder.AddColumn<long>(name: "trimmed_seq", table: "user_streams", type: "bigint", nullable: true);
+            migrationBuilder.AddColumn<int>(name: "trimmed_check", table: "user_streams", type: "integer", nullable: true);
             migrationBuilder.AddColumn<int>(name: "last_check", table: "durable_cursors", type: "integer", nullable: true);
 
             // As LogPosition.CheckOf: the last 32 bits.
@@ -30,6 +32,8 @@ namespace StatusUpdates.Data.Migrations
         {
             migrationBuilder.Sql("DROP FUNCTION log_check(uuid);");
             migrationBuilder.DropColumn(name: "last_check", table: "durable_cursors");
+            migrationBuilder.DropColumn(name: "trimmed_check", table: "user_streams");
+            migrationBuilder.DropColumn(name: "trimmed_seq", table: "user_streams");
             migrationBuilder.DropColumn(name: "after_check", table: "user_streams");
             migrationBuilder.DropColumn(name: "last_check", table: "user_streams");
             migrationBuilder.DropColumn(name: "check_seq", table: "user_streams");

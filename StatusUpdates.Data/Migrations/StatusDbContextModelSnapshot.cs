@@ -547,6 +547,14 @@ namespace StatusUpdates.Data.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("oldest_seq");
 
+                    b.Property<int?>("TrimmedCheck")
+                        .HasColumnType("integer")
+                        .HasColumnName("trimmed_check");
+
+                    b.Property<long?>("TrimmedSeq")
+                        .HasColumnType("bigint")
+                        .HasColumnName("trimmed_seq");
+
                     b.HasKey("UserId")
                         .HasName("pk_user_streams");
 

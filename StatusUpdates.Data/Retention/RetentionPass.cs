@@ -67,10 +67,11 @@ public sealed class RetentionPass : IAsyncDisposable
             WHERE s.user_id = ANY ($1)
         ),
         deleted AS (
-            DELETE FROM status_events WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE is_old)) RETURNING user_id, seq
+            DELETE FROM status_events WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE is_old)) RETURNING user_id, seq, log_check(update_id) AS check_bits
         ),
         trimmed AS MATERIALIZED (
-            SELECT user_id, max(seq) + 1 AS oldest_seq, count(*)::int AS count FROM deleted GROUP BY user_id
+            SELECT user_id, max(seq) AS seq, (array_agg(check_bits ORDER BY seq DESC))[1] AS check_bits, count(*)::int AS count
+            FROM deleted GROUP BY user_id
         ),
         streams AS MATERIALIZED (
             SELECT user_id FROM user_streams WHERE user_id = ANY ((SELECT array_agg(user_id) FROM trimmed)::text[])
@@ -78,7 +79,7 @@ public sealed class RetentionPass : IAsyncDisposable
             FOR NO KEY UPDATE
         ),
         advanced AS (
-            UPDATE user_streams s SET oldest_seq = t.oldest_seq
+            UPDATE user_streams s SET oldest_seq = t.seq + 1, trimmed_seq = t.seq, trimmed_check = t.check_bits
             FROM trimmed t JOIN streams l ON l.user_id = t.user_id
             WHERE s.user_id = t.user_id
         )

@@ -55,6 +55,12 @@ public sealed class UserStream
 
     /// <summary>The check of the entry before that one, where it was known: what that one's announcement follows.</summary>
     public int? AfterCheck { get; init; }
+
+    /// <summary>The last entry that retention removed, where it was a version that knows checks. <see cref="TrimmedCheck"/> is its check.</summary>
+    public long? TrimmedSeq { get; init; }
+
+    /// <summary>The check of the entry <see cref="TrimmedSeq"/>, which a cursor may stand on.</summary>
+    public int? TrimmedCheck { get; init; }
 }
 
 /// <summary>What a built-in provider rendered.</summary>

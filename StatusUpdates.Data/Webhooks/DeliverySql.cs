@@ -60,12 +60,13 @@ internal static class DeliverySql
     /// <summary>What the log of user $2 holds after $3, at most $4, and what of it has a delivery, or waits for one.</summary>
     public const string Page =
         $"""
-        SELECT s.oldest_seq, s.last_seq, {LogSql.HeadCheck}, log_check(a.update_id), {LogSql.EventColumns},
+        SELECT s.oldest_seq, s.last_seq, {LogSql.HeadCheck}, {LogSql.CursorCheck}, {LogSql.EventColumns},
                EXISTS (SELECT FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.seq = e.seq),
                EXISTS (SELECT FROM webhook_deliveries d
                        WHERE d.webhook_id = $1 AND d.generation_id = e.generation_id AND d.state = 'pending')
         FROM user_streams s
-        LEFT JOIN status_events a ON a.user_id = s.user_id AND a.seq = $3
+        CROSS JOIN (VALUES ($3::bigint)) c (seq)
+        LEFT JOIN status_events a ON a.user_id = s.user_id AND a.seq = c.seq
         LEFT JOIN LATERAL (SELECT * FROM status_events WHERE user_id = s.user_id AND seq > $3 ORDER BY seq LIMIT $4) e ON true
         WHERE s.user_id = $2
         ORDER BY e.seq

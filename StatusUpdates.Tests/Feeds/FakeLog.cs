@@ -112,7 +112,7 @@ internal sealed class FakeLog : IFeedLog
             page = _logs.TryGetValue(userId, out var log)
                 ? new(
                     log.Bounds,
-                    cursor >= log.Oldest || cursor == log.Last ? log.At(cursor) : new(cursor),
+                    cursor >= log.Oldest - 1 ? log.At(cursor) : new(cursor),
                     [.. log.Items.Skip((int)Math.Max(cursor, log.Oldest - 1)).Take(limit).Select(update => update with { After = null })])
                 : new(LogBounds.Empty, new(cursor), []);
         }

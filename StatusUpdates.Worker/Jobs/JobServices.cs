@@ -23,6 +23,7 @@ internal static class JobServices
         builder.Services.AddSingleton<WakeUp>();
         builder.Services.AddSingleton<RunningJobs>();
         builder.Services.AddSingleton<RetryPlan>();
+        builder.Services.AddSingleton<PatientWrites>();
         builder.Services.AddSingleton<JobExecutor>();
 
         // Stopped in reverse: the heart beats until the runner has settled what ran.
