@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
@@ -9,16 +10,25 @@ public delegate ValueTask StatusUpdateHandler(StatusUpdate update, CancellationT
 
 /// <summary>
 /// Subscribes to status updates on Redis: at most once, and nothing of what was published while Redis was away. Who needs every update
-/// holds a cursor over the log and takes this as a wake-up. Thread-safe; one instance serves a process.
+/// holds a cursor over the log and takes this as a wake-up. An update of a user's channel that bears no tag of this system's (<see cref="MessageSeal"/>)
+/// is handed on without <see cref="StatusUpdate.After"/>: it says that there may be something in the log, and no more.
+/// Thread-safe; one instance serves a process.
 /// </summary>
 public sealed partial class StatusSubscriber(
     IConnectionMultiplexer redis,
     StatusMessagingOptions? options = null,
-    ILogger<StatusSubscriber>? logger = null)
+    ILogger<StatusSubscriber>? logger = null,
+    MessageSeal? seal = null,
+    MessagingWatch? watch = null)
 {
     private readonly StatusMessagingOptions _options = options ?? new();
     private readonly StatusChannels _channels = new(options ?? new());
+    private readonly MessagingWatch _watch = watch ?? new();
+    private readonly ConcurrentDictionary<StatusSubscription, RedisChannel> _subscriptions = [];
     private readonly ILogger _logger = logger ?? NullLogger<StatusSubscriber>.Instance;
+
+    /// <summary>Whether Redis is connected.</summary>
+    public bool IsConnected => redis.IsConnected;
 
     /// <summary>Subscribes to the updates of all users.</summary>
     /// <param name="handler">Called for each; if it is slower than the updates, the oldest waiting are dropped and counted.</param>
@@ -82,7 +92,8 @@ public sealed partial class StatusSubscriber(
             queue.OnMessage(message => receive(message.Message));
         }
 
-        var subscription = new StatusSubscription(queue, sink);
+        var subscription = new StatusSubscription(queue, sink, ended => _subscriptions.TryRemove(ended, out _));
+        _subscriptions[subscription] = channel;
         if (!redis.IsConnected)
         {
             LogNotAcknowledged("not connected");
@@ -93,7 +104,7 @@ public sealed partial class StatusSubscriber(
         {
             // Answers come in order: once this one is there, the subscribe before it has been acknowledged.
             await subscriber.PingAsync().WaitAsync(_options.SubscribeTimeout, cancellationToken).ConfigureAwait(false);
-            subscription.IsAcknowledged = true;
+            subscription.IsAcknowledged = subscriber.SubscribedEndpoint(channel) is not null || await SubscribeAgainAsync(channel).ConfigureAwait(false);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
@@ -106,6 +117,58 @@ public sealed partial class StatusSubscriber(
         }
 
         return subscription;
+    }
+
+    /// <summary>Whether Redis refused something for want of a right (its ACL).</summary>
+    internal static bool IsDenial(RedisServerException e) => e.Message.StartsWith("NOPERM", StringComparison.Ordinal);
+
+    /// <summary>Subscribes again where Redis has not taken it, though it is connected.</summary>
+    internal async Task TendAsync(CancellationToken cancellationToken)
+    {
+        var subscriber = redis.GetSubscriber();
+        foreach (var (subscription, channel) in _subscriptions)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (redis.IsConnected && subscriber.SubscribedEndpoint(channel) is null && !await SubscribeAgainAsync(channel).ConfigureAwait(false))
+            {
+                // The next ones would hear the same.
+                return;
+            }
+
+            subscription.IsAcknowledged = true;
+        }
+    }
+
+    /// <summary>Asks for what is on the books already, and hears the answer.</summary>
+    private async Task<bool> SubscribeAgainAsync(RedisChannel channel)
+    {
+        var what = $"SUBSCRIBE {_channels.NameOf(channel)}";
+        var subscriber = redis.GetSubscriber();
+        try
+        {
+            await subscriber.SubscribeAsync(channel, Ignore).WaitAsync(_options.SubscribeTimeout).ConfigureAwait(false);
+            _watch.Ended(what);
+            return true;
+        }
+        catch (RedisServerException e) when (IsDenial(e))
+        {
+            _watch.Denied(what, e.Message);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            LogNotAcknowledged(e.GetType().Name);
+        }
+        finally
+        {
+            subscriber.Unsubscribe(channel, Ignore, CommandFlags.FireAndForget);
+        }
+
+        return false;
+    }
+
+    private static void Ignore(RedisChannel channel, RedisValue message)
+    {
+        // The subscription's own queue has it.
     }
 
     private void Receive(RedisValue message, string? userId, IStatusUpdateSink sink)
@@ -124,6 +187,12 @@ public sealed partial class StatusSubscriber(
         }
 
         MessagingTelemetry.Received.Add(1);
+        if (userId is not null && update.After is not null && seal?.IsGenuine(payload.Span) != true)
+        {
+            MessagingTelemetry.Unsealed.Add(1);
+            update = update with { After = null };
+        }
+
         Guarded(() => sink.Accept(update));
     }
 

@@ -15,6 +15,9 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private bool _disposed;
 
+    /// <summary>Whether what feeds hear of updates by is there.</summary>
+    public bool IsChannelConnected => channel.IsConnected;
+
     /// <summary>How many feeds are open.</summary>
     public int Count
     {

@@ -27,6 +27,8 @@ internal sealed class UserFeed : IDisposable
     private long _head = NotStarted;
     private uint? _headCheck;
     private long _seen;
+    private long _announced;
+    private long _found;
     private int _epoch;
     private long _lastAppend;
     private FeedCursor? _waiting;
@@ -125,8 +127,18 @@ internal sealed class UserFeed : IDisposable
     {
         if (update.Seq is not { } seq)
         {
-            AcceptWithoutSeq(update);
+            if (_context.Options.UpdatesWithoutSeq)
+            {
+                AcceptWithoutSeq(update);
+            }
+
             return;
+        }
+
+        Volatile.Write(ref _announced, Math.Max(_announced, seq));
+        if (update.After is not null)
+        {
+            _context.Hints.Heard();
         }
 
         if (seq <= Head)
@@ -174,11 +186,12 @@ internal sealed class UserFeed : IDisposable
     /// <param name="seenBefore"><see cref="Seen"/> before they were read: what was seen since says nothing.</param>
     public void Compare(LogBounds bounds, long seenBefore)
     {
+        var before = Head;
         if (bounds.Last < seenBefore || !HasHead(bounds.Head))
         {
             Verify();
         }
-        else if (bounds.Last > Head)
+        else if (bounds.Last > before)
         {
             RequestRepair(bounds.Last);
         }
@@ -186,6 +199,13 @@ internal sealed class UserFeed : IDisposable
         FeedCursor? woken = null;
         lock (_gate)
         {
+            // What the sweep before this one found has been announced by now, if anybody does.
+            if (_found > Volatile.Read(ref _announced))
+            {
+                _context.Hints.Missed();
+            }
+
+            _found = bounds.Last > before ? bounds.Last : 0;
             if (_hasStalled)
             {
                 _hasStalled = false;

@@ -12,6 +12,7 @@ using StatusUpdates.Data.Retention;
 using StatusUpdates.Data.Telegram;
 using StatusUpdates.Data.Tickets;
 using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Database;
 
@@ -70,6 +71,8 @@ public static class DataServices
         builder.Services.AddSingleton<CursorStore>();
         builder.Services.AddHealthChecks().AddCheck<DatabaseHealthCheck>(DatabaseHealthCheck.Name);
         builder.Services.AddHostedService<DatabaseMigrator>();
+        builder.Services.TryAddSingleton<MessageSeal>();
+        builder.Services.AddHostedService<MessageKeyLoader>();
         return database;
     }
 

@@ -58,7 +58,7 @@ internal sealed partial class DatabaseMigrator(
     internal async Task MigrateAsync(CancellationToken cancellationToken)
     {
         await using var connection = await OpenAsync(cancellationToken);
-        await CheckDurabilityAsync(connection, cancellationToken);
+        await SessionChecks.RunAsync(database, connection, cancellationToken);
         if (await IsUpToDateAsync(connection, cancellationToken))
         {
             return;
@@ -144,6 +144,10 @@ internal sealed partial class DatabaseMigrator(
         {
             return await OpenOrCreateAsync(cancellationToken);
         }
+        catch (PostgresException e) when (SessionChecks.ExplainRefusal(database, e) is { } reason)
+        {
+            throw new InvalidOperationException(reason);
+        }
         catch (PostgresException e) when (FindRefusal(e) is not null)
         {
             throw new InvalidOperationException($"{database.Description} cannot be opened: {e.SqlState}: {e.MessageText}", e);
@@ -164,17 +168,6 @@ internal sealed partial class DatabaseMigrator(
             }
 
             return await database.OpenSessionAsync(cancellationToken);
-        }
-    }
-
-    private static async Task CheckDurabilityAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand("SHOW synchronous_commit", connection);
-        if (await command.ExecuteScalarAsync(cancellationToken) is "off")
-        {
-            throw new InvalidOperationException(
-                "The database has synchronous_commit = off: it would lose updates that clients have seen. " +
-                "Set it to on, local, remote_write or remote_apply for this database or role.");
         }
     }
 

@@ -23,6 +23,7 @@ public sealed class StatusDatabase : IAsyncDisposable
     {
         _options = options ?? new StatusDatabaseOptions();
         _time = time ?? TimeProvider.System;
+        Timeouts = TimeoutsOf(_options, new NpgsqlConnectionStringBuilder(connectionString).Options);
         var withSettings = WithSessionSettings(connectionString, _options);
         var parts = new NpgsqlConnectionStringBuilder(withSettings);
         Spans = new StatementSpans(parts, _time);
@@ -42,6 +43,9 @@ public sealed class StatusDatabase : IAsyncDisposable
 
     /// <summary>For messages: which database, of which server.</summary>
     internal string Description => $"The database \"{Name ?? Role}\" at {_session.Host}:{_session.Port}";
+
+    /// <summary>What every session is to have, by the server's names; without what the connection string sets itself.</summary>
+    internal IReadOnlyDictionary<string, TimeSpan> Timeouts { get; }
 
     /// <summary>Spans of what nobody waits for.</summary>
     internal StatementSpans Spans { get; }
@@ -154,6 +158,17 @@ public sealed class StatusDatabase : IAsyncDisposable
     // Full jitter: 5 ms doubling up to a second.
     internal static TimeSpan BackOff(int attempt) =>
         TimeSpan.FromMilliseconds(Math.Min(1000, 5 << Math.Min(attempt, 8)) * (0.5 + (Random.Shared.NextDouble() / 2)));
+
+    private static IReadOnlyDictionary<string, TimeSpan> TimeoutsOf(StatusDatabaseOptions options, string? own)
+    {
+        var all = new Dictionary<string, TimeSpan>(StringComparer.Ordinal)
+        {
+            ["lock_timeout"] = options.LockTimeout,
+            ["statement_timeout"] = options.StatementTimeout,
+            ["idle_in_transaction_session_timeout"] = options.IdleInTransactionTimeout,
+        };
+        return all.Where(timeout => own?.Contains(timeout.Key, StringComparison.OrdinalIgnoreCase) != true).ToDictionary(StringComparer.Ordinal);
+    }
 
     private static string WithSessionSettings(string connectionString, StatusDatabaseOptions options)
     {

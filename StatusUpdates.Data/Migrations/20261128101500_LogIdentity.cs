@@ -19,6 +19,9 @@ namespace StatusUpdates.Data.Migrations
             migrationBuilder.AddColumn<int>(name: "trimmed_check", table: "user_streams", type: "integer", nullable: true);
             migrationBuilder.AddColumn<int>(name: "last_check", table: "durable_cursors", type: "integer", nullable: true);
 
+            // One row: the secret of whoever shares this database. Made by the first service that finds none.
+            migrationBuilder.Sql("CREATE TABLE message_key (is_it boolean PRIMARY KEY DEFAULT true CHECK (is_it), key bytea NOT NULL);");
+
             // As LogPosition.CheckOf: the last 32 bits.
             migrationBuilder.Sql(
                 """
@@ -30,6 +33,7 @@ namespace StatusUpdates.Data.Migrations
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.Sql("DROP TABLE message_key;");
             migrationBuilder.Sql("DROP FUNCTION log_check(uuid);");
             migrationBuilder.DropColumn(name: "last_check", table: "durable_cursors");
             migrationBuilder.DropColumn(name: "trimmed_check", table: "user_streams");

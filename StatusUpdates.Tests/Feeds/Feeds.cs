@@ -22,10 +22,13 @@ internal sealed class Feeds : IAsyncDisposable
             Options.Create(options),
             Time,
             new FeedMetrics(_services.GetRequiredService<IMeterFactory>()),
-            new DatabaseWatch(NullLogger<DatabaseWatch>.Instance));
+            new DatabaseWatch(NullLogger<DatabaseWatch>.Instance),
+            Messaging);
         Hub = new FeedHub(Context, Channel, NullLogger<FeedHub>.Instance);
         Sweeper = new FeedSweeper(Hub, Context, NullLogger<FeedSweeper>.Instance);
     }
+
+    public MessagingWatch Messaging { get; } = new();
 
     public FakeLog Log { get; } = new();
 
