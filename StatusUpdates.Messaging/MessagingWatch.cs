@@ -56,7 +56,7 @@ public sealed partial class MessagingWatch(ILogger<MessagingWatch>? logger = nul
     private partial void LogDenied(string what, string answer);
 
     [LoggerMessage(1107, LogLevel.Warning,
-        "Redis is connected, but no message of updates that were committed arrives: does every service use the same Redis and the same StatusMessaging:ChannelPrefix? "
+        "Redis is connected, but no message of updates that were committed arrives: does every service use the same Redis and the same StatusMessaging:ChannelPrefix, and may this one's user SUBSCRIBE? "
         + "Until then updates come from the database, up to a second later")]
     private partial void LogSilent();
 

@@ -104,7 +104,7 @@ public sealed partial class StatusSubscriber(
         {
             // Answers come in order: once this one is there, the subscribe before it has been acknowledged.
             await subscriber.PingAsync().WaitAsync(_options.SubscribeTimeout, cancellationToken).ConfigureAwait(false);
-            subscription.IsAcknowledged = subscriber.SubscribedEndpoint(channel) is not null || await SubscribeAgainAsync(channel).ConfigureAwait(false);
+            subscription.IsAcknowledged = subscriber.SubscribedEndpoint(channel) is not null || await SubscribeAgainAsync(channel, isFirst: true).ConfigureAwait(false);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
@@ -129,7 +129,7 @@ public sealed partial class StatusSubscriber(
         foreach (var (subscription, channel) in _subscriptions)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (redis.IsConnected && subscriber.SubscribedEndpoint(channel) is null && !await SubscribeAgainAsync(channel).ConfigureAwait(false))
+            if (redis.IsConnected && subscriber.SubscribedEndpoint(channel) is null && !await SubscribeAgainAsync(channel, isFirst: false).ConfigureAwait(false))
             {
                 // The next ones would hear the same.
                 return;
@@ -140,7 +140,7 @@ public sealed partial class StatusSubscriber(
     }
 
     /// <summary>Asks for what is on the books already, and hears the answer.</summary>
-    private async Task<bool> SubscribeAgainAsync(RedisChannel channel)
+    private async Task<bool> SubscribeAgainAsync(RedisChannel channel, bool isFirst)
     {
         var what = $"SUBSCRIBE {_channels.NameOf(channel)}";
         var subscriber = redis.GetSubscriber();
@@ -157,6 +157,11 @@ public sealed partial class StatusSubscriber(
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
             LogNotAcknowledged(e.GetType().Name);
+            if (!isFirst && redis.IsConnected)
+            {
+                // Where the user may not subscribe at all, the client's own connection for it does not come to stand, and nobody is told why.
+                _watch.Denied(what, $"it does not answer within {_options.SubscribeTimeout}");
+            }
         }
         finally
         {

@@ -54,6 +54,9 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         Start = start;
         Position = start;
         _resync = isCovered ? null : known;
+
+        // Without a position of its own it stands at the feed's head.
+        _isOfFeed = request.Since is null || start.Seq == 0;
     }
 
     /// <summary>Where the cursor stood when it was opened.</summary>
@@ -217,6 +220,10 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         {
             known = frame.Cursor;
         }
+        else if (_feed.Find(Position.Seq + 1) is { After: { } after })
+        {
+            known = after;
+        }
         else if (_feed.Snapshot().Head is var head && head.Seq == Position.Seq)
         {
             known = head;
@@ -301,12 +308,24 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     private async ValueTask<(FeedRead Read, bool Stalled)> ReplayAsync(CancellationToken cancellationToken)
     {
         var context = _feed.Context;
-        if (!await context.Replays.WaitAsync(context.Options.ReadTimeout, cancellationToken))
+        if (!await _feed.Replays.WaitAsync(context.Options.ReadTimeout, cancellationToken))
         {
             // Many are behind. What else is due to this connection must not wait as long as its turn may take.
             return default;
         }
 
+        try
+        {
+            return await context.Replays.WaitAsync(context.Options.ReadTimeout, cancellationToken) ? await ReplayInTurnAsync(context, cancellationToken) : default;
+        }
+        finally
+        {
+            _feed.Replays.Release();
+        }
+    }
+
+    private async ValueTask<(FeedRead Read, bool Stalled)> ReplayInTurnAsync(FeedContext context, CancellationToken cancellationToken)
+    {
         try
         {
             if (IsSignaled)
@@ -401,6 +420,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     {
         _resync = null;
         _isOfFeed = _isInDoubt = false;
+        _doubted = null;
         _known = 0;
         _feed.Context.Metrics.Resynced();
         Advance(head);

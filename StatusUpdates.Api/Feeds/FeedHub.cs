@@ -47,7 +47,7 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
 
             // Order: taken before the log is read, or a log that has grown since would look as if it had shrunk.
             var seen = feed.Seen;
-            var page = await InTurnAsync(token => context.Log.ReadAfterAsync(request.UserId, since.Seq, 0, token), cancellationToken);
+            var page = await InTurnAsync(feed, token => context.Log.ReadAfterAsync(request.UserId, since.Seq, 0, token), cancellationToken);
             var bounds = page.Bounds;
             if (bounds.Last < seen)
             {
@@ -77,6 +77,23 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
     /// <exception cref="TimeoutException">The database did not answer in time.</exception>
     public Task<LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken) =>
         InTurnAsync(token => context.Log.ReadBoundsAsync(userId, token), cancellationToken);
+
+    private async Task<T> InTurnAsync<T>(UserFeed feed, Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        if (!await feed.Replays.WaitAsync(context.Options.ReadTimeout, cancellationToken))
+        {
+            throw new TimeoutException($"Other connections of this user have read the log for {context.Options.ReadTimeout}.");
+        }
+
+        try
+        {
+            return await InTurnAsync(read, cancellationToken);
+        }
+        finally
+        {
+            feed.Replays.Release();
+        }
+    }
 
     private Task<T> InTurnAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken) => context.ReadAsync(
         async token =>

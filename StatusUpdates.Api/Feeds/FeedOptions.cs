@@ -52,6 +52,10 @@ public sealed class FeedOptions
     [Range(1, 1_000)]
     public int MaxConcurrentReplays { get; set; } = 16;
 
+    /// <summary>How many of those may be of one user. Default 4.</summary>
+    [Range(1, 1_000)]
+    public int MaxReplaysOfUser { get; set; } = 4;
+
     /// <summary>How many feeds of this instance close gaps from the log at once. Apart from replays, so that they cannot starve it. Default 8.</summary>
     [Range(1, 1_000)]
     public int MaxConcurrentRepairs { get; set; } = 8;

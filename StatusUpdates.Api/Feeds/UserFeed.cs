@@ -22,6 +22,7 @@ internal sealed class UserFeed : IDisposable
     private readonly FrameRing _ring;
     private readonly ReorderBuffer _ahead = new(ReorderCapacity);
     private readonly CancellationTokenSource _closed = new();
+    private SemaphoreSlim? _replays;
     private FrameRing? _withoutSeq;
     private long _withoutSeqLast;
     private long _head = NotStarted;
@@ -54,6 +55,9 @@ internal sealed class UserFeed : IDisposable
     private bool IsReached => _head >= _target && _verifyFrom is null;
 
     public FeedContext Context => _context;
+
+    /// <summary>Places for this user's reads of the log: however many of its connections are behind, the other users' have room beside them.</summary>
+    public SemaphoreSlim Replays => LazyInitializer.EnsureInitialized(ref _replays, () => new SemaphoreSlim(_context.Options.MaxReplaysOfUser));
 
     /// <summary>The last position up to which everything is known to be committed.</summary>
     public long Head => Volatile.Read(ref _head);
@@ -250,7 +254,11 @@ internal sealed class UserFeed : IDisposable
 
     public void Close() => _closed.Cancel();
 
-    public void Dispose() => _closed.Dispose();
+    public void Dispose()
+    {
+        _closed.Dispose();
+        _replays?.Dispose();
+    }
 
     /// <summary>Lets the cursor wait for news.</summary>
     /// <param name="cursor">The cursor; it waits once at most.</param>
@@ -476,17 +484,14 @@ internal sealed class UserFeed : IDisposable
             }
 
             var isEnd = page.Items.Count < _context.Options.PageSize;
-            if (isEnd)
-            {
-                // The log's end at that moment. What had come before it was read and claims to be further was never committed, or is no more: even
-                // where it follows what is there, such as what a failover lost.
-                _ahead.RemoveUnconfirmed(page.Bounds.Last, from.Arrivals);
-            }
-            else
+            if (!isEnd)
             {
                 _target = Math.Max(_target, from.Target);
             }
 
+            // What had come before the log was read and claims to be beyond its end was never committed, or is no more: even where it follows what is
+            // there, such as what a failover lost.
+            _ahead.RemoveUnconfirmed(page.Bounds.Last, from.Arrivals);
             DrainAhead();
 
             goesOn = isEnd || _epoch != from.Epoch || _head > before || from.Cursor.Seq < before;

@@ -79,10 +79,12 @@ internal sealed class Feeds : IAsyncDisposable
         Hub.CopyTo(feeds);
         foreach (var feed in feeds)
         {
-            while (!feed.Repair.IsCompleted)
+            while (feed.Repair is { IsCompleted: false } repair)
             {
                 Time.Advance(Context.Options.ReorderWait);
-                await feed.Repair;
+
+                // Whoever it wakes may want another one at once, whose wait has not passed yet.
+                await Task.WhenAny(repair, Task.Delay(TimeSpan.FromMilliseconds(5)));
             }
         }
     }
