@@ -27,9 +27,9 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
         var update = await api.PublishAsync(_alice);
         var payload = await client.NextUpdateAsync();
         Assert.Equal(
-            JsonNode.Parse(StatusJson.Encode(update with { TraceParent = null }))!.ToJsonString(),
+            JsonNode.Parse(StatusJson.Encode(update with { TraceParent = null, After = null }))!.ToJsonString(),
             payload.ToJsonString());
-        Assert.Equal("2", client.LastEventId);
+        Assert.Equal(update.Cursor, client.LastEventId);
     }
 
     [Fact]
@@ -53,16 +53,16 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     public async Task A_position_that_the_log_does_not_have_gets_a_resync_and_goes_on_without_a_loop(string query, string? lastEventId)
     {
         var api = await shared.ApiAsync();
-        await api.PublishAsync(_alice);
+        var head = await api.PublishAsync(_alice);
         await using (var client = await EventClient.ConnectAsync(api, _alice, EventClient.All + query, lastEventId))
         {
             Assert.Equal(1, await client.NextResyncAsync());
-            Assert.Equal("1", client.LastEventId);
+            Assert.Equal(head.Cursor, client.LastEventId);
         }
 
         // Cut off right after the resync, it resumes from there.
         await api.PublishAsync(_alice);
-        await using var again = await EventClient.ConnectAsync(api, _alice, lastEventId: "1");
+        await using var again = await EventClient.ConnectAsync(api, _alice, lastEventId: head.Cursor);
         Assert.Equal(2, await again.NextSeqAsync());
     }
 
@@ -96,7 +96,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task A_heartbeat_is_a_comment_and_on_a_filtered_stream_the_position_as_a_bare_id()
+    public async Task A_heartbeat_is_a_comment_and_on_a_filtered_stream_an_event_with_the_position()
     {
         await using var api = await TestApi.StartAsync(
             servers, new Dictionary<string, string?> { ["Gateway:Connections:HeartbeatInterval"] = "00:00:01" });
@@ -105,9 +105,12 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
         using var filtered = new StreamReader(await response.Content.ReadAsStreamAsync(Token));
         using var plainResponse = await EventClient.SendAsync(api, TestTokens.Create(_alice), EventClient.All);
         using var plain = new StreamReader(await plainResponse.Content.ReadAsStreamAsync(Token));
-        await api.PublishAsync(_alice);
+        var other = await api.PublishAsync(_alice);
 
-        await UntilAsync(filtered, ["id: 2", ""], not: "event: status_update");
+        await UntilAsync(
+            filtered,
+            ["event: position", $$"""data: {"seq":2,"cursor":"{{other.Cursor}}"}""", $"id: {other.Cursor}", ""],
+            not: "event: status_update");
         await UntilAsync(plain, [":", ""], not: "nothing");
     }
 
@@ -147,7 +150,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     public async Task An_update_without_a_seq_is_passed_on_without_an_id()
     {
         var api = await shared.ApiAsync();
-        await api.PublishAsync(_alice);
+        var head = await api.PublishAsync(_alice);
         await using var client = await EventClient.ConnectAsync(api, _alice);
         await api.AnnounceAsync(new StatusUpdate
         {
@@ -158,7 +161,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
             Timestamp = 1,
         });
         Assert.Equal("gen-foreign", (string?)(await client.NextUpdateAsync())["generationId"]);
-        Assert.Equal("1", client.LastEventId);
+        Assert.Equal(head.Cursor, client.LastEventId);
     }
 
     [Theory]
