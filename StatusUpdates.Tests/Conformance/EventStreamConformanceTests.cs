@@ -82,17 +82,24 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("S6")]
-    public async Task The_last_event_id_wins_over_since_and_a_bad_one_is_named()
+    public async Task The_header_wins_over_lastEventId_and_that_over_since_and_a_bad_one_is_named()
     {
         await using var user = await _target.UserAsync();
         var (since, updates, _) = await user.RunAsync(1);
         await using var stream = await user.StreamAsync($"?since={since}", lastEventId: $"{since + 1}");
         ConformanceTransport.AssertSame([updates[1]], [await stream.NextUpdateAsync()]);
+        await using var byQuery = await user.StreamAsync($"?since={since}&lastEventId={since + 1}");
+        ConformanceTransport.AssertSame([updates[1]], [await byQuery.NextUpdateAsync()]);
+        await using var byBoth = await user.StreamAsync($"?lastEventId={since}", lastEventId: $"{since + 1}");
+        ConformanceTransport.AssertSame([updates[1]], [await byBoth.NextUpdateAsync()]);
         foreach (var bad in new[] { "x", "-1", "9007199254740992" })
         {
             using var response = await EventClient.SendAsync(user.Http, $"{ConformanceUser.Stream}?since={since}", bad);
             var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
             Assert.Equal(["Last-Event-ID"], problem["errors"]!.AsObject().Select(error => error.Key));
+            using var ofQuery = await EventClient.SendAsync(user.Http, $"{ConformanceUser.Stream}?since={since}&lastEventId={bad}");
+            problem = await ofQuery.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+            Assert.Equal(["lastEventId"], problem["errors"]!.AsObject().Select(error => error.Key));
         }
     }
 

@@ -43,6 +43,12 @@ public sealed class GenerationStreamConformanceTests(RunningSystem system)
             using var response = await EventClient.SendAsync(
                 user.Http, $"{ConformanceUser.Generations}/{ids[0]}/stream", $"{ConformanceTransport.Seq(updates[^1]) + past}");
             Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
+            foreach (var name in new[] { "lastEventId", "since" })
+            {
+                using var byQuery = await EventClient.SendAsync(
+                    user.Http, $"{ConformanceUser.Generations}/{ids[0]}/stream?{name}={ConformanceTransport.Seq(updates[^1]) + past}");
+                Assert.Equal(HttpStatusCode.NoContent, byQuery.StatusCode);
+            }
         }
     }
 

@@ -33,7 +33,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task The_last_event_id_wins_over_since_and_what_follows_it_is_replayed()
+    public async Task The_header_wins_over_the_last_event_id_in_the_query_and_that_over_since_and_what_follows_is_replayed()
     {
         var api = await shared.ApiAsync();
         for (var i = 0; i < 5; i++)
@@ -45,10 +45,17 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
         Assert.Equal((3, 4, 5), (bySince.Start, await bySince.NextSeqAsync(), await bySince.NextSeqAsync()));
         await using var byId = await EventClient.ConnectAsync(api, _alice, EventClient.All + "?since=1", lastEventId: "4");
         Assert.Equal((4, 5), (byId.Start, await byId.NextSeqAsync()));
+
+        // As event-source-polyfill resumes: the address as it was, and the id at its end.
+        await using var byQuery = await EventClient.ConnectAsync(api, _alice, EventClient.All + "?since=1&lastEventId=3");
+        Assert.Equal((3, 4), (byQuery.Start, await byQuery.NextSeqAsync()));
+        await using var byBoth = await EventClient.ConnectAsync(api, _alice, EventClient.All + "?since=1&lastEventId=3", lastEventId: "4");
+        Assert.Equal((4, 5), (byBoth.Start, await byBoth.NextSeqAsync()));
     }
 
     [Theory]
     [InlineData("?since=9", null)]
+    [InlineData("?lastEventId=9", null)]
     [InlineData("", "9")]
     public async Task A_position_that_the_log_does_not_have_gets_a_resync_and_goes_on_without_a_loop(string query, string? lastEventId)
     {
@@ -168,6 +175,9 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     [InlineData("?since=-1", null, "since")]
     [InlineData("?since=x", null, "since")]
     [InlineData("?since=1&since=2", null, "since")]
+    [InlineData("?lastEventId=x", null, "lastEventId")]
+    [InlineData("?lastEventId=", null, "lastEventId")]
+    [InlineData("?lastEventId=x&since=1", "1", "lastEventId")]
     [InlineData("?generationId=", null, "generationId")]
     [InlineData("", "x", "Last-Event-ID")]
     [InlineData("", "", "Last-Event-ID")]

@@ -23,15 +23,15 @@ internal static class EventStreamEndpoints
             .WithName("StreamStatus")
             .WithTags("Status")
             .WithSummary("Follows the caller's updates as server-sent events")
-            .WithDescription("Every id is the position to resume from. Last-Event-ID wins over since.")
-            .DescribesParameters(FeedParameters.Since, FeedParameters.GenerationId, FeedParameters.LastEventId)
+            .WithDescription("Every id is the position to resume from: Last-Event-ID wins over lastEventId, and that over since.")
+            .DescribesParameters(FeedParameters.Since, FeedParameters.GenerationId, FeedParameters.LastEventId, FeedParameters.LastEventIdHeader)
             .IsEventStream();
         routes.MapGet(GenerationEndpoints.Path + "/{id}/stream", FollowGenerationAsync)
             .WithName("StreamGeneration")
             .WithTags("Generations")
             .WithSummary("Follows one generation to its end as server-sent events")
             .WithDescription("Begins with its first update. A reconnect past its end is answered with 204, which tells an EventSource to stop.")
-            .DescribesParameters(FeedParameters.LastEventId)
+            .DescribesParameters(FeedParameters.GenerationSince, FeedParameters.LastEventId, FeedParameters.LastEventIdHeader)
             .Produces(StatusCodes.Status204NoContent)
             .ProducesProblems(StatusCodes.Status404NotFound)
             .IsEventStream();
@@ -52,8 +52,7 @@ internal static class EventStreamEndpoints
     private static async Task<Results<EventStreamResult, ProblemResult>> FollowUserAsync(HttpContext context, FeedHub hub, ConnectionContext connections)
     {
         var query = new QueryReader(context.Request.Query);
-        var since = query.Position(FeedQuery.Since);
-        var last = query.HeaderPosition(FeedQuery.LastEventId, context.Request.Headers[FeedQuery.LastEventId]);
+        var since = query.ResumePosition(context.Request);
         var generationId = query.GenerationId();
         if (!query.Errors.IsEmpty)
         {
@@ -68,7 +67,7 @@ internal static class EventStreamEndpoints
 
         try
         {
-            var request = new FeedRequest(token.UserId, last ?? since, generationId, connections.Options.WriteBytes);
+            var request = new FeedRequest(token.UserId, since, generationId, connections.Options.WriteBytes);
             return new EventStreamResult(token, place!, await hub.OpenAsync(request, context.RequestAborted));
         }
         catch
@@ -82,7 +81,7 @@ internal static class EventStreamEndpoints
         string id, HttpContext context, StatusLog log)
     {
         var query = new QueryReader(context.Request.Query);
-        var last = query.HeaderPosition(FeedQuery.LastEventId, context.Request.Headers[FeedQuery.LastEventId]);
+        var since = query.ResumePosition(context.Request);
         if (!query.Errors.IsEmpty)
         {
             return ProblemResult.Invalid(query.Errors);
@@ -95,7 +94,7 @@ internal static class EventStreamEndpoints
 
         var token = context.User.GetAccessToken();
         var generation = ActivatorUtilities.CreateInstance<FollowedGeneration>(context.RequestServices, token.UserId, id);
-        if (last is { } position)
+        if (since is { } position)
         {
             if (await generation.ReadStateAsync(context.RequestAborted) is not { } state)
             {
