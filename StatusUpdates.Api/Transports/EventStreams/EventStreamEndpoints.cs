@@ -13,7 +13,7 @@ namespace StatusUpdates.Api.Transports.EventStreams;
 
 /// <summary>
 /// <c>/api/v1/status/stream</c>, and the same for one generation to its end. What can be refused is refused before the stream begins, as
-/// a problem with its status.
+/// a problem with its status; what passes, to those who ask for an event stream, as <see cref="EventStreamRefusal"/> says.
 /// </summary>
 internal static class EventStreamEndpoints
 {
@@ -23,7 +23,8 @@ internal static class EventStreamEndpoints
             .WithName("StreamStatus")
             .WithTags("Status")
             .WithSummary("Follows the caller's updates as server-sent events")
-            .WithDescription("Every id is the position to resume from: Last-Event-ID wins over lastEventId, and that over since.")
+            .WithDescription("Every id is the position to resume from: Last-Event-ID wins over lastEventId, and that over since. "
+                + "A refusal that passes (429, 5xx) is a stream of one event, unavailable, where Accept names text/event-stream.")
             .DescribesParameters(FeedParameters.Since, FeedParameters.GenerationId, FeedParameters.LastEventId, FeedParameters.LastEventIdHeader)
             .IsEventStream();
         routes.MapGet(GenerationEndpoints.Path + "/{id}/stream", FollowGenerationAsync)
@@ -47,6 +48,7 @@ internal static class EventStreamEndpoints
         .DescribesParameters(QueryCredentialParameters.All)
         .RequireAuthorization()
         .AcceptsQueryCredentials()
+        .WithMetadata(new EventStreamRefusal())
         .DisableRequestTimeout();
 
     private static async Task<Results<EventStreamResult, ProblemResult>> FollowUserAsync(HttpContext context, FeedHub hub, ConnectionContext connections)

@@ -38,9 +38,7 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
 
     public void AppendConnected(ref WriteBuffer buffer, string userId, LogPosition position)
     {
-        buffer.Append("retry: "u8);
-        Append(ref buffer, (long)retry.TotalMilliseconds);
-        buffer.Append("\n"u8);
+        AppendRetry(ref buffer, retry);
         AppendEvent(ref buffer, "connected"u8, StreamPosition.Encode(userId, position), position);
     }
 
@@ -78,11 +76,22 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
         return IsEnded;
     }
 
-    private static void AppendUpdate(ref WriteBuffer buffer, Frame frame, LogPosition? id) =>
-        AppendEvent(ref buffer, "status_update"u8, frame.Payload.Span, id);
+    /// <summary>How long the client is to wait before it comes back.</summary>
+    public static void AppendRetry(ref WriteBuffer buffer, TimeSpan wait)
+    {
+        const int MaxDigits = 20;
+        buffer.Append("retry: "u8);
+        ((long)wait.TotalMilliseconds).TryFormat(buffer.GetSpan(MaxDigits), out var length, default, CultureInfo.InvariantCulture);
+        buffer.Advance(length);
+        buffer.Append("\n"u8);
+    }
 
-    // JSON without indentation has no line breaks, so it is one line of data.
-    private static void AppendEvent(ref WriteBuffer buffer, ReadOnlySpan<byte> name, ReadOnlySpan<byte> json, LogPosition? id)
+    /// <summary>One event.</summary>
+    /// <param name="buffer">Where to.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="json">Its data: JSON without indentation, which has no line breaks, and so is one line.</param>
+    /// <param name="id">The position to resume from; null: the event moves none.</param>
+    public static void AppendEvent(ref WriteBuffer buffer, ReadOnlySpan<byte> name, ReadOnlySpan<byte> json, LogPosition? id)
     {
         buffer.Append("event: "u8);
         buffer.Append(name);
@@ -97,12 +106,8 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
         buffer.Append("\n\n"u8);
     }
 
-    private static void Append(ref WriteBuffer buffer, long number)
-    {
-        const int MaxDigits = 20;
-        number.TryFormat(buffer.GetSpan(MaxDigits), out var length, default, CultureInfo.InvariantCulture);
-        buffer.Advance(length);
-    }
+    private static void AppendUpdate(ref WriteBuffer buffer, Frame frame, LogPosition? id) =>
+        AppendEvent(ref buffer, "status_update"u8, frame.Payload.Span, id);
 }
 
 /// <summary>The data of <c>connected</c>, <c>position</c> and <c>resync</c>: where the stream goes on.</summary>
