@@ -28,6 +28,10 @@ internal static class FeedQuery
         return header ?? last ?? since;
     }
 
+    /// <summary>Whether the position is told as event-source-polyfill alone tells it.</summary>
+    public static bool IsOfPolyfill(this HttpRequest request) =>
+        request.Query.ContainsKey(LastEventId) && !request.Headers.ContainsKey(LastEventIdHeader);
+
     /// <summary>The one generation whose updates are wanted.</summary>
     public static string? GenerationId(this QueryReader query) =>
         query.Reference<string>("generationId", TryParseId, "Must be a generation's id.");

@@ -31,10 +31,11 @@ internal static class EventStreamEndpoints
             .WithName("StreamGeneration")
             .WithTags("Generations")
             .WithSummary("Follows one generation to its end as server-sent events")
-            .WithDescription("Begins with its first update. A reconnect past its end is answered with 204, which tells an EventSource to stop.")
+            .WithDescription(
+                "Begins with its first update. A reconnect past its end is answered with 204, which tells an EventSource to stop, and one by lastEventId with 410.")
             .DescribesParameters(FeedParameters.GenerationSince, FeedParameters.LastEventId, FeedParameters.LastEventIdHeader)
             .Produces(StatusCodes.Status204NoContent)
-            .ProducesProblems(StatusCodes.Status404NotFound)
+            .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status410Gone)
             .IsEventStream();
     }
 
@@ -103,9 +104,15 @@ internal static class EventStreamEndpoints
                 return GenerationIds.NotFound();
             }
 
-            return state.Status.IsTerminal() && position.Seq >= state.Position
-                ? TypedResults.NoContent()
-                : await FollowAsync(context, token, generation, position);
+            if (!state.Status.IsTerminal() || position.Seq < state.Position)
+            {
+                return await FollowAsync(context, token, generation, position);
+            }
+
+            // event-source-polyfill reads the body of every answer, trips over one that has none, and asks again for ever. A status it understands.
+            return context.Request.IsOfPolyfill()
+                ? new ProblemResult(StatusCodes.Status410Gone, ProblemCodes.StreamEnded, "The generation has ended, and its last update is known: nothing follows.")
+                : TypedResults.NoContent();
         }
 
         // From its first update that the log still has; if there is none, from its present state.
