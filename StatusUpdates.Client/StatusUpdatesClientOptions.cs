@@ -25,7 +25,9 @@ public sealed record StatusUpdatesClientOptions
 
     /// <summary>
     /// Sends everything, the WebSocket's handshake included: for proxies, certificates, or what an <c>IHttpMessageHandlerFactory</c> makes.
-    /// Stays the caller's: it is not disposed with the client. By default the client has one of its own.
+    /// Stays the caller's: it is not disposed with the client. By default the client has one of its own. What it throws, of whatever type, ends no
+    /// feed: it is waited and tried again. One that bounds the time of a request, as the standard resilience handler does (10 s for an attempt), has to
+    /// allow for <see cref="LongPollTimeout"/>, or every poll that has nothing to tell is a failure.
     /// </summary>
     public HttpMessageHandler? HttpMessageHandler { get; init; }
 

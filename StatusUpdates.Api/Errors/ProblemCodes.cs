@@ -22,6 +22,7 @@ internal static class ProblemCodes
     public const string DeliveryPending = "delivery_pending";
     public const string TooManyPending = "too_many_pending";
     public const string UpdatesGone = "updates_gone";
+    public const string StreamEnded = "stream_ended";
     public const string RateLimited = "rate_limited";
     public const string TooManyConnections = "too_many_connections";
     public const string ForeignOrigin = "foreign_origin";

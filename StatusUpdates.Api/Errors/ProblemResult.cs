@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace StatusUpdates.Api.Errors;
@@ -34,10 +35,18 @@ internal sealed class ProblemResult(int status, string code, string? detail = nu
 
     public Task ExecuteAsync(HttpContext httpContext)
     {
+        var problem = Value with { TraceId = Activity.Current?.TraceId.ToString() };
+
+        // Where an exception is told, the request has no endpoint any more.
+        var endpoint = httpContext.GetEndpoint() ?? httpContext.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
+        if (endpoint?.Metadata.GetMetadata<IProblemFormat>()?.TryWrite(httpContext, problem) is { } writing)
+        {
+            return writing;
+        }
+
         var response = httpContext.Response;
         response.StatusCode = status;
         response.Headers.CacheControl = "no-store";
-        var problem = Value with { TraceId = Activity.Current?.TraceId.ToString() };
 
         // Without the request's token: that has ended when a time-out is what is told.
         return response.WriteAsJsonAsync(problem, ProblemJsonContext.Default.Problem, ContentType, CancellationToken.None);

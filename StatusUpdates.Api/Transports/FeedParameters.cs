@@ -12,8 +12,14 @@ internal static class FeedParameters
     public static ParameterDescription GenerationId { get; } =
         new("generationId", "Only this generation's updates.", () => new() { Type = JsonSchemaType.String });
 
+    public static ParameterDescription GenerationSince { get; } =
+        new(FeedQuery.Since, "The last cursor that the client has. Without it, from the generation's first update.", Position);
+
     public static ParameterDescription LastEventId { get; } =
-        new(FeedQuery.LastEventId, "The id of the last event that the client has.", Position, ParameterLocation.Header);
+        new(FeedQuery.LastEventId, "The id of the last event that the client has, as event-source-polyfill sends it. Wins over since.", Position);
+
+    public static ParameterDescription LastEventIdHeader { get; } =
+        new(FeedQuery.LastEventIdHeader, "The id of the last event that the client has, as an EventSource sends it. Wins over the parameters.", Position, ParameterLocation.Header);
 
     public static OpenApiSchema Position() => new() { Type = JsonSchemaType.String, Pattern = "^[0-9]{1,16}(-[0-9a-f]{8})?$" };
 }

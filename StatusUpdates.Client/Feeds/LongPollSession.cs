@@ -21,10 +21,11 @@ internal sealed class LongPollSession(ApiCaller api, Func<LogPosition?> cursor) 
 
     private readonly List<FeedEvent> _events = [];
     private TimeSpan _pause;
+    private bool _isAnswered;
 
     public StatusTransport Transport => StatusTransport.LongPolling;
 
-    public FeedPhase Phase { get; private set; } = FeedPhase.Connecting;
+    public FeedPhase Phase { get; private set; }
 
     public string? Token => null;
 
@@ -46,7 +47,9 @@ internal sealed class LongPollSession(ApiCaller api, Func<LogPosition?> cursor) 
             address.ToString(),
             ClientJsonContext.Default.EnvelopePollPage,
             cancellationToken,
-            extraTime: options.LongPollTimeout).ConfigureAwait(false);
+            extraTime: options.LongPollTimeout,
+            asksToken: asks => Phase = asks ? FeedPhase.Token : _isAnswered ? FeedPhase.Through : FeedPhase.Connecting).ConfigureAwait(false);
+        _isAnswered = true;
         Phase = FeedPhase.Through;
         var isEmpty = since is not null && page is { Resync: not true, More: false, Items: null or { Count: 0 } };
         _pause = isEmpty ? LeastInterval - options.TimeProvider.GetElapsedTime(asked) : TimeSpan.Zero;

@@ -11,6 +11,9 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     // One refusal is a proxy's word; silence may be chance, once.
     private const int EnoughToFallBack = 2;
 
+    // A server that restarts cuts as well, but hardly this often in a row.
+    private const int EnoughCuts = 3;
+
     // Of the wait between two tries of a WebSocket: 2^4 = 16 times as long.
     private const int MostDoublings = 4;
 
@@ -21,6 +24,7 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     private int _failures;
     private bool _isTokenRefused;
     private int _blocked;
+    private int _cuts;
     private int _fallbacks;
     private bool _isPollAnswered;
     private long? _throughAt;
@@ -47,7 +51,6 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
 
         _throughAt ??= options.TimeProvider.GetTimestamp();
         _blocked = 0;
-        _fallbacks = 0;
     }
 
     /// <summary>Leaves long polling for a try of a WebSocket.</summary>
@@ -57,12 +60,7 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     /// <exception cref="StatusUpdatesException">A fresh token was refused like the one before it, with nothing between.</exception>
     public TimeSpan After(FeedFailure failure)
     {
-        if (_throughAt is { } since && options.TimeProvider.GetElapsedTime(since) >= options.StableAfter)
-        {
-            _failures = 0;
-        }
-
-        _throughAt = null;
+        var isCut = JudgeConnection(failure.Kind);
         var isTokenRefused = failure.Kind == FeedFailureKind.TokenRefused;
         var isSecond = isTokenRefused && _isTokenRefused;
 
@@ -98,12 +96,42 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
                 }
 
                 break;
+            case FeedFailureKind.CutOff when isCut && _cuts >= EnoughCuts:
+                // It opens, and something on the way does not let it live.
+                FallBack();
+                return TimeSpan.Zero;
             default:
                 ReturnToSocket();
                 break;
         }
 
         return NextDelay();
+    }
+
+    // What the WebSocket that has just ended, if one stood, says about the next: whether it was cut as soon as it had opened.
+    private bool JudgeConnection(FeedFailureKind kind)
+    {
+        if (_throughAt is not { } since)
+        {
+            return false;
+        }
+
+        _throughAt = null;
+        var isStable = options.TimeProvider.GetElapsedTime(since) >= options.StableAfter;
+        if (isStable)
+        {
+            _failures = 0;
+        }
+
+        if (kind == FeedFailureKind.CutOff && !isStable)
+        {
+            _cuts++;
+            return true;
+        }
+
+        _cuts = 0;
+        _fallbacks = 0;
+        return false;
     }
 
     private void FallBack()

@@ -7,8 +7,8 @@ namespace StatusUpdates.Client;
 /// A user's status updates from a cursor on: each exactly once and in order, across reconnects, instances of the API and transports.
 /// Enumerating connects; leaving the enumeration closes the connection, and a new one goes on at <see cref="Cursor"/>. Nothing is read
 /// ahead of the enumeration, so a slow one costs no memory.
-/// A failure of the network or of a server, and an answer that is not the API's, is met by reconnecting, for ever: a wrong
-/// <see cref="StatusUpdatesClientOptions.BaseAddress"/> shows in the log only. What ends the enumeration is the caller's cancellation, a
+/// A failure of the network, of a server or of the caller's <see cref="StatusUpdatesClientOptions.HttpMessageHandler"/>, and an answer that is not the
+/// API's, is met by reconnecting, for ever: a wrong <see cref="StatusUpdatesClientOptions.BaseAddress"/> shows in the log only. What ends the enumeration is the caller's cancellation, a
 /// <see cref="StatusUpdatesException"/>, or what the token provider throws.
 /// One enumeration at a time; the properties may be read from any thread.
 /// </summary>

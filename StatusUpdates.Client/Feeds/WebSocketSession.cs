@@ -55,14 +55,16 @@ internal sealed partial class WebSocketSession : IFeedSession
     public async ValueTask<IReadOnlyList<FeedEvent>> NextAsync(CancellationToken cancellationToken)
     {
         _events.Clear();
-        if (Phase != FeedPhase.Through)
+        if (Phase < FeedPhase.Connected)
         {
             await ConnectAsync(cancellationToken).ConfigureAwait(false);
         }
 
         while (_events.Count == 0)
         {
-            Take(await _reader.ReadAsync(cancellationToken).ConfigureAwait(false));
+            var message = await _reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+            Phase = FeedPhase.Through;
+            Take(message);
         }
 
         return _events;
@@ -112,7 +114,7 @@ internal sealed partial class WebSocketSession : IFeedSession
             throw StatusUpdatesException.Unexpected("The server's first message was not \"connected\".");
         }
 
-        Phase = FeedPhase.Through;
+        Phase = FeedPhase.Connected;
     }
 
     private void Take(ServerMessage message)

@@ -52,7 +52,7 @@ public sealed class DescriptionTests(TestServers servers, SharedApi shared) : IC
 
         var stream = document["paths"]!["/api/v1/status/stream"]!["get"]!;
         Assert.Equal(
-            ["since", "generationId", "Last-Event-ID", "token", "ticket"],
+            ["since", "generationId", "lastEventId", "Last-Event-ID", "token", "ticket"],
             stream["parameters"]!.AsArray().Select(parameter => (string)parameter!["name"]!));
 
         var text = document.ToJsonString();

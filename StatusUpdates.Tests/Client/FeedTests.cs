@@ -27,7 +27,7 @@ public sealed class FeedTests(TestServers servers)
         await reader.ExpectAsync(1, 300);
         var update = await api.PublishAsync("alice");
 
-        Assert.Equal(update with { TraceParent = null }, await reader.NextUpdateAsync());
+        Assert.Equal(update with { TraceParent = null, After = null }, await reader.NextUpdateAsync());
         Assert.Equal(StatusTransport.WebSocket, reader.Feed.Transport);
     }
 
@@ -145,10 +145,10 @@ public sealed class FeedTests(TestServers servers)
         using var client = new StatusUpdatesClient(ClientScene.Options(api.Address));
         var seen = new List<string>();
         await foreach (var update in client.WatchAsync(
-            async (seq, cancellationToken) =>
+            async (position, cancellationToken) =>
             {
                 var page = await client.ListAsync(cancellationToken: cancellationToken);
-                seen.Add($"resync {seq}, {page.Total} read");
+                seen.Add($"resync {position.Seq}, {page.Total} read");
                 await api.PublishAsync("alice");
             },
             new() { Since = 9 },
@@ -174,7 +174,7 @@ public sealed class FeedTests(TestServers servers)
         Assert.Equal(2, (await reader.NextUpdateAsync()).Seq);
 
         reader.Begin();
-        await Eventually.TrueAsync(() => reader.Feed.Cursor == 4);
+        await Eventually.TrueAsync(() => reader.Feed.Cursor?.Seq == 4);
         var result = await api.Database.CreateCommands().CancelAsync("alice", mine.GenerationId, cancellationToken: Token);
         await api.AnnounceAsync(result.Update!);
         Assert.Equal((5, GenerationStatus.Canceled), await reader.NextUpdateAsync() is var last ? (last.Seq, last.Status) : default);

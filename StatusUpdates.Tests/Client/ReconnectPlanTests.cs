@@ -158,6 +158,43 @@ public sealed class ReconnectPlanTests
         Assert.Equal([0.5, 1, 2, 4, 0.5, 1, 0.5], waits);
     }
 
+    [Fact]
+    public void A_websocket_that_is_cut_three_times_in_a_row_as_soon_as_it_has_opened_is_left_for_polling()
+    {
+        var time = new HeldTime();
+        var options = ClientScene.Options(new("http://localhost")) with { TimeProvider = time };
+        var plan = new ReconnectPlan(options, () => 0.999);
+        StatusTransport After(int seconds, FeedFailureKind kind = FeedFailureKind.CutOff)
+        {
+            plan.GotThrough();
+            time.Advance(TimeSpan.FromSeconds(seconds));
+            plan.After(new(kind, new IOException()));
+            return plan.Transport;
+        }
+
+        // One that lasted or brought something begins the row anew; one that did not come about says nothing.
+        Assert.All(
+            [After(0), After(9), After(10), After(0), After(0), After(0, FeedFailureKind.Lost), After(0)],
+            transport => Assert.Equal(StatusTransport.WebSocket, transport));
+        plan.After(new(FeedFailureKind.Unreachable, new IOException()));
+        Assert.Equal([StatusTransport.WebSocket, StatusTransport.LongPolling], [After(0), After(0)]);
+
+        // Tried again later: then one is enough, and the next try is twice as far.
+        plan.GotThrough();
+        time.Advance(options.WebSocketRetryInterval);
+        Assert.True(plan.IsSocketDue);
+        plan.TrySocket();
+        Assert.Equal(StatusTransport.LongPolling, After(0));
+        plan.GotThrough();
+        time.Advance(options.WebSocketRetryInterval);
+        Assert.False(plan.IsSocketDue);
+        time.Advance(options.WebSocketRetryInterval);
+        Assert.True(plan.IsSocketDue);
+        plan.TrySocket();
+        Assert.Equal(
+            [StatusTransport.WebSocket, StatusTransport.WebSocket, StatusTransport.WebSocket], [After(0, FeedFailureKind.Lost), After(0), After(0)]);
+    }
+
     [Theory]
     [InlineData("2", 2)]
     [InlineData("0", 0)]

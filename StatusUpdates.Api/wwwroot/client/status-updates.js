@@ -14,7 +14,7 @@
  *     }
  *
  * A client is a cursor over the log. It takes an update if its seq is above the cursor, and reconnects with since=<cursor>; nothing else
- * is needed for exactly once. It prefers the WebSocket, long-polls while no socket can be opened, and tries the socket again later.
+ * is needed for exactly once. It prefers the WebSocket, long-polls while no socket can be opened or lives, and tries the socket again later.
  * Node.js 20 has no WebSocket of its own: pass one (`import { WebSocket } from 'ws'`), or it long-polls.
  *
  * @module
@@ -34,10 +34,14 @@ const ANSWER_WITHIN = 15_000;
 const SOCKET_RETRY = 15_000;
 const MAX_SOCKET_RETRY = 300_000;
 
+// A server that restarts cuts sockets as well, but hardly this often in a row before it has said anything.
+const MAX_CUTS = 3;
+
 // How many updates may wait for a consumer that is slower than the socket.
 const MAX_WAITING = 1_000;
 
 const GOING_AWAY = 1001;
+const NO_CLOSE = 1006;
 const TOKEN_EXPIRED = 4401;
 const TOKEN_OF_ANOTHER_USER = 4403;
 
@@ -263,7 +267,10 @@ class Watch {
   /** Why the last token was refused; null once one is accepted. @type {string | null} */
   #refusal = null;
 
-  /** Sockets that could not be opened, one after the other, and until when it is not tried again. */
+  /** Sockets that were cut as soon as they had opened, one after the other. */
+  #cuts = 0;
+
+  /** How often in a row sockets were given up, and until when none is tried again. */
   #deadSockets = 0;
   #pollUntil = 0;
 
@@ -326,7 +333,6 @@ class Watch {
         this.cursor = entry.position;
         if (connectedAt === null) {
           connectedAt = now();
-          this.#deadSockets = 0;
           this.#refusal = null;
           this.#announce('live', { transport: 'websocket' });
         }
@@ -339,8 +345,16 @@ class Watch {
       socket.close();
     }
 
-    if (connectedAt !== null && now() - connectedAt >= STABLE_AFTER) {
+    const wasStable = connectedAt !== null && now() - connectedAt >= STABLE_AFTER;
+    if (wasStable) {
       this.#failures = 0;
+    }
+
+    if (connectedAt !== null) {
+      // A close is the server's word. What only cuts, something on the way perhaps, may do so every time.
+      const wasCut = socket.end?.code === NO_CLOSE && !socket.hasBroughtMore && !wasStable;
+      this.#cuts = wasCut ? this.#cuts + 1 : 0;
+      this.#deadSockets = wasCut ? this.#deadSockets : 0;
     }
 
     this.#judge(socket, connectedAt !== null);
@@ -366,7 +380,7 @@ class Watch {
         break;
     }
 
-    if (wasConnected) {
+    if (wasConnected && this.#cuts < MAX_CUTS) {
       throw new Interruption(`The connection was lost: ${end?.reason}`);
     }
 
@@ -605,6 +619,9 @@ class SocketConnection {
   #isConnected = false;
   #unlisten;
 
+  /** Whether anything came after `connected`. */
+  hasBroughtMore = false;
+
   /** How it ended; null while it lives. @type {{ code?: number, reason: string, isBehind?: boolean } | null} */
   end = null;
 
@@ -672,6 +689,7 @@ class SocketConnection {
 
     this.#heardAt = now();
     this.#awaitsPong = false;
+    this.hasBroughtMore = this.#isConnected;
     try {
       this.#receive(JSON.parse(String(data)));
     } catch {

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Net.WebSockets;
 using System.Text.Json;
+using System.Threading.Channels;
 using Microsoft.AspNetCore.Http;
 using StatusUpdates.Tests.Transports;
 
@@ -294,6 +296,89 @@ public sealed class JavaScriptFailureTests
         Assert.Equal([5], await client.SeqsAsync(1));
 
         Assert.Equal(["connecting", "live", "live"], client.States.Select(state => state.GetProperty("state").GetString()!));
+    }
+
+    [Fact]
+    public async Task A_socket_that_is_cut_as_soon_as_it_has_opened_is_given_up_for_long_poll_and_tried_again_later()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var polls = Channel.CreateUnbounded<TaskCompletionSource>();
+        var isCut = true;
+        server.OnSocket = async socket =>
+        {
+            var since = server.Requests[^1].Split("since=")[1];
+            await ScriptedServer.SendAsync(socket, $$"""{"type":"connected","userId":"u","seq":{{since}}}""");
+            if (!Volatile.Read(ref isCut))
+            {
+                await ScriptedServer.UntilClosedAsync(socket);
+            }
+
+            // Else the connection ends here, after what was sent and without a close.
+        };
+        server.OnPoll = async context =>
+        {
+            // The first one asks whether the API is there; each other one waits for the test.
+            var seq = int.Parse(context.Request.Query["since"].ToString(), CultureInfo.InvariantCulture);
+            if (context.Request.Query["timeout"] == "0")
+            {
+                await ScriptedServer.OkAsync(context, $$"""{"items":[],"seq":{{seq}},"more":false}""");
+                return;
+            }
+
+            var goesOn = new TaskCompletionSource();
+            polls.Writer.TryWrite(goesOn);
+            await goesOn.Task.WaitAsync(Token);
+            await ScriptedServer.OkAsync(context, $$"""{"items":[{{ScriptedServer.Update(seq + 1)}}],"seq":{{seq + 1}},"more":false}""");
+        };
+        await using var client = await StartAsync(server, since: 2, clock: "manual");
+        for (var cut = 1; cut <= 3; cut++)
+        {
+            await client.StateAsync("live", "websocket");
+            if (cut < 3)
+            {
+                await client.AdvanceAsync((await client.StateAsync("waiting")).GetProperty("delay").GetDouble());
+            }
+        }
+
+        // Tried again after 15 s: one more cut is enough, and then it is 30 s.
+        await client.StateAsync("live", "long-poll");
+        var poll = await polls.Reader.ReadAsync(Token);
+        await client.AdvanceAsync(15_000);
+        await client.SettleAsync();
+        poll.SetResult();
+        Assert.Equal([3], await client.SeqsAsync(1));
+        await client.StateAsync("live", "websocket");
+        await client.StateAsync("live", "long-poll");
+        Assert.Equal(4, server.Requests.Count(request => request.StartsWith("GET /ws/status", StringComparison.Ordinal)));
+        poll = await polls.Reader.ReadAsync(Token);
+        await client.AdvanceAsync(29_999);
+        await client.SettleAsync();
+        poll.SetResult();
+        Assert.Equal([4], await client.SeqsAsync(1));
+
+        Volatile.Write(ref isCut, false);
+        poll = await polls.Reader.ReadAsync(Token);
+        Assert.Equal(4, server.Requests.Count(request => request.StartsWith("GET /ws/status", StringComparison.Ordinal)));
+        await client.AdvanceAsync(1);
+        await client.SettleAsync();
+        poll.SetResult();
+        Assert.Equal([5], await client.SeqsAsync(1));
+        await client.StateAsync("live", "websocket");
+    }
+
+    [Fact]
+    public async Task A_socket_that_was_cut_after_it_had_brought_something_is_opened_again()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var seq = 2;
+        server.OnSocket = async socket =>
+        {
+            await ScriptedServer.SendAsync(socket, $$"""{"type":"connected","userId":"u","seq":{{seq++}}}""");
+            await ScriptedServer.SendAsync(socket, Single(seq));
+        };
+        await using var client = await StartAsync(server, since: 2);
+        Assert.Equal([3, 4, 5, 6, 7, 8], await client.SeqsAsync(6));
+        Assert.DoesNotContain(server.Requests, request => request.StartsWith("GET /api/v1/status/poll", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 // Watches as a program of anybody would, and tells of everything on a line of JSON. Usage: node watch.mjs <options as JSON>
 // Options are those of the client, and: socket (false: none), take (how many items it handles before it must be told to go on),
 // random (what Math.random gives), clock ("manual": the client's clock moves when it is told to, and only then).
-// On its input it takes: {"token":"…"} after it asked for a fresh one, {"take":n}, {"advance":milliseconds}, {"stop":true}.
+// On its input it takes: {"token":"…"} after it asked for a fresh one, {"take":n}, {"advance":milliseconds}, {"echo":true}, {"stop":true}.
 import { createInterface } from 'node:readline';
 import { WebSocket } from 'ws';
 import { StatusUpdatesClient } from './status-updates.mjs';
@@ -62,6 +62,8 @@ input.on('line', line => {
     permitted();
   } else if (order.advance) {
     advance(order.advance);
+  } else if (order.echo) {
+    say(order);
   } else if (order.stop) {
     stop.abort();
     permitted();
