@@ -35,6 +35,7 @@ internal static class Program
 
         builder.AddHttpDefaults();
         builder.AddProxies();
+        builder.AddCrossOrigin();
         builder.AddErrors();
         builder.AddSecurity();
         builder.AddRateLimits();
@@ -47,10 +48,12 @@ internal static class Program
 
         var app = builder.Build();
 
-        // Order: who it really is; problems for whatever follows; static files free of limits; addresses counted before tokens are believed, users after.
+        // Order: who it really is; problems for whatever follows, which pages of other origins can read; static files free of limits; addresses counted
+        // before tokens are believed, users after; what a body is, before it is read.
         app.UseProxies();
         app.UseAnswerHeaders();
         app.UseErrors();
+        app.UseCrossOrigin();
         app.UseDefaultFiles();
         app.UseStaticFiles();
         app.UseRouting();
