@@ -3,6 +3,7 @@ using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Feeds;
 using StatusUpdates.Api.Generations;
 using StatusUpdates.Api.Hosting;
+using StatusUpdates.Api.Json;
 using StatusUpdates.Api.OpenApi;
 using StatusUpdates.Api.RateLimiting;
 using StatusUpdates.Api.Results;
@@ -62,6 +63,7 @@ internal static class Program
         app.UseUserRateLimit();
         app.UseAuthorization();
         app.UseRequestTimeouts();
+        app.UseJsonBodies();
 
         app.MapDefaultEndpoints();
         app.MapApiDescription();
