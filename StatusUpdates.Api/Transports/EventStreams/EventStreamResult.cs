@@ -22,6 +22,7 @@ internal sealed class EventStreamResult(
         {
             var connections = httpContext.RequestServices.GetRequiredService<ConnectionContext>();
             Prepare(httpContext);
+            RequestDuration.LeaveOut(httpContext);
             connections.Metrics.Connected(EventStreamConnection.Transport);
             try
             {
