@@ -35,7 +35,6 @@ internal static class ResultEndpoints
             return ProblemResult.NotFound("There is no such result.");
         }
 
-        response.Headers.XContentTypeOptions = "nosniff";
         response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
         response.Headers.CacheControl = "public, max-age=31536000, immutable";
         return TypedResults.File(
