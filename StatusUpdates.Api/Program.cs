@@ -42,6 +42,7 @@ internal static class Program
         builder.AddRateLimits();
         builder.AddApiDescription();
         builder.AddGenerations();
+        builder.AddResults();
         builder.AddFeeds();
         builder.AddTransports();
         builder.AddWebhooks();
