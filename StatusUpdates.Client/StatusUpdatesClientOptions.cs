@@ -15,7 +15,7 @@ public sealed record StatusUpdatesClientOptions
 
     /// <summary>
     /// Gives a fresh access token (a JWT, without <c>Bearer</c>). Called at the first use, when the server says that the token is about to
-    /// expire, and when it refuses one; in between the client keeps the token and shares it among its calls and feeds. Never called twice at
+    /// expire, and when it refuses one (again after 1 s to 2 s if it refuses the fresh one too); in between the client keeps the token and shares it among its calls and feeds. Never called twice at
     /// the same time: should it go on after its cancellation token was canceled, whoever waited for it is let go at once, and the next call
     /// comes when it has returned. It must not block its thread. If it throws, the call that needed the token throws; a feed takes <see cref="HttpRequestException"/>,
     /// <see cref="IOException"/>, <see cref="TimeoutException"/> and a foreign <see cref="OperationCanceledException"/> as passing and tries

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.WebUtilities;
+using StatusUpdates.Api.Json;
 
 namespace StatusUpdates.Api.Errors;
 
@@ -31,7 +32,8 @@ internal sealed class ProblemResult(int status, string code, string? detail = nu
     public static ProblemResult NotFound(string detail) => new(StatusCodes.Status404NotFound, ProblemCodes.NotFound, detail);
 
     /// <summary>The answer for a status that nothing more is known about.</summary>
-    public static ProblemResult Of(int status) => new(status, ProblemCodes.Of(status));
+    public static ProblemResult Of(int status) =>
+        new(status, ProblemCodes.Of(status), status == StatusCodes.Status415UnsupportedMediaType ? JsonBodies.Allowed : null);
 
     public Task ExecuteAsync(HttpContext httpContext)
     {

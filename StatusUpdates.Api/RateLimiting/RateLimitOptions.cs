@@ -18,6 +18,10 @@ internal sealed class RateLimitOptions
     /// </summary>
     [ValidateObjectMembers]
     public TokenBucketOptions Address { get; set; } = new() { PermitsPerSecond = 1_000, Burst = 5_000 };
+
+    /// <summary>How many results are sent to one address at once. Default 100: a page of them over one connection.</summary>
+    [Range(1, 100_000)]
+    public int ResultsPerAddress { get; set; } = 100;
 }
 
 /// <summary>A token bucket.</summary>

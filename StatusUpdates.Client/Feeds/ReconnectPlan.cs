@@ -22,7 +22,7 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
 
     private readonly Backoff _backoff = new(options.ReconnectDelay, options.ReconnectMaxDelay);
     private int _failures;
-    private bool _isTokenRefused;
+    private int _refusals;
     private int _blocked;
     private int _cuts;
     private int _fallbacks;
@@ -41,7 +41,7 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     /// <summary>The connection stands; with long polling: a poll was answered.</summary>
     public void GotThrough()
     {
-        _isTokenRefused = false;
+        _refusals = 0;
         if (Transport == StatusTransport.LongPolling)
         {
             _failures = 0;
@@ -57,17 +57,15 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     public void TrySocket() => Transport = StatusTransport.WebSocket;
 
     /// <summary>How long to wait until the next try.</summary>
-    /// <exception cref="StatusUpdatesException">A fresh token was refused like the one before it, with nothing between.</exception>
+    /// <exception cref="StatusUpdatesException">Fresh tokens were refused like the one before them, with nothing between: see <see cref="Refusals"/>.</exception>
     public TimeSpan After(FeedFailure failure)
     {
         var isCut = JudgeConnection(failure.Kind);
-        var isTokenRefused = failure.Kind == FeedFailureKind.TokenRefused;
-        var isSecond = isTokenRefused && _isTokenRefused;
-
-        // Once told, it is over with: who takes the feed up again has two tries as before.
-        _isTokenRefused = isTokenRefused && !isSecond;
-        if (isSecond)
+        _refusals = failure.Kind == FeedFailureKind.TokenRefused ? _refusals + 1 : 0;
+        if (_refusals == Refusals.Final)
         {
+            // Once told, it is over with: who takes the feed up again has as many tries as before.
+            _refusals = 0;
             throw failure.Exception;
         }
 
@@ -77,6 +75,8 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
                 // The token is at fault, not the server: with another one it may go on at once. But only once.
                 _failures = 1;
                 return TimeSpan.Zero;
+            case FeedFailureKind.TokenRefused when _refusals > 1:
+                return Refusals.WaitAfter(options, _refusals, random());
             case FeedFailureKind.Limited:
                 if (!_isPollAnswered)
                 {

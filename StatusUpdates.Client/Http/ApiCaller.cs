@@ -6,7 +6,7 @@ using System.Text.Json.Serialization.Metadata;
 namespace StatusUpdates.Client;
 
 /// <summary>
-/// Sends requests with the token in use and reads their answers. A 401 is answered with one more try under a fresh token. Thread-safe.
+/// Sends requests with the token in use and reads their answers. A 401 is met with a fresh token, at once and once more after a wait: see <see cref="Refusals"/>. Thread-safe.
 /// </summary>
 internal sealed class ApiCaller : IDisposable
 {
@@ -64,9 +64,10 @@ internal sealed class ApiCaller : IDisposable
             var token = await Tokens.GetAsync(deadline.Token).ConfigureAwait(false);
             asksToken?.Invoke(false);
             var response = await SendOnceAsync(method, relative, token, prepare, deadline.Token).ConfigureAwait(false);
-            if (response.StatusCode == HttpStatusCode.Unauthorized)
+            for (var refusals = 1; response.StatusCode == HttpStatusCode.Unauthorized && refusals < Refusals.Final; refusals++)
             {
                 response.Dispose();
+                await Refusals.WaitAsync(Options, refusals, deadline.Token).ConfigureAwait(false);
                 asksToken?.Invoke(true);
                 token = await Tokens.RenewAsync(token, deadline.Token).ConfigureAwait(false);
                 asksToken?.Invoke(false);

@@ -49,7 +49,7 @@ public sealed class ReconnectPlanTests
             };
             var sample = 0.0;
             var plan = new ReconnectPlan(options, () => sample);
-            var refusedBefore = false;
+            var refusals = 0;
             var zeroes = 0;
             foreach (var (kind, isThrough, seconds, retryAfter, random) in steps)
             {
@@ -58,22 +58,28 @@ public sealed class ReconnectPlanTests
                 if (isThrough)
                 {
                     plan.GotThrough();
-                    refusedBefore = false;
+                    refusals = 0;
                     time.Advance(TimeSpan.FromSeconds(seconds));
                 }
 
                 TimeSpan? told = kind == FeedFailureKind.Limited && retryAfter >= 0 ? TimeSpan.FromSeconds(retryAfter) : null;
                 var failure = new FeedFailure(kind, new StatusUpdatesException("x") { StatusCode = HttpStatusCode.Unauthorized }, told);
-                if (kind == FeedFailureKind.TokenRefused && refusedBefore)
+                refusals = kind == FeedFailureKind.TokenRefused ? refusals + 1 : 0;
+                if (refusals == Refusals.Final)
                 {
                     Assert.Throws<StatusUpdatesException>(() => plan.After(failure));
                     return;
                 }
 
-                refusedBefore = kind == FeedFailureKind.TokenRefused;
                 var wait = plan.After(failure);
                 var least = told is null ? TimeSpan.Zero : told < TimeSpan.FromMinutes(10) ? told.Value : TimeSpan.FromMinutes(10);
                 Assert.InRange(wait, least, least + options.ReconnectMaxDelay);
+                if (refusals > 1)
+                {
+                    // The server is given time to learn of the token's key.
+                    Assert.InRange(wait, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4));
+                }
+
                 if (kind is FeedFailureKind.Lost or FeedFailureKind.Unreachable && transport == StatusTransport.WebSocket)
                 {
                     // What says nothing about WebSockets changes nothing about them.
@@ -93,12 +99,13 @@ public sealed class ReconnectPlanTests
     }
 
     [Fact]
-    public void Only_two_refused_tokens_in_a_row_are_the_callers_to_know()
+    public void Only_three_refused_tokens_in_a_row_are_the_callers_to_know()
     {
         var plan = new ReconnectPlan(ClientScene.Options(new("http://localhost")), () => 0.5);
         var refused = new FeedFailure(FeedFailureKind.TokenRefused, new StatusUpdatesException("no"));
         foreach (var kind in Enum.GetValues<FeedFailureKind>().Except([FeedFailureKind.TokenRefused]))
         {
+            plan.After(refused);
             plan.After(refused);
             plan.After(new(kind, new IOException()));
         }
@@ -106,6 +113,7 @@ public sealed class ReconnectPlanTests
         // And a row ends with the word of it.
         for (var row = 0; row < 3; row++)
         {
+            plan.After(refused);
             plan.After(refused);
             Assert.Throws<StatusUpdatesException>(() => plan.After(refused));
         }

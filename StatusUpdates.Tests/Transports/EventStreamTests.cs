@@ -214,7 +214,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
             });
         using var slow = await RawSocket.OpenAsync(api, 4096);
         await slow.SendAsync(Encoding.ASCII.GetBytes(
-            $"GET {EventClient.All} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TestTokens.Create(_alice)}\r\n\r\n"));
+            $"GET {EventClient.All} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TestTokens.Create(_alice)}\r\n\r\n"));
         await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
         var blocked = await Sockets.OnlyAsync(api);
         await using var healthy = await SocketClient.ConnectAsync(api, _alice);

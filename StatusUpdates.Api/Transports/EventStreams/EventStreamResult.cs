@@ -23,6 +23,7 @@ internal sealed class EventStreamResult(
             var connections = httpContext.RequestServices.GetRequiredService<ConnectionContext>();
             Prepare(httpContext.Response);
             Unthrottle(httpContext);
+            RequestDuration.LeaveOut(httpContext);
             connections.Metrics.Connected(EventStreamConnection.Transport);
             try
             {

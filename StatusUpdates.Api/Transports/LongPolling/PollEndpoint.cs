@@ -71,6 +71,7 @@ internal static class PollEndpoint
         using (var poll = new PollConnection(context, cursor, token, timeout > TimeSpan.Zero ? timeout : ReadPatience, connections.Time))
         {
             place!.Hold(poll);
+            RequestDuration.LeaveOut(context);
             connections.Metrics.Connected(PollConnection.Transport);
             try
             {

@@ -65,6 +65,7 @@ internal static class WebSocketEndpoint
         // Opened before the upgrade: a database that is away is a 503, not a socket that says nothing.
         using var cursor = await context.RequestServices.GetRequiredService<FeedHub>().OpenAsync(request, context.RequestAborted);
         var stream = await WebSocketHandshake.AcceptAsync(context);
+        RequestDuration.LeaveOut(context);
         sockets.Connections.Metrics.Connected(WebSocketContext.Transport);
         try
         {

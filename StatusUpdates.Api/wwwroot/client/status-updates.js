@@ -28,6 +28,7 @@ const STABLE_AFTER = 5_000;
 const BASE_WAIT = 500;
 const MAX_WAIT = 15_000;
 const DRAIN_WAIT = 1_000;
+const REFUSAL_WAIT = 1_000;
 const MAX_RETRY_AFTER = 600_000;
 const POLL_TIMEOUT = 25_000;
 const ANSWER_WITHIN = 15_000;
@@ -36,6 +37,9 @@ const MAX_SOCKET_RETRY = 300_000;
 
 // A server that restarts cuts sockets as well, but hardly this often in a row before it has said anything.
 const MAX_CUTS = 3;
+
+// The refusal of a token in a row after which no other is tried.
+const FINAL_REFUSAL = 3;
 
 // How many updates may wait for a consumer that is slower than the socket.
 const MAX_WAITING = 1_000;
@@ -115,7 +119,7 @@ const TOKEN_OF_ANOTHER_USER = 4403;
 /** Why a watch ended. What passes by itself (a network that is away, a server that restarts) is never an error. */
 export class StatusUpdatesError extends Error {
   /**
-   * @param {'unauthorized' | 'forbidden' | 'refused' | 'unsupported'} code `unauthorized`: no token, or a fresh one was refused too;
+   * @param {'unauthorized' | 'forbidden' | 'refused' | 'unsupported'} code `unauthorized`: no token, or fresh ones were refused too;
    * `forbidden`: a token of another user, or of one who may not; `refused`: the server called the request wrong; `unsupported`: the server
    * knows no such address, by its own word.
    * @param {string} message
@@ -267,6 +271,9 @@ class Watch {
   /** Why the last token was refused; null once one is accepted. @type {string | null} */
   #refusal = null;
 
+  /** How many were refused since one was accepted. */
+  #refusals = 0;
+
   /** Sockets that were cut as soon as they had opened, one after the other. */
   #cuts = 0;
 
@@ -333,7 +340,7 @@ class Watch {
         this.cursor = entry.position;
         if (connectedAt === null) {
           connectedAt = now();
-          this.#refusal = null;
+          this.#accepted();
           this.#announce('live', { transport: 'websocket' });
         }
 
@@ -400,7 +407,7 @@ class Watch {
         const page = await this.#poll(timeout);
         hasAnswered = true;
         this.#failures = 0;
-        this.#refusal = null;
+        this.#accepted();
         this.cursor ??= cursorOf(page);
         this.#announce('live', { transport: 'long-poll' });
         yield* this.#take(page);
@@ -544,12 +551,7 @@ class Watch {
   async #recover(interruption) {
     const { kind, message, retryAfter } = interruption;
     if (kind === 'refusal') {
-      if (this.#refusal !== null) {
-        throw new StatusUpdatesError('unauthorized', message, { cause: interruption });
-      }
-
-      // At once: it is the token that has to be another one.
-      this.#refusal = message;
+      await this.#replaceToken(interruption);
       return;
     }
 
@@ -560,6 +562,30 @@ class Watch {
 
     // Where the server itself said when, the network coming back changes nothing.
     await sleep(delay, this.#signal, retryAfter === undefined);
+  }
+
+  /** @param {Interruption} interruption */
+  async #replaceToken(interruption) {
+    this.#refusals++;
+    if (this.#refusals === FINAL_REFUSAL) {
+      throw new StatusUpdatesError('unauthorized', interruption.message, { cause: interruption });
+    }
+
+    this.#refusal = interruption.message;
+    if (this.#refusals === 1) {
+      // At once: it is the token that has to be another one.
+      return;
+    }
+
+    // A fresh one was refused too. It may be so new that the server has yet to learn of its key.
+    const delay = REFUSAL_WAIT * (1 + Math.random());
+    this.#announce('waiting', { delay, error: interruption });
+    await sleep(delay, this.#signal, false);
+  }
+
+  #accepted() {
+    this.#refusal = null;
+    this.#refusals = 0;
   }
 
   // While long-poll serves, trying the socket again is no news.
