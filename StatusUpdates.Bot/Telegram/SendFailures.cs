@@ -42,8 +42,6 @@ internal static class SendFailures
     /// <summary>What it means to have no answer, or none that can be read.</summary>
     public static SendResult Of(RequestException e) => e.HttpStatusCode switch
     {
-        // So Telegram answers only what it took: sent again it would come twice.
-        HttpStatusCode.OK => new SendResult(SendOutcome.Sent) { Reason = e.Message },
         HttpStatusCode.RequestEntityTooLarge => new SendResult(SendOutcome.Refused) { Reason = e.Message },
         _ => new SendResult(SendOutcome.Failed) { Reason = e.Message },
     };

@@ -215,6 +215,20 @@ internal sealed class FakeTelegram : IAsyncDisposable
                 context.Abort();
                 return;
 
+            case FakeReply.HeadAlone head:
+                Take(call);
+                context.Response.ContentLength = 1000;
+                await context.Response.WriteAsync("{\"ok\":true,");
+                await context.Response.Body.FlushAsync();
+                call.Answered = 200;
+                if (!head.Closes)
+                {
+                    await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                }
+
+                context.Abort();
+                return;
+
             case FakeReply.After after:
                 await after.Signal;
                 break;

@@ -413,6 +413,21 @@ public sealed class NotificationTests(TestServers servers)
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_Telegram_acknowledged_is_not_sent_again_though_the_rest_of_its_answer_never_comes(bool closes)
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        scene.Telegram.Next(new FakeReply.HeadAlone(closes), call => call.Text!.Contains("pending", StringComparison.Ordinal));
+        await using var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Taken(Chat));
+    }
+
+    [Theory]
     [InlineData("Bad Request: not enough rights to send text messages to the chat")]
     [InlineData("Bad Request: CHAT_WRITE_FORBIDDEN")]
     [InlineData("Bad Request: TOPIC_CLOSED")]

@@ -190,16 +190,21 @@ public sealed class WebhookHttpTests
     }
 }
 
-/// <summary>A receiver that counts connections, keeps requests as they came, and gives every one the same answer.</summary>
+/// <summary>
+/// A receiver that counts connections, keeps requests as they came, and gives every one the same answer, after which it keeps the connection open
+/// or closes it.
+/// </summary>
 internal sealed class RawReceiver : IDisposable
 {
     private readonly TcpListener _listener;
     private readonly byte[] _answer;
+    private readonly bool _closes;
     private readonly CancellationTokenSource _end = new();
     private int _connections;
 
-    public RawReceiver(IPAddress? address = null, int port = 0, string answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    public RawReceiver(IPAddress? address = null, int port = 0, string answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", bool closes = false)
     {
+        _closes = closes;
         _answer = Encoding.ASCII.GetBytes(answer);
         _listener = new(address ?? IPAddress.Loopback, port);
         _listener.Start();
@@ -248,6 +253,10 @@ internal sealed class RawReceiver : IDisposable
             {
                 Requests.Enqueue(Encoding.ASCII.GetString(buffer, 0, length));
                 await stream.WriteAsync(_answer, _end.Token);
+                if (_closes)
+                {
+                    return;
+                }
             }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or ObjectDisposedException)

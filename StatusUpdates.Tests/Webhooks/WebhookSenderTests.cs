@@ -14,7 +14,7 @@ public sealed class WebhookSenderTests
         { new HttpRequestException(HttpRequestError.SecureConnectionError), "No secure connection could be made (TLS)." },
         { new HttpRequestException(HttpRequestError.NameResolutionError), "Its host has no address." },
         { new HttpRequestException("x", new ForbiddenAddressException()), "Its host leads to an address that is not allowed." },
-        { new IOException("10.0.0.1 said no"), "The connection ended before the answer was complete." },
+        { new IOException("10.0.0.1 said no"), "The connection ended before the answer came." },
         { new NotSupportedException("10.0.0.1 said no"), "The attempt failed." },
     };
 
@@ -27,6 +27,36 @@ public sealed class WebhookSenderTests
         var result = await sender.SendAsync(new Uri("https://example.org/"), "msg_1", new byte[2], SigningKeys.Create(), TestTime.Token);
 
         Assert.Equal((null, error, false), (result.StatusCode, result.Error, result.IsSuccess));
+    }
+
+    [Theory]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nOK", false)]
+    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n", false)]
+    [InlineData("HTTP/1.1 200 OK\r\n\r\nOK", false)]
+    [InlineData("HTTP/1.1 202 Accepted\r\nContent-Length: 1000\r\n\r\nOK", true)]
+    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\nno chunk", true)]
+    public async Task The_status_line_and_headers_are_the_answer_whatever_becomes_of_the_body(string answer, bool closes)
+    {
+        using var receiver = new RawReceiver(answer: answer, closes: closes);
+        using var http = Http();
+
+        var result = await Sender(http).SendAsync(
+            new Uri($"http://127.0.0.1:{receiver.Port}/"), "msg_1", new byte[2], SigningKeys.Create(), TestTime.Token);
+
+        Assert.Equal((true, null, "OK"), (result.IsSuccess, result.Error, result.Response));
+        Assert.InRange(result.StatusCode!.Value, 200, 202);
+    }
+
+    [Fact]
+    public async Task A_failures_status_and_wait_are_heard_though_its_body_never_ends()
+    {
+        using var receiver = new RawReceiver(answer: "HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 1000\r\n\r\nlater");
+        using var http = Http();
+
+        var result = await Sender(http).SendAsync(
+            new Uri($"http://127.0.0.1:{receiver.Port}/"), "msg_1", new byte[2], SigningKeys.Create(), TestTime.Token);
+
+        Assert.Equal((503, "It answered 503.", "later", 120.0), (result.StatusCode, result.Error, result.Response, result.RetryAfter?.TotalSeconds));
     }
 
     [Theory]
@@ -80,8 +110,14 @@ public sealed class WebhookSenderTests
         Assert.Equal(seconds ?? 0, after?.TotalSeconds ?? 0, 0.1);
     }
 
-    private static WebhookSender Sender(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> answer) => new(
-        new HttpMessageInvoker(new Answering(answer)),
+    private static HttpMessageInvoker Http() =>
+        new(WebhookHttp.CreateHandler(new AddressPolicy([IPNetwork.Parse("127.0.0.0/8")], allowHttp: true), new SystemHostResolver()));
+
+    private static WebhookSender Sender(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> answer) =>
+        Sender(new HttpMessageInvoker(new Answering(answer)));
+
+    private static WebhookSender Sender(HttpMessageInvoker http) => new(
+        http,
         Options.Create(new DeliveryOptions()),
         TimeProvider.System,
         NullLogger<WebhookSender>.Instance);

@@ -11,7 +11,7 @@ internal sealed class DeliveryOptions : IValidateOptions<DeliveryOptions>
     /// <summary>Whether this process delivers. Default true; false for workers that are to run jobs alone, while others deliver.</summary>
     public bool Enabled { get; set; } = true;
 
-    /// <summary>How long a receiver may take, from the connection to the end of its answer. Default 15 s.</summary>
+    /// <summary>How long a receiver may take, from the connection to the status and headers of its answer. Default 15 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(15);
 
