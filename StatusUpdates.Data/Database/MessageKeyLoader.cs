@@ -58,7 +58,7 @@ internal sealed partial class MessageKeyLoader(StatusDatabase database, MessageS
                 await Task.Delay(Pause, time, stoppingToken);
                 using var interval = new CancellationTokenSource(Interval, time);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, interval.Token);
-                await _doubts.Reader.ReadAsync(either.Token).AsTask().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await ((Task)_doubts.Reader.ReadAsync(either.Token).AsTask()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 stoppingToken.ThrowIfCancellationRequested();
                 await TryLoadAsync(stoppingToken);
             }

@@ -159,7 +159,7 @@ public sealed class StatusDatabase : IAsyncDisposable
     internal static TimeSpan BackOff(int attempt) =>
         TimeSpan.FromMilliseconds(Math.Min(1000, 5 << Math.Min(attempt, 8)) * (0.5 + (Random.Shared.NextDouble() / 2)));
 
-    private static IReadOnlyDictionary<string, TimeSpan> TimeoutsOf(StatusDatabaseOptions options, string? own)
+    private static Dictionary<string, TimeSpan> TimeoutsOf(StatusDatabaseOptions options, string? own)
     {
         var all = new Dictionary<string, TimeSpan>(StringComparer.Ordinal)
         {
