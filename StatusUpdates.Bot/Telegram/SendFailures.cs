@@ -13,6 +13,8 @@ internal static class SendFailures
 
     private static readonly string[] MessageGone = ["message to edit not found", "message can't be edited", "MESSAGE_ID_INVALID"];
 
+    private static readonly string[] TopicGone = ["message thread not found", "TOPIC_DELETED", "TOPIC_ID_INVALID"];
+
     // Administrators give rights back and open topics again.
     private static readonly string[] NotAllowed =
     [
@@ -31,6 +33,7 @@ internal static class SendFailures
         { ErrorCode: 400 or 403 } when Says(e, NotAllowed) => With(SendOutcome.NotAllowed, e),
         { ErrorCode: 403 } => With(SendOutcome.ChatGone, e),
         { ErrorCode: 400 } when Says(e, ["message is not modified"]) => new SendResult(SendOutcome.Sent),
+        { ErrorCode: 400 } when Says(e, TopicGone) => With(SendOutcome.TopicGone, e),
         { ErrorCode: 400 } when Says(e, ChatGone) => With(SendOutcome.ChatGone, e),
         { ErrorCode: 400 } when Says(e, MessageGone) => With(SendOutcome.MessageGone, e),
         { ErrorCode: 400 or 413 } => With(SendOutcome.Refused, e),

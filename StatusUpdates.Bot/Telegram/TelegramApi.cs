@@ -103,8 +103,10 @@ internal sealed class TelegramApi : IDisposable
     }
 
     /// <summary>Sends a plain text.</summary>
-    public Task<SendResult> SendTextAsync(long chatId, string text, CancellationToken cancellationToken) => SendAsync(
-        "sendMessage", token => _client.SendMessage(chatId, text, linkPreviewOptions: NoPreview, cancellationToken: token), cancellationToken);
+    public Task<SendResult> SendTextAsync(ChatPlace place, string text, CancellationToken cancellationToken) => SendAsync(
+        "sendMessage",
+        token => _client.SendMessage(place.ChatId, text, linkPreviewOptions: NoPreview, messageThreadId: place.TopicId, cancellationToken: token),
+        cancellationToken);
 
     /// <summary>Gives a message another text.</summary>
     public Task<SendResult> EditTextAsync(long chatId, int messageId, string text, CancellationToken cancellationToken) => SendAsync(
@@ -113,20 +115,25 @@ internal sealed class TelegramApi : IDisposable
         cancellationToken);
 
     /// <summary>Sends a photo that Telegram fetches itself.</summary>
-    public Task<SendResult> SendPhotoAsync(long chatId, Uri url, CancellationToken cancellationToken) => SendAsync(
-        "sendPhoto", token => _client.SendPhoto(chatId, InputFile.FromUri(url), cancellationToken: token), cancellationToken, isFile: true);
+    public Task<SendResult> SendPhotoAsync(ChatPlace place, Uri url, CancellationToken cancellationToken) => SendAsync(
+        "sendPhoto",
+        token => _client.SendPhoto(place.ChatId, InputFile.FromUri(url), messageThreadId: place.TopicId, cancellationToken: token),
+        cancellationToken,
+        isFile: true);
 
     /// <summary>Uploads a photo.</summary>
-    public Task<SendResult> SendPhotoAsync(long chatId, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
+    public Task<SendResult> SendPhotoAsync(ChatPlace place, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
         "sendPhoto",
-        token => _client.SendPhoto(chatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), cancellationToken: token),
+        token => _client.SendPhoto(
+            place.ChatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), messageThreadId: place.TopicId, cancellationToken: token),
         cancellationToken,
         isFile: true);
 
     /// <summary>Uploads a file.</summary>
-    public Task<SendResult> SendDocumentAsync(long chatId, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
+    public Task<SendResult> SendDocumentAsync(ChatPlace place, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
         "sendDocument",
-        token => _client.SendDocument(chatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), cancellationToken: token),
+        token => _client.SendDocument(
+            place.ChatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), messageThreadId: place.TopicId, cancellationToken: token),
         cancellationToken,
         isFile: true);
 
