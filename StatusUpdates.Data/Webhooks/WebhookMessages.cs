@@ -12,6 +12,8 @@ namespace StatusUpdates.Data.Webhooks;
 /// </summary>
 public static class WebhookMessages
 {
+    private static readonly WebhookJsonContext Json = new(new JsonSerializerOptions(WebhookJsonContext.Default.Options) { Encoder = PlainJsonEncoder.Instance });
+
     /// <summary>The type of what <c>POST …/test</c> sends.</summary>
     public const string Test = "webhook.test";
 
@@ -35,17 +37,17 @@ public static class WebhookMessages
             TypeOf(update.Status),
             Timestamp(DateTimeOffset.FromUnixTimeMilliseconds(update.Timestamp)),
             update with { TraceParent = null, After = null }),
-        WebhookJsonContext.Plain.WebhookMessageStatusUpdate);
+        Json.WebhookMessageStatusUpdate);
 
     /// <summary>A test that its owner asked for.</summary>
     public static byte[] OfTest(string webhookId, DateTimeOffset time) => JsonSerializer.SerializeToUtf8Bytes(
-        new(Test, Timestamp(time), new(webhookId)), WebhookJsonContext.Plain.WebhookMessageTestData);
+        new(Test, Timestamp(time), new(webhookId)), Json.WebhookMessageTestData);
 
     /// <summary>Says that updates are gone which were not told: read the state by REST, and go on after <paramref name="seq"/>.</summary>
     /// <param name="seq">The log's head, after which telling goes on.</param>
     /// <param name="time">When that was found.</param>
     public static byte[] OfResync(long seq, DateTimeOffset time) => JsonSerializer.SerializeToUtf8Bytes(
-        new(Resync, Timestamp(time), new(seq)), WebhookJsonContext.Plain.WebhookMessageResyncData);
+        new(Resync, Timestamp(time), new(seq)), Json.WebhookMessageResyncData);
 
     private static string Timestamp(DateTimeOffset time) =>
         time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
@@ -65,8 +67,4 @@ internal sealed record ResyncData(long Seq);
 [JsonSerializable(typeof(WebhookMessage<TestData>))]
 [JsonSerializable(typeof(WebhookMessage<ResyncData>))]
 [JsonSerializable(typeof(SigningKey[]))]
-internal sealed partial class WebhookJsonContext : JsonSerializerContext
-{
-    /// <summary>What messages are written with.</summary>
-    public static WebhookJsonContext Plain { get; } = new(new JsonSerializerOptions(Default.Options) { Encoder = PlainJsonEncoder.Instance });
-}
+internal sealed partial class WebhookJsonContext : JsonSerializerContext;

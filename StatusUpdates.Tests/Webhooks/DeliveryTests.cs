@@ -225,7 +225,6 @@ public sealed class DeliveryTests(TestServers servers)
     [Theory]
     [InlineData("url")]
     [InlineData("filter")]
-    [InlineData("enabled")]
     [InlineData("keys")]
     public async Task What_its_owner_changes_holds_at_once_and_what_an_attempt_from_before_meets_changes_nothing(string what)
     {
@@ -255,9 +254,6 @@ public sealed class DeliveryTests(TestServers servers)
                     break;
                 case "filter":
                     await scene.ChangeAsync(id, new() { SetsStatuses = true, Statuses = ["pending", "completed"] });
-                    break;
-                case "enabled":
-                    await scene.EnableAsync(id);
                     break;
                 default:
                     keys = await scene.RotateAsync(id);

@@ -81,6 +81,19 @@ public sealed class WebhookHttpTests
     }
 
     [Fact]
+    public async Task A_port_that_is_not_allowed_is_not_connected_to()
+    {
+        using var receiver = new RawReceiver();
+        Assert.True(PortRanges.TryParse(["443"], out var ports));
+        using var client = ClientOf(new AddressPolicy([IPNetwork.Parse("127.0.0.0/8")], allowHttp: true, ports), new SystemHostResolver());
+
+        var refused = await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync($"http://127.0.0.1:{receiver.Port}/", TestTime.Token));
+
+        Assert.True(ForbiddenPortException.IsCauseOf(refused));
+        Assert.Equal(0, receiver.Connections);
+    }
+
+    [Fact]
     public async Task A_name_without_addresses_and_one_that_nobody_knows_are_ordinary_failures()
     {
         using var empty = ClientOf(Public, new ScriptedResolver(Array.Empty<IPAddress>()));
@@ -173,7 +186,7 @@ public sealed class WebhookHttpTests
         await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync($"http://127.0.0.1:{receiver.Port}/", TestTime.Token));
     }
 
-    private static HttpClient ClientOf(AddressPolicy policy, IHostResolver resolver) => new(WebhookHttp.CreateHandler(policy, resolver));
+    private static HttpClient ClientOf(AddressPolicy policy, IHostResolver resolver) => new(WebhookHttp.CreateHandler(policy, new HostLookUps(resolver, TimeProvider.System)));
 
     // Gives its answers in turn; the last one for ever.
     private sealed class ScriptedResolver(params IPAddress[][] answers) : IHostResolver

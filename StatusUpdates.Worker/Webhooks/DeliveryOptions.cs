@@ -20,6 +20,17 @@ internal sealed class DeliveryOptions : IValidateOptions<DeliveryOptions>
     public int InFlight { get; set; } = 8;
 
     /// <summary>
+    /// How many deliveries to one user's webhooks are under way at once in this process, hence to how many of them
+    /// (<see cref="UserWebhooks"/>): whose webhooks are slow or many takes no more. Default 32.
+    /// </summary>
+    [Range(1, 1000)]
+    public int UserInFlight { get; set; } = 32;
+
+    /// <summary>How many deliveries to one address are under way at once in this process, whoever's webhooks lead to it. Default 64.</summary>
+    [Range(1, 10_000)]
+    public int AddressInFlight { get; set; } = 64;
+
+    /// <summary>
     /// Of how many generations a webhook's updates may wait for another attempt, and a tenth of how many updates in all; beyond that its log is
     /// not read on. Default 1,000.
     /// </summary>
@@ -31,6 +42,9 @@ internal sealed class DeliveryOptions : IValidateOptions<DeliveryOptions>
     /// 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: Standard Webhooks' example. Each varies by a fifth.
     /// </summary>
     public IList<TimeSpan> RetryDelays { get; } = [];
+
+    /// <summary>How many webhooks of one user are delivered to at once.</summary>
+    public int UserWebhooks => Math.Max(1, UserInFlight / InFlight);
 
     /// <summary>The delays in force.</summary>
     public IReadOnlyList<TimeSpan> Delays => RetryDelays.Count > 0 ? [.. RetryDelays] : DefaultDelays;

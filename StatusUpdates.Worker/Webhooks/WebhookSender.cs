@@ -45,16 +45,18 @@ internal sealed partial class WebhookSender(
 
     /// <summary>One attempt.</summary>
     /// <param name="url">Where to.</param>
+    /// <param name="owner">Whose webhook it is.</param>
     /// <param name="messageId">The header <c>webhook-id</c>.</param>
     /// <param name="body">The message.</param>
     /// <param name="keys">What to sign with.</param>
     /// <param name="cancellationToken">Ends the attempt; whether it arrived is unknown then.</param>
     /// <exception cref="OperationCanceledException">It was ended by the token.</exception>
     public async Task<AttemptResult> SendAsync(
-        Uri url, string messageId, ReadOnlyMemory<byte> body, SigningKeys keys, CancellationToken cancellationToken)
+        Uri url, string owner, string messageId, ReadOnlyMemory<byte> body, SigningKeys keys, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         using var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ReadOnlyMemoryContent(body) };
+        request.Options.Set(WebhookHttp.Owner, owner);
         request.Content.Headers.ContentType = Json;
         request.Headers.UserAgent.Add(UserAgent);
         request.Headers.TryAddWithoutValidation("webhook-id", messageId);
@@ -141,6 +143,8 @@ internal sealed partial class WebhookSender(
     private static string? Describe(Exception e) => e switch
     {
         _ when ForbiddenAddressException.IsCauseOf(e) => "Its host leads to an address that is not allowed.",
+        _ when ForbiddenPortException.IsCauseOf(e) => "Its port is not allowed.",
+        HttpRequestException { InnerException: SocketException { SocketErrorCode: SocketError.TryAgain } } => "Its host's name servers do not answer.",
         HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => "Its host has no address.",
         HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => "No secure connection could be made (TLS).",
         HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => "No connection could be made.",
