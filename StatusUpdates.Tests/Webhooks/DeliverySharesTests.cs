@@ -111,6 +111,32 @@ public sealed class DeliverySharesTests(TestServers servers)
     }
 
     [Fact]
+    public async Task Slow_receivers_leave_half_of_their_address_to_those_that_are_well()
+    {
+        await using var scene = await WebhookScene.CreateAsync(servers);
+        await using var receiver = await WebhookReceiver.StartAsync();
+        var slow = new SlowAnswers(receiver, "slow");
+        for (var i = 0; i < 4; i++)
+        {
+            await scene.RegisterAsync(receiver.Url($"slow-{i}"), $"user-{i}");
+            await scene.SubmitAsync($"user-{i}");
+        }
+
+        await scene.Database.ExecuteAsync("UPDATE durable_cursors SET troubled = true", Token);
+        await scene.RegisterAsync(receiver.Url("well"), "alice");
+        await using var worker = await scene.StartWorkerAsync(("Webhooks:Delivery:AddressInFlight", "4"), ("Webhooks:Delivery:Timeout", "00:01:00"));
+
+        await Eventually.TrueAsync(() => slow.Now == 2);
+        await scene.Database.UntilAsync("SELECT count(*) = 2 FROM durable_cursors WHERE not_before IS NOT NULL");
+        await scene.SubmitAsync("alice");
+        await Eventually.TrueAsync(() => receiver.Taken.Any(r => r.Path == "well"));
+        Assert.Equal(2, slow.Most);
+        slow.End();
+
+        await scene.Database.UntilAsync("SELECT count(*) = 5 FROM webhook_deliveries WHERE state = 'delivered' AND attempt = 1");
+    }
+
+    [Fact]
     public async Task A_webhook_that_is_enabled_is_not_begun_anew_by_enabling_it()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);

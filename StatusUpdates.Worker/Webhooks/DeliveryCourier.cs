@@ -31,9 +31,9 @@ internal sealed partial class DeliveryCourier(
     /// <returns>Null if it had no place: then nothing was attempted.</returns>
     /// <exception cref="OperationCanceledException">The cursor was lost; whether it arrived is unknown.</exception>
     public async Task<(DateTimeOffset At, AttemptResult Result)?> AttemptAsync(
-        WebhookTarget target, string userId, Delivery delivery, CancellationToken lost)
+        WebhookTarget target, HeldCursor cursor, Delivery delivery)
     {
-        using var place = await gate.TryEnterAsync(userId, target.Url, lost);
+        using var place = await gate.TryEnterAsync(cursor.UserId, target.Url, cursor.IsTroubled, cursor.Lost);
         if (place is null)
         {
             WebhookTelemetry.Postponed();
@@ -43,7 +43,7 @@ internal sealed partial class DeliveryCourier(
         var at = Now;
         using var span = WebhookTelemetry.StartAttempt(delivery.Type, target.Url, delivery.Update?.TraceParent, delivery.Attempt + 1);
         var result = TryKeysOf(target) is { } keys
-            ? await sender.SendAsync(target.Url, userId, delivery.MessageId, delivery.Content(), keys, lost)
+            ? await sender.SendAsync(target.Url, cursor.UserId, delivery.MessageId, delivery.Content(), keys, cursor.Lost)
             : new AttemptResult(null, "Its signing keys cannot be read. Rotate its secret.", null, TimeSpan.Zero, null);
         WebhookTelemetry.AttemptEnded(span, result);
         if (result.IsSuccess && delivery.Update is { } update)

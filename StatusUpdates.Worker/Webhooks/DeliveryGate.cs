@@ -20,15 +20,22 @@ internal sealed class DeliveryGate(HostLookUps lookUps, IOptions<DeliveryOptions
     private readonly KeyedPlaces _users = new(options.Value.UserWebhooks);
     private readonly KeyedPlaces _addresses = new(options.Value.AddressInFlight);
 
+    // What is slow or fails, and so holds its places for long, has half of an address: many who have nothing to do with each other can share one.
+    private readonly KeyedPlaces _troubled = new(Math.Max(1, options.Value.AddressInFlight / 2));
+
     /// <summary>Takes a user's place, to deliver to one webhook.</summary>
     /// <returns>To be disposed of; null if there was none in time.</returns>
     /// <exception cref="OperationCanceledException">The token ended the wait.</exception>
     public Task<IDisposable?> TryEnterAsync(string userId, CancellationToken cancellationToken) => TryEnterAsync(_users, userId, cancellationToken);
 
     /// <summary>Takes a place for one attempt at a URL. Its host is looked up before: where there is no address, the attempt will tell.</summary>
+    /// <param name="userId">Whose webhook.</param>
+    /// <param name="url">Where to.</param>
+    /// <param name="isTroubled">Whether its receiver was slow or failed lately.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>To be disposed of; null if there was none in time, or none to look the host up.</returns>
     /// <exception cref="OperationCanceledException">The token ended the wait.</exception>
-    public async Task<IDisposable?> TryEnterAsync(string userId, Uri url, CancellationToken cancellationToken)
+    public async Task<IDisposable?> TryEnterAsync(string userId, Uri url, bool isTroubled, CancellationToken cancellationToken)
     {
         IPAddress[]? addresses;
         try
@@ -37,10 +44,34 @@ internal sealed class DeliveryGate(HostLookUps lookUps, IOptions<DeliveryOptions
         }
         catch (Exception e) when (e is SocketException or ArgumentException)
         {
-            return await TryEnterAsync(_addresses, url.IdnHost, cancellationToken);
+            return await TryEnterAddressAsync(url.IdnHost, isTroubled, cancellationToken);
         }
 
-        return addresses is null ? null : await TryEnterAsync(_addresses, addresses[0].ToString(), cancellationToken);
+        return addresses is null ? null : await TryEnterAddressAsync(addresses[0].ToString(), isTroubled, cancellationToken);
+    }
+
+    private async Task<IDisposable?> TryEnterAddressAsync(string address, bool isTroubled, CancellationToken cancellationToken)
+    {
+        var troubled = isTroubled ? await TryEnterAsync(_troubled, address, cancellationToken) : null;
+        if (isTroubled && troubled is null)
+        {
+            return null;
+        }
+
+        IDisposable? place = null;
+        try
+        {
+            place = await TryEnterAsync(_addresses, address, cancellationToken);
+        }
+        finally
+        {
+            if (place is null)
+            {
+                troubled?.Dispose();
+            }
+        }
+
+        return place is null || troubled is null ? place : new TwoPlaces(place, troubled);
     }
 
     private async Task<IDisposable?> TryEnterAsync(KeyedPlaces places, string key, CancellationToken cancellationToken)
@@ -54,6 +85,15 @@ internal sealed class DeliveryGate(HostLookUps lookUps, IOptions<DeliveryOptions
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return null;
+        }
+    }
+
+    private sealed class TwoPlaces(IDisposable first, IDisposable second) : IDisposable
+    {
+        public void Dispose()
+        {
+            first.Dispose();
+            second.Dispose();
         }
     }
 }

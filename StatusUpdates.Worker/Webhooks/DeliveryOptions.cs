@@ -26,7 +26,10 @@ internal sealed class DeliveryOptions : IValidateOptions<DeliveryOptions>
     [Range(1, 1000)]
     public int UserInFlight { get; set; } = 32;
 
-    /// <summary>How many deliveries to one address are under way at once in this process, whoever's webhooks lead to it. Default 64.</summary>
+    /// <summary>
+    /// How many deliveries to one address are under way at once in this process, whoever's webhooks lead to it; half as many to receivers that are slow or
+    /// fail. Default 64.
+    /// </summary>
     [Range(1, 10_000)]
     public int AddressInFlight { get; set; } = 64;
 
@@ -44,7 +47,7 @@ internal sealed class DeliveryOptions : IValidateOptions<DeliveryOptions>
     public IList<TimeSpan> RetryDelays { get; } = [];
 
     /// <summary>How many webhooks of one user are delivered to at once.</summary>
-    public int UserWebhooks => Math.Max(1, UserInFlight / InFlight);
+    public int UserWebhooks => UserInFlight / InFlight;
 
     /// <summary>The delays in force.</summary>
     public IReadOnlyList<TimeSpan> Delays => RetryDelays.Count > 0 ? [.. RetryDelays] : DefaultDelays;
@@ -59,7 +62,9 @@ internal sealed class DeliveryOptions : IValidateOptions<DeliveryOptions>
     public ValidateOptionsResult Validate(string? name, DeliveryOptions options) =>
         options.RetryDelays.Count > 50 || options.RetryDelays.Any(d => d < TimeSpan.FromMilliseconds(10) || d > TimeSpan.FromDays(7))
             ? ValidateOptionsResult.Fail($"{SectionName}:{nameof(RetryDelays)} must be at most 50 delays of 00:00:00.01 to 7.00:00:00.")
-            : ValidateOptionsResult.Success;
+            : options.UserInFlight < options.InFlight
+                ? ValidateOptionsResult.Fail($"{SectionName}:{nameof(UserInFlight)} must be at least {SectionName}:{nameof(InFlight)}, {options.InFlight}.")
+                : ValidateOptionsResult.Success;
 }
 
 [OptionsValidator]

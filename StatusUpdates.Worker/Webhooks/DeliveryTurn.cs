@@ -122,7 +122,7 @@ internal sealed class DeliveryTurn
         Finished finished;
         try
         {
-            finished = new(chain, await _courier.AttemptAsync(_plan.Target, _cursor.UserId, chain.Peek(), _cursor.Lost), null);
+            finished = new(chain, await _courier.AttemptAsync(_plan.Target, _cursor, chain.Peek()), null);
         }
         catch (Exception e)
         {
