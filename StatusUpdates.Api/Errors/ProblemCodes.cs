@@ -18,6 +18,8 @@ internal static class ProblemCodes
     public const string UnsupportedMediaType = "unsupported_media_type";
     public const string IdempotencyKeyReused = "idempotency_key_reused";
     public const string WebhookLimit = "webhook_limit";
+    public const string WebhookUrlLimit = "webhook_url_limit";
+    public const string WebhookUnproven = "webhook_unproven";
     public const string WebhookDisabled = "webhook_disabled";
     public const string DeliveryPending = "delivery_pending";
     public const string TooManyPending = "too_many_pending";

@@ -30,6 +30,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
     private readonly long _chatId = TelegramLinkStore.ChatOf(cursor.Owner);
     private readonly ILogger _logger = notifier.Logger;
     private ChatState _state = ChatState.Parse(cursor.State);
+    private ChatPlace _place = new(TelegramLinkStore.ChatOf(cursor.Owner));
 
     // The last entry that is done with; stored with the next save.
     private LogPosition _position = cursor.Position;
@@ -45,19 +46,21 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
     private async Task<bool> TellPageAsync()
     {
         var page = await cursor.ReadAsync(PageSize, cursor.Lost);
-        if (!page.Continues(cursor.Position))
-        {
-            return await ResyncAsync(page.Bounds);
-        }
-
-        if (page.Items.Count == 0)
+        var continues = page.Continues(cursor.Position);
+        if (continues && page.Items.Count == 0)
         {
             await ReleaseAsync();
             return false;
         }
 
-        var messages = await notifier.Links.FindMessagesAsync(
-            _chatId, page.Items.Select(update => update.GenerationId).ToHashSet(StringComparer.Ordinal), cursor.Lost);
+        var (topicId, messages) = await notifier.Links.FindChatAsync(
+            notifier.Options.BotId, _chatId, page.Items.Select(update => update.GenerationId).ToHashSet(StringComparer.Ordinal), cursor.Lost);
+        _place = new(_chatId, topicId);
+        if (!continues)
+        {
+            return await ResyncAsync(page.Bounds);
+        }
+
         var last = new Dictionary<string, long>(StringComparer.Ordinal);
         foreach (var update in page.Items)
         {
@@ -99,7 +102,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             var text = NotificationText.Of(update);
             var result = await RequestAsync(token => isKnown
                 ? notifier.Api.EditTextAsync(_chatId, message.MessageId, text, token)
-                : notifier.Api.SendTextAsync(_chatId, text, token));
+                : notifier.Api.SendTextAsync(_place, text, token));
             if (result is not { } outcome)
             {
                 return false;
@@ -119,7 +122,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         while (sent <= urls.Count)
         {
             var url = urls[sent - 1];
-            if (await RequestAsync(token => notifier.Results.SendAsync(_chatId, url, _state.WaysGivenUp, stopping, token), isResult: true) is null)
+            if (await RequestAsync(token => notifier.Results.SendAsync(_place, url, _state.WaysGivenUp, stopping, token), isResult: true) is null)
             {
                 return false;
             }
@@ -133,7 +136,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
     private async Task<bool> ResyncAsync(LogBounds bounds)
     {
         LogResync(cursor.Owner, cursor.Position.Seq, bounds.Oldest, bounds.Last);
-        if (await RequestAsync(token => notifier.Api.SendTextAsync(_chatId, NotificationText.Resync, token)) is null)
+        if (await RequestAsync(token => notifier.Api.SendTextAsync(_place, NotificationText.Resync, token)) is null)
         {
             return false;
         }
@@ -204,6 +207,12 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             case SendOutcome.ChatMoved:
                 LogMoved(cursor.Owner, result.MovedTo);
                 await notifier.Links.MoveAsync(notifier.Options.BotId, _chatId, result.MovedTo, CancellationToken.None);
+                return null;
+
+            case SendOutcome.TopicGone when _place.TopicId is { } topicId:
+                LogTopicGone(cursor.Owner, topicId);
+                await notifier.Links.LeaveTopicAsync(notifier.Options.BotId, _chatId, topicId, CancellationToken.None);
+                await ReleaseAsync();
                 return null;
 
             case SendOutcome.NotAllowed:
@@ -280,6 +289,9 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
 
     [LoggerMessage(5105, LogLevel.Information, "The group of {Owner} has become {ChatId}")]
     private partial void LogMoved(string owner, long chatId);
+
+    [LoggerMessage(5109, LogLevel.Information, "The topic {TopicId} of {Owner} is gone; it is told outside of topics")]
+    private partial void LogTopicGone(string owner, int topicId);
 
     [LoggerMessage(5106, LogLevel.Warning, "Telegram did not take a message for {Owner}, failure {Failures} in a row; the next try is in {Pause}: {Reason}")]
     private partial void LogFailed(string owner, int failures, TimeSpan pause, string? reason);

@@ -414,6 +414,10 @@ namespace StatusUpdates.Data.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("linked_at");
 
+                    b.Property<int?>("TopicId")
+                        .HasColumnType("integer")
+                        .HasColumnName("topic_id");
+
                     b.Property<string>("UserId")
                         .IsRequired()
                         .HasColumnType("text")

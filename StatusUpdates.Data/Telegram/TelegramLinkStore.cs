@@ -29,10 +29,10 @@ public sealed class TelegramLinkStore(StatusDatabase database)
             DELETE FROM telegram_link_codes WHERE hash = $1 AND expires_at > clock_timestamp() RETURNING user_id
         ),
         linked AS (
-            INSERT INTO telegram_links AS l (chat_id, bot_id, user_id, chat_name, linked_at)
-            SELECT $2, $6, user_id, $3, clock_timestamp() FROM used
+            INSERT INTO telegram_links AS l (chat_id, bot_id, user_id, chat_name, topic_id, linked_at)
+            SELECT $2, $6, user_id, $3, $7, clock_timestamp() FROM used
             ON CONFLICT (chat_id) DO UPDATE SET
-                bot_id = EXCLUDED.bot_id, user_id = EXCLUDED.user_id, chat_name = EXCLUDED.chat_name,
+                bot_id = EXCLUDED.bot_id, user_id = EXCLUDED.user_id, chat_name = EXCLUDED.chat_name, topic_id = EXCLUDED.topic_id,
                 linked_at = CASE WHEN l.user_id = EXCLUDED.user_id THEN l.linked_at ELSE EXCLUDED.linked_at END
         ),
         former AS (
@@ -78,7 +78,7 @@ public sealed class TelegramLinkStore(StatusDatabase database)
         SELECT count(*) FROM unlinked
         """;
 
-    // Where the new chat is linked already, the old link just ends. The cursor keeps its state: what was sent of an entry stays sent.
+    // A group that moves had no topics before. Where the new chat is linked already, the old link just ends. The cursor keeps its state: what was sent of an entry stays sent.
     private const string MoveSql =
         """
         -- move chat
@@ -119,11 +119,12 @@ public sealed class TelegramLinkStore(StatusDatabase database)
     /// <param name="botId">Who tells the chat: Telegram's number of the bot that it belongs to.</param>
     /// <param name="chatId">Which chat.</param>
     /// <param name="chatName">How Telegram names it, if it does.</param>
+    /// <param name="topicId">The topic of the chat that is told; null for none.</param>
     /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
     /// <returns>The user; null if the code never was, is used or is over: then nothing has changed.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<string?> LinkAsync(
-        string code, long botId, long chatId, string? chatName, CancellationToken cancellationToken = default)
+        string code, long botId, long chatId, string? chatName, int? topicId, CancellationToken cancellationToken = default)
     {
         if (!SingleUseText.IsPossible(code))
         {
@@ -137,7 +138,20 @@ public sealed class TelegramLinkStore(StatusDatabase database)
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, chatId) });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorKind(botId) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)topicId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer });
         return (string?)await command.ExecuteScalarAsync(cancellationToken);
+    }
+
+    /// <summary>A chat's topic is gone: from now on it is told outside of topics, in what Telegram calls General.</summary>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public async Task LeaveTopicAsync(long botId, long chatId, int topicId, CancellationToken cancellationToken = default)
+    {
+        await using var command = database.DataSource.CreateCommand(
+            "-- leave topic\nUPDATE telegram_links SET topic_id = NULL WHERE chat_id = $1 AND bot_id = $2 AND topic_id = $3");
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = topicId });
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     /// <summary>Ends a chat's link.</summary>
@@ -210,23 +224,34 @@ public sealed class TelegramLinkStore(StatusDatabase database)
         },
         cancellationToken);
 
-    /// <summary>The latest messages about these generations in a chat; one without a message is absent.</summary>
-    public Task<Dictionary<string, ChatMessage>> FindMessagesAsync(
-        long chatId, IReadOnlyCollection<string> generationIds, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
+    /// <summary>A chat as a bot tells it, with the latest messages about these generations.</summary>
+    public Task<ToldChat> FindChatAsync(
+        long botId, long chatId, IReadOnlyCollection<string> generationIds, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
         async token =>
         {
             await using var command = database.DataSource.CreateCommand(
-                "-- find messages\nSELECT generation_id, message_id, status FROM telegram_messages WHERE chat_id = $1 AND generation_id = ANY ($2)");
+                """
+                -- find chat
+                SELECT l.topic_id, m.generation_id, m.message_id, m.status
+                FROM telegram_links l LEFT JOIN telegram_messages m ON m.chat_id = l.chat_id AND m.generation_id = ANY ($3)
+                WHERE l.chat_id = $1 AND l.bot_id = $2
+                """);
             command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
+            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
             command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. generationIds] });
             await using var reader = await command.ExecuteReaderAsync(CommandBehavior.Default, token);
+            int? topicId = null;
             var messages = new Dictionary<string, ChatMessage>(StringComparer.Ordinal);
             while (await reader.ReadAsync(token))
             {
-                messages.Add(reader.GetString(0), new ChatMessage(reader.GetInt32(1), reader.GetString(2)));
+                topicId = reader.IsDBNull(0) ? null : reader.GetInt32(0);
+                if (!reader.IsDBNull(1))
+                {
+                    messages.Add(reader.GetString(1), new ChatMessage(reader.GetInt32(2), reader.GetString(3)));
+                }
             }
 
-            return messages;
+            return new ToldChat(topicId, messages);
         },
         cancellationToken);
 }

@@ -40,7 +40,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
         """
         -- replay delivery
         WITH found AS MATERIALIZED (
-            SELECT d.id, d.state, w.disabled_at IS NOT NULL AS is_disabled,
+            SELECT d.id, d.state, w.disabled_at IS NOT NULL AS is_disabled, w.last_success_at IS NULL AS is_unproven,
                    d.body IS NULL AND NOT EXISTS (SELECT FROM status_events e WHERE e.user_id = $2 AND e.seq = d.seq) AS is_gone
             FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
             WHERE d.id = $3 AND d.webhook_id = $1 AND w.user_id = $2
@@ -49,9 +49,9 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
         replayed AS (
             UPDATE webhook_deliveries d SET state = 'pending', attempt = 0, next_attempt_at = NULL
             FROM found f CROSS JOIN others o
-            WHERE d.id = f.id AND f.state <> 'pending' AND NOT f.is_disabled AND NOT f.is_gone AND NOT o.are_many
+            WHERE d.id = f.id AND f.state <> 'pending' AND NOT f.is_disabled AND NOT f.is_unproven AND NOT f.is_gone AND NOT o.are_many
         )
-        SELECT state = 'pending', is_disabled, is_gone, are_many FROM found CROSS JOIN others
+        SELECT state = 'pending', is_disabled, is_unproven, is_gone, are_many FROM found CROSS JOIN others
         """;
 
     // Ids are made here, as UUIDv7 (RFC 9562, sections 5.7 and 6.2, method 1): 48 bits of milliseconds, the version, 12 bits that count, and
@@ -60,7 +60,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
         """
         -- replay range
         WITH webhook AS MATERIALIZED (
-            SELECT w.id, w.statuses, w.types, w.disabled_at IS NOT NULL AS is_disabled, c.last_seq AS position,
+            SELECT w.id, w.statuses, w.types, w.disabled_at IS NOT NULL AS is_disabled, w.last_success_at IS NULL AS is_unproven, c.last_seq AS position,
                    COALESCE($4, c.last_seq) AS until, COALESCE(s.oldest_seq, 1) AS oldest, COALESCE(s.last_seq, 0) AS head,
                    (SELECT count(*) FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.state = 'pending') AS pending
             FROM webhooks w JOIN durable_cursors c ON c.owner = $6 LEFT JOIN user_streams s ON s.user_id = w.user_id
@@ -70,6 +70,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
             SELECT *, CASE
                 WHEN is_disabled THEN 'disabled'
                 WHEN until > position OR until < $3 THEN 'range'
+                WHEN is_unproven THEN 'unproven'
                 WHEN $3 < oldest - 1 OR until > head THEN 'gone'
                 WHEN until - $3 > $5 THEN 'many'
                 WHEN pending > $7 THEN 'full'
@@ -164,12 +165,13 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
                 }
 
                 // A repeat may find what its own first try has done.
-                return (reader.GetBoolean(0), reader.GetBoolean(1), reader.GetBoolean(2), reader.GetBoolean(3)) switch
+                return (reader.GetBoolean(0), reader.GetBoolean(1), reader.GetBoolean(2), reader.GetBoolean(3), reader.GetBoolean(4)) switch
                 {
-                    (_, true, _, _) => ReplayOutcome.Disabled,
-                    (true, _, _, _) => isRepeat ? ReplayOutcome.Pending : ReplayOutcome.AlreadyPending,
-                    (_, _, true, _) => ReplayOutcome.Gone,
-                    (_, _, _, true) => ReplayOutcome.TooManyPending,
+                    (_, true, _, _, _) => ReplayOutcome.Disabled,
+                    (true, _, _, _, _) => isRepeat ? ReplayOutcome.Pending : ReplayOutcome.AlreadyPending,
+                    (_, _, true, _, _) => ReplayOutcome.Unproven,
+                    (_, _, _, true, _) => ReplayOutcome.Gone,
+                    (_, _, _, _, true) => ReplayOutcome.TooManyPending,
                     _ => ReplayOutcome.Pending,
                 };
             },
@@ -220,6 +222,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
     {
         "disabled" => ReplayOutcome.Disabled,
         "range" => ReplayOutcome.BadRange,
+        "unproven" => ReplayOutcome.Unproven,
         "gone" => ReplayOutcome.Gone,
         "many" => ReplayOutcome.TooMany,
         "full" => ReplayOutcome.TooManyPending,

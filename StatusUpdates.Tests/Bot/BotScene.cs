@@ -49,7 +49,7 @@ internal sealed class BotScene : IAsyncDisposable
         (await Codes.IssueAsync(userId, TimeSpan.FromMinutes(10), 100, 100, TestTime.Token)).Code!.Text;
 
     public async Task LinkAsync(string userId, long chatId) =>
-        Assert.Equal(userId, await Links.LinkAsync(await CodeAsync(userId), FakeTelegram.BotId, chatId, null, TestTime.Token));
+        Assert.Equal(userId, await Links.LinkAsync(await CodeAsync(userId), FakeTelegram.BotId, chatId, null, null, TestTime.Token));
 
     /// <summary>Submits a generation: pending.</summary>
     public async Task<string> SubmitAsync(string userId = "alice", string? traceParent = null)
