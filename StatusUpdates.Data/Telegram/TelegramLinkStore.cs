@@ -130,14 +130,15 @@ public sealed class TelegramLinkStore(StatusDatabase database)
             return null;
         }
 
-        await using var command = database.DataSource.CreateCommand(LinkSql);
+        var command = new NpgsqlCommand(LinkSql);
         command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = SingleUseText.HashOf(code) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)chatName ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, chatId) });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorKind(botId) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
-        return (string?)await command.ExecuteScalarAsync(cancellationToken);
+        return await database.WriteAsync(
+            command, static async reader => await reader.ReadAsync() ? reader.GetString(0) : null, cancellationToken);
     }
 
     /// <summary>Ends a chat's link.</summary>
@@ -149,24 +150,25 @@ public sealed class TelegramLinkStore(StatusDatabase database)
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<bool> UnlinkAsync(long chatId, string? userId, long? botId, CancellationToken cancellationToken = default)
     {
-        await using var command = database.DataSource.CreateCommand(UnlinkSql);
+        var command = new NpgsqlCommand(UnlinkSql);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)userId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)botId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
-        return await command.ExecuteScalarAsync(cancellationToken) is 1L;
+        return await database.WriteAsync(
+            command, static async reader => await reader.ReadAsync() && reader.GetInt64(0) == 1, cancellationToken);
     }
 
     /// <summary>A group that became a supergroup has another number: its link and its position go with it.</summary>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task MoveAsync(long botId, long fromChatId, long toChatId, CancellationToken cancellationToken = default)
     {
-        await using var command = database.DataSource.CreateCommand(MoveSql);
+        var command = new NpgsqlCommand(MoveSql);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = fromChatId });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = toChatId });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, fromChatId) });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, toChatId) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await database.WriteAsync(command, cancellationToken);
     }
 
     /// <summary>A user's chats, the oldest link first.</summary>

@@ -72,9 +72,9 @@ public sealed class WebhookStore(StatusDatabase database)
     /// <returns>When it was registered; null if its user has as many as may be.</returns>
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
     public Task<DateTimeOffset?> CreateAsync(Webhook webhook, int maxPerUser, CancellationToken cancellationToken = default) => database.RetryAsync(
-        async token =>
+        token =>
         {
-            await using var batch = database.DataSource.CreateBatch();
+            var batch = new NpgsqlBatch();
             batch.BatchCommands.Add(new(LockUserSql) { Parameters = { Text(webhook.UserId) } });
             batch.BatchCommands.Add(new(CreateSql)
             {
@@ -92,9 +92,14 @@ public sealed class WebhookStore(StatusDatabase database)
                     Text(WebhookIds.CursorKind),
                 },
             });
-            await using var reader = await batch.ExecuteReaderAsync(token);
-            await reader.NextResultAsync(token);
-            return await reader.ReadAsync(token) ? reader.GetFieldValue<DateTimeOffset>(0) : (DateTimeOffset?)null;
+            return database.WriteAsync(
+                batch,
+                static async reader =>
+                {
+                    await reader.NextResultAsync();
+                    return await ReadTimeAsync(reader);
+                },
+                token);
         },
         cancellationToken);
 
@@ -106,9 +111,9 @@ public sealed class WebhookStore(StatusDatabase database)
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
     public Task<bool> UpdateAsync(string userId, string webhookId, WebhookChange change, CancellationToken cancellationToken = default) =>
         database.RetryAsync(
-            async token =>
+            token =>
             {
-                await using var batch = database.DataSource.CreateBatch();
+                var batch = new NpgsqlBatch();
                 if (StatementOfCursor(change) is { } statement)
                 {
                     batch.BatchCommands.Add(OfCursor(statement, userId, webhookId));
@@ -137,20 +142,26 @@ public sealed class WebhookStore(StatusDatabase database)
                     batch.BatchCommands.Add(new(RestartSql) { Parameters = { Text(webhookId), Text(userId) } });
                 }
 
-                await batch.ExecuteNonQueryAsync(token);
-                return update.RecordsAffected > 0;
+                return database.WriteAsync(
+                    batch,
+                    async reader =>
+                    {
+                        await DatabaseWrites.RowsWrittenAsync(reader);
+                        return update.RecordsAffected > 0;
+                    },
+                    token);
             },
             cancellationToken);
 
     /// <summary>Removes a webhook with its cursor: whoever is delivering to it stops. Its deliveries go with retention.</summary>
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
     public Task DeleteAsync(string userId, string webhookId, CancellationToken cancellationToken = default) => database.RetryAsync(
-        async token =>
+        token =>
         {
-            await using var batch = database.DataSource.CreateBatch();
+            var batch = new NpgsqlBatch();
             batch.BatchCommands.Add(OfCursor("DELETE FROM durable_cursors WHERE owner = $1", userId, webhookId));
             batch.BatchCommands.Add(new("-- delete webhook\nDELETE FROM webhooks WHERE id = $1 AND user_id = $2") { Parameters = { Text(webhookId), Text(userId) } });
-            return await batch.ExecuteNonQueryAsync(token);
+            return database.WriteAsync(batch, DatabaseWrites.RowsWrittenAsync, token);
         },
         cancellationToken);
 
@@ -167,9 +178,9 @@ public sealed class WebhookStore(StatusDatabase database)
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
     public Task<DateTimeOffset?> ReplaceKeysAsync(
         string userId, string webhookId, byte[] known, byte[] signingKeys, CancellationToken cancellationToken = default) => database.RetryAsync(
-        async token =>
+        token =>
         {
-            await using var batch = database.DataSource.CreateBatch();
+            var batch = new NpgsqlBatch();
             batch.BatchCommands.Add(OfCursor(CursorSql.Interrupt, userId, webhookId));
             batch.BatchCommands.Add(new(ReplaceKeysSql)
             {
@@ -181,8 +192,7 @@ public sealed class WebhookStore(StatusDatabase database)
                     new NpgsqlParameter<byte[]> { TypedValue = signingKeys },
                 },
             });
-            await using var reader = await batch.ExecuteReaderAsync(token);
-            return await reader.ReadAsync(token) ? reader.GetFieldValue<DateTimeOffset>(0) : (DateTimeOffset?)null;
+            return database.WriteAsync(batch, ReadTimeAsync, token);
         },
         cancellationToken);
 
@@ -198,6 +208,9 @@ public sealed class WebhookStore(StatusDatabase database)
         { Url: not null } or { SetsStatuses: true } or { SetsTypes: true } => CursorSql.Interrupt,
         _ => null,
     };
+
+    private static async Task<DateTimeOffset?> ReadTimeAsync(NpgsqlDataReader reader) =>
+        await reader.ReadAsync() ? reader.GetFieldValue<DateTimeOffset>(0) : null;
 
     internal static NpgsqlParameter Text(string? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
 
