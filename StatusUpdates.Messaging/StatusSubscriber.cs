@@ -19,13 +19,21 @@ public sealed partial class StatusSubscriber(
     StatusMessagingOptions? options = null,
     ILogger<StatusSubscriber>? logger = null,
     MessageSeal? seal = null,
-    MessagingWatch? watch = null)
+    MessagingWatch? watch = null,
+    TimeProvider? time = null)
 {
+    /// <summary>The longest message that is read, in bytes: 64 KiB. What is longer is refused; its update is in the log.</summary>
+    public const int MaxMessageBytes = 64 * 1024;
+
+    // Of a generation, in characters; none of ours is as long.
+    private const int MaxIdLength = 255;
+
     private readonly StatusMessagingOptions _options = options ?? new();
     private readonly StatusChannels _channels = new(options ?? new());
     private readonly MessagingWatch _watch = watch ?? new();
     private readonly ConcurrentDictionary<StatusSubscription, RedisChannel> _subscriptions = [];
     private readonly ILogger _logger = logger ?? NullLogger<StatusSubscriber>.Instance;
+    private readonly LogPace _pace = new(time ?? TimeProvider.System);
 
     /// <summary>Whether Redis is connected.</summary>
     public bool IsConnected => redis.IsConnected;
@@ -65,9 +73,18 @@ public sealed partial class StatusSubscriber(
             _channels.CancelRequests,
             message =>
             {
-                if ((string?)message is { Length: > 0 and <= 255 } generationId)
+                if (IsTooLong(message))
+                {
+                    return;
+                }
+
+                if ((string?)message is { Length: > 0 and <= MaxIdLength } generationId)
                 {
                     Guarded(() => handler(generationId));
+                }
+                else
+                {
+                    CountMalformed("no generation's id");
                 }
             },
             null,
@@ -178,6 +195,11 @@ public sealed partial class StatusSubscriber(
 
     private void Receive(RedisValue message, string? userId, IStatusUpdateSink sink)
     {
+        if (IsTooLong(message))
+        {
+            return;
+        }
+
         var payload = (ReadOnlyMemory<byte>)message;
         if (!StatusJson.TryDecode(payload.Span, out var update, out var error))
         {
@@ -215,14 +237,28 @@ public sealed partial class StatusSubscriber(
         }
     }
 
+    private bool IsTooLong(RedisValue message)
+    {
+        if (message.Length() <= MaxMessageBytes)
+        {
+            return false;
+        }
+
+        CountMalformed($"longer than {MaxMessageBytes} bytes");
+        return true;
+    }
+
     private void CountMalformed(string error)
     {
         MessagingTelemetry.Malformed.Add(1);
-        LogMalformed(error);
+        if (_pace.IsDue(out var count))
+        {
+            LogMalformed(count, error);
+        }
     }
 
-    [LoggerMessage(1101, LogLevel.Warning, "A message on a status channel was ignored: {Error}")]
-    private partial void LogMalformed(string error);
+    [LoggerMessage(1101, LogLevel.Warning, "Messages on status channels were ignored, {Count} since this was said last; of the latest one: {Error}")]
+    private partial void LogMalformed(long count, string error);
 
     [LoggerMessage(1102, LogLevel.Error, "A handler of status updates failed")]
     private partial void LogHandlerFailed(Exception exception);

@@ -17,6 +17,8 @@ internal static class ProblemCodes
     public const string BodyTooLarge = "body_too_large";
     public const string UnsupportedMediaType = "unsupported_media_type";
     public const string IdempotencyKeyReused = "idempotency_key_reused";
+    public const string PendingLimit = "pending_limit";
+    public const string StoredLimit = "stored_limit";
     public const string WebhookLimit = "webhook_limit";
     public const string WebhookUrlLimit = "webhook_url_limit";
     public const string WebhookUnproven = "webhook_unproven";

@@ -12,6 +12,10 @@ internal sealed class RateLimitOptions
     [ValidateObjectMembers]
     public TokenBucketOptions User { get; set; } = new() { PermitsPerSecond = 100, Burst = 1_000 };
 
+    /// <summary>Of one user's submissions, which count as requests too: each is work for others. Default 20 a second, 200 in a burst.</summary>
+    [ValidateObjectMembers]
+    public TokenBucketOptions Submissions { get; set; } = new() { PermitsPerSecond = 20, Burst = 200 };
+
     /// <summary>
     /// From one address, whoever it speaks for: counted before tokens are looked at. Default 1,000 a second, 5,000 in a burst, because many
     /// users can share an address.

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Generations;
@@ -53,7 +54,11 @@ public static class DataServices
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(logOptions);
         builder.Services.AddSingleton(cursorOptions);
-        builder.Services.AddSingleton(_ => database);
+        builder.Services.AddSingleton(services =>
+        {
+            database.Unconfirmed.Logger = services.GetRequiredService<ILogger<StatusDatabase>>();
+            return database;
+        });
         builder.Services.AddSingleton(_ => database.DataSource);
         builder.Services.AddSingleton<StatusLog>();
         builder.Services.AddSingleton<GenerationQueue>();

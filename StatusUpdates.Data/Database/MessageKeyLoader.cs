@@ -37,13 +37,7 @@ internal sealed partial class MessageKeyLoader(StatusDatabase database, MessageS
         byte[]? key = null;
         while (key is null)
         {
-            key = await ReadAsync("SELECT key FROM message_key", cancellationToken)
-                ?? await ReadAsync(
-                    """
-                    INSERT INTO message_key (key) VALUES (uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
-                    ON CONFLICT DO NOTHING RETURNING key
-                    """,
-                    cancellationToken);
+            key = await ReadAsync(cancellationToken) ?? await CreateAsync(cancellationToken);
         }
 
         seal.UseKey(key);
@@ -82,11 +76,21 @@ internal sealed partial class MessageKeyLoader(StatusDatabase database, MessageS
         }
     }
 
-    private async Task<byte[]?> ReadAsync(string sql, CancellationToken cancellationToken)
+    private async Task<byte[]?> ReadAsync(CancellationToken cancellationToken)
     {
-        await using var command = database.DataSource.CreateCommand(sql);
+        await using var command = database.DataSource.CreateCommand("SELECT key FROM message_key");
         return (byte[]?)await command.ExecuteScalarAsync(cancellationToken);
     }
+
+    /// <returns>Null if another service was first.</returns>
+    private Task<byte[]?> CreateAsync(CancellationToken cancellationToken) => database.WriteAsync(
+        new NpgsqlCommand(
+            """
+            INSERT INTO message_key (key) VALUES (uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+            ON CONFLICT DO NOTHING RETURNING key
+            """),
+        static async reader => await reader.ReadAsync() ? reader.GetFieldValue<byte[]>(0) : null,
+        cancellationToken);
 
     [LoggerMessage(2005, LogLevel.Warning, "The key of messages on Redis cannot be read yet; until then every message is a reason to read the log: {Reason}")]
     private partial void LogNoKey(string reason);

@@ -27,6 +27,7 @@ public sealed class StatusDatabase : IAsyncDisposable
         var withSettings = WithSessionSettings(connectionString, _options);
         var parts = new NpgsqlConnectionStringBuilder(withSettings);
         Spans = new StatementSpans(parts, _time);
+        Unconfirmed = new UnconfirmedWrites(_time);
         DataSource = Build(withSettings, parts.Database);
         _session = new NpgsqlConnectionStringBuilder(withSettings) { Pooling = false };
         _sessions = Build(_session.ConnectionString, $"{parts.Database} sessions");
@@ -49,6 +50,9 @@ public sealed class StatusDatabase : IAsyncDisposable
 
     /// <summary>Spans of what nobody waits for.</summary>
     internal StatementSpans Spans { get; }
+
+    /// <summary>Where it is told that standbys do not confirm what is written.</summary>
+    internal UnconfirmedWrites Unconfirmed { get; }
 
     /// <summary>
     /// Opens a connection that is nobody else's before or after: for locks and settings of a session, which pooled connections must not have,
@@ -87,8 +91,9 @@ public sealed class StatusDatabase : IAsyncDisposable
     /// <summary>
     /// Runs a write until its outcome is known: again while somebody is in the way or the database is away (<see cref="DatabaseErrors"/>),
     /// with jittered back-off, for <see cref="StatusDatabaseOptions.RetryFor"/> at most. The write must recognise that it was committed
-    /// by an earlier try, because a connection can be lost between a commit and its answer.
+    /// by an earlier try, because a connection can be lost between a commit and its answer; what it finds is then made sure to be durable.
     /// </summary>
+    /// <exception cref="UnconfirmedWriteException">It is committed, and no standby is known to have it.</exception>
     /// <exception cref="NpgsqlException">The database did not take it in time, or refused it for good.</exception>
     public async Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> write, CancellationToken cancellationToken)
     {
@@ -97,7 +102,13 @@ public sealed class StatusDatabase : IAsyncDisposable
         {
             try
             {
-                return await write(cancellationToken);
+                var result = await write(cancellationToken);
+                if (attempt > 0)
+                {
+                    await this.ConfirmAsync(cancellationToken);
+                }
+
+                return result;
             }
             catch (NpgsqlException e) when (IsWorthRepeating(e) && _time.GetElapsedTime(started) < _options.RetryFor)
             {
@@ -176,11 +187,12 @@ public sealed class StatusDatabase : IAsyncDisposable
 
         // The server ends by itself what a paused or vanished process of ours left behind, so that no user's log stays locked.
         // Statements are prepared, and made so that one plan serves all their values: planning a write anew for each costs more than the write.
-        // Nothing here runs long enough to be worth compiling. What the connection string itself sets comes last and wins.
+        // Nothing here runs long enough to be worth compiling. Warnings are heard: one of them takes a success back (DatabaseWrites). What the connection string itself sets comes last and wins.
         var settings = string.Create(CultureInfo.InvariantCulture, $"""
             -c lock_timeout={Milliseconds(options.LockTimeout)}
             -c statement_timeout={Milliseconds(options.StatementTimeout)}
             -c idle_in_transaction_session_timeout={Milliseconds(options.IdleInTransactionTimeout)}
+            -c client_min_messages=warning
             -c plan_cache_mode=force_generic_plan
             -c jit=off
             -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000

@@ -31,9 +31,9 @@ public sealed class GenerationResultStore(StatusDatabase database)
 
         var id = Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(16));
         await database.RetryAsync(
-            async token =>
+            token =>
             {
-                await using var command = database.DataSource.CreateCommand(
+                var command = new NpgsqlCommand(
                     """
                     -- store result
                     INSERT INTO generation_results (id, generation_id, content_type, bytes, created_at)
@@ -43,7 +43,7 @@ public sealed class GenerationResultStore(StatusDatabase database)
                 command.Parameters.AddWithValue(generationId);
                 command.Parameters.AddWithValue(contentType);
                 command.Parameters.AddWithValue(bytes);
-                return await command.ExecuteNonQueryAsync(token);
+                return database.WriteAsync(command, token);
             },
             cancellationToken);
         return id;

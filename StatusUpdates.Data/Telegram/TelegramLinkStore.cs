@@ -131,7 +131,7 @@ public sealed class TelegramLinkStore(StatusDatabase database)
             return null;
         }
 
-        await using var command = database.DataSource.CreateCommand(LinkSql);
+        var command = new NpgsqlCommand(LinkSql);
         command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = SingleUseText.HashOf(code) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)chatName ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
@@ -139,19 +139,20 @@ public sealed class TelegramLinkStore(StatusDatabase database)
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorKind(botId) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)topicId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer });
-        return (string?)await command.ExecuteScalarAsync(cancellationToken);
+        return await database.WriteAsync(
+            command, static async reader => await reader.ReadAsync() ? reader.GetString(0) : null, cancellationToken);
     }
 
     /// <summary>A chat's topic is gone: from now on it is told outside of topics, in what Telegram calls General.</summary>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task LeaveTopicAsync(long botId, long chatId, int topicId, CancellationToken cancellationToken = default)
     {
-        await using var command = database.DataSource.CreateCommand(
+        var command = new NpgsqlCommand(
             "-- leave topic\nUPDATE telegram_links SET topic_id = NULL WHERE chat_id = $1 AND bot_id = $2 AND topic_id = $3");
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = topicId });
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await database.WriteAsync(command, cancellationToken);
     }
 
     /// <summary>Ends a chat's link.</summary>
@@ -163,24 +164,25 @@ public sealed class TelegramLinkStore(StatusDatabase database)
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<bool> UnlinkAsync(long chatId, string? userId, long? botId, CancellationToken cancellationToken = default)
     {
-        await using var command = database.DataSource.CreateCommand(UnlinkSql);
+        var command = new NpgsqlCommand(UnlinkSql);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)userId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)botId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
-        return await command.ExecuteScalarAsync(cancellationToken) is 1L;
+        return await database.WriteAsync(
+            command, static async reader => await reader.ReadAsync() && reader.GetInt64(0) == 1, cancellationToken);
     }
 
     /// <summary>A group that became a supergroup has another number: its link and its position go with it.</summary>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task MoveAsync(long botId, long fromChatId, long toChatId, CancellationToken cancellationToken = default)
     {
-        await using var command = database.DataSource.CreateCommand(MoveSql);
+        var command = new NpgsqlCommand(MoveSql);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = fromChatId });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = toChatId });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, fromChatId) });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, toChatId) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await database.WriteAsync(command, cancellationToken);
     }
 
     /// <summary>A user's chats, the oldest link first.</summary>

@@ -58,14 +58,14 @@ public sealed class DeliveryStore(StatusDatabase database)
     /// <param name="reason">Shown to the owner: <c>gone</c> or <c>failing</c>.</param>
     /// <exception cref="NpgsqlException">The database does not answer; the next failure will disable it.</exception>
     public Task DisableAsync(string webhookId, HeldCursor cursor, string reason) => database.RetryAsync(
-        async token =>
+        token =>
         {
-            await using var command = database.DataSource.CreateCommand(DeliverySql.Disable);
+            var command = new NpgsqlCommand(DeliverySql.Disable);
             command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = webhookId });
             command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = cursor.Owner });
             command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Claimed.Epoch });
             command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = reason });
-            return await command.ExecuteNonQueryAsync(token);
+            return database.WriteAsync(command, token);
         },
         CancellationToken.None);
 

@@ -106,11 +106,9 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
     {
         var body = Encoding.UTF8.GetString(WebhookMessages.OfTest(webhookId, time.GetUtcNow()));
         return database.RetryAsync(
-            async token =>
+            token =>
             {
-                await using var batch = database.DataSource.CreateBatch();
-                batch.BatchCommands.Add(WebhookStore.OfCursor(CursorSql.Nudge, userId, webhookId));
-                batch.BatchCommands.Add(new(TestSql)
+                var batch = CreateBatch(userId, webhookId, new(TestSql)
                 {
                     Parameters =
                     {
@@ -122,18 +120,17 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
                         WebhookStore.Text(body),
                     },
                 });
-                await using var reader = await batch.ExecuteReaderAsync(token);
-                if (!await reader.ReadAsync(token))
-                {
-                    return ReplayOutcome.NotFound;
-                }
-
-                return (reader.GetBoolean(0), reader.GetBoolean(1)) switch
-                {
-                    (true, _) => ReplayOutcome.Disabled,
-                    (_, true) => ReplayOutcome.AlreadyPending,
-                    _ => ReplayOutcome.Pending,
-                };
+                return database.WriteAsync(
+                    batch,
+                    static async reader => !await reader.ReadAsync()
+                        ? ReplayOutcome.NotFound
+                        : (reader.GetBoolean(0), reader.GetBoolean(1)) switch
+                        {
+                            (true, _) => ReplayOutcome.Disabled,
+                            (_, true) => ReplayOutcome.AlreadyPending,
+                            _ => ReplayOutcome.Pending,
+                        },
+                    token);
             },
             cancellationToken);
     }
@@ -145,10 +142,10 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
     {
         var tries = 0;
         return database.RetryAsync(
-            async token =>
+            token =>
             {
                 var isRepeat = tries++ > 0;
-                await using var batch = CreateBatch(userId, webhookId, new(ReplaySql)
+                var batch = CreateBatch(userId, webhookId, new(ReplaySql)
                 {
                     Parameters =
                     {
@@ -158,22 +155,22 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
                         new NpgsqlParameter<int> { TypedValue = MaxPending },
                     },
                 });
-                await using var reader = await batch.ExecuteReaderAsync(token);
-                if (!await reader.ReadAsync(token))
-                {
-                    return ReplayOutcome.NotFound;
-                }
 
                 // A repeat may find what its own first try has done.
-                return (reader.GetBoolean(0), reader.GetBoolean(1), reader.GetBoolean(2), reader.GetBoolean(3), reader.GetBoolean(4)) switch
-                {
-                    (_, true, _, _, _) => ReplayOutcome.Disabled,
-                    (true, _, _, _, _) => isRepeat ? ReplayOutcome.Pending : ReplayOutcome.AlreadyPending,
-                    (_, _, true, _, _) => ReplayOutcome.Unproven,
-                    (_, _, _, true, _) => ReplayOutcome.Gone,
-                    (_, _, _, _, true) => ReplayOutcome.TooManyPending,
-                    _ => ReplayOutcome.Pending,
-                };
+                return database.WriteAsync(
+                    batch,
+                    async reader => !await reader.ReadAsync()
+                        ? ReplayOutcome.NotFound
+                        : (reader.GetBoolean(0), reader.GetBoolean(1), reader.GetBoolean(2), reader.GetBoolean(3), reader.GetBoolean(4)) switch
+                        {
+                            (_, true, _, _, _) => ReplayOutcome.Disabled,
+                            (true, _, _, _, _) => isRepeat ? ReplayOutcome.Pending : ReplayOutcome.AlreadyPending,
+                            (_, _, true, _, _) => ReplayOutcome.Unproven,
+                            (_, _, _, true, _) => ReplayOutcome.Gone,
+                            (_, _, _, _, true) => ReplayOutcome.TooManyPending,
+                            _ => ReplayOutcome.Pending,
+                        },
+                    token);
             },
             cancellationToken);
     }
@@ -193,11 +190,11 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
         // A repeat may find what its own first try has done.
         var maxPending = MaxPending;
         return database.RetryAsync(
-            async token =>
+            token =>
             {
                 var limit = maxPending;
                 maxPending = int.MaxValue;
-                await using var batch = CreateBatch(userId, webhookId, new(ReplayRangeSql)
+                var batch = CreateBatch(userId, webhookId, new(ReplayRangeSql)
                 {
                     Parameters =
                     {
@@ -210,10 +207,12 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
                         new NpgsqlParameter<int> { TypedValue = limit },
                     },
                 });
-                await using var reader = await batch.ExecuteReaderAsync(token);
-                return await reader.ReadAsync(token)
-                    ? new RangeReplay(ParseOutcome(reader.GetString(0)), reader.GetInt32(1), reader.GetInt64(2), reader.GetInt64(3))
-                    : new RangeReplay(ReplayOutcome.NotFound, 0, 0, 0);
+                return database.WriteAsync(
+                    batch,
+                    static async reader => await reader.ReadAsync()
+                        ? new RangeReplay(ParseOutcome(reader.GetString(0)), reader.GetInt32(1), reader.GetInt64(2), reader.GetInt64(3))
+                        : new RangeReplay(ReplayOutcome.NotFound, 0, 0, 0),
+                    token);
             },
             cancellationToken);
     }
@@ -229,9 +228,9 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
         _ => ReplayOutcome.Pending,
     };
 
-    private NpgsqlBatch CreateBatch(string userId, string webhookId, NpgsqlBatchCommand replay)
+    private static NpgsqlBatch CreateBatch(string userId, string webhookId, NpgsqlBatchCommand replay)
     {
-        var batch = database.DataSource.CreateBatch();
+        var batch = new NpgsqlBatch();
         batch.BatchCommands.Add(WebhookStore.OfCursor(CursorSql.Nudge, userId, webhookId));
         batch.BatchCommands.Add(replay);
         return batch;

@@ -95,9 +95,9 @@ public sealed class WebhookStore(StatusDatabase database)
     /// <returns>When it was registered, or which limit its user has reached.</returns>
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
     public Task<WebhookCreation> CreateAsync(Webhook webhook, WebhookLimits limits, CancellationToken cancellationToken = default) => database.RetryAsync(
-        async token =>
+        token =>
         {
-            await using var batch = database.DataSource.CreateBatch();
+            var batch = new NpgsqlBatch();
             batch.BatchCommands.Add(new(LockUserSql) { Parameters = { Text(webhook.UserId) } });
             batch.BatchCommands.Add(new(CreateSql)
             {
@@ -116,12 +116,17 @@ public sealed class WebhookStore(StatusDatabase database)
                     new NpgsqlParameter<int> { TypedValue = limits.PerUrl },
                 },
             });
-            await using var reader = await batch.ExecuteReaderAsync(token);
-            await reader.NextResultAsync(token);
-            await reader.ReadAsync(token);
-            return reader.IsDBNull(0)
-                ? new WebhookCreation(null, reader.GetString(1) == "url" ? WebhookLimit.PerUrl : WebhookLimit.PerUser)
-                : new WebhookCreation(reader.GetFieldValue<DateTimeOffset>(0), null);
+            return database.WriteAsync(
+                batch,
+                static async reader =>
+                {
+                    await reader.NextResultAsync();
+                    await reader.ReadAsync();
+                    return reader.IsDBNull(0)
+                        ? new WebhookCreation(null, reader.GetString(1) == "url" ? WebhookLimit.PerUrl : WebhookLimit.PerUser)
+                        : new WebhookCreation(reader.GetFieldValue<DateTimeOffset>(0), null);
+                },
+                token);
         },
         cancellationToken);
 
@@ -138,9 +143,9 @@ public sealed class WebhookStore(StatusDatabase database)
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
     public Task<WebhookUpdate> UpdateAsync(
         string userId, string webhookId, WebhookChange change, int maxPerUrl, CancellationToken cancellationToken = default) => database.RetryAsync(
-            async token =>
+            token =>
             {
-                await using var batch = database.DataSource.CreateBatch();
+                var batch = new NpgsqlBatch();
                 if (change.Url is not null)
                 {
                     batch.BatchCommands.Add(new(LockUserSql) { Parameters = { Text(userId) } });
@@ -169,32 +174,37 @@ public sealed class WebhookStore(StatusDatabase database)
                         new NpgsqlParameter<int> { TypedValue = maxPerUrl },
                     },
                 });
-                await using var reader = await batch.ExecuteReaderAsync(token);
-                if (change.Url is not null)
-                {
-                    // Of the lock.
-                    await reader.NextResultAsync(token);
-                }
+                return database.WriteAsync(
+                    batch,
+                    async reader =>
+                    {
+                        if (change.Url is not null)
+                        {
+                            // Of the lock.
+                            await reader.NextResultAsync();
+                        }
 
-                await reader.ReadAsync(token);
-                return (reader.GetBoolean(0), reader.GetBoolean(1)) switch
-                {
-                    (_, true) => WebhookUpdate.Changed,
-                    (true, _) => WebhookUpdate.TooManyOfUrl,
-                    _ => WebhookUpdate.NotFound,
-                };
+                        await reader.ReadAsync();
+                        return (reader.GetBoolean(0), reader.GetBoolean(1)) switch
+                        {
+                            (_, true) => WebhookUpdate.Changed,
+                            (true, _) => WebhookUpdate.TooManyOfUrl,
+                            _ => WebhookUpdate.NotFound,
+                        };
+                    },
+                    token);
             },
             cancellationToken);
 
     /// <summary>Removes a webhook with its cursor: whoever is delivering to it stops. Its deliveries go with retention.</summary>
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
     public Task DeleteAsync(string userId, string webhookId, CancellationToken cancellationToken = default) => database.RetryAsync(
-        async token =>
+        token =>
         {
-            await using var batch = database.DataSource.CreateBatch();
+            var batch = new NpgsqlBatch();
             batch.BatchCommands.Add(OfCursor("DELETE FROM durable_cursors WHERE owner = $1", userId, webhookId));
             batch.BatchCommands.Add(new("-- delete webhook\nDELETE FROM webhooks WHERE id = $1 AND user_id = $2") { Parameters = { Text(webhookId), Text(userId) } });
-            return await batch.ExecuteNonQueryAsync(token);
+            return database.WriteAsync(batch, DatabaseWrites.RowsWrittenAsync, token);
         },
         cancellationToken);
 
@@ -211,9 +221,9 @@ public sealed class WebhookStore(StatusDatabase database)
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
     public Task<DateTimeOffset?> ReplaceKeysAsync(
         string userId, string webhookId, byte[] known, byte[] signingKeys, CancellationToken cancellationToken = default) => database.RetryAsync(
-        async token =>
+        token =>
         {
-            await using var batch = database.DataSource.CreateBatch();
+            var batch = new NpgsqlBatch();
             batch.BatchCommands.Add(OfCursor(CursorSql.Interrupt, userId, webhookId));
             batch.BatchCommands.Add(new(ReplaceKeysSql)
             {
@@ -225,8 +235,7 @@ public sealed class WebhookStore(StatusDatabase database)
                     new NpgsqlParameter<byte[]> { TypedValue = signingKeys },
                 },
             });
-            await using var reader = await batch.ExecuteReaderAsync(token);
-            return await reader.ReadAsync(token) ? reader.GetFieldValue<DateTimeOffset>(0) : (DateTimeOffset?)null;
+            return database.WriteAsync(batch, ReadTimeAsync, token);
         },
         cancellationToken);
 
@@ -261,6 +270,9 @@ public sealed class WebhookStore(StatusDatabase database)
             yield return CursorSql.Interrupt;
         }
     }
+
+    private static async Task<DateTimeOffset?> ReadTimeAsync(NpgsqlDataReader reader) =>
+        await reader.ReadAsync() ? reader.GetFieldValue<DateTimeOffset>(0) : null;
 
     internal static NpgsqlParameter Text(string? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
 

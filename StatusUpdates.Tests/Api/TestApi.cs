@@ -117,6 +117,10 @@ internal sealed class TestApi : IAsyncDisposable
                     // What has no place in the log is heard by the subscribed alone, however slow the machine is.
                     ["StatusMessaging:SubscribeTimeout"] = "00:00:20",
                     ["Gateway:Feeds:SubscribeWait"] = "00:00:10",
+
+                    // Tests submit as fast as they can.
+                    ["RateLimits:Submissions:PermitsPerSecond"] = "100000",
+                    ["RateLimits:Submissions:Burst"] = "100000",
                 });
                 builder.Configuration.AddInMemoryCollection(settings ?? new Dictionary<string, string?>());
                 configure?.Invoke(builder);

@@ -88,6 +88,11 @@ internal sealed class BotScene : IAsyncDisposable
     public async Task ChangeAsync(string generationId, GenerationStatus status, Func<StatusChange, StatusChange>? with = null)
     {
         var attempt = await Database.ScalarAsync<int>($"SELECT attempt FROM generations WHERE id = '{generationId}'", TestTime.Token);
+        if (status == GenerationStatus.Canceled)
+        {
+            await Database.ExecuteAsync($"UPDATE generations SET cancel_requested_at = now() WHERE id = '{generationId}'", TestTime.Token);
+        }
+
         var change = new StatusChange { GenerationId = generationId, Status = status, Attempt = attempt };
         var result = await Database.Log.AppendAsync(with?.Invoke(change) ?? change, TestTime.Token);
         Assert.NotNull(result.Update);

@@ -176,6 +176,39 @@ public sealed class DatabaseErrorsTests(TestServers servers)
         Assert.Equal("status_events", await db.ScalarAsync<string>("SELECT to_regclass('status_events')::text", Token));
     }
 
+    [Fact]
+    public async Task A_transaction_that_took_longer_than_the_server_allows_is_repeated()
+    {
+        await using var db = await servers.CreateDatabaseAsync(PostgresAge.Newest, Token);
+        Assert.SkipUnless(await db.ScalarAsync<int>("SELECT current_setting('server_version_num')::int", Token) >= 170_000, "transaction_timeout came with PostgreSQL 17.");
+        await using var limited = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(db.ConnectionString) { Options = "-c transaction_timeout=200", Pooling = false }.ConnectionString);
+        var states = new List<string?>();
+
+        var tries = await db.Database.RetryAsync(
+            async token =>
+            {
+                if (states.Count > 0)
+                {
+                    return states.Count + 1;
+                }
+
+                try
+                {
+                    await using var slow = limited.CreateCommand("SELECT pg_sleep(600)");
+                    return await slow.ExecuteNonQueryAsync(token);
+                }
+                catch (NpgsqlException e)
+                {
+                    states.Add(e.SqlState);
+                    throw;
+                }
+            },
+            Token);
+
+        Assert.Equal((2, "25P04"), (tries, Assert.Single(states)));
+    }
+
     // As after a failover: sessions that there are end.
     private static async Task SetReadOnlyAsync(TestDatabase db, bool isReadOnly)
     {

@@ -82,6 +82,11 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
         var job = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0];
+        if (terminal == GenerationStatus.Canceled)
+        {
+            await db.CreateCommands().CancelAsync("u", job.Id, cancellationToken: Token);
+        }
+
         await db.Log.AppendAsync(Change(job.Id, terminal, job.Attempt), Token);
 
         foreach (var next in Enum.GetValues<GenerationStatus>())
@@ -91,6 +96,21 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
         }
 
         Assert.Equal(new LogBounds(1, 3), await db.Log.ReadBoundsAsync("u", Token));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task What_runs_is_not_canceled_by_a_worker_unless_its_owner_has_asked_for_it()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.SubmitAsync("u", cancellationToken: Token);
+        var job = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0];
+
+        var unasked = await db.Log.AppendAsync(Change(job.Id, GenerationStatus.Canceled, job.Attempt), Token);
+        Assert.Equal((false, RefusalReason.NotAllowed, GenerationStatus.Processing), (unasked.IsCommitted, unasked.Refusal, unasked.CurrentStatus));
+
+        await db.CreateCommands().CancelAsync("u", job.Id, cancellationToken: Token);
+        Assert.Equal(3, (await db.Log.AppendAsync(Change(job.Id, GenerationStatus.Canceled, job.Attempt), Token)).Update?.Seq);
         await db.AssertConsistentAsync(Token);
     }
 

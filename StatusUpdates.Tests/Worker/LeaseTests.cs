@@ -40,6 +40,36 @@ public sealed class LeaseTests(TestServers servers)
     }
 
     [Fact]
+    public async Task A_job_whose_row_somebody_locks_is_not_lost_and_the_other_leases_are_extended()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var waiting = ScriptedProvider.WaitingForStop();
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting);
+        var locked = await scene.SubmitAsync();
+        await waiting.NextStartAsync(Token);
+        var free = await scene.SubmitAsync();
+        await waiting.NextStartAsync(Token);
+        await scene.Database.ExecuteAsync("UPDATE generations SET lease_expires_at = now() + interval '1 second'", Token);
+        const string Extended = "SELECT string_agg(id, ',') FROM generations WHERE lease_expires_at > now() + interval '1 minute'";
+        await using (var holder = await scene.Database.DataSource.OpenConnectionAsync(Token))
+        await using (var transaction = await holder.BeginTransactionAsync(Token))
+        {
+            await using var hold = new NpgsqlCommand($"SELECT FROM generations WHERE id = '{locked}' FOR UPDATE", holder);
+            await hold.ExecuteNonQueryAsync(Token);
+
+            // It waits for nobody: the lock is held until it has come back.
+            Assert.False(await worker.Heartbeat.RunOnceAsync(Token));
+            Assert.Equal(free, await scene.Database.ScalarAsync<string>(Extended, Token));
+            Assert.All(worker.Jobs.Snapshot(), job => Assert.Null(job.Reason));
+            await transaction.RollbackAsync(Token);
+        }
+
+        Assert.True(await worker.Heartbeat.RunOnceAsync(Token));
+        Assert.Equal(2L, await scene.Database.ScalarAsync<long>("SELECT count(*) FROM generations WHERE lease_expires_at > now() + interval '1 minute'", Token));
+        Assert.All(worker.Jobs.Snapshot(), job => Assert.Null(job.Reason));
+    }
+
+    [Fact]
     public async Task A_refused_update_stops_the_attempt_before_any_heartbeat_does()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);

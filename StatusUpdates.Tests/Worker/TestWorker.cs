@@ -25,6 +25,8 @@ internal sealed class TestWorker : IAsyncDisposable
 
     public LeaseHeartbeat Heartbeat => _host.Services.GetRequiredService<LeaseHeartbeat>();
 
+    public CancelRequests CancelRequests => _host.Services.GetRequiredService<CancelRequests>();
+
     public RetentionService Retention => _host.Services.GetRequiredService<RetentionService>();
 
     /// <summary>Where it answers probes.</summary>

@@ -112,7 +112,7 @@ internal sealed class BadDayWorld : IAsyncDisposable
             for (var user = 0; user < Users; user++)
             {
                 var code = (await codes.IssueAsync(UserOf(user), TimeSpan.FromMinutes(10), 100, 100, TestTime.Token)).Code!.Text;
-                Assert.Equal(UserOf(user), await links.LinkAsync(code, FakeTelegram.BotId, ChatOf(user), null, TestTime.Token));
+                Assert.Equal(UserOf(user), await links.LinkAsync(code, FakeTelegram.BotId, ChatOf(user), null, null, TestTime.Token));
             }
         }
 
