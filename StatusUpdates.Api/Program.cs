@@ -3,6 +3,7 @@ using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Feeds;
 using StatusUpdates.Api.Generations;
 using StatusUpdates.Api.Hosting;
+using StatusUpdates.Api.Json;
 using StatusUpdates.Api.OpenApi;
 using StatusUpdates.Api.RateLimiting;
 using StatusUpdates.Api.Results;
@@ -35,11 +36,13 @@ internal static class Program
 
         builder.AddHttpDefaults();
         builder.AddProxies();
+        builder.AddCrossOrigin();
         builder.AddErrors();
         builder.AddSecurity();
         builder.AddRateLimits();
         builder.AddApiDescription();
         builder.AddGenerations();
+        builder.AddResults();
         builder.AddFeeds();
         builder.AddTransports();
         builder.AddWebhooks();
@@ -47,10 +50,12 @@ internal static class Program
 
         var app = builder.Build();
 
-        // Order: who it really is; problems for whatever follows; static files free of limits; addresses counted before tokens are believed, users after.
+        // Order: who it really is; problems for whatever follows, which pages of other origins can read; static files free of limits; addresses counted
+        // before tokens are believed, users after; what a body is, before it is read.
         app.UseProxies();
         app.UseAnswerHeaders();
         app.UseErrors();
+        app.UseCrossOrigin();
         app.UseDefaultFiles();
         app.UseStaticFiles();
         app.UseRouting();
@@ -59,6 +64,7 @@ internal static class Program
         app.UseUserRateLimit();
         app.UseAuthorization();
         app.UseRequestTimeouts();
+        app.UseJsonBodies();
 
         app.MapDefaultEndpoints();
         app.MapApiDescription();

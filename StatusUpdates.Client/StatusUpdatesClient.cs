@@ -45,7 +45,7 @@ public sealed class StatusUpdatesClient : IDisposable
     /// <param name="options">Where it begins and what it is about; by default everything from now on.</param>
     /// <param name="cancellationToken">Ends the sequence with an <see cref="OperationCanceledException"/>.</param>
     public IAsyncEnumerable<StatusUpdate> WatchAsync(
-        Func<long, CancellationToken, ValueTask> onResync,
+        Func<LogPosition, CancellationToken, ValueTask> onResync,
         StatusFeedOptions? options = null,
         CancellationToken cancellationToken = default)
     {
@@ -110,10 +110,10 @@ public sealed class StatusUpdatesClient : IDisposable
     /// <param name="limit">How many: 1 to 1,000; the API's default is 100.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     public Task<GenerationHistory> GetHistoryAsync(
-        string id, long? since = null, int? limit = null, CancellationToken cancellationToken = default)
+        string id, LogPosition? since = null, int? limit = null, CancellationToken cancellationToken = default)
     {
         var address = new QueryText(PathOf(id) + "/history");
-        address.Add("since", since);
+        address.Add("since", since?.ToString());
         address.Add("limit", limit);
         return _api.SendAsync(HttpMethod.Get, address.ToString(), ClientJsonContext.Default.EnvelopeGenerationHistory, cancellationToken);
     }
@@ -130,7 +130,7 @@ public sealed class StatusUpdatesClient : IDisposable
     public void Dispose() => _api.Dispose();
 
     private static async IAsyncEnumerable<StatusUpdate> UpdatesAsync(
-        StatusFeed feed, Func<long, CancellationToken, ValueTask> onResync, [EnumeratorCancellation] CancellationToken cancellationToken)
+        StatusFeed feed, Func<LogPosition, CancellationToken, ValueTask> onResync, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (var item in feed.WithCancellation(cancellationToken).ConfigureAwait(false))
         {
@@ -138,9 +138,9 @@ public sealed class StatusUpdatesClient : IDisposable
             {
                 yield return update;
             }
-            else if (item is StatusFeedItem.Resync { Seq: var seq })
+            else if (item is StatusFeedItem.Resync { Position: var position })
             {
-                await onResync(seq, cancellationToken).ConfigureAwait(false);
+                await onResync(position, cancellationToken).ConfigureAwait(false);
             }
         }
     }

@@ -15,7 +15,7 @@ public sealed record StatusUpdatesClientOptions
 
     /// <summary>
     /// Gives a fresh access token (a JWT, without <c>Bearer</c>). Called at the first use, when the server says that the token is about to
-    /// expire, and when it refuses one; in between the client keeps the token and shares it among its calls and feeds. Never called twice at
+    /// expire, and when it refuses one (again after 1 s to 2 s if it refuses the fresh one too); in between the client keeps the token and shares it among its calls and feeds. Never called twice at
     /// the same time: should it go on after its cancellation token was canceled, whoever waited for it is let go at once, and the next call
     /// comes when it has returned. It must not block its thread. If it throws, the call that needed the token throws; a feed takes <see cref="HttpRequestException"/>,
     /// <see cref="IOException"/>, <see cref="TimeoutException"/> and a foreign <see cref="OperationCanceledException"/> as passing and tries
@@ -25,7 +25,9 @@ public sealed record StatusUpdatesClientOptions
 
     /// <summary>
     /// Sends everything, the WebSocket's handshake included: for proxies, certificates, or what an <c>IHttpMessageHandlerFactory</c> makes.
-    /// Stays the caller's: it is not disposed with the client. By default the client has one of its own.
+    /// Stays the caller's: it is not disposed with the client. By default the client has one of its own. What it throws, of whatever type, ends no
+    /// feed: it is waited and tried again. One that bounds the time of a request, as the standard resilience handler does (10 s for an attempt), has to
+    /// allow for <see cref="LongPollTimeout"/>, or every poll that has nothing to tell is a failure.
     /// </summary>
     public HttpMessageHandler? HttpMessageHandler { get; init; }
 

@@ -18,8 +18,13 @@ public static class MessagingServices
         builder.Services.TryAddEnumerable(
             ServiceDescriptor.Singleton<IValidateOptions<StatusMessagingOptions>, StatusMessagingOptionsValidator>());
         builder.Services.TryAddSingleton(services => services.GetRequiredService<IOptions<StatusMessagingOptions>>().Value);
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.TryAddSingleton<MessageSeal>();
+        builder.Services.TryAddSingleton<MessagingWatch>();
         builder.Services.TryAddSingleton<StatusPublisher>();
         builder.Services.TryAddSingleton<StatusSubscriber>();
+        builder.Services.AddHostedService<SubscriptionTender>();
+        builder.Services.AddHealthChecks().AddCheck<MessagingHealthCheck>(MessagingHealthCheck.Name);
         return builder;
     }
 }

@@ -25,6 +25,9 @@ public static class MessagingTelemetry
     internal static readonly Counter<long> Malformed = Meter.CreateCounter<long>(
         "statusupdates.subscriber.malformed", "{message}", "Messages that are no status update, or not one of the channel's user.");
 
+    internal static readonly Counter<long> Unsealed = Meter.CreateCounter<long>(
+        "statusupdates.subscriber.unsealed", "{update}", "Updates received without this system's tag: nothing of them is shown before the log has been read.");
+
     internal static readonly Counter<long> Dropped = Meter.CreateCounter<long>(
         "statusupdates.subscriber.dropped", "{update}", "Updates dropped because a handler was too slow.");
 

@@ -16,6 +16,9 @@ public sealed class StatusChannels(StatusMessagingOptions options)
     /// <summary>Ids of running generations whose owner asked to stop them: <c>generation:cancel-requests</c>. A hint to workers.</summary>
     public RedisChannel CancelRequests { get; } = RedisChannel.Literal(options.ChannelPrefix + "generation:cancel-requests");
 
+    /// <summary>The channel as telemetry and logs name it: without a user's id.</summary>
+    internal string NameOf(RedisChannel channel) => ((string)channel!) is var name && name.StartsWith(_userPrefix, StringComparison.Ordinal) ? UserTemplate : name;
+
     /// <summary>One user's updates: <c>generation:user:{userId}</c>.</summary>
     public RedisChannel User(string userId) => RedisChannel.Literal(_userPrefix + userId);
 }

@@ -22,7 +22,7 @@ public static class StatusJson
     /// <summary>Decodes a message from Redis. Never throws: anything may arrive there.</summary>
     /// <param name="utf8">UTF-8 JSON.</param>
     /// <param name="update">The update, if the answer is true.</param>
-    /// <param name="error">What is wrong with it, if the answer is false; safe to log.</param>
+    /// <param name="error">What is wrong with it, if the answer is false; safe to log: it holds nothing of the message.</param>
     public static bool TryDecode(
         ReadOnlySpan<byte> utf8,
         [NotNullWhen(true)] out StatusUpdate? update,
@@ -35,7 +35,8 @@ public static class StatusJson
         catch (JsonException e)
         {
             update = null;
-            error = $"not a status update at {e.Path ?? "$"}, byte {e.BytePositionInLine}";
+            // Where, and not what: names of members are the sender's choice too.
+            error = $"no status update: line {e.LineNumber ?? 0}, byte {e.BytePositionInLine ?? 0}";
             return false;
         }
 

@@ -12,10 +12,13 @@ namespace StatusUpdates.Messaging;
 public sealed partial class StatusPublisher(
     IConnectionMultiplexer redis,
     StatusMessagingOptions? options = null,
-    ILogger<StatusPublisher>? logger = null)
+    ILogger<StatusPublisher>? logger = null,
+    MessageSeal? seal = null,
+    MessagingWatch? watch = null)
 {
     private readonly StatusMessagingOptions _options = options ?? new();
     private readonly StatusChannels _channels = new(options ?? new());
+    private readonly MessagingWatch _watch = watch ?? new();
     private readonly ILogger _logger = logger ?? NullLogger<StatusPublisher>.Instance;
 
     /// <summary>Publishes one update on both channels, in one round trip.</summary>
@@ -44,7 +47,7 @@ public sealed partial class StatusPublisher(
             return true;
         }
 
-        if (await TrySendAsync(() => SendAsync(updates)).ConfigureAwait(false) is not { } failure)
+        if (await TrySendAsync(_channels.UserTemplate, () => SendAsync(updates)).ConfigureAwait(false) is not { } failure)
         {
             return true;
         }
@@ -61,12 +64,15 @@ public sealed partial class StatusPublisher(
     /// <returns>Whether Redis took it in time.</returns>
     public async Task<bool> TryPublishCancelRequestAsync(string generationId)
     {
-        var failure = await TrySendAsync(() => redis.GetSubscriber().PublishAsync(_channels.CancelRequests, generationId)).ConfigureAwait(false);
+        var failure = await TrySendAsync(
+            _channels.NameOf(_channels.CancelRequests),
+            () => redis.GetSubscriber().PublishAsync(_channels.CancelRequests, generationId)).ConfigureAwait(false);
         return failure is null;
     }
 
-    private async Task<string?> TrySendAsync(Func<Task> send)
+    private async Task<string?> TrySendAsync(string channel, Func<Task> send)
     {
+        var what = $"PUBLISH {channel}";
         // Queueing while Redis is away would only deliver late what the sweep delivers anyway.
         if (!redis.IsConnected)
         {
@@ -76,11 +82,17 @@ public sealed partial class StatusPublisher(
         try
         {
             await send().WaitAsync(_options.PublishTimeout).ConfigureAwait(false);
+            _watch.Ended(what);
             return null;
         }
         catch (TimeoutException)
         {
             return "timeout";
+        }
+        catch (RedisServerException e) when (StatusSubscriber.IsDenial(e))
+        {
+            _watch.Denied(what, e.Message);
+            return "denied";
         }
         catch (Exception e)
         {
@@ -101,6 +113,7 @@ public sealed partial class StatusPublisher(
                 var update = updates[i];
                 var span = spans is null ? null : spans[i] = StartSpan(update);
                 var payload = StatusJson.Encode(span?.Id is { } id ? update with { TraceParent = id } : update);
+                payload = seal?.Seal(payload) ?? payload;
                 sends[2 * i] = subscriber.PublishAsync(_channels.All, payload);
                 sends[(2 * i) + 1] = subscriber.PublishAsync(_channels.User(update.UserId), payload);
             }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
@@ -9,16 +10,33 @@ public delegate ValueTask StatusUpdateHandler(StatusUpdate update, CancellationT
 
 /// <summary>
 /// Subscribes to status updates on Redis: at most once, and nothing of what was published while Redis was away. Who needs every update
-/// holds a cursor over the log and takes this as a wake-up. Thread-safe; one instance serves a process.
+/// holds a cursor over the log and takes this as a wake-up. An update of a user's channel that bears no tag of this system's (<see cref="MessageSeal"/>)
+/// is handed on without <see cref="StatusUpdate.After"/>: it says that there may be something in the log, and no more.
+/// Thread-safe; one instance serves a process.
 /// </summary>
 public sealed partial class StatusSubscriber(
     IConnectionMultiplexer redis,
     StatusMessagingOptions? options = null,
-    ILogger<StatusSubscriber>? logger = null)
+    ILogger<StatusSubscriber>? logger = null,
+    MessageSeal? seal = null,
+    MessagingWatch? watch = null,
+    TimeProvider? time = null)
 {
+    /// <summary>The longest message that is read, in bytes: 64 KiB. What is longer is refused; its update is in the log.</summary>
+    public const int MaxMessageBytes = 64 * 1024;
+
+    // Of a generation, in characters; none of ours is as long.
+    private const int MaxIdLength = 255;
+
     private readonly StatusMessagingOptions _options = options ?? new();
     private readonly StatusChannels _channels = new(options ?? new());
+    private readonly MessagingWatch _watch = watch ?? new();
+    private readonly ConcurrentDictionary<StatusSubscription, RedisChannel> _subscriptions = [];
     private readonly ILogger _logger = logger ?? NullLogger<StatusSubscriber>.Instance;
+    private readonly LogPace _pace = new(time ?? TimeProvider.System);
+
+    /// <summary>Whether Redis is connected.</summary>
+    public bool IsConnected => redis.IsConnected;
 
     /// <summary>Subscribes to the updates of all users.</summary>
     /// <param name="handler">Called for each; if it is slower than the updates, the oldest waiting are dropped and counted.</param>
@@ -55,9 +73,18 @@ public sealed partial class StatusSubscriber(
             _channels.CancelRequests,
             message =>
             {
-                if ((string?)message is { Length: > 0 and <= 255 } generationId)
+                if (IsTooLong(message))
+                {
+                    return;
+                }
+
+                if ((string?)message is { Length: > 0 and <= MaxIdLength } generationId)
                 {
                     Guarded(() => handler(generationId));
+                }
+                else
+                {
+                    CountMalformed("no generation's id");
                 }
             },
             null,
@@ -82,7 +109,8 @@ public sealed partial class StatusSubscriber(
             queue.OnMessage(message => receive(message.Message));
         }
 
-        var subscription = new StatusSubscription(queue, sink);
+        var subscription = new StatusSubscription(queue, sink, ended => _subscriptions.TryRemove(ended, out _));
+        _subscriptions[subscription] = channel;
         if (!redis.IsConnected)
         {
             LogNotAcknowledged("not connected");
@@ -93,7 +121,7 @@ public sealed partial class StatusSubscriber(
         {
             // Answers come in order: once this one is there, the subscribe before it has been acknowledged.
             await subscriber.PingAsync().WaitAsync(_options.SubscribeTimeout, cancellationToken).ConfigureAwait(false);
-            subscription.IsAcknowledged = true;
+            subscription.IsAcknowledged = subscriber.SubscribedEndpoint(channel) is not null || await SubscribeAgainAsync(channel, isFirst: true).ConfigureAwait(false);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
@@ -108,8 +136,70 @@ public sealed partial class StatusSubscriber(
         return subscription;
     }
 
+    /// <summary>Whether Redis refused something for want of a right (its ACL).</summary>
+    internal static bool IsDenial(RedisServerException e) => e.Message.StartsWith("NOPERM", StringComparison.Ordinal);
+
+    /// <summary>Subscribes again where Redis has not taken it, though it is connected.</summary>
+    internal async Task TendAsync(CancellationToken cancellationToken)
+    {
+        var subscriber = redis.GetSubscriber();
+        foreach (var (subscription, channel) in _subscriptions)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (redis.IsConnected && subscriber.SubscribedEndpoint(channel) is null && !await SubscribeAgainAsync(channel, isFirst: false).ConfigureAwait(false))
+            {
+                // The next ones would hear the same.
+                return;
+            }
+
+            subscription.IsAcknowledged = true;
+        }
+    }
+
+    /// <summary>Asks for what is on the books already, and hears the answer.</summary>
+    private async Task<bool> SubscribeAgainAsync(RedisChannel channel, bool isFirst)
+    {
+        var what = $"SUBSCRIBE {_channels.NameOf(channel)}";
+        var subscriber = redis.GetSubscriber();
+        try
+        {
+            await subscriber.SubscribeAsync(channel, Ignore).WaitAsync(_options.SubscribeTimeout).ConfigureAwait(false);
+            _watch.Ended(what);
+            return true;
+        }
+        catch (RedisServerException e) when (IsDenial(e))
+        {
+            _watch.Denied(what, e.Message);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            LogNotAcknowledged(e.GetType().Name);
+            if (!isFirst && redis.IsConnected)
+            {
+                // Where the user may not subscribe at all, the client's own connection for it does not come to stand, and nobody is told why.
+                _watch.Denied(what, $"it does not answer within {_options.SubscribeTimeout}");
+            }
+        }
+        finally
+        {
+            subscriber.Unsubscribe(channel, Ignore, CommandFlags.FireAndForget);
+        }
+
+        return false;
+    }
+
+    private static void Ignore(RedisChannel channel, RedisValue message)
+    {
+        // The subscription's own queue has it.
+    }
+
     private void Receive(RedisValue message, string? userId, IStatusUpdateSink sink)
     {
+        if (IsTooLong(message))
+        {
+            return;
+        }
+
         var payload = (ReadOnlyMemory<byte>)message;
         if (!StatusJson.TryDecode(payload.Span, out var update, out var error))
         {
@@ -124,6 +214,12 @@ public sealed partial class StatusSubscriber(
         }
 
         MessagingTelemetry.Received.Add(1);
+        if (userId is not null && update.After is not null && seal?.IsGenuine(payload.Span) != true)
+        {
+            MessagingTelemetry.Unsealed.Add(1);
+            update = update with { After = null };
+        }
+
         Guarded(() => sink.Accept(update));
     }
 
@@ -141,14 +237,28 @@ public sealed partial class StatusSubscriber(
         }
     }
 
+    private bool IsTooLong(RedisValue message)
+    {
+        if (message.Length() <= MaxMessageBytes)
+        {
+            return false;
+        }
+
+        CountMalformed($"longer than {MaxMessageBytes} bytes");
+        return true;
+    }
+
     private void CountMalformed(string error)
     {
         MessagingTelemetry.Malformed.Add(1);
-        LogMalformed(error);
+        if (_pace.IsDue(out var count))
+        {
+            LogMalformed(count, error);
+        }
     }
 
-    [LoggerMessage(1101, LogLevel.Warning, "A message on a status channel was ignored: {Error}")]
-    private partial void LogMalformed(string error);
+    [LoggerMessage(1101, LogLevel.Warning, "Messages on status channels were ignored, {Count} since this was said last; of the latest one: {Error}")]
+    private partial void LogMalformed(long count, string error);
 
     [LoggerMessage(1102, LogLevel.Error, "A handler of status updates failed")]
     private partial void LogHandlerFailed(Exception exception);

@@ -27,12 +27,25 @@ public sealed record StatusUpdate
     /// <summary>Position in the user's log (1, 2, 3, …, without gaps); null when the publisher keeps no log.</summary>
     public long? Seq { get; init; }
 
+    /// <summary>
+    /// Where to go on from after it, as <see cref="LogPosition"/> writes it: its <see cref="Seq"/> with a check of what it is. Null where there is no
+    /// seq, or the check is not known.
+    /// </summary>
+    public string? Cursor { get; init; }
+
+    /// <summary>The cursor of the update before it in the log. Travels between services, is not shown to clients.</summary>
+    public string? After { get; init; }
+
     /// <summary>The trace it belongs to (W3C Trace Context, <c>traceparent</c>). Travels between services, is not shown to clients.</summary>
     [JsonPropertyName("traceparent")]
     public string? TraceParent { get; init; }
 
     /// <summary>Details; absent when there are none.</summary>
     public StatusMetadata? Metadata { get; init; }
+
+    /// <summary>Its place in the log, with the check where it is known; null where it is in none.</summary>
+    [JsonIgnore]
+    public LogPosition? Position => Seq is { } seq ? LogPosition.Of(seq, Cursor) : null;
 }
 
 /// <summary>Details of a <see cref="StatusUpdate"/>. Members that this version does not know are kept and passed on.</summary>

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Npgsql;
+using StatusUpdates.Data.Database;
 
 namespace StatusUpdates.Api.Errors;
 
@@ -11,20 +11,16 @@ internal static class DatabaseFailures
     /// <summary>Whether any exception in the chain says that the database could not serve now.</summary>
     public static bool IsUnavailable(Exception exception)
     {
+        if (DatabaseErrors.MayPass(exception))
+        {
+            return true;
+        }
+
         for (var e = exception; e is not null; e = e.InnerException)
         {
-            switch (e)
+            if (e is TimeoutException)
             {
-                // The statement waited too long, though Npgsql does not call that transient.
-                case PostgresException { SqlState: PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.LockNotAvailable }:
-
-                // A database that is being restored: it is not there, or lets nobody in.
-                case PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.ObjectNotInPrerequisiteState }:
-                case NpgsqlException { IsTransient: true }:
-                case TimeoutException:
-                    return true;
-                default:
-                    continue;
+                return true;
             }
         }
 

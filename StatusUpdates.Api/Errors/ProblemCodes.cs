@@ -17,11 +17,16 @@ internal static class ProblemCodes
     public const string BodyTooLarge = "body_too_large";
     public const string UnsupportedMediaType = "unsupported_media_type";
     public const string IdempotencyKeyReused = "idempotency_key_reused";
+    public const string PendingLimit = "pending_limit";
+    public const string StoredLimit = "stored_limit";
     public const string WebhookLimit = "webhook_limit";
+    public const string WebhookUrlLimit = "webhook_url_limit";
+    public const string WebhookUnproven = "webhook_unproven";
     public const string WebhookDisabled = "webhook_disabled";
     public const string DeliveryPending = "delivery_pending";
     public const string TooManyPending = "too_many_pending";
     public const string UpdatesGone = "updates_gone";
+    public const string StreamEnded = "stream_ended";
     public const string RateLimited = "rate_limited";
     public const string TooManyConnections = "too_many_connections";
     public const string ForeignOrigin = "foreign_origin";

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.WebUtilities;
+using StatusUpdates.Api.Json;
 
 namespace StatusUpdates.Api.Errors;
 
@@ -30,14 +32,23 @@ internal sealed class ProblemResult(int status, string code, string? detail = nu
     public static ProblemResult NotFound(string detail) => new(StatusCodes.Status404NotFound, ProblemCodes.NotFound, detail);
 
     /// <summary>The answer for a status that nothing more is known about.</summary>
-    public static ProblemResult Of(int status) => new(status, ProblemCodes.Of(status));
+    public static ProblemResult Of(int status) =>
+        new(status, ProblemCodes.Of(status), status == StatusCodes.Status415UnsupportedMediaType ? JsonBodies.Allowed : null);
 
     public Task ExecuteAsync(HttpContext httpContext)
     {
+        var problem = Value with { TraceId = Activity.Current?.TraceId.ToString() };
+
+        // Where an exception is told, the request has no endpoint any more.
+        var endpoint = httpContext.GetEndpoint() ?? httpContext.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
+        if (endpoint?.Metadata.GetMetadata<IProblemFormat>()?.TryWrite(httpContext, problem) is { } writing)
+        {
+            return writing;
+        }
+
         var response = httpContext.Response;
         response.StatusCode = status;
         response.Headers.CacheControl = "no-store";
-        var problem = Value with { TraceId = Activity.Current?.TraceId.ToString() };
 
         // Without the request's token: that has ended when a time-out is what is told.
         return response.WriteAsJsonAsync(problem, ProblemJsonContext.Default.Problem, ContentType, CancellationToken.None);

@@ -1,10 +1,11 @@
 using Microsoft.Extensions.Options;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Feeds;
 
 /// <summary>What all feeds of an instance share: the log, its admission, the clock, settings and metrics. Thread-safe.</summary>
 internal sealed class FeedContext(
-    IFeedLog log, IOptions<FeedOptions> options, TimeProvider time, FeedMetrics metrics, DatabaseWatch database) : IDisposable
+    IFeedLog log, IOptions<FeedOptions> options, TimeProvider time, FeedMetrics metrics, DatabaseWatch database, MessagingWatch messaging) : IDisposable
 {
     public IFeedLog Log { get; } = log;
 
@@ -15,6 +16,8 @@ internal sealed class FeedContext(
     public FeedMetrics Metrics { get; } = metrics;
 
     public DatabaseWatch Database { get; } = database;
+
+    public HintWatch Hints { get; } = new(messaging);
 
     /// <summary>Places for reads of connections that are behind, or open with a cursor.</summary>
     public SemaphoreSlim Replays { get; } = new(options.Value.MaxConcurrentReplays);

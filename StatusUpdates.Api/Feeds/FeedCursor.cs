@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Feeds;
 
@@ -22,8 +24,15 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     private int _epoch;
     private long _withoutSeq;
     private int _signaled;
-    private long? _resync;
+    private LogPosition? _resync;
     private long _known;
+
+    // Whether the position was taken from the feed: what the log gave may be of another log than the one that the feed follows.
+    private bool _isOfFeed;
+
+    // Whether the log must say first that it has what stands at the position.
+    private bool _isInDoubt;
+    private LogPosition? _doubted;
     private bool _disposed;
 
     /// <param name="hub">Where the cursor came from.</param>
@@ -33,28 +42,31 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     /// <param name="known">The log's head as it was read for this cursor: the feed may not have heard of it yet.</param>
     /// <param name="isCovered">Whether the log can serve <paramref name="start"/>.</param>
     /// <param name="request">What the connection asked for.</param>
-    public FeedCursor(FeedHub hub, UserFeed feed, int epoch, long start, long known, bool isCovered, FeedRequest request)
+    public FeedCursor(FeedHub hub, UserFeed feed, int epoch, LogPosition start, LogPosition known, bool isCovered, FeedRequest request)
     {
         _hub = hub;
         _feed = feed;
         _epoch = epoch;
-        _known = known;
+        _known = known.Seq;
         _generationId = request.GenerationId;
         _maxBytes = request.MaxReadBytes;
         _withoutSeq = feed.WithoutSeqLast;
         Start = start;
         Position = start;
         _resync = isCovered ? null : known;
+
+        // Without a position of its own it stands at the feed's head.
+        _isOfFeed = request.Since is null || start.Seq == 0;
     }
 
     /// <summary>Where the cursor stood when it was opened.</summary>
-    public long Start { get; }
+    public LogPosition Start { get; }
 
     /// <summary>The last position that the connection has been given, or that its filter passed over.</summary>
-    public long Position { get; private set; }
+    public LogPosition Position { get; private set; }
 
     /// <summary>Whether the log is known to have more.</summary>
-    public bool IsBehind => Position < Math.Max(_feed.Head, _known);
+    public bool IsBehind => Position.Seq < Math.Max(_feed.Head, _known);
 
     /// <summary>Whether only one generation's updates are read.</summary>
     public bool IsFiltered => _generationId is not null;
@@ -81,7 +93,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
             }
 
             var stalled = false;
-            if (IsBehind)
+            if (_isInDoubt || IsBehind)
             {
                 (read, stalled) = await ReplayAsync(cancellationToken);
                 if (read.Kind != FeedReadKind.Nothing)
@@ -113,12 +125,12 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     }
 
     /// <summary>Moves on: the connection has been given everything up to this position. A resync moves by itself.</summary>
-    public void Advance(long position)
+    public void Advance(LogPosition position)
     {
         Position = position;
-        if (position > _feed.Head)
+        if (position.Seq > _feed.Head)
         {
-            _feed.NoteSeen(position, _epoch);
+            _feed.NoteSeen(position.Seq, _epoch);
         }
     }
 
@@ -136,7 +148,8 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
 
     internal bool IsSignaled => Volatile.Read(ref _signaled) != 0;
 
-    internal bool HasNews() => _resync is not null || _epoch != _feed.Epoch || IsBehind || _withoutSeq != _feed.WithoutSeqLast;
+    internal bool HasNews() =>
+        _resync is not null || _isInDoubt || _epoch != _feed.Epoch || IsBehind || _withoutSeq != _feed.WithoutSeqLast;
 
     internal void Arm() => _wait.Reset();
 
@@ -161,8 +174,10 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         var epoch = _feed.Epoch;
         if (epoch != _epoch)
         {
-            read = ResyncToFeed();
-            return true;
+            // The feed follows another log now. Whether that one has what stands at this position too, it must say itself.
+            _epoch = epoch;
+            _isOfFeed = false;
+            _isInDoubt = true;
         }
 
         if (_resync is { } head)
@@ -176,7 +191,8 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
             return true;
         }
 
-        if (!TryReadRing(out read))
+        read = default;
+        if (_isInDoubt || !IsOfFeed() || !TryReadRing(out read))
         {
             return false;
         }
@@ -185,10 +201,48 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         if (_feed.Epoch != epoch)
         {
             read.Dispose();
-            read = ResyncToFeed();
+            return false;
         }
 
         return true;
+    }
+
+    /// <summary>Whether the feed's next frames follow what stands at the position. If not, the log is read on from there.</summary>
+    private bool IsOfFeed()
+    {
+        if (_isOfFeed)
+        {
+            return true;
+        }
+
+        LogPosition known;
+        if (_feed.Find(Position.Seq) is { } frame)
+        {
+            known = frame.Cursor;
+        }
+        else if (_feed.Find(Position.Seq + 1) is { After: { } after })
+        {
+            known = after;
+        }
+        else if (_feed.Snapshot().Head is var head && head.Seq == Position.Seq)
+        {
+            known = head;
+        }
+        else
+        {
+            return false;
+        }
+
+        _isOfFeed = known.Agrees(Position);
+        if (!_isOfFeed && _doubted != known)
+        {
+            // One of the two is of another log. Asked once: until the feed has found out that it is the one, the answer stays the same.
+            _doubted = known;
+            _isInDoubt = true;
+            _feed.Verify();
+        }
+
+        return _isOfFeed;
     }
 
     private bool TryReadRing(out FeedRead read)
@@ -199,7 +253,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         var bytes = 0;
         var position = Position;
         var head = _feed.Head;
-        while (position < head && count < MaxFrames && _feed.Find(position + 1) is { } frame)
+        while (position.Seq < head && count < MaxFrames && _feed.Find(position.Seq + 1) is { } frame)
         {
             if (Matches(frame))
             {
@@ -213,7 +267,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
                 frames[count++] = frame;
             }
 
-            position++;
+            position = frame.Cursor;
         }
 
         if (frames is null)
@@ -254,12 +308,24 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
     private async ValueTask<(FeedRead Read, bool Stalled)> ReplayAsync(CancellationToken cancellationToken)
     {
         var context = _feed.Context;
-        if (!await context.Replays.WaitAsync(context.Options.ReadTimeout, cancellationToken))
+        if (!await _feed.Replays.WaitAsync(context.Options.ReadTimeout, cancellationToken))
         {
             // Many are behind. What else is due to this connection must not wait as long as its turn may take.
             return default;
         }
 
+        try
+        {
+            return await context.Replays.WaitAsync(context.Options.ReadTimeout, cancellationToken) ? await ReplayInTurnAsync(context, cancellationToken) : default;
+        }
+        finally
+        {
+            _feed.Replays.Release();
+        }
+    }
+
+    private async ValueTask<(FeedRead Read, bool Stalled)> ReplayInTurnAsync(FeedContext context, CancellationToken cancellationToken)
+    {
         try
         {
             if (IsSignaled)
@@ -271,7 +337,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
             // Order: taken before the log is read, or a log that has grown since would look as if it had shrunk.
             var seen = _feed.Seen;
             var page = await context.ReadAsync(
-                token => context.Log.ReadAfterAsync(_feed.UserId, Position, context.Options.PageSize, token), cancellationToken);
+                token => context.Log.ReadAfterAsync(_feed.UserId, Position.Seq, context.Options.PageSize, token), cancellationToken);
             context.Database.Succeeded();
             context.Metrics.Replayed();
             return Take(page, seen);
@@ -287,7 +353,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         }
     }
 
-    private (FeedRead Read, bool Stalled) Take(Data.Log.LogPage page, long seen)
+    private (FeedRead Read, bool Stalled) Take(LogPage page, long seen)
     {
         if (_feed.Epoch != _epoch)
         {
@@ -301,18 +367,28 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
             return (default, true);
         }
 
-        if (!page.Bounds.Covers(Position))
+        if (!page.Continues(Position))
         {
-            if (page.Bounds.Last < Position)
+            if (page.Bounds.Oldest - 1 <= Position.Seq)
             {
+                // Not passed by retention: it is another log.
                 _feed.Verify();
             }
 
-            return (Resync(page.Bounds.Last), false);
+            return (Resync(page.Bounds.Head), false);
         }
 
-        var end = Position + page.Items.Count;
-        if (page.Items.Count == 0 || page.Items[^1].Seq != end)
+        _isOfFeed = false;
+        if (_isInDoubt)
+        {
+            _isInDoubt = false;
+            if (page.Items.Count == 0)
+            {
+                return default;
+            }
+        }
+
+        if (page.Items.Count == 0 || page.Items[^1].Position is not { } end || end.Seq != Position.Seq + page.Items.Count)
         {
             // The head names what the log does not have: the feed must look, and the sweep lets this cursor go on.
             _known = 0;
@@ -340,16 +416,11 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
         return default;
     }
 
-    private FeedRead ResyncToFeed()
-    {
-        var (head, epoch) = _feed.Snapshot();
-        _epoch = epoch;
-        return Resync(head);
-    }
-
-    private FeedRead Resync(long head)
+    private FeedRead Resync(LogPosition head)
     {
         _resync = null;
+        _isOfFeed = _isInDoubt = false;
+        _doubted = null;
         _known = 0;
         _feed.Context.Metrics.Resynced();
         Advance(head);
@@ -362,7 +433,7 @@ internal sealed class FeedCursor : IValueTaskSource, IThreadPoolWorkItem, IDispo
 
 /// <summary>What a connection asks of a feed.</summary>
 /// <param name="UserId">Whose updates.</param>
-/// <param name="Since">The last position it has; null: from the head.</param>
+/// <param name="Since">The last position it has, with its check if it has that; null: from the head.</param>
 /// <param name="GenerationId">Only this generation's updates; null: all.</param>
 /// <param name="MaxReadBytes">About how many bytes of frames one read gives; a single frame may be larger.</param>
-internal sealed record FeedRequest(string UserId, long? Since, string? GenerationId, int MaxReadBytes);
+internal sealed record FeedRequest(string UserId, LogPosition? Since, string? GenerationId, int MaxReadBytes);

@@ -1,3 +1,5 @@
+using StatusUpdates.Data.Log;
+
 namespace StatusUpdates.Api.Feeds;
 
 /// <summary>
@@ -12,6 +14,9 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private bool _disposed;
+
+    /// <summary>Whether what feeds hear of updates by is there.</summary>
+    public bool IsChannelConnected => channel.IsConnected;
 
     /// <summary>How many feeds are open.</summary>
     public int Count
@@ -42,14 +47,23 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
 
             // Order: taken before the log is read, or a log that has grown since would look as if it had shrunk.
             var seen = feed.Seen;
-            var bounds = await ReadBoundsAsync(request.UserId, cancellationToken);
+            var page = await InTurnAsync(feed, token => context.Log.ReadAfterAsync(request.UserId, since.Seq, 0, token), cancellationToken);
+            var bounds = page.Bounds;
             if (bounds.Last < seen)
             {
                 epoch = await StartAnewAsync(feed, epoch, bounds, seen, cancellationToken);
             }
 
+            if (!page.Cursor.Agrees(since))
+            {
+                // The client followed another log; so may the feed have done.
+                feed.Verify();
+            }
+
             feed.NoteSeen(bounds.Last, epoch);
-            return new FeedCursor(this, feed, epoch, since, bounds.Last, bounds.Covers(since), request);
+            return page.Continues(since)
+                ? new FeedCursor(this, feed, epoch, page.Cursor.Check is null ? since : page.Cursor, bounds.Head, isCovered: true, request)
+                : new FeedCursor(this, feed, epoch, since, bounds.Head, isCovered: false, request);
         }
         catch
         {
@@ -61,13 +75,33 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
     /// <summary>The bounds of a user's log, read in turn with those who replay.</summary>
     /// <exception cref="System.Data.Common.DbException">The database did not answer.</exception>
     /// <exception cref="TimeoutException">The database did not answer in time.</exception>
-    public Task<Data.Log.LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken) => context.ReadAsync(
+    public Task<LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken) =>
+        InTurnAsync(token => context.Log.ReadBoundsAsync(userId, token), cancellationToken);
+
+    private async Task<T> InTurnAsync<T>(UserFeed feed, Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        if (!await feed.Replays.WaitAsync(context.Options.ReadTimeout, cancellationToken))
+        {
+            throw new TimeoutException($"Other connections of this user have read the log for {context.Options.ReadTimeout}.");
+        }
+
+        try
+        {
+            return await InTurnAsync(read, cancellationToken);
+        }
+        finally
+        {
+            feed.Replays.Release();
+        }
+    }
+
+    private Task<T> InTurnAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken) => context.ReadAsync(
         async token =>
         {
             await context.Replays.WaitAsync(token);
             try
             {
-                return await context.Log.ReadBoundsAsync(userId, token);
+                return await read(token);
             }
             finally
             {
@@ -162,7 +196,7 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
 
     // The feed followed another log than the one that there is now: nothing of that may reach this connection.
     private static async Task<int> StartAnewAsync(
-        UserFeed feed, int epoch, Data.Log.LogBounds bounds, long seen, CancellationToken cancellationToken)
+        UserFeed feed, int epoch, LogBounds bounds, long seen, CancellationToken cancellationToken)
     {
         feed.Compare(bounds, seen);
         await feed.Repair.WaitAsync(cancellationToken);
@@ -219,7 +253,7 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
             await Task.WhenAny(entry.Subscription, Task.Delay(context.Options.SubscribeWait, context.Time));
             var bounds = await ReadBoundsAsync(userId, CancellationToken.None);
             context.Database.Succeeded();
-            entry.Feed.Start(bounds.Last);
+            entry.Feed.Start(bounds.Head);
             context.Metrics.FeedOpened();
             entry.Opened.SetResult();
         }

@@ -23,6 +23,7 @@ internal sealed class FeedMetrics
     private readonly Counter<long> _resyncs;
     private readonly Counter<long> _slowAborts;
     private readonly Counter<long> _deadPeers;
+    private readonly Counter<long> _streamsRefused;
     private readonly Histogram<double> _latency;
 
     public FeedMetrics(IMeterFactory meters)
@@ -37,6 +38,8 @@ internal sealed class FeedMetrics
         _resyncs = meter.CreateCounter<long>("statusupdates.resyncs", "{resync}", "Cursors that the log could not serve from where they were.");
         _slowAborts = meter.CreateCounter<long>("statusupdates.aborts.slow", "{connection}", "Connections aborted because their peer took no byte.");
         _deadPeers = meter.CreateCounter<long>("statusupdates.aborts.dead", "{connection}", "Connections aborted because their peer was silent.");
+        _streamsRefused = meter.CreateCounter<long>(
+            "statusupdates.streams.refused", "{request}", "Event streams that were answered with \"unavailable\", by the problem's code.");
         _latency = meter.CreateHistogram<double>(
             "statusupdates.delivery.duration",
             "s",
@@ -64,6 +67,9 @@ internal sealed class FeedMetrics
     public void SlowAborted(string transport) => _slowAborts.Add(1, Tag(transport));
 
     public void PeerDied(string transport) => _deadPeers.Add(1, Tag(transport));
+
+    /// <summary>A stream was refused by a stream: its status says 200.</summary>
+    public void StreamRefused(string code) => _streamsRefused.Add(1, new KeyValuePair<string, object?>("error.type", code));
 
     /// <summary>Counts frames that a transport has handed to the network, and times and traces those that were live.</summary>
     public void Delivered(ReadOnlySpan<Frame> frames, bool live, string transport, DateTimeOffset startedAt, DateTimeOffset now)

@@ -52,9 +52,19 @@ public sealed class FeedOptions
     [Range(1, 1_000)]
     public int MaxConcurrentReplays { get; set; } = 16;
 
+    /// <summary>How many of those may be of one user. Default 4.</summary>
+    [Range(1, 1_000)]
+    public int MaxReplaysOfUser { get; set; } = 4;
+
     /// <summary>How many feeds of this instance close gaps from the log at once. Apart from replays, so that they cannot starve it. Default 8.</summary>
     [Range(1, 1_000)]
     public int MaxConcurrentRepairs { get; set; } = 8;
+
+    /// <summary>
+    /// Whether updates without a <c>seq</c>, of publishers that keep no log, are passed on live. They cannot be told from what anybody who may publish on
+    /// Redis makes up. Default true.
+    /// </summary>
+    public bool UpdatesWithoutSeq { get; set; } = true;
 }
 
 [OptionsValidator]

@@ -1,4 +1,5 @@
 using System.Buffers;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Feeds;
 
@@ -23,7 +24,7 @@ internal readonly struct FeedRead : IDisposable
     private readonly Frame[]? _frames;
     private readonly int _count;
 
-    private FeedRead(FeedReadKind kind, Frame[]? frames, int count, long end, bool live)
+    private FeedRead(FeedReadKind kind, Frame[]? frames, int count, LogPosition end, bool live)
     {
         Kind = kind;
         _frames = frames;
@@ -37,7 +38,7 @@ internal readonly struct FeedRead : IDisposable
     public FeedReadKind Kind { get; }
 
     /// <summary>The position after this read: with a filter it may be past the last frame.</summary>
-    public long End { get; }
+    public LogPosition End { get; }
 
     /// <summary>Whether the frames came as they happened, not from a replay.</summary>
     public bool IsLive { get; }
@@ -46,12 +47,12 @@ internal readonly struct FeedRead : IDisposable
 
     public ReadOnlySpan<Frame> Frames => _frames.AsSpan(0, _count);
 
-    public static FeedRead Of(Frame[] rented, int count, long end, bool live) => new(FeedReadKind.Frames, rented, count, end, live);
+    public static FeedRead Of(Frame[] rented, int count, LogPosition end, bool live) => new(FeedReadKind.Frames, rented, count, end, live);
 
-    public static FeedRead WithoutSeq(Frame[] rented, int count, long position) =>
+    public static FeedRead WithoutSeq(Frame[] rented, int count, LogPosition position) =>
         new(FeedReadKind.WithoutSeq, rented, count, position, live: true);
 
-    public static FeedRead Resync(long head) => new(FeedReadKind.Resync, null, 0, head, live: false);
+    public static FeedRead Resync(LogPosition head) => new(FeedReadKind.Resync, null, 0, head, live: false);
 
     public static Frame[] Rent(int length) => ArrayPool<Frame>.Shared.Rent(length);
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Feeds;
 
@@ -15,6 +16,7 @@ internal static class FeedServices
         services.TryAddSingleton<IFeedChannel, RedisFeedChannel>();
         services.AddSingleton<FeedMetrics>();
         services.AddSingleton<DatabaseWatch>();
+        services.TryAddSingleton<MessagingWatch>();
         services.AddSingleton<FeedContext>();
         services.AddSingleton<FeedHub>();
         services.AddSingleton<FeedSweeper>();

@@ -27,6 +27,7 @@ internal sealed partial class FeedSweeper(FeedHub hub, FeedContext context, ILog
         }
 
         _feeds.Clear();
+        context.Hints.EndRound(hub.IsChannelConnected);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

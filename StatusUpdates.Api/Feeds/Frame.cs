@@ -34,6 +34,8 @@ internal sealed class Frame
         GenerationId = update.GenerationId;
         Status = update.Status;
         Timestamp = update.Timestamp;
+        Check = update.Position?.Check;
+        After = update.After is { } after && LogPosition.TryParse(after, out var before) ? before : null;
 
         // The trace stays beside the frame: clients are not shown it.
         if (update.TraceParent is { } parent && ActivityContext.TryParse(parent, null, isRemote: true, out var context))
@@ -44,6 +46,15 @@ internal sealed class Frame
 
     /// <summary>The update's <c>seq</c>; for one without, its number among those of its feed.</summary>
     public long Position { get; }
+
+    /// <summary>The check of the update; null where it is not known.</summary>
+    public uint? Check { get; }
+
+    /// <summary>Its place in the log.</summary>
+    public LogPosition Cursor => new(Position, Check);
+
+    /// <summary>What it follows in the log, if whoever announced it said so.</summary>
+    public LogPosition? After { get; }
 
     public string GenerationId { get; }
 
@@ -58,7 +69,7 @@ internal sealed class Frame
     /// <summary>The WebSocket frame, header included.</summary>
     public ReadOnlyMemory<byte> Wire => _wire;
 
-    /// <summary>The update as JSON, without <c>traceparent</c>.</summary>
+    /// <summary>The update as JSON, without <c>traceparent</c> and <c>after</c>, which are between services.</summary>
     public ReadOnlyMemory<byte> Payload => _wire.AsMemory(_headerLength + Prefix.Length, _wire.Length - _headerLength - Prefix.Length - 1);
 
     private static ReadOnlySpan<byte> Prefix => "{\"type\":\"status_update\",\"payload\":"u8;
@@ -104,13 +115,15 @@ internal sealed class Frame
 
     /// <summary>Whether this is the same update as <paramref name="other"/>, as far as anybody could tell them apart.</summary>
     public bool IsSameAs(StatusUpdate other) =>
-        Timestamp == other.Timestamp
+        (Check is null || other.Position?.Check is not { } check || Check == check)
+        && Timestamp == other.Timestamp
         && Status == other.Status
         && string.Equals(GenerationId, other.GenerationId, StringComparison.Ordinal);
 
     /// <inheritdoc cref="IsSameAs(StatusUpdate)"/>
     public bool IsSameAs(Frame other) =>
-        Timestamp == other.Timestamp
+        Cursor.Agrees(other.Cursor)
+        && Timestamp == other.Timestamp
         && Status == other.Status
         && string.Equals(GenerationId, other.GenerationId, StringComparison.Ordinal);
 
@@ -121,7 +134,9 @@ internal sealed class Frame
         buffer.ResetWrittenCount();
         writer.Reset(buffer);
         JsonSerializer.Serialize(
-            writer, update.TraceParent is null ? update : update with { TraceParent = null }, StatusJsonContext.Default.StatusUpdate);
+            writer,
+            update is { TraceParent: null, After: null } ? update : update with { TraceParent = null, After = null },
+            StatusJsonContext.Default.StatusUpdate);
         writer.Flush();
 
         var payload = buffer.WrittenSpan;

@@ -5,6 +5,9 @@ namespace StatusUpdates.Api.Feeds;
 /// <summary>Where feeds hear of new updates. It may lose, repeat and reorder them.</summary>
 internal interface IFeedChannel
 {
+    /// <summary>Whether it is there at all.</summary>
+    bool IsConnected => true;
+
     /// <summary>Hears of a user's updates until the result is disposed.</summary>
     /// <param name="userId">Whose updates.</param>
     /// <param name="handler">Called one update after the other; never waits.</param>
@@ -16,6 +19,8 @@ internal interface IFeedChannel
 /// <summary><see cref="IFeedChannel"/> over Redis.</summary>
 internal sealed class RedisFeedChannel(StatusSubscriber subscriber) : IFeedChannel
 {
+    public bool IsConnected => subscriber.IsConnected;
+
     public async Task<IAsyncDisposable> SubscribeAsync(string userId, Action<StatusUpdate> handler, CancellationToken cancellationToken) =>
         await subscriber.SubscribeUserAsync(userId, handler, cancellationToken);
 }

@@ -22,10 +22,14 @@ internal sealed class UserFeed : IDisposable
     private readonly FrameRing _ring;
     private readonly ReorderBuffer _ahead = new(ReorderCapacity);
     private readonly CancellationTokenSource _closed = new();
+    private SemaphoreSlim? _replays;
     private FrameRing? _withoutSeq;
     private long _withoutSeqLast;
     private long _head = NotStarted;
+    private uint? _headCheck;
     private long _seen;
+    private long _announced;
+    private long _found;
     private int _epoch;
     private long _lastAppend;
     private FeedCursor? _waiting;
@@ -51,6 +55,9 @@ internal sealed class UserFeed : IDisposable
     private bool IsReached => _head >= _target && _verifyFrom is null;
 
     public FeedContext Context => _context;
+
+    /// <summary>Places for this user's reads of the log: however many of its connections are behind, the other users' have room beside them.</summary>
+    public SemaphoreSlim Replays => LazyInitializer.EnsureInitialized(ref _replays, () => new SemaphoreSlim(_context.Options.MaxReplaysOfUser));
 
     /// <summary>The last position up to which everything is known to be committed.</summary>
     public long Head => Volatile.Read(ref _head);
@@ -90,22 +97,22 @@ internal sealed class UserFeed : IDisposable
     public Frame? FindWithoutSeq(long number) => Volatile.Read(ref _withoutSeq)?.Find(number);
 
     /// <summary>The head with the epoch it belongs to.</summary>
-    public (long Head, int Epoch) Snapshot()
+    public (LogPosition Head, int Epoch) Snapshot()
     {
         lock (_gate)
         {
-            return (_head, _epoch);
+            return (new(_head, _headCheck), _epoch);
         }
     }
 
     /// <summary>Opens the feed at the log's head. Messages that came before are sorted in or dropped.</summary>
-    public void Start(long head)
+    public void Start(LogPosition head)
     {
         FeedCursor? woken;
         lock (_gate)
         {
-            _seen = Math.Max(_seen, head);
-            Volatile.Write(ref _head, head);
+            _seen = Math.Max(_seen, head.Seq);
+            MoveHead(head);
             DrainAhead();
             woken = TakeWaiting();
         }
@@ -116,13 +123,26 @@ internal sealed class UserFeed : IDisposable
         RequestRepair(0);
     }
 
-    /// <summary>Takes an update that the channel brought: the next one, a repeated one, or one from further ahead.</summary>
+    /// <summary>
+    /// Takes an update that the channel brought: the next one, a repeated one, or one from further ahead. What does not say that it follows what was
+    /// sent before it is a reason to read the log, and no more.
+    /// </summary>
     public void Accept(StatusUpdate update)
     {
         if (update.Seq is not { } seq)
         {
-            AcceptWithoutSeq(update);
+            if (_context.Options.UpdatesWithoutSeq)
+            {
+                AcceptWithoutSeq(update);
+            }
+
             return;
+        }
+
+        Volatile.Write(ref _announced, Math.Max(_announced, seq));
+        if (update.After is not null)
+        {
+            _context.Hints.Heard();
         }
 
         if (seq <= Head)
@@ -141,15 +161,19 @@ internal sealed class UserFeed : IDisposable
         var gap = false;
         lock (_gate)
         {
-            if (_head != NotStarted && seq == _head + 1)
+            if (_head != NotStarted && seq == _head + 1 && Follows(frame))
             {
                 Append(frame);
-                DrainAhead();
+                gap = !DrainAhead();
                 woken = TakeWaiting();
             }
             else if (seq > _head)
             {
-                _ahead.Add(frame);
+                if (frame.After is not null)
+                {
+                    _ahead.Add(frame);
+                }
+
                 gap = true;
             }
         }
@@ -166,11 +190,12 @@ internal sealed class UserFeed : IDisposable
     /// <param name="seenBefore"><see cref="Seen"/> before they were read: what was seen since says nothing.</param>
     public void Compare(LogBounds bounds, long seenBefore)
     {
-        if (bounds.Last < seenBefore)
+        var before = Head;
+        if (bounds.Last < seenBefore || !HasHead(bounds.Head))
         {
             Verify();
         }
-        else if (bounds.Last > Head)
+        else if (bounds.Last > before)
         {
             RequestRepair(bounds.Last);
         }
@@ -178,6 +203,13 @@ internal sealed class UserFeed : IDisposable
         FeedCursor? woken = null;
         lock (_gate)
         {
+            // What the sweep before this one found has been announced by now, if anybody does.
+            if (_found > Volatile.Read(ref _announced))
+            {
+                _context.Hints.Missed();
+            }
+
+            _found = bounds.Last > before ? bounds.Last : 0;
             if (_hasStalled)
             {
                 _hasStalled = false;
@@ -222,7 +254,11 @@ internal sealed class UserFeed : IDisposable
 
     public void Close() => _closed.Cancel();
 
-    public void Dispose() => _closed.Dispose();
+    public void Dispose()
+    {
+        _closed.Dispose();
+        _replays?.Dispose();
+    }
 
     /// <summary>Lets the cursor wait for news.</summary>
     /// <param name="cursor">The cursor; it waits once at most.</param>
@@ -348,7 +384,7 @@ internal sealed class UserFeed : IDisposable
                 try
                 {
                     page = await _context.ReadAsync(
-                        token => _context.Log.ReadAfterAsync(UserId, from.Cursor, _context.Options.PageSize, token), cancellationToken);
+                        token => _context.Log.ReadAfterAsync(UserId, from.Cursor.Seq, _context.Options.PageSize, token), cancellationToken);
                 }
                 finally
                 {
@@ -358,7 +394,7 @@ internal sealed class UserFeed : IDisposable
                 _context.Database.Succeeded();
                 if (!Apply(page, from))
                 {
-                    throw new InvalidOperationException($"The log has a hole after {from.Cursor}.");
+                    throw new InvalidOperationException($"The log has a hole after {from.Cursor.Seq}.");
                 }
             }
         }
@@ -404,7 +440,9 @@ internal sealed class UserFeed : IDisposable
             }
 
             // What is asked for while the log is being read is not answered by that read: it stands for the next one.
-            var start = new ReadStart(Math.Min(_head, _verifyFrom ?? long.MaxValue), _verifyFrom, _target, _epoch, _seen, _ahead.Arrivals);
+            var from = Math.Min(_head, _verifyFrom ?? long.MaxValue);
+            var start = new ReadStart(
+                new(from, from == _head ? _headCheck : _ring.Find(from)?.Check), _verifyFrom, _target, _epoch, _seen, _ahead.Arrivals);
             _verifyFrom = null;
             _target = 0;
             return start;
@@ -415,7 +453,7 @@ internal sealed class UserFeed : IDisposable
     private bool Apply(LogPage page, ReadStart from)
     {
         bool goesOn;
-        var frames = page.Bounds.Covers(from.Cursor) ? page.Items.Select(Frame.Of).ToArray() : [];
+        var frames = page.Bounds.Covers(from.Cursor.Seq) ? page.Items.Select(Frame.Of).ToArray() : [];
         FeedCursor? woken;
         lock (_gate)
         {
@@ -425,14 +463,14 @@ internal sealed class UserFeed : IDisposable
             }
 
             var before = _head;
-            if (page.Bounds.Last < from.Seen || Contradicts(frames))
+            if (page.Bounds.Last < from.Seen || !page.Cursor.Agrees(from.Cursor) || Contradicts(frames))
             {
-                StartAnew(page.Bounds.Last);
+                StartAnew(page.Bounds.Head);
             }
             else if (page.Bounds.Oldest > _head + 1)
             {
                 // Retention has passed this feed. Each cursor finds out for itself whether it was passed, too.
-                Volatile.Write(ref _head, Math.Max(_head, page.Bounds.Last));
+                MoveHead(page.Bounds.Head.Seq > _head ? page.Bounds.Head : new(_head, _headCheck));
             }
             else
             {
@@ -445,19 +483,18 @@ internal sealed class UserFeed : IDisposable
                 }
             }
 
-            DrainAhead();
             var isEnd = page.Items.Count < _context.Options.PageSize;
-            if (isEnd)
-            {
-                // The log's end at that moment: what claimed to be further is on its way, or was never committed.
-                _ahead.RemoveUnconfirmed(page.Bounds.Last, from.Arrivals);
-            }
-            else
+            if (!isEnd)
             {
                 _target = Math.Max(_target, from.Target);
             }
 
-            goesOn = isEnd || _epoch != from.Epoch || _head > before || from.Cursor < before;
+            // What had come before the log was read and claims to be beyond its end was never committed, or is no more: even where it follows what is
+            // there, such as what a failover lost.
+            _ahead.RemoveUnconfirmed(page.Bounds.Last, from.Arrivals);
+            DrainAhead();
+
+            goesOn = isEnd || _epoch != from.Epoch || _head > before || from.Cursor.Seq < before;
             _seen = Math.Max(_seen, page.Bounds.Last);
             if (_head > before)
             {
@@ -485,30 +522,63 @@ internal sealed class UserFeed : IDisposable
         return false;
     }
 
-    private void StartAnew(long head)
+    private void StartAnew(LogPosition head)
     {
         _ring.Clear();
         _ahead.Clear();
-        _seen = head;
+        _seen = head.Seq;
         _target = 0;
-        Volatile.Write(ref _head, head);
+        MoveHead(head);
         Volatile.Write(ref _epoch, _epoch + 1);
+    }
+
+    private void MoveHead(LogPosition head)
+    {
+        _headCheck = head.Check;
+        Volatile.Write(ref _head, head.Seq);
+    }
+
+    // The lock is held. Whether what announced it says that it comes right after the head: in another log it would come after something else.
+    private bool Follows(Frame frame) => frame.After == new LogPosition(_head, _headCheck);
+
+    /// <summary>Whether the log's head may be this feed's; where only the log knows its check, the feed learns it.</summary>
+    private bool HasHead(LogPosition head)
+    {
+        lock (_gate)
+        {
+            if (_head != head.Seq)
+            {
+                return true;
+            }
+
+            _headCheck ??= head.Check;
+            return head.Agrees(new(_head, _headCheck));
+        }
     }
 
     private void Append(Frame frame)
     {
         _ring.Append(frame);
-        Volatile.Write(ref _head, frame.Position);
+        MoveHead(frame.Cursor);
         _seen = Math.Max(_seen, frame.Position);
         _lastAppend = _context.Time.GetTimestamp();
     }
 
-    private void DrainAhead()
+    /// <returns>False: one that was waiting does not follow, and the log is to be read.</returns>
+    private bool DrainAhead()
     {
         while (_ahead.TakeNext(_head) is { } frame)
         {
+            if (!Follows(frame))
+            {
+                _target = Math.Max(_target, frame.Position);
+                return false;
+            }
+
             Append(frame);
         }
+
+        return true;
     }
 
     private FeedCursor? TakeWaiting()
@@ -523,5 +593,5 @@ internal sealed class UserFeed : IDisposable
         return first;
     }
 
-    private readonly record struct ReadStart(long Cursor, long? VerifyFrom, long Target, int Epoch, long Seen, long Arrivals);
+    private readonly record struct ReadStart(LogPosition Cursor, long? VerifyFrom, long Target, int Epoch, long Seen, long Arrivals);
 }

@@ -1,6 +1,7 @@
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Hosting;
 using StatusUpdates.Api.OpenApi;
+using StatusUpdates.Api.RateLimiting;
 
 namespace StatusUpdates.Api.Generations;
 
@@ -9,8 +10,12 @@ internal static class GenerationEndpoints
 {
     public const string Path = "/api/v1/generations";
 
-    public static void AddGenerations(this IHostApplicationBuilder builder) => builder.Services.ConfigureHttpJsonOptions(
-        options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, GenerationsJsonContext.Default));
+    public static void AddGenerations(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddSectionOptions<SubmissionOptions, SubmissionOptionsValidator>(SubmissionOptions.SectionName);
+        builder.Services.ConfigureHttpJsonOptions(
+            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, GenerationsJsonContext.Default));
+    }
 
     public static void MapGenerations(this WebApplication app)
     {
@@ -27,8 +32,10 @@ internal static class GenerationEndpoints
             .WithDescription(
                 "With an Idempotency-Key the request can be repeated safely: the same key and request answer the same generation. " +
                 "With a deadline it fails unless it has completed by then.")
+            .WithMetadata(new SubmissionRateAttribute())
             .ProducesProblems(
                 StatusCodes.Status400BadRequest,
+                StatusCodes.Status403Forbidden,
                 StatusCodes.Status413PayloadTooLarge,
                 StatusCodes.Status415UnsupportedMediaType,
                 StatusCodes.Status422UnprocessableEntity)

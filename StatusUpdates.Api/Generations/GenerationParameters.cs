@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 using StatusUpdates.Api.OpenApi;
 using StatusUpdates.Api.Queries;
+using StatusUpdates.Api.Transports;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Generations;
@@ -32,7 +33,7 @@ internal static class GenerationParameters
 
     public static ParameterDescription[] History { get; } =
     [
-        new("since", "Only updates after this seq.", () => Number(0, QueryReader.MaxSeq, 0)),
+        new("since", "Only updates after this cursor, or seq. A cursor of another log is taken for the beginning.", FeedParameters.Position),
         new("limit", "How many.", () => Number(1, GetHistory.MaxLimit, GetHistory.DefaultLimit)),
     ];
 

@@ -21,6 +21,9 @@ internal sealed record GenerationView
     /// <summary>Position of its latest update in its owner's log: an update not above it is known already.</summary>
     public required long Seq { get; init; }
 
+    /// <summary>The same position with its check: where a feed may go on from.</summary>
+    public required string Cursor { get; init; }
+
     /// <summary>The user's text.</summary>
     public required string Prompt { get; init; }
 
@@ -61,6 +64,7 @@ internal sealed record GenerationView
         Type = generation.Type,
         Status = generation.Status,
         Seq = generation.Seq,
+        Cursor = new LogPosition(generation.Seq, LogPosition.CheckOf(generation.LastUpdateId)).ToString(),
         Prompt = generation.Prompt,
         Progress = generation.Progress,
         ResultUrls = generation.ResultUrls,

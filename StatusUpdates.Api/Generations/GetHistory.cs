@@ -18,7 +18,7 @@ internal static class GetHistory
         string id, HttpRequest http, ClaimsPrincipal user, StatusLog log, CancellationToken cancellationToken)
     {
         var query = new QueryReader(http.Query);
-        var since = query.Seq("since") ?? 0;
+        var since = query.Position("since") ?? default;
         var limit = query.Integer("limit", 1, MaxLimit) ?? DefaultLimit;
         if (!query.Errors.IsEmpty)
         {
@@ -32,7 +32,7 @@ internal static class GetHistory
         }
 
         // A trace's identity is ours, not the clients'.
-        var items = history.Items.Select(update => update with { TraceParent = null }).ToArray();
+        var items = history.Items.Select(update => update with { TraceParent = null, After = null }).ToArray();
         return TypedResults.Ok(new Success<HistoryPage>(new(items, history.IsComplete)));
     }
 }

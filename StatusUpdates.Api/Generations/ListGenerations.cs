@@ -33,7 +33,7 @@ internal static class ListGenerations
         }
 
         return TypedResults.Ok(new Success<GenerationPage>(
-            new([.. list.Items.Select(GenerationView.Of)], list.Total, filter.Limit, filter.Offset, next)));
+            new([.. list.Items.Select(GenerationView.Of)], list.Total, list.IsMore ? true : null, filter.Limit, filter.Offset, next)));
     }
 
     // RFC 8288 takes a relative reference, which holds behind any proxy.

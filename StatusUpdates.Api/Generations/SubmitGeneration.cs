@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
@@ -11,12 +13,15 @@ namespace StatusUpdates.Api.Generations;
 /// <summary><c>POST /api/v1/generations</c>.</summary>
 internal static class SubmitGeneration
 {
+    private static readonly TimeSpan PendingRetryAfter = TimeSpan.FromSeconds(10);
+
     public static async Task<Results<Accepted<Success<GenerationView>>, ProblemResult>> HandleAsync(
         SubmitRequest request,
         HttpRequest http,
         ClaimsPrincipal user,
         GenerationCommands commands,
         StatusPublisher publisher,
+        IOptions<SubmissionOptions> options,
         TimeProvider time,
         CancellationToken cancellationToken)
     {
@@ -31,7 +36,11 @@ internal static class SubmitGeneration
         SubmitResult result;
         try
         {
-            result = await commands.SubmitAsync(submission, cancellationToken);
+            result = await commands.SubmitAsync(submission, new(options.Value.MaxPending, options.Value.MaxStored), cancellationToken);
+        }
+        catch (QuotaReachedException e)
+        {
+            return e.IsOfPending ? TooManyPending(http.HttpContext, options.Value.MaxPending) : TooManyStored(options.Value.MaxStored);
         }
         catch (DeadlinePassedException)
         {
@@ -55,4 +64,18 @@ internal static class SubmitGeneration
         return TypedResults.Accepted(
             $"{http.PathBase}{GenerationEndpoints.Path}/{result.Generation.Id}", new Success<GenerationView>(GenerationView.Of(result.Generation)));
     }
+
+    private static ProblemResult TooManyPending(HttpContext context, long limit)
+    {
+        context.Response.Headers.RetryAfter = PendingRetryAfter.TotalSeconds.ToString(CultureInfo.InvariantCulture);
+        return new(
+            StatusCodes.Status429TooManyRequests,
+            ProblemCodes.PendingLimit,
+            string.Create(CultureInfo.InvariantCulture, $"A user may have {limit} pending generations at once. Submit again when some have ended, or cancel some."));
+    }
+
+    private static ProblemResult TooManyStored(long limit) => new(
+        StatusCodes.Status403Forbidden,
+        ProblemCodes.StoredLimit,
+        string.Create(CultureInfo.InvariantCulture, $"A user may have {limit} generations stored. Old ones are deleted some time after their end; submit again then."));
 }

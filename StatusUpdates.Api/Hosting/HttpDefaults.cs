@@ -18,6 +18,9 @@ internal static class HttpDefaults
 
     private const int MaxJsonDepth = 32;
 
+    // What browsers ask of those whom they know beforehand (hstspreload.org).
+    private static readonly TimeSpan HstsMaxAge = TimeSpan.FromDays(365);
+
     public static void AddHttpDefaults(this WebApplicationBuilder builder)
     {
         builder.Services.Configure<KestrelServerOptions>(options =>
@@ -53,6 +56,7 @@ internal static class HttpDefaults
             headers.ContentSecurityPolicy = "frame-ancestors 'none'";
         });
 
+        builder.Services.AddHsts(options => options.MaxAge = HstsMaxAge);
         builder.Services.AddSectionOptions<RequestOptions, RequestOptionsValidator>(RequestOptions.SectionName);
         builder.Services.AddRequestTimeouts();
         builder.Services.AddOptions<RequestTimeoutOptions>().Configure<IOptions<RequestOptions>>((timeouts, options) =>
@@ -64,10 +68,22 @@ internal static class HttpDefaults
             }));
     }
 
-    /// <summary>Headers of every answer.</summary>
-    public static void UseAnswerHeaders(this WebApplication app) => app.Use((context, next) =>
+    /// <summary>Headers of every answer. Order: after the proxies, which say whether a request came by https.</summary>
+    public static void UseAnswerHeaders(this WebApplication app)
     {
-        context.Response.Headers.XContentTypeOptions = "nosniff";
+        if (!app.Environment.IsDevelopment())
+        {
+            // RFC 6797: a browser that was here by https comes by nothing else.
+            app.UseHsts();
+        }
+
+        app.Use(AddHeaders);
+    }
+
+    private static Task AddHeaders(HttpContext context, RequestDelegate next)
+    {
+        // When the answer starts: what is set before is lost where an exception is what is answered.
+        context.Response.OnStarting(ForbidSniffing, context.Response.Headers);
         if (context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase))
         {
             // Answers are one user's: no cache may keep them.
@@ -75,5 +91,11 @@ internal static class HttpDefaults
         }
 
         return next(context);
-    });
+    }
+
+    private static Task ForbidSniffing(object headers)
+    {
+        ((IHeaderDictionary)headers).XContentTypeOptions = "nosniff";
+        return Task.CompletedTask;
+    }
 }

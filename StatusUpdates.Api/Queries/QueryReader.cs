@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Primitives;
 using StatusUpdates.Api.Errors;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Queries;
 
@@ -11,7 +12,11 @@ namespace StatusUpdates.Api.Queries;
 internal sealed class QueryReader(IQueryCollection query, FieldErrors? errors = null)
 {
     /// <summary>The largest position of a log that every JSON reader holds exactly (RFC 8259, section 6).</summary>
-    public const long MaxSeq = (1L << 53) - 1;
+    public const long MaxSeq = LogPosition.MaxSeq;
+
+    /// <summary>What is allowed where a position is asked for.</summary>
+    private static readonly string PositionExpected = string.Create(
+        CultureInfo.InvariantCulture, $"Must be a cursor, such as 42-9f3ab2c1, or an integer from 0 to {MaxSeq}.");
 
     public delegate bool Parser<T>(string text, out T value);
 
@@ -26,12 +31,11 @@ internal sealed class QueryReader(IQueryCollection query, FieldErrors? errors = 
     /// <summary>An integer within its bounds: digits alone, with a minus where the bounds allow it.</summary>
     public int? Integer(string name, int min, int max) => (int?)Number(name, Text(name), min, max);
 
-    /// <summary>A position in a log.</summary>
-    public long? Seq(string name) => Number(name, Text(name), 0, MaxSeq);
+    /// <summary>A position in a log, with its check or without.</summary>
+    public LogPosition? Position(string name) => Position(name, Text(name));
 
     /// <summary>A position in a log that a header carries, by the same rules.</summary>
-    public long? HeaderSeq(string name, StringValues values) =>
-        values.Count == 0 ? null : Number(name, Single(name, values), 0, MaxSeq);
+    public LogPosition? HeaderPosition(string name, StringValues values) => values.Count == 0 ? null : Position(name, Single(name, values));
 
     public T? Value<T>(string name, Parser<T> parse, string expected)
         where T : struct
@@ -64,6 +68,22 @@ internal sealed class QueryReader(IQueryCollection query, FieldErrors? errors = 
         }
 
         Errors.Add(name, expected);
+        return null;
+    }
+
+    private LogPosition? Position(string name, string? text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        if (LogPosition.TryParse(text, out var position))
+        {
+            return position;
+        }
+
+        Errors.Add(name, PositionExpected);
         return null;
     }
 

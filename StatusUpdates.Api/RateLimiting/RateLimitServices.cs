@@ -6,18 +6,24 @@ using StatusUpdates.Api.Security;
 
 namespace StatusUpdates.Api.RateLimiting;
 
+/// <summary>Marks an endpoint whose requests are submissions: they have a rate of their own.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class SubmissionRateAttribute : Attribute;
+
 /// <summary>Limits by address, before anything is believed, and by user, once that is known. Endpoints opt out with <c>DisableRateLimiting</c>.</summary>
 internal static class RateLimitServices
 {
     private const string Address = "address";
     private const string User = "user";
+    private const string Submissions = "submissions";
 
     public static void AddRateLimits(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
         services.AddSectionOptions<RateLimitOptions, RateLimitOptionsValidator>(RateLimitOptions.SectionName);
-        services.AddKeyedSingleton(Address, (provider, _) => new RequestLimiter(Address, Options(provider).Address));
-        services.AddKeyedSingleton(User, (provider, _) => new RequestLimiter(User, Options(provider).User));
+        services.AddKeyedSingleton(Address, (provider, _) => new RequestLimiter(Address, "requests of this address", Options(provider).Address));
+        services.AddKeyedSingleton(User, (provider, _) => new RequestLimiter(User, "requests of this user", Options(provider).User));
+        services.AddKeyedSingleton(Submissions, (provider, _) => new RequestLimiter(Submissions, "submissions of this user", Options(provider).Submissions));
     }
 
     /// <summary>Order: after routing and before authentication, so that guessing tokens is bounded too.</summary>
@@ -38,10 +44,22 @@ internal static class RateLimitServices
     public static void UseUserRateLimit(this WebApplication app)
     {
         var limiter = app.Services.GetRequiredKeyedService<RequestLimiter>(User);
+        var submissions = app.Services.GetRequiredKeyedService<RequestLimiter>(Submissions);
         app.Use((context, next) =>
-            IsFree(context) || AccessToken.Of(context.User.Identity as ClaimsIdentity) is not { } token
-                ? next(context)
-                : limiter.Check(context, token.UserId)?.ExecuteAsync(context) ?? next(context));
+        {
+            if (IsFree(context) || AccessToken.Of(context.User.Identity as ClaimsIdentity) is not { } token)
+            {
+                return next(context);
+            }
+
+            var refusal = limiter.Check(context, token.UserId);
+            if (refusal is null && context.GetEndpoint()?.Metadata.GetMetadata<SubmissionRateAttribute>() is not null)
+            {
+                refusal = submissions.Check(context, token.UserId);
+            }
+
+            return refusal?.ExecuteAsync(context) ?? next(context);
+        });
     }
 
     private static bool IsFree(HttpContext context) =>

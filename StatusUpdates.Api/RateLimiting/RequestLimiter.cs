@@ -16,11 +16,15 @@ internal sealed class RequestLimiter : IDisposable
     private readonly PartitionedRateLimiter<string> _buckets;
     private readonly TokenBucketOptions _options;
     private readonly string _name;
+    private readonly string _what;
     private readonly string _policy;
 
-    public RequestLimiter(string name, TokenBucketOptions options)
+    /// <param name="name">The policy's name.</param>
+    /// <param name="what">What there may be too many of, for the answer.</param>
+    /// <param name="options">The buckets.</param>
+    public RequestLimiter(string name, string what, TokenBucketOptions options)
     {
-        _name = name;
+        (_name, _what) = (name, what);
         _options = options;
         _policy = string.Create(CultureInfo.InvariantCulture, $"\"{name}\";q={options.Burst};w={SecondsToFill(options.Burst)}");
         _buckets = PartitionedRateLimiter.Create<string, string>(
@@ -53,7 +57,7 @@ internal sealed class RequestLimiter : IDisposable
         headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         RateLimitTelemetry.Rejected.Add(1, new KeyValuePair<string, object?>("statusupdates.policy", _name));
         return new(
-            StatusCodes.Status429TooManyRequests, ProblemCodes.RateLimited, $"Too many requests of this {_name}; try again in {seconds} s.");
+            StatusCodes.Status429TooManyRequests, ProblemCodes.RateLimited, $"Too many {_what}; try again in {seconds} s.");
     }
 
     public void Dispose() => _buckets.Dispose();

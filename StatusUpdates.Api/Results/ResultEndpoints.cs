@@ -1,5 +1,6 @@
 using System.Net.Mime;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.Net.Http.Headers;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Hosting;
@@ -18,6 +19,11 @@ internal static class ResultEndpoints
     // Content that a provider made is shown, never run, and is in no origin's name.
     private const string ContentSecurityPolicy = "sandbox; default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'";
 
+    // What retention has removed is gone from caches a day later. A content never changes under its id.
+    private const string CacheControl = "public, max-age=86400, immutable";
+
+    public static void AddResults(this IHostApplicationBuilder builder) => builder.Services.AddSingleton<ResultLimiter>();
+
     public static void MapResults(this WebApplication app) => app.MapMethods("/results/{id}", [HttpMethods.Get, HttpMethods.Head], HandleAsync)
         .AllowAnonymous()
         .WithTags("Results")
@@ -27,18 +33,24 @@ internal static class ResultEndpoints
         .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable)
         .WithRequestTimeout(HttpDefaults.PlainRequest);
 
-    private static async Task<Results<FileContentHttpResult, ProblemResult>> HandleAsync(
-        string id, HttpResponse response, GenerationResultStore results, CancellationToken cancellationToken)
+    private static async Task<Results<FileStreamHttpResult, ProblemResult>> HandleAsync(
+        string id, HttpContext context, GenerationResultStore results, ResultLimiter limiter)
     {
-        if (id.Length != IdLength || !id.All(char.IsAsciiHexDigitLower) || await results.FindAsync(id, cancellationToken) is not { } result)
+        if (HttpMethods.IsGet(context.Request.Method) && limiter.TryTake(context) is { } full)
+        {
+            return full;
+        }
+
+        if (id.Length != IdLength || !id.All(char.IsAsciiHexDigitLower) || await results.DescribeAsync(id, context.RequestAborted) is not { } result)
         {
             return ProblemResult.NotFound("There is no such result.");
         }
 
-        response.Headers.XContentTypeOptions = "nosniff";
-        response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
-        response.Headers.CacheControl = "public, max-age=31536000, immutable";
-        return TypedResults.File(
-            result.Bytes, result.ContentType, enableRangeProcessing: true, entityTag: new EntityTagHeaderValue($"\"{id}\""));
+        // What is left takes as long as the client does, and the server's least rate judges that one. Each piece has the database's own time-out.
+        context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout();
+        context.Response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
+        context.Response.Headers.CacheControl = CacheControl;
+        return TypedResults.Stream(
+            new ResultContent(results, id, result.Length), result.ContentType, enableRangeProcessing: true, entityTag: new EntityTagHeaderValue($"\"{id}\""));
     }
 }

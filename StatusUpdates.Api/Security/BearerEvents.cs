@@ -11,6 +11,8 @@ namespace StatusUpdates.Api.Security;
 /// <summary>Where a token may come from, whose it must be, and how a refusal is told (RFC 6750, sections 2 and 3).</summary>
 internal sealed class BearerEvents : JwtBearerEvents
 {
+    private const string RetryAfterSeconds = "2";
+
     public override async Task MessageReceived(MessageReceivedContext context)
     {
         var query = context.HttpContext.GetQueryCredential();
@@ -63,6 +65,12 @@ internal sealed class BearerEvents : JwtBearerEvents
                 // No fault of the client's: answered, and logged, as everywhere.
                 ExceptionDispatchInfo.Throw(failure);
                 break;
+            case IssuerUnavailableException:
+                context.Response.Headers.RetryAfter = RetryAfterSeconds;
+                await new ProblemResult(
+                    StatusCodes.Status503ServiceUnavailable, ProblemCodes.Unavailable, "The token cannot be checked now: its issuer does not answer; try again soon.")
+                    .ExecuteAsync(context.HttpContext);
+                break;
             case var failure:
                 // Only fixed texts: what a token says of itself does not go into a header.
                 var reason = Reason(failure);
@@ -94,6 +102,7 @@ internal sealed class BearerEvents : JwtBearerEvents
         SecurityTokenNoExpirationException => "The token has no expiry",
         SecurityTokenInvalidAudienceException => "The token is for another audience",
         SecurityTokenInvalidIssuerException => "The token is from another issuer",
+        RefusedHeaderException => failure.Message,
         InvalidTicketException => "The ticket was used, has expired, or never was",
         _ => "The token is not valid",
     };

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Tokens;
 
 namespace StatusUpdates.Api.Security;
@@ -9,7 +10,7 @@ namespace StatusUpdates.Api.Security;
 /// Completes what ASP.NET Core reads from <c>Authentication:Schemes:Bearer</c> (authority, issuers, audiences, signing keys) by the
 /// rules of this API, and refuses to start on a configuration that would let anybody in, or nobody.
 /// </summary>
-internal sealed class BearerOptionsSetup(TimeProvider time, IConfiguration configuration)
+internal sealed class BearerOptionsSetup(TimeProvider time, IConfiguration configuration, ILogger<IssuerConfiguration> issuerLogger)
     : IPostConfigureOptions<JwtBearerOptions>, IValidateOptions<JwtBearerOptions>
 {
     public const string Section = "Authentication:Schemes:" + JwtBearerDefaults.AuthenticationScheme;
@@ -29,14 +30,27 @@ internal sealed class BearerOptionsSetup(TimeProvider time, IConfiguration confi
         SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512,
     ];
 
-    private static readonly string[] SharedKeyAlgorithms =
-        [SecurityAlgorithms.HmacSha256, SecurityAlgorithms.HmacSha384, SecurityAlgorithms.HmacSha512];
+    private static readonly string[] SharedKeyAlgorithms = [SecurityAlgorithms.HmacSha256];
 
     public void PostConfigure(string? name, JwtBearerOptions options)
     {
         options.MapInboundClaims = false;
         options.SaveToken = false;
         options.Events = new BearerEvents();
+        options.TokenHandlers.Clear();
+        options.TokenHandlers.Add(new AccessTokenHandler());
+        if (HasAuthority(options) && options.MetadataAddress is { } address)
+        {
+            // In place of the framework's, which is set up by now.
+            options.ConfigurationManager = new IssuerConfiguration(
+                address, new HttpDocumentRetriever(options.Backchannel) { RequireHttps = options.RequireHttpsMetadata }, time, issuerLogger)
+            {
+                AutomaticRefreshInterval = options.AutomaticRefreshInterval,
+
+                // A key that the issuer no longer has is no key.
+                UseLastKnownGoodConfiguration = false,
+            };
+        }
 
         var parameters = options.TokenValidationParameters;
         parameters.NameClaimType = JwtRegisteredClaimNames.Sub;

@@ -49,7 +49,7 @@ public sealed class ConnectionOptions : IValidatableObject
     [Range(4_096, 16_777_216)]
     public int? SendBufferBytes { get; set; }
 
-    /// <summary>Origins whose pages may connect, such as <c>https://app.example.com</c>, beside the host itself.</summary>
+    /// <summary>Origins whose pages may connect, and call the API from a browser, such as <c>https://app.example.com</c>, beside the host itself.</summary>
     public IList<string> AllowedOrigins { get; } = [];
 
     /// <inheritdoc/>

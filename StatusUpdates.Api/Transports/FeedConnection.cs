@@ -1,5 +1,6 @@
 using StatusUpdates.Api.Feeds;
 using StatusUpdates.Api.Security;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Transports;
 
@@ -38,7 +39,7 @@ internal abstract class FeedConnection : ITransportConnection
     internal bool IsWriting => Sender.WriteStarted is not null;
 
     /// <summary>The position up to which the client has been given updates.</summary>
-    internal long Position => Cursor.Position;
+    internal LogPosition Position => Cursor.Position;
 
     /// <summary>The expiry of the token that holds.</summary>
     internal DateTimeOffset TokenExpiresAt => Volatile.Read(ref _token).ExpiresAt;

@@ -1,7 +1,5 @@
-using System.Globalization;
 using Microsoft.OpenApi;
 using StatusUpdates.Api.OpenApi;
-using StatusUpdates.Api.Queries;
 
 namespace StatusUpdates.Api.Transports;
 
@@ -9,18 +7,19 @@ namespace StatusUpdates.Api.Transports;
 internal static class FeedParameters
 {
     public static ParameterDescription Since { get; } =
-        new(FeedQuery.Since, "The last seq that the client has; without it, from the head of the log.", Position);
+        new(FeedQuery.Since, "The last cursor that the client has, such as 42-9f3ab2c1; a bare seq is taken as well, and is not checked. Without it, from the head of the log.", Position);
 
     public static ParameterDescription GenerationId { get; } =
         new("generationId", "Only this generation's updates.", () => new() { Type = JsonSchemaType.String });
 
-    public static ParameterDescription LastEventId { get; } =
-        new(FeedQuery.LastEventId, "The id of the last event that the client has.", Position, ParameterLocation.Header);
+    public static ParameterDescription GenerationSince { get; } =
+        new(FeedQuery.Since, "The last cursor that the client has. Without it, from the generation's first update.", Position);
 
-    private static OpenApiSchema Position() => new()
-    {
-        Type = JsonSchemaType.Integer,
-        Minimum = "0",
-        Maximum = QueryReader.MaxSeq.ToString(CultureInfo.InvariantCulture),
-    };
+    public static ParameterDescription LastEventId { get; } =
+        new(FeedQuery.LastEventId, "The id of the last event that the client has, as event-source-polyfill sends it. Wins over since.", Position);
+
+    public static ParameterDescription LastEventIdHeader { get; } =
+        new(FeedQuery.LastEventIdHeader, "The id of the last event that the client has, as an EventSource sends it. Wins over the parameters.", Position, ParameterLocation.Header);
+
+    public static OpenApiSchema Position() => new() { Type = JsonSchemaType.String, Pattern = "^[0-9]{1,16}(-[0-9a-f]{8})?$" };
 }

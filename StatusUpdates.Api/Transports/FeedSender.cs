@@ -69,7 +69,7 @@ internal sealed class FeedSender(
             var moves = read.Kind == FeedReadKind.Frames;
             var count = Take(read.Frames[at..], moves, out var ends);
             var isLast = ends || at + count == read.Count;
-            var position = at + count == read.Count ? read.End : count == 0 ? cursor.Position : read.Frames[at + count - 1].Position;
+            var position = at + count == read.Count ? read.End : count == 0 ? cursor.Position : read.Frames[at + count - 1].Cursor;
             var write = Begin(read, at, count, ref buffer, startedAt);
             if (!write.IsCompleted)
             {
@@ -171,11 +171,11 @@ internal sealed class FeedSender(
         }
 
         // A client that is cut off in between must not resume past what it has not got.
-        format.AppendConnected(ref buffer, userId, state.Position - 1);
+        format.AppendConnected(ref buffer, userId, new(state.Position - 1));
         return await WriteStateAsync(buffer, state);
     }
 
-    private async ValueTask<bool> WriteResyncAsync(long head)
+    private async ValueTask<bool> WriteResyncAsync(LogPosition head)
     {
         var buffer = default(WriteBuffer);
         if (generation is null)
@@ -192,14 +192,14 @@ internal sealed class FeedSender(
         }
 
         // As at the start: one that is cut off before the state must not resume past it.
-        format.AppendResync(ref buffer, head, state.Position - 1);
+        format.AppendResync(ref buffer, head, new(state.Position - 1));
         return await WriteStateAsync(buffer, state);
     }
 
     // A filtered cursor may pass over what came before the state: of its generation the state has all of that.
     private async ValueTask<bool> WriteStateAsync(WriteBuffer buffer, Frame state)
     {
-        var position = Math.Max(state.Position, cursor.Position);
+        var position = state.Position > cursor.Position.Seq ? state.Cursor : cursor.Position;
         format.AppendState(ref buffer, state, position);
         await WriteAsync(buffer);
         cursor.Advance(position);

@@ -51,6 +51,7 @@ internal sealed class FollowedGeneration(string userId, string generationId, ISe
         Status = generation.Status,
         Timestamp = generation.UpdatedAt.ToUnixTimeMilliseconds(),
         Seq = generation.Seq,
+        Cursor = new LogPosition(generation.Seq, LogPosition.CheckOf(generation.LastUpdateId)).ToString(),
         Metadata = MetadataOf(generation),
     };
 

@@ -1,4 +1,5 @@
 using StatusUpdates.Api.Feeds;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Transports;
 
@@ -9,19 +10,19 @@ internal interface IFeedFormat
     string Transport { get; }
 
     /// <summary>The first message: whose feed it is, and from where it goes on.</summary>
-    void AppendConnected(ref WriteBuffer buffer, string userId, long seq);
+    void AppendConnected(ref WriteBuffer buffer, string userId, LogPosition position);
 
-    /// <summary>Tells that the log cannot serve the cursor, which goes on from <paramref name="seq"/>.</summary>
+    /// <summary>Tells that the log cannot serve the cursor, which goes on from <paramref name="head"/>.</summary>
     /// <param name="buffer">Where to.</param>
-    /// <param name="seq">The log's head.</param>
+    /// <param name="head">The log's head.</param>
     /// <param name="position">The position to resume from, should this be the last that the client gets.</param>
-    void AppendResync(ref WriteBuffer buffer, long seq, long position);
+    void AppendResync(ref WriteBuffer buffer, LogPosition head, LogPosition position);
 
     /// <summary>A generation's present state, in place of updates that the log has no more.</summary>
     /// <param name="buffer">Where to.</param>
     /// <param name="state">The state, as an update.</param>
     /// <param name="position">The position to resume from.</param>
-    void AppendState(ref WriteBuffer buffer, Frame state, long position);
+    void AppendState(ref WriteBuffer buffer, Frame state, LogPosition position);
 
     /// <summary>Updates, in order.</summary>
     /// <param name="buffer">Where to.</param>

@@ -4,13 +4,16 @@ using Microsoft.Extensions.Options;
 namespace StatusUpdates.Api.Transports;
 
 /// <summary>
-/// Which pages may open a connection. Browsers send <c>Origin</c> with every WebSocket handshake but do not keep foreign pages from
+/// Which pages may open a connection, and use the API at all (<see cref="Hosting.CrossOrigin"/>). Browsers send <c>Origin</c> with every WebSocket handshake but do not keep foreign pages from
 /// making one, so the server must (RFC 6455, section 10.2). Other clients send none and are judged by their token alone. Thread-safe.
 /// </summary>
 internal sealed class OriginPolicy(IOptions<ConnectionOptions> options)
 {
     private readonly HashSet<string> _allowed =
         [.. options.Value.AllowedOrigins.Select(text => TryParse(text, out var origin) ? origin : throw new ArgumentException(text))];
+
+    /// <summary>The allowed origins, beside the host itself, in their normal form.</summary>
+    public IReadOnlyCollection<string> Allowed => _allowed;
 
     /// <summary>An origin in its normal form: lower case, without a default port. A path, a query or credentials make it none.</summary>
     public static bool TryParse(string? text, [NotNullWhen(true)] out string? origin)

@@ -24,7 +24,7 @@ internal static class CreateWebhook
         CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
-        await rules.CheckUrlAsync(request.Url, errors, cancellationToken);
+        await rules.CheckUrlAsync(request.Url, user.GetUserId(), errors, cancellationToken);
         WebhookRules.CheckDescription(request.Description, errors);
         var statuses = WebhookRules.Names("statuses", request.Statuses, status => status.ToWireName(), GenerationStatusNames.All, errors);
         var types = WebhookRules.Names("types", request.Types, type => type.ToWireName(), GenerationTypeNames.All, errors);
@@ -34,22 +34,26 @@ internal static class CreateWebhook
         }
 
         var keys = SigningKeys.Create();
+        var id = WebhookIds.NewWebhook();
         var webhook = new Webhook
         {
-            Id = WebhookIds.NewWebhook(),
+            Id = id,
             UserId = user.GetUserId(),
             Url = request.Url!,
             Description = request.Description,
             Statuses = statuses,
             Types = types,
-            SigningKeys = protector.Protect(keys),
+            SigningKeys = protector.Protect(id, keys),
             CreatedAt = default,
             UpdatedAt = default,
         };
-        if (await store.CreateAsync(webhook, options.Value.MaxPerUser, cancellationToken) is not { } createdAt)
+        var created = await store.CreateAsync(webhook, new(options.Value.MaxPerUser, options.Value.MaxPerUrl), cancellationToken);
+        if (created.At is not { } createdAt)
         {
-            return new ProblemResult(
-                StatusCodes.Status409Conflict, ProblemCodes.WebhookLimit, $"You have as many webhooks as a user may have: {options.Value.MaxPerUser}.");
+            return created.Limit == WebhookLimit.PerUrl
+                ? WebhookAnswers.TooManyOfUrl(options.Value.MaxPerUrl)
+                : new ProblemResult(
+                    StatusCodes.Status409Conflict, ProblemCodes.WebhookLimit, $"You have as many webhooks as a user may have: {options.Value.MaxPerUser}.");
         }
 
         var view = WebhookView.Of(webhook, keys.PublicKey) with { Secret = keys.Secret, CreatedAt = createdAt, UpdatedAt = createdAt };

@@ -27,6 +27,7 @@ internal static class ReplayDelivery
         return await store.ReplayAsync(user.GetUserId(), id, deliveryId, cancellationToken) switch
         {
             ReplayOutcome.Disabled => WebhookAnswers.Disabled(),
+            ReplayOutcome.Unproven => WebhookAnswers.Unproven(),
             ReplayOutcome.AlreadyPending => new ProblemResult(
                 StatusCodes.Status409Conflict, ProblemCodes.DeliveryPending, "The delivery is pending: it is attempted anyway."),
             ReplayOutcome.Gone => new ProblemResult(

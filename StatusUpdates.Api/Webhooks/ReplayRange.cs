@@ -38,6 +38,7 @@ internal static class ReplayRange
                 $"{http.PathBase}{WebhookEndpoints.Path}/{id}/deliveries?state={DeliveryState.Pending}",
                 new Success<ReplayView>(new(replay.Count))),
             ReplayOutcome.Disabled => WebhookAnswers.Disabled(),
+            ReplayOutcome.Unproven => WebhookAnswers.Unproven(),
             ReplayOutcome.BadRange => ProblemResult.Invalid(BadRange(after, until, replay.Position)),
             ReplayOutcome.TooMany => ProblemResult.Invalid(FieldErrors.Of(
                 Until, string.Create(CultureInfo.InvariantCulture, $"Must be at most {ReplayStore.MaxReplay} above since: replay a longer range in parts."))),

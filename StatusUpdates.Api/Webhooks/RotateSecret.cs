@@ -33,7 +33,7 @@ internal static class RotateSecret
         while (WebhookIds.IsWebhook(id) && await queries.FindAsync(userId, id, cancellationToken) is { } webhook)
         {
             var keys = answers.ReadKeys(webhook)?.Rotate(TimeSpan.FromSeconds(overlap), time.GetUtcNow()) ?? SigningKeys.Create();
-            if (await store.ReplaceKeysAsync(userId, id, webhook.SigningKeys, protector.Protect(keys), cancellationToken) is { } updatedAt)
+            if (await store.ReplaceKeysAsync(userId, id, webhook.SigningKeys, protector.Protect(id, keys), cancellationToken) is { } updatedAt)
             {
                 return TypedResults.Ok(new Success<WebhookView>(
                     WebhookView.Of(webhook, keys.PublicKey) with { Secret = keys.Secret, UpdatedAt = updatedAt }));

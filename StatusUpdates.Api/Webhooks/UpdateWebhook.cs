@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
@@ -19,29 +20,46 @@ internal static class UpdateWebhook
         WebhookStore store,
         WebhookQueries queries,
         WebhookAnswers answers,
+        SigningKeyProtector protector,
+        IOptions<WebhookOptions> options,
         CancellationToken cancellationToken)
     {
+        var userId = user.GetUserId();
         var errors = new FieldErrors();
-        var change = await ReadAsync(request, rules, errors, cancellationToken);
+        var change = await ReadAsync(request, userId, rules, errors, cancellationToken);
         if (!errors.IsEmpty)
         {
             return ProblemResult.Invalid(errors);
         }
 
-        var userId = user.GetUserId();
-        return WebhookIds.IsWebhook(id)
-            && await store.UpdateAsync(userId, id, change, cancellationToken)
-            && await queries.FindAsync(userId, id, cancellationToken) is { } webhook
-                ? TypedResults.Ok(new Success<WebhookView>(answers.View(webhook)))
-                : WebhookAnswers.NotFound();
+        var outcome = WebhookIds.IsWebhook(id)
+            ? await store.UpdateAsync(userId, id, change, options.Value.MaxPerUrl, cancellationToken)
+            : WebhookUpdate.NotFound;
+        if (outcome == WebhookUpdate.TooManyOfUrl)
+        {
+            return WebhookAnswers.TooManyOfUrl(options.Value.MaxPerUrl);
+        }
+
+        if (outcome == WebhookUpdate.NotFound || await queries.FindAsync(userId, id, cancellationToken) is not { } webhook)
+        {
+            return WebhookAnswers.NotFound();
+        }
+
+        if (!protector.IsBound(id, webhook.SigningKeys) && answers.ReadKeys(webhook) is { } keys)
+        {
+            // Of before keys were encrypted for their webhook alone. Whoever replaced them meanwhile has bound them.
+            await store.ReplaceKeysAsync(userId, id, webhook.SigningKeys, protector.Protect(id, keys), cancellationToken);
+        }
+
+        return TypedResults.Ok(new Success<WebhookView>(answers.View(webhook)));
     }
 
     private static async Task<WebhookChange> ReadAsync(
-        UpdateWebhookRequest request, WebhookRules rules, FieldErrors errors, CancellationToken cancellationToken)
+        UpdateWebhookRequest request, string userId, WebhookRules rules, FieldErrors errors, CancellationToken cancellationToken)
     {
         if (request.HasUrl)
         {
-            await rules.CheckUrlAsync(request.Url, errors, cancellationToken);
+            await rules.CheckUrlAsync(request.Url, userId, errors, cancellationToken);
         }
 
         if (request is { HasEnabled: true, Enabled: null })

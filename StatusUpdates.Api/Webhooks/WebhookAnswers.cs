@@ -16,6 +16,16 @@ internal sealed partial class WebhookAnswers(SigningKeyProtector protector, ILog
     public static ProblemResult Disabled() => new(
         StatusCodes.Status409Conflict, ProblemCodes.WebhookDisabled, "Nothing is delivered to the webhook while it is disabled. Enable it first.");
 
+    public static ProblemResult Unproven() => new(
+        StatusCodes.Status409Conflict,
+        ProblemCodes.WebhookUnproven,
+        "Nothing is replayed until the webhook has answered a message with 2xx at its present url. Send a test (POST …/test), or wait for its first delivery.");
+
+    public static ProblemResult TooManyOfUrl(int max) => new(
+        StatusCodes.Status409Conflict,
+        ProblemCodes.WebhookUrlLimit,
+        $"You have as many webhooks at this url, whatever its query, as a user may have: {max}. Change one of them, or remove one.");
+
     public static ProblemResult TooManyPending() => new(
         StatusCodes.Status409Conflict,
         ProblemCodes.TooManyPending,
@@ -29,7 +39,7 @@ internal sealed partial class WebhookAnswers(SigningKeyProtector protector, ILog
     {
         try
         {
-            return protector.Unprotect(webhook.SigningKeys);
+            return protector.Unprotect(webhook.Id, webhook.SigningKeys);
         }
         catch (Exception e) when (e is CryptographicException or FormatException)
         {

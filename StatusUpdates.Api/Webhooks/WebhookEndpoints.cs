@@ -59,10 +59,11 @@ internal static class WebhookEndpoints
             .WithSummary("Changes a webhook")
             .WithDescription(
                 "What is left out stays; a filter that is null lets everything pass. With enabled true, updates are delivered from where they " +
-                "stopped. With enabled true or a url, what is pending is attempted at once, from its first attempt on.")
+                "stopped. When it is enabled again, or gets another url, what is pending is attempted at once, from its first attempt on.")
             .ProducesProblems(
                 StatusCodes.Status400BadRequest,
                 StatusCodes.Status404NotFound,
+                StatusCodes.Status409Conflict,
                 StatusCodes.Status413PayloadTooLarge,
                 StatusCodes.Status415UnsupportedMediaType);
 
@@ -95,7 +96,7 @@ internal static class WebhookEndpoints
             .WithSummary("Delivers a range of updates again")
             .WithDescription(
                 "Those that the webhook wants, with since < seq <= until; until is the webhook's position by default. Ids of messages stay the same. " +
-                "Not while more than 10,000 deliveries are pending.")
+                "Not while more than 10,000 deliveries are pending, nor before the webhook has taken a message at its present url.")
             .ProducesProblems(
                 StatusCodes.Status400BadRequest,
                 StatusCodes.Status404NotFound,

@@ -76,7 +76,7 @@ internal sealed class UpdateWebhookRequest
         }
     }
 
-    /// <summary>Whether updates are delivered. True also has what is pending attempted at once.</summary>
+    /// <summary>Whether updates are delivered. True, where they are not, also has what is pending attempted at once.</summary>
     public bool? Enabled
     {
         get;

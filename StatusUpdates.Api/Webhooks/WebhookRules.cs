@@ -7,7 +7,7 @@ using StatusUpdates.Data.Webhooks;
 namespace StatusUpdates.Api.Webhooks;
 
 /// <summary>What the parts of a webhook must be, the same when it is registered and when it is changed. Thread-safe.</summary>
-internal sealed class WebhookRules(AddressPolicy policy, IHostResolver resolver, IOptions<WebhookOptions> options)
+internal sealed class WebhookRules(AddressPolicy policy, HostLookUps lookUps, IOptions<WebhookOptions> options)
 {
     private const string Url = "url";
 
@@ -15,7 +15,7 @@ internal sealed class WebhookRules(AddressPolicy policy, IHostResolver resolver,
     /// Judges a URL by its text, and its host by the addresses that it has now. A name that has none, or not in time, is accepted: where it
     /// leads is judged again for every connection.
     /// </summary>
-    public async Task CheckUrlAsync(string? url, FieldErrors errors, CancellationToken cancellationToken)
+    public async Task CheckUrlAsync(string? url, string userId, FieldErrors errors, CancellationToken cancellationToken)
     {
         if (!WebhookUrl.TryParse(url, policy, out var parsed, out var error))
         {
@@ -27,7 +27,7 @@ internal sealed class WebhookRules(AddressPolicy policy, IHostResolver resolver,
         timeout.CancelAfter(options.Value.ResolveTimeout);
         try
         {
-            await WebhookHttp.ResolveAsync(parsed.IdnHost, policy, resolver, timeout.Token);
+            await WebhookHttp.ResolveAsync(parsed.IdnHost, userId, policy, lookUps, timeout.Token);
         }
         catch (ForbiddenAddressException e)
         {

@@ -35,7 +35,7 @@ internal sealed record WebhookView
     /// <summary>Since when every attempt has failed.</summary>
     public DateTimeOffset? FailingSince { get; init; }
 
-    /// <summary>When it took a message last.</summary>
+    /// <summary>When it took a message last, at its present URL.</summary>
     public DateTimeOffset? LastSuccessAt { get; init; }
 
     /// <summary>What <c>v1a</c> signatures are verified with: <c>whpk_…</c>. No secret.</summary>

@@ -36,5 +36,8 @@ internal static class DeliveryHost
             ["ConnectionStrings__redis"] = system.Redis,
             ["Webhooks__AllowHttp"] = "true",
             ["Webhooks__AllowedNetworks__0"] = "127.0.0.0/8",
+
+            // All receivers are on one address here.
+            ["Webhooks__Delivery__AddressInFlight"] = "10000",
         });
 }

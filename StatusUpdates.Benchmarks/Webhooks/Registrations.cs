@@ -23,17 +23,18 @@ internal sealed class Registrations(StatusDatabase database)
         var store = new WebhookStore(database);
         foreach (var (userId, url) in webhooks)
         {
+            var id = WebhookIds.NewWebhook();
             await store.CreateAsync(
                 new Webhook
                 {
-                    Id = WebhookIds.NewWebhook(),
+                    Id = id,
                     UserId = userId,
                     Url = url,
-                    SigningKeys = protector.Protect(SigningKeys.Create()),
+                    SigningKeys = protector.Protect(id, SigningKeys.Create()),
                     CreatedAt = default,
                     UpdatedAt = default,
                 },
-                maxPerUser: int.MaxValue,
+                new(PerUser: int.MaxValue, PerUrl: int.MaxValue),
                 cancellationToken);
         }
     }

@@ -45,6 +45,12 @@ internal sealed partial class CommandHandler(
     /// <summary>The answer to a message; null where none is due.</summary>
     public async Task<string?> HandleAsync(IncomingMessage message, string botName, CancellationToken cancellationToken)
     {
+        if (message is { MigrateToChatId: not null } or { MigrateFromChatId: not null })
+        {
+            await FollowAsync(message.MigrateFromChatId ?? message.Chat.Id, message.MigrateToChatId ?? message.Chat.Id, cancellationToken);
+            return null;
+        }
+
         if (message.Text is not { } text)
         {
             return null;
@@ -60,7 +66,7 @@ internal sealed partial class CommandHandler(
         {
             return command switch
             {
-                { Name: "start", Argument: { } code } => await LinkAsync(message.Chat, code, cancellationToken),
+                { Name: "start", Argument: { } code } => await LinkAsync(message.Chat, message.Place, code, cancellationToken),
                 { Name: "start" } => Explanation,
                 { Name: "stop" } => await UnlinkAsync(message.Chat.Id, cancellationToken),
                 { Name: "status" } => await DescribeAsync(message.Chat.Id, cancellationToken),
@@ -77,9 +83,23 @@ internal sealed partial class CommandHandler(
         }
     }
 
-    private async Task<string> LinkAsync(IncomingChat chat, string code, CancellationToken cancellationToken)
+    // Telegram says it in both chats, and a message to the old one is refused with the new number: whichever comes first, the link has moved.
+    private async Task FollowAsync(long from, long to, CancellationToken cancellationToken)
     {
-        if (await links.LinkAsync(code, _botId, chat.Id, NameOf(chat), cancellationToken) is not null)
+        try
+        {
+            await links.MoveAsync(_botId, from, to, cancellationToken);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Whatever it is: then the next message there tells, and the others' commands are not kept waiting.
+            LogFailed(e is Npgsql.NpgsqlException ? null : e, "migrate", e.Message);
+        }
+    }
+
+    private async Task<string> LinkAsync(IncomingChat chat, ChatPlace place, string code, CancellationToken cancellationToken)
+    {
+        if (await links.LinkAsync(code, _botId, chat.Id, NameOf(chat), place.TopicId, cancellationToken) is not null)
         {
             LogLinked(chat.Id);
             return Linked;

@@ -142,13 +142,21 @@ internal sealed partial class CommandPoller(
             return;
         }
 
+        var place = message.Place;
         for (var tries = 1; ; tries++)
         {
             await pace.WaitAsync(CancellationToken.None);
-            var result = await api.SendTextAsync(message.Chat.Id, answer, CancellationToken.None);
+            var result = await api.SendTextAsync(place, answer, CancellationToken.None);
             if (result.Outcome == SendOutcome.Sent)
             {
                 return;
+            }
+
+            if (result.Outcome == SendOutcome.ChatMoved && tries < MaxAnswerTries)
+            {
+                // The link follows by the message that says so.
+                place = new(result.MovedTo);
+                continue;
             }
 
             if (result.Outcome != SendOutcome.Failed || tries == MaxAnswerTries || held.IsCancellationRequested)

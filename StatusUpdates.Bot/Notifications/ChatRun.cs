@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using StatusUpdates.Bot.Telegram;
 using StatusUpdates.Data.Cursors;
+using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Telegram;
 using StatusUpdates.Messaging;
@@ -29,9 +30,10 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
     private readonly long _chatId = TelegramLinkStore.ChatOf(cursor.Owner);
     private readonly ILogger _logger = notifier.Logger;
     private ChatState _state = ChatState.Parse(cursor.State);
+    private ChatPlace _place = new(TelegramLinkStore.ChatOf(cursor.Owner));
 
     // The last entry that is done with; stored with the next save.
-    private long _position = cursor.Position;
+    private LogPosition _position = cursor.Position;
 
     /// <summary>Runs until nothing is due, Telegram asks for a pause, or the service stops.</summary>
     public async Task RunAsync()
@@ -44,19 +46,21 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
     private async Task<bool> TellPageAsync()
     {
         var page = await cursor.ReadAsync(PageSize, cursor.Lost);
-        if (!page.Bounds.Covers(cursor.Position))
-        {
-            return await ResyncAsync(page.Bounds);
-        }
-
-        if (page.Items.Count == 0)
+        var continues = page.Continues(cursor.Position);
+        if (continues && page.Items.Count == 0)
         {
             await ReleaseAsync();
             return false;
         }
 
-        var messages = await notifier.Links.FindMessagesAsync(
-            _chatId, page.Items.Select(update => update.GenerationId).ToHashSet(StringComparer.Ordinal), cursor.Lost);
+        var (topicId, messages) = await notifier.Links.FindChatAsync(
+            notifier.Options.BotId, _chatId, page.Items.Select(update => update.GenerationId).ToHashSet(StringComparer.Ordinal), cursor.Lost);
+        _place = new(_chatId, topicId);
+        if (!continues)
+        {
+            return await ResyncAsync(page.Bounds);
+        }
+
         var last = new Dictionary<string, long>(StringComparer.Ordinal);
         foreach (var update in page.Items)
         {
@@ -91,14 +95,14 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             if (isKnown && (!isLatest || message.MessageId == 0))
             {
                 // What follows says more; or the message's number is not known.
-                _position = seq;
+                _position = update.Position!.Value;
                 return true;
             }
 
             var text = NotificationText.Of(update);
             var result = await RequestAsync(token => isKnown
                 ? notifier.Api.EditTextAsync(_chatId, message.MessageId, text, token)
-                : notifier.Api.SendTextAsync(_chatId, text, token));
+                : notifier.Api.SendTextAsync(_place, text, token));
             if (result is not { } outcome)
             {
                 return false;
@@ -112,18 +116,18 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
                 BotTelemetry.Told(update, notifier.Time.GetUtcNow());
             }
 
-            await PartDoneAsync(seq, ++sent, urls.Count, effect);
+            await PartDoneAsync(update, ++sent, urls.Count, effect);
         }
 
         while (sent <= urls.Count)
         {
             var url = urls[sent - 1];
-            if (await RequestAsync(token => notifier.Results.SendAsync(_chatId, url, _state.WaysGivenUp, stopping, token), isResult: true) is null)
+            if (await RequestAsync(token => notifier.Results.SendAsync(_place, url, _state.WaysGivenUp, stopping, token), isResult: true) is null)
             {
                 return false;
             }
 
-            await PartDoneAsync(seq, ++sent, urls.Count, null);
+            await PartDoneAsync(update, ++sent, urls.Count, null);
         }
 
         return true;
@@ -131,14 +135,14 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
 
     private async Task<bool> ResyncAsync(LogBounds bounds)
     {
-        LogResync(cursor.Owner, cursor.Position, bounds.Oldest, bounds.Last);
-        if (await RequestAsync(token => notifier.Api.SendTextAsync(_chatId, NotificationText.Resync, token)) is null)
+        LogResync(cursor.Owner, cursor.Position.Seq, bounds.Oldest, bounds.Last);
+        if (await RequestAsync(token => notifier.Api.SendTextAsync(_place, NotificationText.Resync, token)) is null)
         {
             return false;
         }
 
         BotTelemetry.CountResync();
-        _position = bounds.Last;
+        _position = bounds.Head;
         _state = new ChatState();
         await SaveAsync();
         return true;
@@ -205,6 +209,12 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
                 await notifier.Links.MoveAsync(notifier.Options.BotId, _chatId, result.MovedTo, CancellationToken.None);
                 return null;
 
+            case SendOutcome.TopicGone when _place.TopicId is { } topicId:
+                LogTopicGone(cursor.Owner, topicId);
+                await notifier.Links.LeaveTopicAsync(notifier.Options.BotId, _chatId, topicId, CancellationToken.None);
+                await ReleaseAsync();
+                return null;
+
             case SendOutcome.NotAllowed:
                 _state = _state with { Failures = _state.Failures + 1 };
                 await PauseAsync(NotAllowedPause * Math.Min(Math.Pow(2, _state.Failures - 1), MaxNotAllowedPause / NotAllowedPause), result);
@@ -229,11 +239,11 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         return ReleaseAsync(pause);
     }
 
-    private Task PartDoneAsync(long seq, int sent, int results, CursorEffect? effect)
+    private Task PartDoneAsync(StatusUpdate update, int sent, int results, CursorEffect? effect)
     {
         var isWhole = sent > results;
-        _state = isWhole ? new ChatState() : new ChatState { Seq = seq, Sent = sent };
-        _position = isWhole ? seq : _position;
+        _state = isWhole ? new ChatState() : new ChatState { Seq = update.Seq!.Value, Sent = sent };
+        _position = isWhole ? update.Position!.Value : _position;
         return SaveAsync(effect);
     }
 
@@ -248,7 +258,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
                 await cursor.SaveAsync(new CursorSave(_position) { State = _state.Encode() }, effect);
                 return;
             }
-            catch (NpgsqlException e) when (IsDatabaseAway(e) && !either.IsCancellationRequested)
+            catch (NpgsqlException e) when (DatabaseErrors.MayPass(e) && !either.IsCancellationRequested)
             {
                 LogNotStored(cursor.Owner, e.Message);
                 await Task.Delay(BackOff.After(1, notifier.Options), notifier.Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -256,7 +266,6 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         }
     }
 
-    private static bool IsDatabaseAway(NpgsqlException e) => e.IsTransient || e is PostgresException { SqlState: PostgresErrorCodes.QueryCanceled };
 
     private Task ReleaseAsync(TimeSpan? pause = null) => cursor.SaveAsync(new CursorSave(_position)
     {
@@ -266,7 +275,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         Release = true,
     });
 
-    [LoggerMessage(5101, LogLevel.Warning, "{Owner} at {Position} is outside its log, {Oldest} to {Last}; it is told so, and goes on from the end")]
+    [LoggerMessage(5101, LogLevel.Warning, "{Owner} at {Position} is outside its log, {Oldest} to {Last}, or another update stands there; it is told so, and goes on from the end")]
     private partial void LogResync(string owner, long position, long oldest, long last);
 
     [LoggerMessage(5102, LogLevel.Warning, "Telegram refused a message for {Owner}, which is left out: {Reason}")]
@@ -280,6 +289,9 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
 
     [LoggerMessage(5105, LogLevel.Information, "The group of {Owner} has become {ChatId}")]
     private partial void LogMoved(string owner, long chatId);
+
+    [LoggerMessage(5109, LogLevel.Information, "The topic {TopicId} of {Owner} is gone; it is told outside of topics")]
+    private partial void LogTopicGone(string owner, int topicId);
 
     [LoggerMessage(5106, LogLevel.Warning, "Telegram did not take a message for {Owner}, failure {Failures} in a row; the next try is in {Pause}: {Reason}")]
     private partial void LogFailed(string owner, int failures, TimeSpan pause, string? reason);

@@ -12,7 +12,7 @@ internal static class MessageEffects
         """
         , kept AS (
             INSERT INTO telegram_messages (chat_id, generation_id, message_id, status, updated_at)
-            SELECT $10, $11, $12, $13, clock_timestamp() FROM held
+            SELECT $11, $12, $13, $14, clock_timestamp() FROM held
             ON CONFLICT (chat_id, generation_id) DO UPDATE SET
                 message_id = EXCLUDED.message_id, status = EXCLUDED.status, updated_at = EXCLUDED.updated_at
         ),
@@ -21,12 +21,12 @@ internal static class MessageEffects
                 SELECT chat_id, generation_id FROM telegram_messages
                 WHERE updated_at < now() - interval '30 days' AND EXISTS (SELECT FROM held)
                 ORDER BY updated_at LIMIT 4 FOR UPDATE SKIP LOCKED) o
-            WHERE m.chat_id = o.chat_id AND m.generation_id = o.generation_id AND (m.chat_id, m.generation_id) <> ($10, $11)
+            WHERE m.chat_id = o.chat_id AND m.generation_id = o.generation_id AND (m.chat_id, m.generation_id) <> ($11, $12)
         )
         """;
 
     private const string ForgetSql =
-        ", forgotten AS (DELETE FROM telegram_messages WHERE chat_id = $10 AND generation_id = $11 AND EXISTS (SELECT FROM held))";
+        ", forgotten AS (DELETE FROM telegram_messages WHERE chat_id = $11 AND generation_id = $12 AND EXISTS (SELECT FROM held))";
 
     /// <summary>This is now the latest message about that generation. After an end nothing follows: then there is nothing to keep.</summary>
     public static CursorEffect Sent(long chatId, StatusUpdate update, int messageId) => update.Status.IsTerminal()

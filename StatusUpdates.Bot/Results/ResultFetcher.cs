@@ -25,13 +25,13 @@ internal sealed partial class ResultFetcher : IDisposable
     private readonly HttpClient _http;
     private readonly ILogger _logger;
 
-    public ResultFetcher(IOptions<TelegramOptions> options, IHostResolver resolver, ILogger<ResultFetcher> logger)
+    public ResultFetcher(IOptions<TelegramOptions> options, HostLookUps lookUps, ILogger<ResultFetcher> logger)
     {
         _logger = logger;
 
         // Guarded as webhooks are: the address that was judged is the one that is connected to.
         var policy = new AddressPolicy(options.Value.ResultNetworks.Select(text => IPNetwork.Parse(text)), allowHttp: true);
-        _http = new HttpClient(WebhookHttp.CreateHandler(policy, resolver))
+        _http = new HttpClient(WebhookHttp.CreateHandler(policy, lookUps))
         {
             Timeout = TimeLimit,
             MaxResponseContentBufferSize = MaxBytes,

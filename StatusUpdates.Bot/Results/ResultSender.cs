@@ -16,14 +16,14 @@ internal sealed class ResultSender(TelegramApi api, GenerationResultStore store,
     private const int OwnIdLength = 32;
 
     /// <summary>Sends it: each way after the other until Telegram has it, or there is another reason to stop.</summary>
-    /// <param name="chatId">To which chat.</param>
+    /// <param name="place">Where to.</param>
     /// <param name="url">The result's address.</param>
     /// <param name="skip">How many of the ways to leave out.</param>
     /// <param name="stopping">Ends it between two requests, of which none that is under way is cut short.</param>
     /// <param name="cancellationToken">Ends it at once.</param>
-    public async Task<SendResult> SendAsync(long chatId, string url, int skip, CancellationToken stopping, CancellationToken cancellationToken)
+    public async Task<SendResult> SendAsync(ChatPlace place, string url, int skip, CancellationToken stopping, CancellationToken cancellationToken)
     {
-        var ways = Uri.TryCreate(url, UriKind.Absolute, out var address) ? WaysOf(chatId, address, stopping, cancellationToken) : [];
+        var ways = Uri.TryCreate(url, UriKind.Absolute, out var address) ? WaysOf(place, address, stopping, cancellationToken) : [];
         foreach (var way in ways.Skip(skip))
         {
             if (await way() is { } result && !IsAboutFiles(result))
@@ -34,7 +34,7 @@ internal sealed class ResultSender(TelegramApi api, GenerationResultStore store,
             stopping.ThrowIfCancellationRequested();
         }
 
-        return await api.SendTextAsync(chatId, ProviderText.Clean(url, TelegramApi.MaxTextLength)!, cancellationToken);
+        return await api.SendTextAsync(place, ProviderText.Clean(url, TelegramApi.MaxTextLength)!, cancellationToken);
     }
 
     // Also where photos or files are not allowed, texts may be.
@@ -42,42 +42,42 @@ internal sealed class ResultSender(TelegramApi api, GenerationResultStore store,
 
     // Null: there is no such way for this one.
     private IEnumerable<Func<Task<SendResult?>>> WaysOf(
-        long chatId, Uri url, CancellationToken stopping, CancellationToken cancellationToken)
+        ChatPlace place, Uri url, CancellationToken stopping, CancellationToken cancellationToken)
     {
         if (OwnIdOf(url) is { } id)
         {
             yield return async () => await store.FindAsync(id, cancellationToken) is { } own
-                ? await UploadAsync(chatId, own.ContentType, own.Bytes, stopping, cancellationToken)
+                ? await UploadAsync(place, own.ContentType, own.Bytes, stopping, cancellationToken)
                 : null;
         }
 
         if (PublicAddresses.IsReachable(url))
         {
-            yield return async () => await api.SendPhotoAsync(chatId, url, cancellationToken);
+            yield return async () => await api.SendPhotoAsync(place, url, cancellationToken);
         }
 
         yield return async () =>
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, cancellationToken);
             return await fetcher.TryFetchAsync(url, either.Token) is { } fetched
-                ? await UploadAsync(chatId, fetched.ContentType, fetched.Bytes, stopping, cancellationToken)
+                ? await UploadAsync(place, fetched.ContentType, fetched.Bytes, stopping, cancellationToken)
                 : null;
         };
     }
 
     private async Task<SendResult?> UploadAsync(
-        long chatId, string contentType, byte[] bytes, CancellationToken stopping, CancellationToken cancellationToken)
+        ChatPlace place, string contentType, byte[] bytes, CancellationToken stopping, CancellationToken cancellationToken)
     {
         var type = MediaTypeHeaderValue.TryParse(contentType, out var parsed) ? parsed.MediaType : null;
         if (type == "text/plain" && Encoding.UTF8.GetString(bytes).Trim() is { Length: > 0 and <= TelegramApi.MaxTextLength } text)
         {
-            return await api.SendTextAsync(chatId, text, cancellationToken);
+            return await api.SendTextAsync(place, text, cancellationToken);
         }
 
         // Of an animation, which a webp may be, a photo would show one frame.
         if (type is "image/png" or "image/jpeg")
         {
-            var result = await api.SendPhotoAsync(chatId, bytes, NameOf(type), cancellationToken);
+            var result = await api.SendPhotoAsync(place, bytes, NameOf(type), cancellationToken);
             if (!IsAboutFiles(result))
             {
                 return result;
@@ -86,7 +86,7 @@ internal sealed class ResultSender(TelegramApi api, GenerationResultStore store,
             stopping.ThrowIfCancellationRequested();
         }
 
-        return await api.SendDocumentAsync(chatId, bytes, NameOf(type), cancellationToken);
+        return await api.SendDocumentAsync(place, bytes, NameOf(type), cancellationToken);
     }
 
     private static string NameOf(string? type) => type switch

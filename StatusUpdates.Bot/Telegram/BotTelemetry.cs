@@ -85,6 +85,7 @@ internal static class BotTelemetry
         SendOutcome.MessageGone => "message_gone",
         SendOutcome.ChatGone => "chat_gone",
         SendOutcome.ChatMoved => "chat_moved",
+        SendOutcome.TopicGone => "topic_gone",
         SendOutcome.RetryAfter => "retry_after",
         SendOutcome.NotAllowed => "not_allowed",
         _ => "failed",

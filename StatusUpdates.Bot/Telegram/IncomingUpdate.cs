@@ -4,12 +4,18 @@ using Telegram.Bot.Exceptions;
 
 namespace StatusUpdates.Bot.Telegram;
 
-/// <summary>What the bot reads of an update (https://core.telegram.org/bots/api#update).</summary>
+/// <summary>
+/// What the bot reads of an update (https://core.telegram.org/bots/api#update): messages, and posts in channels, where nobody writes but administrators.
+/// Others, such as requests to join a chat, are not asked for; those that come all the same, from before the bot said so, are passed over.
+/// </summary>
 /// <param name="Id">Its number.</param>
 /// <param name="Message">The message; null if it is something else, or <paramref name="Fault"/> says why it cannot be read.</param>
 /// <param name="Fault">What is wrong with it; null if nothing is.</param>
 internal sealed record IncomingUpdate(int Id, IncomingMessage? Message, string? Fault)
 {
+    /// <summary>What is asked for.</summary>
+    public static IReadOnlyList<string> Kinds { get; } = ["message", "channel_post"];
+
     /// <summary>Reads one, whatever it is.</summary>
     /// <exception cref="RequestException">It has no number, so that it cannot even be passed over.</exception>
     public static IncomingUpdate Read(JsonElement update)
@@ -21,8 +27,15 @@ internal sealed record IncomingUpdate(int Id, IncomingMessage? Message, string? 
 
         try
         {
-            return new(
-                id, update.TryGetProperty("message", out var message) ? message.Deserialize(IncomingJsonContext.Default.IncomingMessage) : null, null);
+            foreach (var kind in Kinds)
+            {
+                if (update.TryGetProperty(kind, out var message))
+                {
+                    return new(id, message.Deserialize(IncomingJsonContext.Default.IncomingMessage), null);
+                }
+            }
+
+            return new(id, null, null);
         }
         catch (JsonException e)
         {
@@ -34,12 +47,21 @@ internal sealed record IncomingUpdate(int Id, IncomingMessage? Message, string? 
 /// <summary>What the bot reads of a message.</summary>
 /// <param name="Chat">Where it was written.</param>
 /// <param name="Text">Its text; null if it has none.</param>
-internal sealed record IncomingMessage([property: JsonRequired] IncomingChat Chat, string? Text);
+/// <param name="MessageThreadId">Its thread: a topic's, or one of answers, to which nothing can be sent.</param>
+/// <param name="IsTopicMessage">Whether the thread is a topic's.</param>
+/// <param name="MigrateToChatId">Said in a group that has become a supergroup: its new number.</param>
+/// <param name="MigrateFromChatId">Said in a supergroup that was a group: its old number.</param>
+internal sealed record IncomingMessage(
+    [property: JsonRequired] IncomingChat Chat, string? Text, int? MessageThreadId, bool? IsTopicMessage, long? MigrateToChatId, long? MigrateFromChatId)
+{
+    /// <summary>Where to answer.</summary>
+    public ChatPlace Place => new(Chat.Id, IsTopicMessage == true ? MessageThreadId : null);
+}
 
 /// <summary>What the bot reads of a chat.</summary>
-/// <param name="Id">Its number; negative for groups.</param>
-/// <param name="Type"><c>private</c>, or one of the kinds of groups.</param>
-/// <param name="Title">A group's name.</param>
+/// <param name="Id">Its number; negative for groups and channels.</param>
+/// <param name="Type"><c>private</c>, <c>channel</c>, or one of the kinds of groups.</param>
+/// <param name="Title">A group's or channel's name.</param>
 /// <param name="Username">A person's name at Telegram.</param>
 /// <param name="FirstName">A person's first name.</param>
 /// <param name="LastName">A person's last name.</param>

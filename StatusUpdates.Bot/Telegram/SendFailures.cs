@@ -13,6 +13,8 @@ internal static class SendFailures
 
     private static readonly string[] MessageGone = ["message to edit not found", "message can't be edited", "MESSAGE_ID_INVALID"];
 
+    private static readonly string[] TopicGone = ["message thread not found", "TOPIC_DELETED", "TOPIC_ID_INVALID"];
+
     // Administrators give rights back and open topics again.
     private static readonly string[] NotAllowed =
     [
@@ -31,6 +33,7 @@ internal static class SendFailures
         { ErrorCode: 400 or 403 } when Says(e, NotAllowed) => With(SendOutcome.NotAllowed, e),
         { ErrorCode: 403 } => With(SendOutcome.ChatGone, e),
         { ErrorCode: 400 } when Says(e, ["message is not modified"]) => new SendResult(SendOutcome.Sent),
+        { ErrorCode: 400 } when Says(e, TopicGone) => With(SendOutcome.TopicGone, e),
         { ErrorCode: 400 } when Says(e, ChatGone) => With(SendOutcome.ChatGone, e),
         { ErrorCode: 400 } when Says(e, MessageGone) => With(SendOutcome.MessageGone, e),
         { ErrorCode: 400 or 413 } => With(SendOutcome.Refused, e),
@@ -42,8 +45,6 @@ internal static class SendFailures
     /// <summary>What it means to have no answer, or none that can be read.</summary>
     public static SendResult Of(RequestException e) => e.HttpStatusCode switch
     {
-        // So Telegram answers only what it took: sent again it would come twice.
-        HttpStatusCode.OK => new SendResult(SendOutcome.Sent) { Reason = e.Message },
         HttpStatusCode.RequestEntityTooLarge => new SendResult(SendOutcome.Refused) { Reason = e.Message },
         _ => new SendResult(SendOutcome.Failed) { Reason = e.Message },
     };

@@ -18,6 +18,9 @@ internal enum SendOutcome
     /// <summary>The group has another number.</summary>
     ChatMoved,
 
+    /// <summary>The topic was removed; the chat is there.</summary>
+    TopicGone,
+
     /// <summary>Too much at once: not before <see cref="SendResult.RetryAfter"/>.</summary>
     RetryAfter,
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using Microsoft.Extensions.Options;
 using Telegram.Bot;
 using Telegram.Bot.Exceptions;
@@ -22,6 +23,11 @@ internal sealed class TelegramApi : IDisposable
     // A file has this much more, be it uploaded by a slow line or fetched by Telegram, which answers once it has it.
     private const int FileFactor = 4;
 
+    // For the rest of an answer whose status has come: it says the message's number, which is good to have and no more.
+    private static readonly TimeSpan AnswerBodyTimeout = TimeSpan.FromSeconds(5);
+
+    private static readonly AsyncLocal<Answer?> Awaited = new();
+
     private static readonly LinkPreviewOptions NoPreview = new() { IsDisabled = true };
 
     private readonly TelegramOptions _options;
@@ -31,14 +37,14 @@ internal sealed class TelegramApi : IDisposable
     public TelegramApi(IOptions<TelegramOptions> options)
     {
         _options = options.Value;
-        _http = new HttpClient(new SocketsHttpHandler
+        _http = new HttpClient(new AnswerWatch(new SocketsHttpHandler
         {
             // Without it no span is made, which would show the address.
             ActivityHeadersPropagator = null,
             AllowAutoRedirect = false,
             ConnectTimeout = TimeSpan.FromSeconds(5),
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-        })
+        }))
         {
             // Each request has its own.
             Timeout = Timeout.InfiniteTimeSpan,
@@ -97,8 +103,10 @@ internal sealed class TelegramApi : IDisposable
     }
 
     /// <summary>Sends a plain text.</summary>
-    public Task<SendResult> SendTextAsync(long chatId, string text, CancellationToken cancellationToken) => SendAsync(
-        "sendMessage", token => _client.SendMessage(chatId, text, linkPreviewOptions: NoPreview, cancellationToken: token), cancellationToken);
+    public Task<SendResult> SendTextAsync(ChatPlace place, string text, CancellationToken cancellationToken) => SendAsync(
+        "sendMessage",
+        token => _client.SendMessage(place.ChatId, text, linkPreviewOptions: NoPreview, messageThreadId: place.TopicId, cancellationToken: token),
+        cancellationToken);
 
     /// <summary>Gives a message another text.</summary>
     public Task<SendResult> EditTextAsync(long chatId, int messageId, string text, CancellationToken cancellationToken) => SendAsync(
@@ -107,20 +115,25 @@ internal sealed class TelegramApi : IDisposable
         cancellationToken);
 
     /// <summary>Sends a photo that Telegram fetches itself.</summary>
-    public Task<SendResult> SendPhotoAsync(long chatId, Uri url, CancellationToken cancellationToken) => SendAsync(
-        "sendPhoto", token => _client.SendPhoto(chatId, InputFile.FromUri(url), cancellationToken: token), cancellationToken, isFile: true);
+    public Task<SendResult> SendPhotoAsync(ChatPlace place, Uri url, CancellationToken cancellationToken) => SendAsync(
+        "sendPhoto",
+        token => _client.SendPhoto(place.ChatId, InputFile.FromUri(url), messageThreadId: place.TopicId, cancellationToken: token),
+        cancellationToken,
+        isFile: true);
 
     /// <summary>Uploads a photo.</summary>
-    public Task<SendResult> SendPhotoAsync(long chatId, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
+    public Task<SendResult> SendPhotoAsync(ChatPlace place, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
         "sendPhoto",
-        token => _client.SendPhoto(chatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), cancellationToken: token),
+        token => _client.SendPhoto(
+            place.ChatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), messageThreadId: place.TopicId, cancellationToken: token),
         cancellationToken,
         isFile: true);
 
     /// <summary>Uploads a file.</summary>
-    public Task<SendResult> SendDocumentAsync(long chatId, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
+    public Task<SendResult> SendDocumentAsync(ChatPlace place, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
         "sendDocument",
-        token => _client.SendDocument(chatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), cancellationToken: token),
+        token => _client.SendDocument(
+            place.ChatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), messageThreadId: place.TopicId, cancellationToken: token),
         cancellationToken,
         isFile: true);
 
@@ -131,6 +144,7 @@ internal sealed class TelegramApi : IDisposable
     {
         using var span = BotTelemetry.StartSend(method);
         using var limit = Limit(isFile ? FileTimeout(_options) - _options.RequestTimeout : TimeSpan.Zero, cancellationToken);
+        var answer = Awaited.Value = new Answer(limit);
         SendResult result;
         try
         {
@@ -139,6 +153,10 @@ internal sealed class TelegramApi : IDisposable
         catch (ApiRequestException e)
         {
             result = SendFailures.Of(e);
+        }
+        catch (Exception e) when (answer.IsTaken && e is RequestException or OperationCanceledException)
+        {
+            result = new SendResult(SendOutcome.Sent) { Reason = e.Message };
         }
         catch (RequestException e)
         {
@@ -163,6 +181,34 @@ internal sealed class TelegramApi : IDisposable
         var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(_options.RequestTimeout + beyond);
         return limit;
+    }
+
+    // One request, to the status of its answer.
+    private sealed class Answer(CancellationTokenSource limit)
+    {
+        /// <summary>Whether Telegram has said that it took it.</summary>
+        public bool IsTaken { get; private set; }
+
+        public void Came(HttpStatusCode status)
+        {
+            if (status == HttpStatusCode.OK)
+            {
+                IsTaken = true;
+                limit.CancelAfter(AnswerBodyTimeout);
+            }
+        }
+    }
+
+    // Sees an answer's status before its body is read. Telegram answers 200 to what it took and to nothing else: sent again, because the body was cut or
+    // never ended, it would come twice.
+    private sealed class AnswerWatch(HttpMessageHandler inner) : DelegatingHandler(inner)
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var response = await base.SendAsync(request, cancellationToken);
+            Awaited.Value?.Came(response.StatusCode);
+            return response;
+        }
     }
 
     private static RequestException TimedOut(OperationCanceledException e) => new("Telegram did not answer in time.", e);

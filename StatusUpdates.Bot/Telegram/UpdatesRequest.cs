@@ -15,5 +15,5 @@ internal sealed class UpdatesRequest(int offset, int timeout) : RequestBase<Json
 
     public int Timeout => timeout;
 
-    public string[] AllowedUpdates { get; } = ["message"];
+    public string[] AllowedUpdates { get; } = [.. IncomingUpdate.Kinds];
 }

@@ -14,7 +14,7 @@ internal enum FeedEventKind
 }
 
 /// <summary>What a session brings, in order.</summary>
-internal readonly record struct FeedEvent(FeedEventKind Kind, long Seq, StatusUpdate? Update = null, string? UserId = null)
+internal readonly record struct FeedEvent(FeedEventKind Kind, LogPosition Position, StatusUpdate? Update = null, string? UserId = null)
 {
-    public static FeedEvent Of(StatusUpdate update) => new(FeedEventKind.Update, update.Seq ?? 0, update, update.UserId);
+    public static FeedEvent Of(StatusUpdate update) => new(FeedEventKind.Update, update.Position ?? default, update, update.UserId);
 }

@@ -8,6 +8,9 @@ internal enum FeedFailureKind
     /// <summary>There was a connection, and it ended.</summary>
     Lost,
 
+    /// <summary>There was a connection, and it was cut without a close before it brought anything but the server's first message.</summary>
+    CutOff,
+
     /// <summary>The server, or the token provider, could not be asked at all: says nothing about the transport.</summary>
     Unreachable,
 
@@ -58,15 +61,25 @@ internal readonly record struct FeedFailure(FeedFailureKind Kind, Exception Exce
             } => new(FeedFailureKind.Unreachable, exception),
             HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } when transport == StatusTransport.WebSocket =>
                 new(FeedFailureKind.UpgradeRefused, exception),
-            WebSocketException or HttpRequestException or IOException or TimeoutException or OperationCanceledException =>
-                OfEnd(exception, phase),
-            _ => null,
+
+            // The client is gone, or the handler that it was given.
+            ObjectDisposedException => null,
+
+            // The network's, or of a handler of the caller's: a circuit that is open, a time-out or a limit of its own.
+            _ => OfEnd(exception, phase),
         };
     }
 
-    // Whatever ends a connection before the server's first message, a close included, may be something on the way that only plays along.
-    private static FeedFailure OfEnd(Exception exception, FeedPhase phase) =>
-        new(phase == FeedPhase.Through ? FeedFailureKind.Lost : FeedFailureKind.NotThrough, exception);
+    // Whatever ends a connection before the server's first message, a close included, may be something on the way that only plays along. After it
+    // a close is the server's word; who cuts instead may do so every time.
+    private static FeedFailure OfEnd(Exception exception, FeedPhase phase) => new(
+        phase switch
+        {
+            FeedPhase.Through => FeedFailureKind.Lost,
+            FeedPhase.Connected => exception is StatusUpdatesException ? FeedFailureKind.Lost : FeedFailureKind.CutOff,
+            _ => FeedFailureKind.NotThrough,
+        },
+        exception);
 
     // A 400 or 403 of the API itself is about this request; of a proxy it is about the upgrade, as all else is.
     private static FeedFailure? OfHandshake(StatusUpdatesException answer) => answer switch

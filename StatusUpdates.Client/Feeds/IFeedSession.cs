@@ -23,6 +23,9 @@ internal enum FeedPhase
     /// <summary>The server is asked.</summary>
     Connecting,
 
-    /// <summary>The server has spoken.</summary>
+    /// <summary>A WebSocket has brought the server's first message, and nothing after it.</summary>
+    Connected,
+
+    /// <summary>The server speaks.</summary>
     Through,
 }

@@ -7,20 +7,25 @@ namespace StatusUpdates.Client;
 /// <param name="Seq">The position to go on from; with <paramref name="Resync"/> the head.</param>
 /// <param name="More">Whether there are more already.</param>
 /// <param name="Resync">Whether the log could not serve the cursor.</param>
-internal sealed record PollPage(IReadOnlyList<StatusUpdate>? Items, long Seq, bool More = false, bool? Resync = null);
+/// <param name="Cursor">The position with its check.</param>
+internal sealed record PollPage(IReadOnlyList<StatusUpdate>? Items, long Seq, bool More = false, bool? Resync = null, string? Cursor = null)
+{
+    public LogPosition Position => LogPosition.Of(Seq, Cursor);
+}
 
 /// <summary>A feed over <c>GET /api/v1/status/poll</c>: one request after the other, each from the feed's cursor.</summary>
-internal sealed class LongPollSession(ApiCaller api, Func<long?> cursor) : IFeedSession
+internal sealed class LongPollSession(ApiCaller api, Func<LogPosition?> cursor) : IFeedSession
 {
     // An empty answer that comes sooner than this was not waited for, by whatever answered.
     private static readonly TimeSpan LeastInterval = TimeSpan.FromSeconds(1);
 
     private readonly List<FeedEvent> _events = [];
     private TimeSpan _pause;
+    private bool _isAnswered;
 
     public StatusTransport Transport => StatusTransport.LongPolling;
 
-    public FeedPhase Phase { get; private set; } = FeedPhase.Connecting;
+    public FeedPhase Phase { get; private set; }
 
     public string? Token => null;
 
@@ -34,7 +39,7 @@ internal sealed class LongPollSession(ApiCaller api, Func<long?> cursor) : IFeed
 
         var since = cursor();
         var address = new QueryText("api/v1/status/poll");
-        address.Add("since", since);
+        address.Add("since", since?.ToString());
         address.Add("timeout", (long)options.LongPollTimeout.TotalSeconds);
         var asked = options.TimeProvider.GetTimestamp();
         var page = await api.SendAsync(
@@ -42,7 +47,9 @@ internal sealed class LongPollSession(ApiCaller api, Func<long?> cursor) : IFeed
             address.ToString(),
             ClientJsonContext.Default.EnvelopePollPage,
             cancellationToken,
-            extraTime: options.LongPollTimeout).ConfigureAwait(false);
+            extraTime: options.LongPollTimeout,
+            asksToken: asks => Phase = asks ? FeedPhase.Token : _isAnswered ? FeedPhase.Through : FeedPhase.Connecting).ConfigureAwait(false);
+        _isAnswered = true;
         Phase = FeedPhase.Through;
         var isEmpty = since is not null && page is { Resync: not true, More: false, Items: null or { Count: 0 } };
         _pause = isEmpty ? LeastInterval - options.TimeProvider.GetElapsedTime(asked) : TimeSpan.Zero;
@@ -56,12 +63,12 @@ internal sealed class LongPollSession(ApiCaller api, Func<long?> cursor) : IFeed
         _events.Clear();
         if (page.Resync is true)
         {
-            _events.Add(new(FeedEventKind.Resync, page.Seq));
+            _events.Add(new(FeedEventKind.Resync, page.Position));
             return _events;
         }
 
         _events.AddRange((page.Items ?? []).Select(FeedEvent.Of));
-        _events.Add(new(isFirst ? FeedEventKind.Started : FeedEventKind.Position, page.Seq));
+        _events.Add(new(isFirst ? FeedEventKind.Started : FeedEventKind.Position, page.Position));
         return _events;
     }
 }

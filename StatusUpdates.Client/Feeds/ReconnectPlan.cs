@@ -11,6 +11,9 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     // One refusal is a proxy's word; silence may be chance, once.
     private const int EnoughToFallBack = 2;
 
+    // A server that restarts cuts as well, but hardly this often in a row.
+    private const int EnoughCuts = 3;
+
     // Of the wait between two tries of a WebSocket: 2^4 = 16 times as long.
     private const int MostDoublings = 4;
 
@@ -19,8 +22,9 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
 
     private readonly Backoff _backoff = new(options.ReconnectDelay, options.ReconnectMaxDelay);
     private int _failures;
-    private bool _isTokenRefused;
+    private int _refusals;
     private int _blocked;
+    private int _cuts;
     private int _fallbacks;
     private bool _isPollAnswered;
     private long? _throughAt;
@@ -37,7 +41,7 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     /// <summary>The connection stands; with long polling: a poll was answered.</summary>
     public void GotThrough()
     {
-        _isTokenRefused = false;
+        _refusals = 0;
         if (Transport == StatusTransport.LongPolling)
         {
             _failures = 0;
@@ -47,29 +51,21 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
 
         _throughAt ??= options.TimeProvider.GetTimestamp();
         _blocked = 0;
-        _fallbacks = 0;
     }
 
     /// <summary>Leaves long polling for a try of a WebSocket.</summary>
     public void TrySocket() => Transport = StatusTransport.WebSocket;
 
     /// <summary>How long to wait until the next try.</summary>
-    /// <exception cref="StatusUpdatesException">A fresh token was refused like the one before it, with nothing between.</exception>
+    /// <exception cref="StatusUpdatesException">Fresh tokens were refused like the one before them, with nothing between: see <see cref="Refusals"/>.</exception>
     public TimeSpan After(FeedFailure failure)
     {
-        if (_throughAt is { } since && options.TimeProvider.GetElapsedTime(since) >= options.StableAfter)
+        var isCut = JudgeConnection(failure.Kind);
+        _refusals = failure.Kind == FeedFailureKind.TokenRefused ? _refusals + 1 : 0;
+        if (_refusals == Refusals.Final)
         {
-            _failures = 0;
-        }
-
-        _throughAt = null;
-        var isTokenRefused = failure.Kind == FeedFailureKind.TokenRefused;
-        var isSecond = isTokenRefused && _isTokenRefused;
-
-        // Once told, it is over with: who takes the feed up again has two tries as before.
-        _isTokenRefused = isTokenRefused && !isSecond;
-        if (isSecond)
-        {
+            // Once told, it is over with: who takes the feed up again has as many tries as before.
+            _refusals = 0;
             throw failure.Exception;
         }
 
@@ -79,6 +75,8 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
                 // The token is at fault, not the server: with another one it may go on at once. But only once.
                 _failures = 1;
                 return TimeSpan.Zero;
+            case FeedFailureKind.TokenRefused when _refusals > 1:
+                return Refusals.WaitAfter(options, _refusals, random());
             case FeedFailureKind.Limited:
                 if (!_isPollAnswered)
                 {
@@ -98,12 +96,42 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
                 }
 
                 break;
+            case FeedFailureKind.CutOff when isCut && _cuts >= EnoughCuts:
+                // It opens, and something on the way does not let it live.
+                FallBack();
+                return TimeSpan.Zero;
             default:
                 ReturnToSocket();
                 break;
         }
 
         return NextDelay();
+    }
+
+    // What the WebSocket that has just ended, if one stood, says about the next: whether it was cut as soon as it had opened.
+    private bool JudgeConnection(FeedFailureKind kind)
+    {
+        if (_throughAt is not { } since)
+        {
+            return false;
+        }
+
+        _throughAt = null;
+        var isStable = options.TimeProvider.GetElapsedTime(since) >= options.StableAfter;
+        if (isStable)
+        {
+            _failures = 0;
+        }
+
+        if (kind == FeedFailureKind.CutOff && !isStable)
+        {
+            _cuts++;
+            return true;
+        }
+
+        _cuts = 0;
+        _fallbacks = 0;
+        return false;
     }
 
     private void FallBack()

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Client;
 
@@ -6,8 +7,8 @@ namespace StatusUpdates.Client;
 /// A user's status updates from a cursor on: each exactly once and in order, across reconnects, instances of the API and transports.
 /// Enumerating connects; leaving the enumeration closes the connection, and a new one goes on at <see cref="Cursor"/>. Nothing is read
 /// ahead of the enumeration, so a slow one costs no memory.
-/// A failure of the network or of a server, and an answer that is not the API's, is met by reconnecting, for ever: a wrong
-/// <see cref="StatusUpdatesClientOptions.BaseAddress"/> shows in the log only. What ends the enumeration is the caller's cancellation, a
+/// A failure of the network, of a server or of the caller's <see cref="StatusUpdatesClientOptions.HttpMessageHandler"/>, and an answer that is not the
+/// API's, is met by reconnecting, for ever: a wrong <see cref="StatusUpdatesClientOptions.BaseAddress"/> shows in the log only. What ends the enumeration is the caller's cancellation, a
 /// <see cref="StatusUpdatesException"/>, or what the token provider throws.
 /// One enumeration at a time; the properties may be read from any thread.
 /// </summary>
@@ -19,7 +20,8 @@ public sealed partial class StatusFeed : IAsyncEnumerable<StatusFeedItem>
     private readonly StatusFeedOptions _options;
     private readonly ReconnectPlan _plan;
     private readonly ILogger _logger;
-    private long _cursor;
+    private readonly Lock _gate = new();
+    private LogPosition? _cursor;
     private string? _userId;
     private string? _staleToken;
     private TimeSpan _wait;
@@ -32,7 +34,7 @@ public sealed partial class StatusFeed : IAsyncEnumerable<StatusFeedItem>
         _options = options;
         _plan = new(api.Options, Random.Shared.NextDouble);
         _logger = api.Options.LoggerFactory.CreateLogger<StatusFeed>();
-        _cursor = options.Since ?? Unknown;
+        _cursor = options.Since;
     }
 
     /// <summary>
@@ -42,7 +44,24 @@ public sealed partial class StatusFeed : IAsyncEnumerable<StatusFeedItem>
     /// (<see cref="StatusUpdatesClient.Watch"/>) with that as <see cref="StatusFeedOptions.Since"/>. Null until the first connection of a feed
     /// that begins at the head.
     /// </summary>
-    public long? Cursor => Volatile.Read(ref _cursor) is var cursor and >= 0 ? cursor : null;
+    public LogPosition? Cursor
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _cursor;
+            }
+        }
+
+        private set
+        {
+            lock (_gate)
+            {
+                _cursor = value;
+            }
+        }
+    }
 
     /// <summary>How the feed is connected at the moment; null if it is not.</summary>
     public StatusTransport? Transport => Volatile.Read(ref _transport) is var transport and >= 0 ? (StatusTransport)transport : null;
@@ -93,7 +112,7 @@ public sealed partial class StatusFeed : IAsyncEnumerable<StatusFeedItem>
         }
 
         var address = new QueryText("ws/status");
-        address.Add("since", Cursor);
+        address.Add("since", Cursor?.ToString());
         address.Add("generationId", _options.GenerationId);
         address.Add("batch", _options.Batch ? "true" : null);
         return new WebSocketSession(_api, address.ToString(), _staleToken, _logger);
@@ -168,15 +187,17 @@ public sealed partial class StatusFeed : IAsyncEnumerable<StatusFeedItem>
         {
             case FeedEventKind.Update when item.Update!.Seq is null:
                 return IsWanted(item) ? new StatusFeedItem.Updated(item.Update) : null;
-            case FeedEventKind.Update when item.Seq > _cursor:
-                Volatile.Write(ref _cursor, item.Seq);
+            case FeedEventKind.Update when item.Position.Seq > (_cursor?.Seq ?? Unknown):
+                Cursor = item.Position;
                 return IsWanted(item) ? new StatusFeedItem.Updated(item.Update!) : null;
             case FeedEventKind.Resync:
-                Volatile.Write(ref _cursor, item.Seq);
-                return new StatusFeedItem.Resync(item.Seq);
-            case FeedEventKind.Position when item.Seq > _cursor:
-            case FeedEventKind.Started when _cursor == Unknown:
-                Volatile.Write(ref _cursor, item.Seq);
+                Cursor = item.Position;
+                return new StatusFeedItem.Resync(item.Position);
+            case FeedEventKind.Position when item.Position.Seq > (_cursor?.Seq ?? Unknown):
+            case FeedEventKind.Started when _cursor is null:
+            case FeedEventKind.Position or FeedEventKind.Started when _cursor is { Check: null } bare && item.Position.Agrees(bare):
+                // Farther on, or the same place with the check that a bare number lacks.
+                Cursor = item.Position;
                 return null;
             default:
                 // Known already.

@@ -20,6 +20,6 @@ public abstract record StatusFeedItem
     /// The log could not serve the cursor: what followed it was removed, or the log was restored from an older backup. Read the state anew
     /// over REST, and ignore an update whose <see cref="StatusUpdate.Seq"/> is not above that of the generation as it was read.
     /// </summary>
-    /// <param name="Seq">The position from which the feed goes on. It may be lower than what was seen before.</param>
-    public sealed record Resync(long Seq) : StatusFeedItem;
+    /// <param name="Position">The position from which the feed goes on. It may be lower than what was seen before.</param>
+    public sealed record Resync(LogPosition Position) : StatusFeedItem;
 }

@@ -1,16 +1,16 @@
+using StatusUpdates.Messaging;
+
 namespace StatusUpdates.Client;
 
 /// <summary>Where a feed begins and what it is about. Immutable.</summary>
 public sealed record StatusFeedOptions
 {
-    // What a JSON number can hold exactly.
-    private const long MaxSeq = (1L << 53) - 1;
-
     /// <summary>
-    /// The position after which it begins: a <see cref="StatusFeed.Cursor"/> of an earlier feed, or 0 for the start of the log. Null, the
-    /// default, begins at the head at the time of connecting: updates from then on.
+    /// The position after which it begins: a <see cref="StatusFeed.Cursor"/> of an earlier feed (kept by its <see cref="LogPosition.ToString"/>), or 0
+    /// for the start of the log. A bare number is taken as well, but a log that was restored from a backup cannot be told by it. Null, the default,
+    /// begins at the head at the time of connecting: updates from then on.
     /// </summary>
-    public long? Since { get; init; }
+    public LogPosition? Since { get; init; }
 
     /// <summary>Only updates of this generation.</summary>
     public string? GenerationId { get; init; }
@@ -20,9 +20,9 @@ public sealed record StatusFeedOptions
 
     internal void Validate()
     {
-        if (Since is < 0 or > MaxSeq)
+        if (Since is { Seq: < 0 or > LogPosition.MaxSeq })
         {
-            throw new ArgumentOutOfRangeException(nameof(Since), Since, $"Must be 0 to {MaxSeq}.");
+            throw new ArgumentOutOfRangeException(nameof(Since), Since, $"Must be 0 to {LogPosition.MaxSeq}.");
         }
 
         if (GenerationId is "")

@@ -25,6 +25,8 @@ internal sealed record ServerMessage
 
     public long? Seq { get; init; }
 
+    public string? Cursor { get; init; }
+
     public string? UserId { get; init; }
 
     public string? Code { get; init; }

@@ -2,6 +2,7 @@ using System.Net.WebSockets;
 using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Client;
 
@@ -54,14 +55,16 @@ internal sealed partial class WebSocketSession : IFeedSession
     public async ValueTask<IReadOnlyList<FeedEvent>> NextAsync(CancellationToken cancellationToken)
     {
         _events.Clear();
-        if (Phase != FeedPhase.Through)
+        if (Phase < FeedPhase.Connected)
         {
             await ConnectAsync(cancellationToken).ConfigureAwait(false);
         }
 
         while (_events.Count == 0)
         {
-            Take(await _reader.ReadAsync(cancellationToken).ConfigureAwait(false));
+            var message = await _reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+            Phase = FeedPhase.Through;
+            Take(message);
         }
 
         return _events;
@@ -111,7 +114,7 @@ internal sealed partial class WebSocketSession : IFeedSession
             throw StatusUpdatesException.Unexpected("The server's first message was not \"connected\".");
         }
 
-        Phase = FeedPhase.Through;
+        Phase = FeedPhase.Connected;
     }
 
     private void Take(ServerMessage message)
@@ -125,13 +128,13 @@ internal sealed partial class WebSocketSession : IFeedSession
                 _events.AddRange(updates.Select(FeedEvent.Of));
                 break;
             case { Type: ServerMessage.Connected, Seq: { } seq }:
-                _events.Add(new(FeedEventKind.Started, seq, UserId: message.UserId));
+                _events.Add(new(FeedEventKind.Started, LogPosition.Of(seq, message.Cursor), UserId: message.UserId));
                 break;
             case { Type: ServerMessage.Position, Seq: { } seq }:
-                _events.Add(new(FeedEventKind.Position, seq));
+                _events.Add(new(FeedEventKind.Position, LogPosition.Of(seq, message.Cursor)));
                 break;
             case { Type: ServerMessage.Resync, Seq: { } seq }:
-                _events.Add(new(FeedEventKind.Resync, seq));
+                _events.Add(new(FeedEventKind.Resync, LogPosition.Of(seq, message.Cursor)));
                 break;
             case { Type: ServerMessage.TokenExpiring }:
                 Renew(Token);

@@ -6,7 +6,7 @@ using System.Text.Json.Serialization.Metadata;
 namespace StatusUpdates.Client;
 
 /// <summary>
-/// Sends requests with the token in use and reads their answers. A 401 is answered with one more try under a fresh token. Thread-safe.
+/// Sends requests with the token in use and reads their answers. A 401 is met with a fresh token, at once and once more after a wait: see <see cref="Refusals"/>. Thread-safe.
 /// </summary>
 internal sealed class ApiCaller : IDisposable
 {
@@ -40,24 +40,37 @@ internal sealed class ApiCaller : IDisposable
     /// <exception cref="StatusUpdatesException">The API refused, or the answer is not understood.</exception>
     /// <exception cref="HttpRequestException">The network failed.</exception>
     /// <exception cref="TimeoutException">No answer in time.</exception>
+    /// <param name="method">How it is asked.</param>
+    /// <param name="relative">Path and query.</param>
+    /// <param name="type">Of the answer.</param>
+    /// <param name="cancellationToken">The caller's.</param>
+    /// <param name="prepare">Completes each try's request.</param>
+    /// <param name="extraTime">Beyond <see cref="StatusUpdatesClientOptions.RequestTimeout"/>.</param>
+    /// <param name="asksToken">Told when the token provider is asked (true), and when it has answered: what it throws is the caller's own.</param>
     public async Task<T> SendAsync<T>(
         HttpMethod method,
         string relative,
         JsonTypeInfo<Envelope<T>> type,
         CancellationToken cancellationToken,
         Action<HttpRequestMessage>? prepare = null,
-        TimeSpan extraTime = default)
+        TimeSpan extraTime = default,
+        Action<bool>? asksToken = null)
         where T : class
     {
         using var deadline = new Deadline(Options.RequestTimeout + extraTime, Options.TimeProvider, cancellationToken);
         try
         {
+            asksToken?.Invoke(true);
             var token = await Tokens.GetAsync(deadline.Token).ConfigureAwait(false);
+            asksToken?.Invoke(false);
             var response = await SendOnceAsync(method, relative, token, prepare, deadline.Token).ConfigureAwait(false);
-            if (response.StatusCode == HttpStatusCode.Unauthorized)
+            for (var refusals = 1; response.StatusCode == HttpStatusCode.Unauthorized && refusals < Refusals.Final; refusals++)
             {
                 response.Dispose();
+                await Refusals.WaitAsync(Options, refusals, deadline.Token).ConfigureAwait(false);
+                asksToken?.Invoke(true);
                 token = await Tokens.RenewAsync(token, deadline.Token).ConfigureAwait(false);
+                asksToken?.Invoke(false);
                 response = await SendOnceAsync(method, relative, token, prepare, deadline.Token).ConfigureAwait(false);
             }
 

@@ -1,3 +1,5 @@
+using StatusUpdates.Data.Log;
+
 namespace StatusUpdates.Data.Cursors;
 
 /// <summary>Statements that owners of cursors make part of their own.</summary>
@@ -46,7 +48,7 @@ public static class CursorSql
         $"""
         waiting AS MATERIALIZED (
             SELECT c.owner, c.troubled, c.claimed_at FROM walked c LEFT JOIN user_streams s ON s.user_id = c.user_id
-            WHERE {IsFree} AND (c.due_at <= now() OR c.last_seq <> COALESCE(s.last_seq, 0))
+            WHERE {IsFree} AND (c.due_at <= now() OR c.last_seq <> COALESCE(s.last_seq, 0) OR c.last_check <> {LogSql.HeadCheck})
               AND NOT EXISTS (SELECT FROM unnest($5, $6) AS h (owner, epoch) WHERE h.owner = c.owner AND h.epoch = c.epoch)
         ),
         chosen AS (
@@ -62,7 +64,7 @@ public static class CursorSql
             UPDATE durable_cursors c SET
                 epoch = c.epoch + 1, claimed_at = clock_timestamp(), lease_expires_at = clock_timestamp() + $4
             WHERE c.owner = ANY (ARRAY(SELECT owner FROM locked))
-            RETURNING c.owner, c.user_id, c.last_seq, c.state::text, c.troubled, c.epoch, c.nudges
+            RETURNING c.owner, c.user_id, c.last_seq, c.state::text, c.troubled, c.epoch, c.nudges, c.last_check
         )
         SELECT * FROM claimed
         """;
@@ -89,7 +91,7 @@ public static class CursorSql
         ),
         {ClaimTail}
         UNION ALL
-        SELECT CASE WHEN count(*) = $8 THEN max(owner) END, NULL, NULL, NULL, NULL, NULL, NULL FROM walked
+        SELECT CASE WHEN count(*) = $8 THEN max(owner) END, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM walked
         """;
 
     /// <summary>Extends the leases of owners $1 with epochs $2 to $3 from now; yields the owners whose cursors are still held.</summary>
@@ -105,14 +107,14 @@ public static class CursorSql
     /// <summary>
     /// The position and what goes with it, if owner $1's cursor is still held under epoch $2. Until it is released ($8) it stays due, so that the
     /// next one looks if this holder dies; and so does one for which something beside the log has come up since the claim ($9 nudges),
-    /// whatever its holder, which did not see it, says.
+    /// whatever its holder, which did not see it, says. $10 is the position's check.
     /// </summary>
     internal const string Save =
         """
         -- save cursor
         WITH held AS (
             UPDATE durable_cursors c SET
-                last_seq = $3, state = $4, troubled = $5,
+                last_seq = $3, last_check = $10, state = $4, troubled = $5,
                 not_before = CASE WHEN $8 AND c.nudges = $9 THEN clock_timestamp() + $6 END,
                 due_at = CASE WHEN $8 AND c.nudges = $9 THEN clock_timestamp() + $7 ELSE clock_timestamp() END,
                 lease_expires_at = CASE WHEN $8 THEN NULL ELSE c.lease_expires_at END

@@ -1,6 +1,8 @@
 using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Cursors;
 
@@ -15,9 +17,9 @@ internal sealed class CursorStore(StatusDatabase database)
     public async Task<IReadOnlyList<DurableCursor>> ClaimOfUsersAsync(
         CursorClaim request, string[] users, CancellationToken cancellationToken)
     {
-        await using var command = CommandOf(CursorSql.ClaimOfUsers, request);
+        var command = CommandOf(CursorSql.ClaimOfUsers, request);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = users });
-        return (await ReadAsync(command, cancellationToken)).Claimed;
+        return (await database.WriteAsync(command, ReadAsync, cancellationToken)).Claimed;
     }
 
     /// <summary>Claims, of the next cursors of the kind, those that are free and have something to do.</summary>
@@ -30,10 +32,10 @@ internal sealed class CursorStore(StatusDatabase database)
     public async Task<(IReadOnlyList<DurableCursor> Claimed, string? Last)> ClaimNextAsync(
         CursorClaim request, string after, int window, CancellationToken cancellationToken)
     {
-        await using var command = CommandOf(CursorSql.ClaimNext, request);
+        var command = CommandOf(CursorSql.ClaimNext, request);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = after });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = window });
-        return await ReadAsync(command, cancellationToken);
+        return await database.WriteAsync(command, ReadAsync, cancellationToken);
     }
 
     /// <summary>Extends leases.</summary>
@@ -42,17 +44,22 @@ internal sealed class CursorStore(StatusDatabase database)
     public async Task<IReadOnlySet<string>> RenewAsync(
         IReadOnlyCollection<DurableCursor> cursors, TimeSpan lease, CancellationToken cancellationToken)
     {
-        await using var command = database.DataSource.CreateCommand(CursorSql.Renew);
+        var command = new NpgsqlCommand(CursorSql.Renew);
         AddHeld(command, cursors);
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = lease });
-        var held = new HashSet<string>(StringComparer.Ordinal);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            held.Add(reader.GetString(0));
-        }
+        return await database.WriteAsync(
+            command,
+            static async reader =>
+            {
+                var held = new HashSet<string>(StringComparer.Ordinal);
+                while (await reader.ReadAsync())
+                {
+                    held.Add(reader.GetString(0));
+                }
 
-        return held;
+                return held;
+            },
+            cancellationToken);
     }
 
     /// <summary>Stores a position with what goes with it, in one statement.</summary>
@@ -61,20 +68,22 @@ internal sealed class CursorStore(StatusDatabase database)
     public async Task SaveAsync(DurableCursor cursor, CursorSave save, CursorEffect? effect, CancellationToken cancellationToken)
     {
         var held = await database.RetryAsync(
-            async token =>
+            token =>
             {
-                await using var command = database.DataSource.CreateCommand($"{CursorSql.Save}{effect?.Sql} SELECT count(*)::int FROM held");
+                var command = new NpgsqlCommand($"{CursorSql.Save}{effect?.Sql} SELECT count(*)::int FROM held");
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = cursor.Owner });
                 command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Epoch });
-                command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = save.Position });
+                command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = save.Position.Seq });
                 command.Parameters.Add(new NpgsqlParameter { Value = (object?)save.State ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb });
                 command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = save.IsTroubled });
                 command.Parameters.Add(Interval(save.NotBefore));
                 command.Parameters.Add(Interval(save.DueAfter));
                 command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = save.Release });
                 command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Nudges });
+                command.Parameters.Add(new NpgsqlParameter { Value = (object?)(int?)save.Position.Check ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer });
                 effect?.Parameters(command.Parameters);
-                return (int)(await command.ExecuteScalarAsync(token))!;
+                return database.WriteAsync(
+                    command, static async reader => await reader.ReadAsync() ? reader.GetInt32(0) : 0, token);
             },
             cancellationToken);
         if (held == 0)
@@ -87,17 +96,17 @@ internal sealed class CursorStore(StatusDatabase database)
     /// <exception cref="NpgsqlException">The database does not answer: the cursor is free when its lease has run out.</exception>
     public async Task GiveBackAsync(DurableCursor cursor, TimeSpan? pause, CancellationToken cancellationToken)
     {
-        await using var command = database.DataSource.CreateCommand(CursorSql.GiveBack);
+        var command = new NpgsqlCommand(CursorSql.GiveBack);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = cursor.Owner });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Epoch });
         command.Parameters.Add(Interval(pause));
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Nudges });
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await database.WriteAsync(command, cancellationToken);
     }
 
-    private NpgsqlCommand CommandOf(string sql, CursorClaim request)
+    private static NpgsqlCommand CommandOf(string sql, CursorClaim request)
     {
-        var command = database.DataSource.CreateCommand(sql);
+        var command = new NpgsqlCommand(sql);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = request.Kind });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = request.Limit });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = request.TroubledLimit });
@@ -112,13 +121,11 @@ internal sealed class CursorStore(StatusDatabase database)
         command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. cursors.Select(c => c.Epoch)] });
     }
 
-    private static async Task<(IReadOnlyList<DurableCursor> Claimed, string? Last)> ReadAsync(
-        NpgsqlCommand command, CancellationToken cancellationToken)
+    private static async Task<(IReadOnlyList<DurableCursor> Claimed, string? Last)> ReadAsync(NpgsqlDataReader reader)
     {
         var claimed = new List<DurableCursor>();
         string? last = null;
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
+        while (await reader.ReadAsync())
         {
             if (reader.IsDBNull(1))
             {
@@ -129,7 +136,7 @@ internal sealed class CursorStore(StatusDatabase database)
             claimed.Add(new DurableCursor(
                 reader.GetString(0),
                 reader.GetString(1),
-                reader.GetInt64(2),
+                new LogPosition(reader.GetInt64(2), EventReader.ReadCheck(reader, 7)),
                 reader.IsDBNull(3) ? null : reader.GetString(3),
                 reader.GetBoolean(4),
                 reader.GetInt64(5),

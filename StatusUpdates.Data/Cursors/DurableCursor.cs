@@ -1,3 +1,5 @@
+using StatusUpdates.Messaging;
+
 namespace StatusUpdates.Data.Cursors;
 
 /// <summary>A cursor as it was when it was claimed.</summary>
@@ -9,7 +11,7 @@ namespace StatusUpdates.Data.Cursors;
 /// <param name="Epoch">The claim's fencing token.</param>
 /// <param name="Nudges">How often something beside the log has asked for a look.</param>
 internal sealed record DurableCursor(
-    string Owner, string UserId, long Position, string? State, bool IsTroubled, long Epoch, long Nudges);
+    string Owner, string UserId, LogPosition Position, string? State, bool IsTroubled, long Epoch, long Nudges);
 
 /// <summary>What is to be claimed.</summary>
 /// <param name="Kind">Of which service.</param>
@@ -22,7 +24,7 @@ internal readonly record struct CursorClaim(
 
 /// <summary>What a holder stores of its cursor. The position is that of the last entry whose telling was acknowledged.</summary>
 /// <param name="Position">The last entry that was told.</param>
-public sealed record CursorSave(long Position)
+public sealed record CursorSave(LogPosition Position)
 {
     /// <summary>What to keep beside the position, a JSON object; null for nothing.</summary>
     public string? State { get; init; }
@@ -42,9 +44,9 @@ public sealed record CursorSave(long Position)
 
 /// <summary>
 /// What has to be stored together with the position: CTEs that follow <c>held</c>, which yields one row if the cursor is still this
-/// holder's and none if not. They begin with a comma and number their parameters from $10, and do nothing where <c>held</c> is empty.
+/// holder's and none if not. They begin with a comma and number their parameters from $11, and do nothing where <c>held</c> is empty.
 /// </summary>
-/// <param name="Sql">Such as <c>, kept AS (INSERT INTO t SELECT $10 FROM held ON CONFLICT …)</c>. A save may be repeated after an unknown outcome.</param>
+/// <param name="Sql">Such as <c>, kept AS (INSERT INTO t SELECT $11 FROM held ON CONFLICT …)</c>. A save may be repeated after an unknown outcome.</param>
 /// <param name="Parameters">Adds the parameters, in order.</param>
 public sealed record CursorEffect(string Sql, Action<Npgsql.NpgsqlParameterCollection> Parameters);
 

@@ -1,5 +1,6 @@
 using Npgsql;
 using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Cursors;
 
@@ -31,7 +32,7 @@ public sealed class HeldCursor : IDisposable
     public string UserId => Claimed.UserId;
 
     /// <summary>The last entry whose telling was acknowledged and stored.</summary>
-    public long Position { get; private set; }
+    public LogPosition Position { get; private set; }
 
     /// <summary>What was stored beside it, a JSON object; null for nothing.</summary>
     public string? State { get; private set; }
@@ -47,14 +48,14 @@ public sealed class HeldCursor : IDisposable
     internal bool IsReleased { get; private set; }
 
     /// <summary>
-    /// Reads what comes after the position. Where the page's bounds do not cover the position, entries are gone (or the log is another one): its
-    /// owner is to be told so, and the position goes to the head.
+    /// Reads what comes after the position. Where the page does not continue from the position (<see cref="LogPage.Continues"/>), entries are gone or
+    /// the log is another one: its owner is to be told so, and the position goes to the head.
     /// </summary>
     /// <param name="limit">How many entries at most.</param>
     /// <param name="cancellationToken">Ends the read.</param>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public Task<LogPage> ReadAsync(int limit, CancellationToken cancellationToken) =>
-        _log.ReadAfterAsync(UserId, Position, limit, cancellationToken);
+        _log.ReadAfterAsync(UserId, Position.Seq, limit, cancellationToken);
 
     /// <summary>
     /// Stores the position, with what has to be stored together with it. Takes no token: what was acknowledged is to be stored whatever

@@ -134,7 +134,7 @@ internal sealed class RunningCursors
                 _byUser.Remove(user);
             }
 
-            if (run.Hinted > run.Cursor.Position)
+            if (run.Hinted > run.Cursor.Position.Seq)
             {
                 _hints[user] = Math.Max(run.Hinted, _hints.GetValueOrDefault(user));
             }

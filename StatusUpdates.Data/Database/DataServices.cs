@@ -2,6 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Generations;
@@ -12,6 +13,7 @@ using StatusUpdates.Data.Retention;
 using StatusUpdates.Data.Telegram;
 using StatusUpdates.Data.Tickets;
 using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Database;
 
@@ -52,7 +54,11 @@ public static class DataServices
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(logOptions);
         builder.Services.AddSingleton(cursorOptions);
-        builder.Services.AddSingleton(_ => database);
+        builder.Services.AddSingleton(services =>
+        {
+            database.Unconfirmed.Logger = services.GetRequiredService<ILogger<StatusDatabase>>();
+            return database;
+        });
         builder.Services.AddSingleton(_ => database.DataSource);
         builder.Services.AddSingleton<StatusLog>();
         builder.Services.AddSingleton<GenerationQueue>();
@@ -70,6 +76,8 @@ public static class DataServices
         builder.Services.AddSingleton<CursorStore>();
         builder.Services.AddHealthChecks().AddCheck<DatabaseHealthCheck>(DatabaseHealthCheck.Name);
         builder.Services.AddHostedService<DatabaseMigrator>();
+        builder.Services.TryAddSingleton<MessageSeal>();
+        builder.Services.AddHostedService<MessageKeyLoader>();
         return database;
     }
 

@@ -25,4 +25,7 @@ public static class DataTelemetry
 
     internal static readonly Counter<long> Retries = Meter.CreateCounter<long>(
         "statusupdates.database.retries", "{retry}", "Writes that were tried again.");
+
+    internal static readonly Counter<long> Unconfirmed = Meter.CreateCounter<long>(
+        "statusupdates.database.unconfirmed", "{write}", "Writes that were committed without a synchronous standby that has them.");
 }

@@ -10,7 +10,7 @@ internal static class DatabaseCreation
 
     /// <summary>Creates the database that the connection string names. Of several who do so at once one does, and for the others it is there.</summary>
     /// <returns>Its name; null if somebody else was first.</returns>
-    /// <exception cref="InvalidOperationException">The role may not: the message says what to do.</exception>
+    /// <exception cref="DatabaseMissingException">The role may not: the message says what to do.</exception>
     /// <exception cref="NpgsqlException">The server does not answer.</exception>
     public static async Task<string?> CreateAsync(StatusDatabase database, CancellationToken cancellationToken)
     {
@@ -34,13 +34,13 @@ internal static class DatabaseCreation
             // The second is what the server says when two create at the very same time: both saw none, and the catalog's index took one.
             return null;
         }
-        catch (PostgresException e) when (!e.IsTransient)
+        catch (PostgresException e) when (DatabaseErrors.KindOf(e) is DatabaseErrorKind.Refused or DatabaseErrorKind.Denied)
         {
             throw Refused(database.Name ?? role, role, e);
         }
     }
 
-    private static InvalidOperationException Refused(string name, string role, PostgresException e) => new(
+    private static DatabaseMissingException Refused(string name, string role, PostgresException e) => new(
         $"The database {Quote(name)} does not exist, and the role {Quote(role)} could not create it ({e.SqlState}: {e.MessageText}). "
         + $"Create it by a role that may (CREATE DATABASE {Quote(name)} OWNER {Quote(role)}), or let this role do so (ALTER ROLE {Quote(role)} CREATEDB).",
         e);
@@ -61,3 +61,6 @@ internal static class DatabaseCreation
     /// <summary>An identifier as SQL writes it, whatever is in it.</summary>
     public static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 }
+
+/// <summary>There is no database, and the service may not make it: somebody must, which it waits for.</summary>
+internal sealed class DatabaseMissingException(string message, Exception cause) : Exception(message, cause);

@@ -30,12 +30,12 @@ internal sealed partial class DatabaseMigrator(
                 await MigrateAsync(cancellationToken);
                 return;
             }
-            catch (NpgsqlException e) when (e.IsTransient && time.GetElapsedTime(started) < options.StartupTimeout)
+            catch (Exception e) when (IsNotReady(e) && time.GetElapsedTime(started) < options.StartupTimeout)
             {
                 LogWaiting(e.Message);
                 await Task.Delay(StatusDatabase.BackOff(attempt + 5), time, cancellationToken);
             }
-            catch (NpgsqlException e) when (e.IsTransient)
+            catch (Exception e) when (IsNotReady(e))
             {
                 throw new InvalidOperationException(
                     $"{database.Description} was not ready within {StatusDatabaseOptions.SectionName}:{nameof(options.StartupTimeout)} ({options.StartupTimeout}).", e);
@@ -58,7 +58,7 @@ internal sealed partial class DatabaseMigrator(
     internal async Task MigrateAsync(CancellationToken cancellationToken)
     {
         await using var connection = await OpenAsync(cancellationToken);
-        await CheckDurabilityAsync(connection, cancellationToken);
+        await SessionChecks.RunAsync(database, connection, cancellationToken);
         if (await IsUpToDateAsync(connection, cancellationToken))
         {
             return;
@@ -83,12 +83,12 @@ internal sealed partial class DatabaseMigrator(
                 LogMigrated(pending, watch.Elapsed);
             }
         }
-        catch (PostgresException e) when (!e.IsTransient)
+        catch (Exception e) when (FindRefusal(e) is { } refusal)
         {
             throw new InvalidOperationException(
                 $"{database.Description} could not be brought up to date by the role \"{connection.UserName}\", which needs to own its tables and to be "
-                + $"allowed to create more: {e.SqlState}: {e.MessageText}",
-                e);
+                + $"allowed to create more: {refusal.SqlState}: {refusal.MessageText}",
+                refusal);
         }
         finally
         {
@@ -117,13 +117,38 @@ internal sealed partial class DatabaseMigrator(
         return await applied.ExecuteScalarAsync(cancellationToken) is long count && count == Known.Length;
     }
 
+    private static bool IsNotReady(Exception e) =>
+        e is DatabaseMissingException || DatabaseErrors.KindOf(e) is DatabaseErrorKind.Away or DatabaseErrorKind.InTheWay;
+
+    private static PostgresException? FindRefusal(Exception exception)
+    {
+        if (DatabaseErrors.KindOf(exception) is DatabaseErrorKind.Away or DatabaseErrorKind.InTheWay)
+        {
+            return null;
+        }
+
+        for (var e = exception; e is not null; e = e.InnerException)
+        {
+            if (e is PostgresException refusal)
+            {
+                return refusal;
+            }
+        }
+
+        return null;
+    }
+
     private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
     {
         try
         {
             return await OpenOrCreateAsync(cancellationToken);
         }
-        catch (PostgresException e) when (!e.IsTransient)
+        catch (PostgresException e) when (SessionChecks.ExplainRefusal(database, e) is { } reason)
+        {
+            throw new InvalidOperationException(reason);
+        }
+        catch (PostgresException e) when (FindRefusal(e) is not null)
         {
             throw new InvalidOperationException($"{database.Description} cannot be opened: {e.SqlState}: {e.MessageText}", e);
         }
@@ -143,17 +168,6 @@ internal sealed partial class DatabaseMigrator(
             }
 
             return await database.OpenSessionAsync(cancellationToken);
-        }
-    }
-
-    private static async Task CheckDurabilityAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand("SHOW synchronous_commit", connection);
-        if (await command.ExecuteScalarAsync(cancellationToken) is "off")
-        {
-            throw new InvalidOperationException(
-                "The database has synchronous_commit = off: it would lose updates that clients have seen. " +
-                "Set it to on, local, remote_write or remote_apply for this database or role.");
         }
     }
 

@@ -10,8 +10,6 @@ namespace StatusUpdates.Data.Database;
 /// </summary>
 public sealed class StatusDatabase : IAsyncDisposable
 {
-    private const string IdleInTransactionSessionTimeout = "25P03";
-
     private readonly StatusDatabaseOptions _options;
     private readonly TimeProvider _time;
     private readonly NpgsqlConnectionStringBuilder _session;
@@ -25,9 +23,11 @@ public sealed class StatusDatabase : IAsyncDisposable
     {
         _options = options ?? new StatusDatabaseOptions();
         _time = time ?? TimeProvider.System;
+        Timeouts = TimeoutsOf(_options, new NpgsqlConnectionStringBuilder(connectionString).Options);
         var withSettings = WithSessionSettings(connectionString, _options);
         var parts = new NpgsqlConnectionStringBuilder(withSettings);
         Spans = new StatementSpans(parts, _time);
+        Unconfirmed = new UnconfirmedWrites(_time);
         DataSource = Build(withSettings, parts.Database);
         _session = new NpgsqlConnectionStringBuilder(withSettings) { Pooling = false };
         _sessions = Build(_session.ConnectionString, $"{parts.Database} sessions");
@@ -45,8 +45,14 @@ public sealed class StatusDatabase : IAsyncDisposable
     /// <summary>For messages: which database, of which server.</summary>
     internal string Description => $"The database \"{Name ?? Role}\" at {_session.Host}:{_session.Port}";
 
+    /// <summary>What every session is to have, by the server's names; without what the connection string sets itself.</summary>
+    internal IReadOnlyDictionary<string, TimeSpan> Timeouts { get; }
+
     /// <summary>Spans of what nobody waits for.</summary>
     internal StatementSpans Spans { get; }
+
+    /// <summary>Where it is told that standbys do not confirm what is written.</summary>
+    internal UnconfirmedWrites Unconfirmed { get; }
 
     /// <summary>
     /// Opens a connection that is nobody else's before or after: for locks and settings of a session, which pooled connections must not have,
@@ -83,10 +89,11 @@ public sealed class StatusDatabase : IAsyncDisposable
                 RelationalEventId.CommandError, RelationalEventId.CommandExecuting, RelationalEventId.CommandExecuted));
 
     /// <summary>
-    /// Runs a write until its outcome is known: again after a deadlock, a serialization failure, a lock time-out or a lost connection,
+    /// Runs a write until its outcome is known: again while somebody is in the way or the database is away (<see cref="DatabaseErrors"/>),
     /// with jittered back-off, for <see cref="StatusDatabaseOptions.RetryFor"/> at most. The write must recognise that it was committed
-    /// by an earlier try, because a connection can be lost between a commit and its answer.
+    /// by an earlier try, because a connection can be lost between a commit and its answer; what it finds is then made sure to be durable.
     /// </summary>
+    /// <exception cref="UnconfirmedWriteException">It is committed, and no standby is known to have it.</exception>
     /// <exception cref="NpgsqlException">The database did not take it in time, or refused it for good.</exception>
     public async Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> write, CancellationToken cancellationToken)
     {
@@ -95,7 +102,13 @@ public sealed class StatusDatabase : IAsyncDisposable
         {
             try
             {
-                return await write(cancellationToken);
+                var result = await write(cancellationToken);
+                if (attempt > 0)
+                {
+                    await this.ConfirmAsync(cancellationToken);
+                }
+
+                return result;
             }
             catch (NpgsqlException e) when (IsWorthRepeating(e) && _time.GetElapsedTime(started) < _options.RetryFor)
             {
@@ -141,13 +154,9 @@ public sealed class StatusDatabase : IAsyncDisposable
     internal static void CountRetry(NpgsqlException e) =>
         DataTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("error.type", e.SqlState ?? e.GetType().Name));
 
-    internal static bool IsWorthRepeating(NpgsqlException e) => e switch
-    {
-        // Another writer of the same idempotency key or id won: the next try finds its row.
-        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } => true,
-        PostgresException { SqlState: PostgresErrorCodes.QueryCanceled or IdleInTransactionSessionTimeout } => true,
-        _ => e.IsTransient,
-    };
+    // Another writer of the same idempotency key or id won: the next try finds its row.
+    internal static bool IsWorthRepeating(NpgsqlException e) =>
+        e is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } || DatabaseErrors.MayPass(e);
 
     private static NpgsqlDataSource Build(string connectionString, string? name)
     {
@@ -161,17 +170,29 @@ public sealed class StatusDatabase : IAsyncDisposable
     internal static TimeSpan BackOff(int attempt) =>
         TimeSpan.FromMilliseconds(Math.Min(1000, 5 << Math.Min(attempt, 8)) * (0.5 + (Random.Shared.NextDouble() / 2)));
 
+    private static Dictionary<string, TimeSpan> TimeoutsOf(StatusDatabaseOptions options, string? own)
+    {
+        var all = new Dictionary<string, TimeSpan>(StringComparer.Ordinal)
+        {
+            ["lock_timeout"] = options.LockTimeout,
+            ["statement_timeout"] = options.StatementTimeout,
+            ["idle_in_transaction_session_timeout"] = options.IdleInTransactionTimeout,
+        };
+        return all.Where(timeout => own?.Contains(timeout.Key, StringComparison.OrdinalIgnoreCase) != true).ToDictionary(StringComparer.Ordinal);
+    }
+
     private static string WithSessionSettings(string connectionString, StatusDatabaseOptions options)
     {
         var builder = new NpgsqlConnectionStringBuilder(connectionString);
 
         // The server ends by itself what a paused or vanished process of ours left behind, so that no user's log stays locked.
         // Statements are prepared, and made so that one plan serves all their values: planning a write anew for each costs more than the write.
-        // Nothing here runs long enough to be worth compiling. What the connection string itself sets comes last and wins.
+        // Nothing here runs long enough to be worth compiling. Warnings are heard: one of them takes a success back (DatabaseWrites). What the connection string itself sets comes last and wins.
         var settings = string.Create(CultureInfo.InvariantCulture, $"""
             -c lock_timeout={Milliseconds(options.LockTimeout)}
             -c statement_timeout={Milliseconds(options.StatementTimeout)}
             -c idle_in_transaction_session_timeout={Milliseconds(options.IdleInTransactionTimeout)}
+            -c client_min_messages=warning
             -c plan_cache_mode=force_generic_plan
             -c jit=off
             -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000

@@ -1,4 +1,3 @@
-using System.Data;
 using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Database;
@@ -11,22 +10,37 @@ namespace StatusUpdates.Data.Generations;
 /// <summary>Submits and cancels generations. One use at a time, as its <see cref="GenerationQueries"/>.</summary>
 public sealed class GenerationCommands(StatusDatabase database, GenerationQueries queries)
 {
+    // Submissions of one user are judged one after the other, each seeing what the one before it has added: a statement of its own takes the turn, so that
+    // the next one begins with what was committed until then. Users that share a lock wait for each other a moment longer.
+    private const string TurnSql = "SELECT pg_advisory_xact_lock(hashtextextended('submit ' || $1, 0))";
+
     // The stream's lock comes first here, and that is no exception to the lock order: the new generation cannot be locked by anybody
     // else yet, and who waits for its idempotency key has to hold the same user's stream. A key that another submission takes meanwhile
-    // ends this statement as a unique violation, number and all; the next try finds its row.
+    // ends this statement as a unique violation, number and all; the next try finds its row. What was submitted before is locked, which makes
+    // this a write: it is answered when everything before it is as durable as a commit has to be.
     private const string SubmitSql =
-        """
+        $"""
         -- submit
-        WITH existing AS MATERIALIZED (
-            SELECT id, request_hash FROM generations WHERE id = $1
+        WITH known AS (
+            SELECT id FROM generations WHERE id = $1
             UNION ALL
-            SELECT id, request_hash FROM generations WHERE user_id = $2 AND idempotency_key = $7 AND id <> $1
+            SELECT id FROM generations WHERE user_id = $2 AND idempotency_key = $7 AND id <> $1
+        ),
+        existing AS MATERIALIZED (
+            SELECT id, request_hash FROM generations WHERE id = ANY (ARRAY(SELECT id FROM known)) FOR KEY SHARE
+        ),
+        judged AS MATERIALIZED (
+            SELECT CASE WHEN sum(count) FILTER (WHERE status = 'pending') >= $12 THEN 'pending' WHEN sum(count) >= $13 THEN 'stored' END AS refusal
+            FROM generation_counts WHERE user_id = $2 AND NOT EXISTS (SELECT FROM existing)
         ),
         stream AS (
-            INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq)
-            SELECT $2, 1, 1 WHERE NOT EXISTS (SELECT FROM existing) AND COALESCE($11 > now(), true)
-            ON CONFLICT (user_id) DO UPDATE SET last_seq = s.last_seq + 1
-            RETURNING last_seq AS seq, clock_timestamp() AS occurred_at
+            INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq, check_seq, last_check)
+            SELECT $2, 1, 1, 1, log_check($9) FROM judged
+            WHERE refusal IS NULL AND NOT EXISTS (SELECT FROM existing) AND COALESCE($11 > now(), true)
+            ON CONFLICT (user_id) DO UPDATE SET
+                last_seq = s.last_seq + 1, check_seq = s.last_seq + 1, last_check = EXCLUDED.last_check,
+                after_check = {LogSql.HeadCheck}
+            RETURNING last_seq AS seq, after_check, clock_timestamp() AS occurred_at
         ),
         created AS (
             INSERT INTO generations (id, user_id, type, task, status, seq, first_seq, prompt, options, created_at, updated_at, run_at,
@@ -41,9 +55,11 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             INSERT INTO generation_counts AS c (user_id, type, status, count) SELECT $2, $3, 'pending', 1 FROM stream
             ON CONFLICT (user_id, type, status) DO UPDATE SET count = c.count + 1
         )
-        SELECT seq, occurred_at, NULL::text, NULL::bytea FROM stream
+        SELECT seq, occurred_at, NULL::text, NULL::bytea, after_check, NULL::text FROM stream
         UNION ALL
-        SELECT NULL, NULL, id, request_hash FROM existing
+        SELECT NULL, NULL, id, request_hash, NULL, NULL FROM existing
+        UNION ALL
+        SELECT NULL, NULL, NULL, NULL, NULL, refusal FROM judged WHERE refusal IS NOT NULL
         """;
 
     private const string CancelSql =
@@ -64,16 +80,24 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             FROM locked l WHERE l.status = 'pending'
         ),
         {LogSql.Tail}
-        SELECT l.status, l.last_update_id = $3, l.type, n.seq, n.occurred_at
+        SELECT l.status, l.last_update_id = $3, l.type, n.seq, n.occurred_at, n.after_check
         FROM locked l LEFT JOIN numbered n ON n.id = l.id
         """;
 
+    /// <summary>As the other one, without a quota.</summary>
+    public Task<SubmitResult> SubmitAsync(Submission submission, CancellationToken cancellationToken = default) =>
+        SubmitAsync(submission, null, cancellationToken);
+
     /// <summary>Puts a generation into the queue: its row, its place in the queue and its first update are one commit.</summary>
+    /// <param name="submission">What is submitted.</param>
+    /// <param name="quota">How many its user may have, counted and added to as one; null for as many as it likes.</param>
+    /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
     /// <returns>The generation, new or that of the earlier submission under the same key.</returns>
     /// <exception cref="ArgumentException">A key without a hash, or a task of another type.</exception>
     /// <exception cref="DeadlinePassedException">Its deadline has passed, and it was not submitted before.</exception>
+    /// <exception cref="QuotaReachedException">Its user has as many as may be, and it was not submitted before.</exception>
     /// <exception cref="NpgsqlException">The database did not answer in time; the same submission may be repeated.</exception>
-    public async Task<SubmitResult> SubmitAsync(Submission submission, CancellationToken cancellationToken = default)
+    public async Task<SubmitResult> SubmitAsync(Submission submission, SubmissionQuota? quota, CancellationToken cancellationToken = default)
     {
         if (GenerationTaskNames.TypeOf(submission.Task) != submission.Type)
         {
@@ -85,14 +109,14 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             throw new ArgumentException("An idempotency key needs the request's hash.", nameof(submission));
         }
 
-        var (seq, occurredAt, existingId, existingHash) = await database.RetryAsync(
-            token => TrySubmitAsync(submission, token), cancellationToken);
+        var (seq, occurredAt, after, existingId, existingHash) = await database.RetryAsync(
+            token => TrySubmitAsync(submission, quota, token), cancellationToken);
         if (existingId is not null)
         {
             if (await queries.FindAsync(submission.UserId, existingId, cancellationToken) is not { } existing)
             {
                 // Retention has taken it since, and its key is free.
-                return await SubmitAsync(submission, cancellationToken);
+                return await SubmitAsync(submission, quota, cancellationToken);
             }
 
             var same = existingId == submission.GenerationId || existingHash.AsSpan().SequenceEqual(submission.RequestHash);
@@ -112,6 +136,8 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
                 Status = GenerationStatus.Pending,
                 Timestamp = occurredAt.ToUnixTimeMilliseconds(),
                 Seq = seq,
+                Cursor = EventReader.CursorOf(seq, submission.UpdateId),
+                After = after,
                 TraceParent = submission.TraceParent,
             });
     }
@@ -123,15 +149,17 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
     {
         var updateId = Guid.CreateVersion7();
         var result = await database.RetryAsync(
-            async token =>
+            token =>
             {
-                await using var command = database.DataSource.CreateCommand(CancelSql);
+                var command = new NpgsqlCommand(CancelSql);
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = generationId });
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
                 command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = updateId });
                 command.Parameters.Add(new NpgsqlParameter { Value = (object?)traceParent ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
-                await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, token);
-                return await reader.ReadAsync(token) ? ReadCancel(reader, userId, generationId, traceParent) : (CancelOutcome.NotFound, null);
+                return database.WriteAsync(
+                    command,
+                    async reader => await reader.ReadAsync() ? ReadCancel(reader, userId, generationId, updateId, traceParent) : (CancelOutcome.NotFound, null),
+                    token);
             },
             cancellationToken);
         if (result.Update is not null)
@@ -143,7 +171,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
     }
 
     private static (CancelOutcome Outcome, StatusUpdate? Update) ReadCancel(
-        NpgsqlDataReader reader, string userId, string generationId, string? traceParent)
+        NpgsqlDataReader reader, string userId, string generationId, Guid updateId, string? traceParent)
     {
         if (!reader.IsDBNull(3))
         {
@@ -155,6 +183,8 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
                 Status = GenerationStatus.Canceled,
                 Timestamp = reader.GetFieldValue<DateTimeOffset>(4).ToUnixTimeMilliseconds(),
                 Seq = reader.GetInt64(3),
+                Cursor = EventReader.CursorOf(reader.GetInt64(3), updateId),
+                After = EventReader.AfterOf(reader, 5, reader.GetInt64(3)),
                 TraceParent = traceParent,
             });
         }
@@ -169,10 +199,17 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         };
     }
 
-    private async Task<(long Seq, DateTimeOffset OccurredAt, string? ExistingId, byte[]? ExistingHash)> TrySubmitAsync(
-        Submission submission, CancellationToken cancellationToken)
+    private Task<(long Seq, DateTimeOffset OccurredAt, string? After, string? ExistingId, byte[]? ExistingHash)> TrySubmitAsync(
+        Submission submission, SubmissionQuota? quota, CancellationToken cancellationToken)
     {
-        await using var command = database.DataSource.CreateCommand(SubmitSql);
+        var batch = new NpgsqlBatch();
+        if (quota is not null)
+        {
+            batch.BatchCommands.Add(new(TurnSql) { Parameters = { new NpgsqlParameter<string> { TypedValue = submission.UserId } } });
+        }
+
+        var command = new NpgsqlBatchCommand(SubmitSql);
+        batch.BatchCommands.Add(command);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.GenerationId });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.UserId });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Type.ToWireName() });
@@ -184,18 +221,40 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = submission.UpdateId });
         AddNullable(command, submission.TraceParent, NpgsqlDbType.Text);
         AddNullable(command, submission.Deadline?.ToUniversalTime(), NpgsqlDbType.TimestampTz);
-        await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, cancellationToken);
-        if (!await reader.ReadAsync(cancellationToken))
+        AddNullable(command, quota?.MaxPending, NpgsqlDbType.Bigint);
+        AddNullable(command, quota?.MaxStored, NpgsqlDbType.Bigint);
+        return database.WriteAsync(
+            batch,
+            async reader =>
+            {
+                if (quota is not null)
+                {
+                    await reader.NextResultAsync();
+                }
+
+                return await ReadSubmitAsync(reader);
+            },
+            cancellationToken);
+    }
+
+    private static async Task<(long Seq, DateTimeOffset OccurredAt, string? After, string? ExistingId, byte[]? ExistingHash)> ReadSubmitAsync(NpgsqlDataReader reader)
+    {
+        if (!await reader.ReadAsync())
         {
             throw new DeadlinePassedException();
         }
 
+        if (!reader.IsDBNull(5))
+        {
+            throw new QuotaReachedException(reader.GetString(5) == "pending");
+        }
+
         return reader.IsDBNull(2)
-            ? (reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), null, null)
-            : (0, default, reader.GetString(2), reader.IsDBNull(3) ? null : reader.GetFieldValue<byte[]>(3));
+            ? (reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), EventReader.AfterOf(reader, 4, reader.GetInt64(0)), null, null)
+            : (0, default, null, reader.GetString(2), reader.IsDBNull(3) ? null : reader.GetFieldValue<byte[]>(3));
     }
 
-    private static void AddNullable(NpgsqlCommand command, object? value, NpgsqlDbType type) =>
+    private static void AddNullable(NpgsqlBatchCommand command, object? value, NpgsqlDbType type) =>
         command.Parameters.Add(new NpgsqlParameter { Value = value ?? DBNull.Value, NpgsqlDbType = type });
 
     private static Generation NewGeneration(Submission submission, long seq, DateTimeOffset occurredAt) => new()

@@ -7,32 +7,41 @@ namespace StatusUpdates.Data.Generations;
 /// <summary>Reads generations, always those of one user. One use at a time, as its EF Core context.</summary>
 public sealed class GenerationQueries(StatusDbContext context)
 {
+    /// <summary>How many generations between two dates are counted at most.</summary>
+    public const int MaxCounted = 10_000;
+
     /// <summary>The generation, or null if this user has none of that id.</summary>
     public Task<Generation?> FindAsync(string userId, string generationId, CancellationToken cancellationToken = default) =>
         context.Generations.AsNoTracking().TagWith("find generation").SingleOrDefaultAsync(g => g.Id == generationId && g.UserId == userId, cancellationToken);
 
     /// <summary>A page of a user's generations, newest first, with the number of all that match.</summary>
-    /// <remarks>A page costs the same whatever the user has, and so does the total; with dates the total costs what lies between them.</remarks>
+    /// <remarks>A page costs the same whatever the user has, and so does the total; with dates they are counted up to <see cref="MaxCounted"/>.</remarks>
     public async Task<GenerationList> ListAsync(GenerationFilter filter, CancellationToken cancellationToken = default)
     {
-        var total = await CountAsync(filter, cancellationToken);
+        var (total, isMore) = await CountAsync(filter, cancellationToken);
 
         // One more than asked for tells whether there is a next page.
         var items = await Page(filter, filter.Limit + 1).TagWith("list generations").ToListAsync(cancellationToken);
         if (items.Count <= filter.Limit)
         {
-            return new GenerationList(items, total, null);
+            return new GenerationList(items, total, isMore, null);
         }
 
         items.RemoveAt(filter.Limit);
-        return new GenerationList(items, total, new GenerationListCursor(items[^1].CreatedAt, items[^1].Id));
+        return new GenerationList(items, total, isMore, new GenerationListCursor(items[^1].CreatedAt, items[^1].Id));
     }
 
-    private async Task<long> CountAsync(GenerationFilter filter, CancellationToken cancellationToken)
+    private async Task<(long Total, bool IsMore)> CountAsync(GenerationFilter filter, CancellationToken cancellationToken)
     {
         if (filter is not { From: null, Before: null })
         {
-            return await Matching(filter with { After = null }).TagWith("count generations").LongCountAsync(cancellationToken);
+            // Of each range as many as are counted at all, so that none is read further.
+            var counted = await Ranges(filter with { After = null })
+                .Select(range => Matching(range).Select(g => g.Id).Take(MaxCounted + 1))
+                .Aggregate(Queryable.Concat)
+                .TagWith("count generations")
+                .LongCountAsync(cancellationToken);
+            return (Math.Min(counted, MaxCounted), counted > MaxCounted);
         }
 
         var counts = context.GenerationCounts.Where(c => c.UserId == filter.UserId);
@@ -46,24 +55,26 @@ public sealed class GenerationQueries(StatusDbContext context)
             counts = counts.Where(c => c.Type == type);
         }
 
-        return await counts.TagWith("count generations").SumAsync(c => c.Count, cancellationToken);
+        return (await counts.TagWith("count generations").SumAsync(c => c.Count, cancellationToken), false);
     }
 
-    // A status or a type alone is several ranges of the index, each in the order of the list. Asked for as ordered pages of their own they
-    // are merged, and read only as far as the page goes.
+    // Asked for as ordered pages of their own the ranges are merged, and read only as far as the page goes.
     private IQueryable<Generation> Page(GenerationFilter filter, int rows)
     {
-        var page = filter switch
-        {
-            { Status: not null, Type: null } => Merged(Enum.GetValues<GenerationType>().Select(type => filter with { Type = type })),
-            { Status: null, Type: not null } => Merged(Enum.GetValues<GenerationStatus>().Select(status => filter with { Status = status })),
-            _ => Matching(filter),
-        };
+        var ranges = Ranges(filter);
+        var page = ranges.Count == 1
+            ? Matching(filter)
+            : ranges.Select(range => NewestFirst(Matching(range)).Take(filter.Offset + rows)).Aggregate(Queryable.Concat);
         return NewestFirst(page).Skip(filter.Offset).Take(rows);
-
-        IQueryable<Generation> Merged(IEnumerable<GenerationFilter> filters) =>
-            filters.Select(one => NewestFirst(Matching(one)).Take(filter.Offset + rows)).Aggregate(Queryable.Concat);
     }
+
+    // A status or a type alone is several ranges of the index, each in the order of the list.
+    private static IReadOnlyList<GenerationFilter> Ranges(GenerationFilter filter) => filter switch
+    {
+        { Status: not null, Type: null } => [.. Enum.GetValues<GenerationType>().Select(type => filter with { Type = type })],
+        { Status: null, Type: not null } => [.. Enum.GetValues<GenerationStatus>().Select(status => filter with { Status = status })],
+        _ => [filter],
+    };
 
     private static IQueryable<Generation> NewestFirst(IQueryable<Generation> generations) =>
         generations.OrderByDescending(g => g.CreatedAt).ThenByDescending(g => g.Id);

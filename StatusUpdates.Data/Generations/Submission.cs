@@ -119,5 +119,6 @@ public sealed record GenerationListCursor(DateTimeOffset CreatedAt, string Id);
 /// <summary>A page of generations, newest first.</summary>
 /// <param name="Items">The page.</param>
 /// <param name="Total">How many match the filter in all.</param>
+/// <param name="IsMore">Whether there are more than <see cref="Total"/>: they were not counted any further.</param>
 /// <param name="Next">Where the next page begins; null on the last one.</param>
-public sealed record GenerationList(IReadOnlyList<Generation> Items, long Total, GenerationListCursor? Next);
+public sealed record GenerationList(IReadOnlyList<Generation> Items, long Total, bool IsMore, GenerationListCursor? Next);

@@ -9,6 +9,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
 {
     // Generations are judged by their rows as the locks found them. One that does not exist has no row in the answer. An update id that is
     // in the log already, though not as its generation's latest, is refused by its index: see BatchWriter.
+    // What runs is canceled only if its owner has asked for that: a worker that believes otherwise is wrong.
     // What its owner asked to stop does not go back to the queue, to wait there for its end: it is canceled here and now. The time of the
     // next try has whole milliseconds, so that the row and the update (retryAt) say the same.
     private const string Sql =
@@ -29,6 +30,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
                        WHEN g.status = 'pending' AND i.status NOT IN ('failed', 'canceled') THEN 'not_allowed'
                        WHEN g.status = 'processing' AND i.attempt IS NULL THEN 'not_allowed'
                        WHEN g.status = 'processing' AND i.attempt <> g.attempt THEN 'stale_attempt'
+                       WHEN g.status = 'processing' AND i.status = 'canceled' AND g.cancel_requested_at IS NULL THEN 'not_allowed'
                        ELSE 'accepted' END AS verdict
             FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::bigint[], $7::text[], $8::text[], $9::text[],
                         $10::interval[], $11::boolean[])
@@ -59,7 +61,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
         ),
         {LogSql.Tail}
         SELECT l.ord, l.verdict, l.current_status, n.user_id, n.type, n.seq, n.occurred_at,
-               n.status, CASE WHEN l.asked = 'pending' THEN (n.metadata -> 'retryAt')::bigint END
+               n.status, CASE WHEN l.asked = 'pending' THEN (n.metadata -> 'retryAt')::bigint END, n.after_check
         FROM locked l LEFT JOIN numbered n ON n.ord = l.ord
         """;
 
@@ -70,10 +72,10 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
 
     private readonly StatusMetadata?[] _metadata = [.. changes.Select(MetadataOf)];
 
-    /// <summary>The command that appends them all, for one use.</summary>
-    public NpgsqlCommand CreateCommand(NpgsqlDataSource dataSource)
+    /// <summary>The command that appends them all, for one use; of no connection yet.</summary>
+    public NpgsqlCommand ToCommand()
     {
-        var command = dataSource.CreateCommand(Sql);
+        var command = new NpgsqlCommand(Sql);
         Add(command, changes, static c => c.GenerationId);
         Add(command, changes, static c => c.UpdateId);
         Add(command, changes, static c => c.Status.ToWireName());
@@ -89,11 +91,11 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
     }
 
     /// <summary>Reads the outcomes, in the order of the changes.</summary>
-    public async Task<AppendResult[]> ReadResultsAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    public async Task<AppendResult[]> ReadResultsAsync(NpgsqlDataReader reader)
     {
         var results = new AppendResult[changes.Count];
         Array.Fill(results, NotFound);
-        while (await reader.ReadAsync(cancellationToken))
+        while (await reader.ReadAsync())
         {
             var index = (int)reader.GetInt64(0) - 1;
             results[index] = ReadResult(reader, index);
@@ -115,6 +117,8 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
                     Type = EventReader.ParseType(reader.GetString(4)),
                     Status = change.Status == GenerationStatus.Pending ? EventReader.ParseStatus(reader.GetString(7)) : change.Status,
                     Seq = reader.GetInt64(5),
+                    Cursor = EventReader.CursorOf(reader.GetInt64(5), change.UpdateId),
+                    After = EventReader.AfterOf(reader, 9, reader.GetInt64(5)),
                     Timestamp = reader.GetFieldValue<DateTimeOffset>(6).ToUnixTimeMilliseconds(),
                     TraceParent = change.TraceParent,
                     Metadata = MetadataOf(reader, index),

@@ -27,16 +27,21 @@ internal sealed class BatchWriter(StatusDatabase database)
     /// <summary>Those of the generations that nobody keeps locked now, neither them nor their user's log; what does not exist is not among them.</summary>
     public async Task<IReadOnlySet<string>> FindFreeAsync(IEnumerable<StatusChange> changes, CancellationToken cancellationToken)
     {
-        await using var command = database.DataSource.CreateCommand(FindFreeSql);
+        var command = new NpgsqlCommand(FindFreeSql);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. changes.Select(change => change.GenerationId)] });
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var free = new HashSet<string>(StringComparer.Ordinal);
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            free.Add(reader.GetString(0));
-        }
+        return await database.WriteAsync(
+            command,
+            static async reader =>
+            {
+                var free = new HashSet<string>(StringComparer.Ordinal);
+                while (await reader.ReadAsync())
+                {
+                    free.Add(reader.GetString(0));
+                }
 
-        return free;
+                return free;
+            },
+            cancellationToken);
     }
 
     /// <summary>Tries once.</summary>
@@ -60,6 +65,8 @@ internal sealed class BatchWriter(StatusDatabase database)
                 throw new InvalidOperationException("An update id of this batch names an update of another generation.", e);
             }
 
+            await database.ConfirmAsync(cancellationToken);
+
             var missing = Enumerable.Range(0, results.Length).Where(i => results[i] is null).ToArray();
             var written = missing.Length == 0 ? [] : await TryWriteAsync([.. missing.Select(i => changes[i])], cancellationToken);
             for (var i = 0; i < missing.Length; i++)
@@ -74,12 +81,8 @@ internal sealed class BatchWriter(StatusDatabase database)
         return results;
     }
 
-    private async Task<AppendResult[]> TryAppendAsync(AppendBatch batch, CancellationToken cancellationToken)
-    {
-        await using var command = batch.CreateCommand(database.DataSource);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await batch.ReadResultsAsync(reader, cancellationToken);
-    }
+    private Task<AppendResult[]> TryAppendAsync(AppendBatch batch, CancellationToken cancellationToken) =>
+        database.WriteAsync(batch.ToCommand(), batch.ReadResultsAsync, cancellationToken);
 
     /// <summary>A refusal may be the echo of an earlier try whose answer was lost: then that try's outcome takes its place.</summary>
     /// <returns>How many were replaced.</returns>

@@ -16,21 +16,24 @@ internal static class LogSql
     /// <summary>
     /// CTEs <c>numbered</c>, <c>advanced</c>, <c>changed</c>, <c>logged</c>, <c>counted</c>. Needs <c>accepted</c> with: id, user_id, type,
     /// ord, previous (the status until now), status, update_id, traceparent, metadata, attempt, failures, progress, result_urls, tokens_used,
-    /// error_message, run_at, lease_owner, lease_expires_at. Yields <c>numbered</c>: the same, with seq and occurred_at.
+    /// error_message, run_at, lease_owner, lease_expires_at. Yields <c>numbered</c>: the same, with seq, occurred_at and after_check (the
+    /// check of the update before it).
     /// </summary>
     public const string Tail =
-        """
+        $"""
         numbered AS MATERIALIZED (
-            SELECT p.*, p.last_seq + row_number() OVER (PARTITION BY p.user_id ORDER BY p.ord) AS seq, clock_timestamp() AS occurred_at
+            SELECT p.*, p.last_seq + row_number() OVER w AS seq, COALESCE(log_check(lag(p.update_id) OVER w), p.last_check) AS after_check,
+                   clock_timestamp() AS occurred_at
             FROM (
-                SELECT a.*, s.last_seq FROM accepted a JOIN user_streams s ON s.user_id = a.user_id
+                SELECT a.*, s.last_seq, {HeadCheck} AS last_check FROM accepted a JOIN user_streams s ON s.user_id = a.user_id
                 ORDER BY s.user_id, a.ord
                 FOR NO KEY UPDATE OF s
             ) p
+            WINDOW w AS (PARTITION BY p.user_id ORDER BY p.ord)
         ),
         advanced AS (
-            UPDATE user_streams s SET last_seq = n.head
-            FROM (SELECT user_id, max(seq) AS head FROM numbered GROUP BY user_id) n
+            UPDATE user_streams s SET last_seq = n.seq, check_seq = n.seq, last_check = log_check(n.update_id), after_check = n.after_check
+            FROM (SELECT DISTINCT ON (user_id) user_id, seq, update_id, after_check FROM numbered ORDER BY user_id, seq DESC) n
             WHERE s.user_id = n.user_id
         ),
         changed AS (
@@ -58,7 +61,24 @@ internal static class LogSql
         )
         """;
 
+    /// <summary>
+    /// The check of the latest entry of the stream <c>s</c>: from its row, or, where a writer of an earlier version wrote last, from the log; NULL
+    /// where neither has it.
+    /// </summary>
+    public const string HeadCheck =
+        """
+        CASE WHEN s.check_seq = s.last_seq THEN s.last_check
+             ELSE (SELECT log_check(h.update_id) FROM status_events h WHERE h.user_id = s.user_id AND h.seq = s.last_seq) END
+        """;
+
+    /// <summary>
+    /// The check of what stands at the cursor <c>c.seq</c> of the stream <c>s</c>: the entry <c>a</c>, or the last one that retention removed; NULL where
+    /// neither is there.
+    /// </summary>
+    public const string CursorCheck =
+        "COALESCE(log_check(a.update_id), CASE WHEN s.trimmed_seq = c.seq THEN s.trimmed_check END)";
+
     /// <summary>Columns of an event, as <see cref="EventReader.Read"/> expects them.</summary>
     public const string EventColumns =
-        "e.generation_id, e.user_id, e.type, e.status, e.occurred_at, e.seq, e.traceparent, e.metadata::text";
+        "e.generation_id, e.user_id, e.type, e.status, e.occurred_at, e.seq, e.traceparent, e.metadata::text, e.update_id";
 }

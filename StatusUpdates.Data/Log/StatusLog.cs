@@ -17,8 +17,10 @@ public sealed class StatusLog : IAsyncDisposable
     private const string ReadAfterSql =
         $"""
         -- read log
-        SELECT s.oldest_seq, s.last_seq, {LogSql.EventColumns}
+        SELECT s.oldest_seq, s.last_seq, {LogSql.HeadCheck}, {LogSql.CursorCheck}, {LogSql.EventColumns}
         FROM user_streams s
+        CROSS JOIN (VALUES ($2::bigint)) c (seq)
+        LEFT JOIN status_events a ON a.user_id = s.user_id AND a.seq = c.seq
         LEFT JOIN LATERAL (SELECT * FROM status_events WHERE user_id = s.user_id AND seq > $2 ORDER BY seq LIMIT $3) e ON true
         WHERE s.user_id = $1
         ORDER BY e.seq
@@ -27,9 +29,11 @@ public sealed class StatusLog : IAsyncDisposable
     private const string ReadHistorySql =
         $"""
         -- read history
-        SELECT s.oldest_seq, g.first_seq, {LogSql.EventColumns}
+        SELECT s.oldest_seq, g.first_seq, {LogSql.CursorCheck}, {LogSql.EventColumns}
         FROM generations g
         JOIN user_streams s ON s.user_id = g.user_id
+        CROSS JOIN (VALUES ($3::bigint)) c (seq)
+        LEFT JOIN status_events a ON a.user_id = g.user_id AND a.seq = c.seq
         LEFT JOIN LATERAL (SELECT * FROM status_events WHERE generation_id = g.id AND seq > $3 ORDER BY seq LIMIT $4) e ON true
         WHERE g.id = $2 AND g.user_id = $1
         ORDER BY e.seq
@@ -111,7 +115,7 @@ public sealed class StatusLog : IAsyncDisposable
     /// <summary>Reads the updates after a cursor, with the log's bounds at that same moment.</summary>
     /// <param name="userId">Whose log.</param>
     /// <param name="cursor">The last position already seen; 0 for none.</param>
-    /// <param name="limit">At most this many, from 1.</param>
+    /// <param name="limit">At most this many; with 0 the bounds, and the check of what stands at the cursor, alone.</param>
     /// <param name="cancellationToken">Ends the read.</param>
     /// <returns>A page; check <see cref="LogBounds.Covers"/> before its items are used.</returns>
     public Task<LogPage> ReadAfterAsync(string userId, long cursor, int limit, CancellationToken cancellationToken = default) =>
@@ -134,10 +138,10 @@ public sealed class StatusLog : IAsyncDisposable
         return bounds;
     }
 
-    /// <summary>Reads one generation's updates after a cursor.</summary>
+    /// <summary>Reads one generation's updates after a cursor; one of another log is taken for the beginning.</summary>
     /// <returns>A page; null if this user has no such generation.</returns>
     public Task<GenerationHistory?> ReadHistoryAsync(
-        string userId, string generationId, long since, int limit, CancellationToken cancellationToken = default) =>
+        string userId, string generationId, LogPosition since, int limit, CancellationToken cancellationToken = default) =>
         StatusDatabase.ReadAsync(token => TryReadHistoryAsync(userId, generationId, since, limit, token), cancellationToken);
 
     /// <summary>Waits until Redis has what was committed, or has had its time.</summary>
@@ -153,13 +157,14 @@ public sealed class StatusLog : IAsyncDisposable
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var bounds = LogBounds.Empty;
+        uint? check = null;
         var items = new List<StatusUpdate>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            bounds = new LogBounds(reader.GetInt64(0), reader.GetInt64(1));
-            if (!reader.IsDBNull(2))
+            (bounds, check) = EventReader.ReadBounds(reader, cursor);
+            if (!reader.IsDBNull(4))
             {
-                items.Add(EventReader.Read(reader, 2));
+                items.Add(EventReader.Read(reader, 4));
             }
         }
 
@@ -169,45 +174,58 @@ public sealed class StatusLog : IAsyncDisposable
             span?.SetTag("statusupdates.updates", items.Count);
         }
 
-        return new LogPage(bounds, items);
+        return new LogPage(bounds, new LogPosition(cursor, check), items);
     }
 
     private async Task<int> TryReadBoundsAsync(string[] userIds, Dictionary<string, LogBounds> bounds, CancellationToken cancellationToken)
     {
         await using var command = _database.DataSource.CreateCommand(
-            "-- read heads\nSELECT user_id, oldest_seq, last_seq FROM user_streams WHERE user_id = ANY ($1)");
+            $"-- read heads\nSELECT user_id, oldest_seq, last_seq, {LogSql.HeadCheck} FROM user_streams s WHERE user_id = ANY ($1)");
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = userIds });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
-            bounds[reader.GetString(0)] = new LogBounds(reader.GetInt64(1), reader.GetInt64(2));
+            bounds[reader.GetString(0)] = new LogBounds(reader.GetInt64(1), reader.GetInt64(2), EventReader.ReadCheck(reader, 3));
         }
 
         return bounds.Count;
     }
 
     private async Task<GenerationHistory?> TryReadHistoryAsync(
-        string userId, string generationId, long since, int limit, CancellationToken cancellationToken)
+        string userId, string generationId, LogPosition since, int limit, CancellationToken cancellationToken)
     {
         await using var command = _database.DataSource.CreateCommand(ReadHistorySql);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = generationId });
-        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = since });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = since.Seq });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         List<StatusUpdate>? items = null;
         var complete = true;
-        while (await reader.ReadAsync(cancellationToken))
+        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
         {
-            items ??= [];
-            complete = Math.Max(reader.GetInt64(1), since + 1) >= reader.GetInt64(0);
-            if (!reader.IsDBNull(2))
+            while (await reader.ReadAsync(cancellationToken))
             {
-                items.Add(EventReader.Read(reader, 2));
+                if (!since.Agrees(new(since.Seq, EventReader.ReadCheck(reader, 2))))
+                {
+                    items = null;
+                    break;
+                }
+
+                items ??= [];
+                complete = Math.Max(reader.GetInt64(1), since.Seq + 1) >= reader.GetInt64(0);
+                if (!reader.IsDBNull(3))
+                {
+                    items.Add(EventReader.Read(reader, 3));
+                }
+            }
+
+            if (items is not null || !reader.HasRows)
+            {
+                return items is null ? null : new GenerationHistory(items, complete);
             }
         }
 
-        return items is null ? null : new GenerationHistory(items, complete);
+        return await TryReadHistoryAsync(userId, generationId, default, limit, cancellationToken);
     }
 
     private static void Check(StatusChange change)

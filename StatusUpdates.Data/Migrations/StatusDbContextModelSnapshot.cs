@@ -70,6 +70,10 @@ namespace StatusUpdates.Data.Migrations
                         .HasColumnName("kind")
                         .UseCollation("C");
 
+                    b.Property<int?>("LastCheck")
+                        .HasColumnType("integer")
+                        .HasColumnName("last_check");
+
                     b.Property<long>("LastSeq")
                         .HasColumnType("bigint")
                         .HasColumnName("last_seq");
@@ -410,6 +414,10 @@ namespace StatusUpdates.Data.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("linked_at");
 
+                    b.Property<int?>("TopicId")
+                        .HasColumnType("integer")
+                        .HasColumnName("topic_id");
+
                     b.Property<string>("UserId")
                         .IsRequired()
                         .HasColumnType("text")
@@ -523,6 +531,18 @@ namespace StatusUpdates.Data.Migrations
                         .HasColumnName("user_id")
                         .UseCollation("C");
 
+                    b.Property<int?>("AfterCheck")
+                        .HasColumnType("integer")
+                        .HasColumnName("after_check");
+
+                    b.Property<long?>("CheckSeq")
+                        .HasColumnType("bigint")
+                        .HasColumnName("check_seq");
+
+                    b.Property<int?>("LastCheck")
+                        .HasColumnType("integer")
+                        .HasColumnName("last_check");
+
                     b.Property<long>("LastSeq")
                         .HasColumnType("bigint")
                         .HasColumnName("last_seq");
@@ -530,6 +550,14 @@ namespace StatusUpdates.Data.Migrations
                     b.Property<long>("OldestSeq")
                         .HasColumnType("bigint")
                         .HasColumnName("oldest_seq");
+
+                    b.Property<int?>("TrimmedCheck")
+                        .HasColumnType("integer")
+                        .HasColumnName("trimmed_check");
+
+                    b.Property<long?>("TrimmedSeq")
+                        .HasColumnType("bigint")
+                        .HasColumnName("trimmed_seq");
 
                     b.HasKey("UserId")
                         .HasName("pk_user_streams");

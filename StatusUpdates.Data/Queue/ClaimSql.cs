@@ -208,7 +208,7 @@ internal static class ClaimSql
                    OR EXISTS (SELECT FROM dealt d
                               WHERE d.share > 0 AND d.share = (SELECT count(*) FROM due u WHERE u.task = d.task AND u.user_id = d.user_id)) AS more_due
         )
-        SELECT n.id, n.user_id, n.type, n.status, n.occurred_at, n.seq, n.traceparent, n.metadata::text,
+        SELECT n.id, n.user_id, n.type, n.status, n.occurred_at, n.seq, n.traceparent, n.metadata::text, n.update_id, n.after_check,
                c.task, c.prompt, c.options::text, n.attempt, n.failures, c.deadline - clock_timestamp(),
                w.positions, e.more_due, CASE WHEN $14 AND NOT e.more_ends THEN now() END
         FROM walked w CROSS JOIN ended e LEFT JOIN (numbered n JOIN candidates c ON c.id = n.id) ON true

@@ -45,8 +45,9 @@ public sealed record ClaimedGeneration
 public sealed record ClaimResult(
     IReadOnlyList<ClaimedGeneration> Claimed, IReadOnlyList<StatusUpdate> Updates, bool MayHaveMore = false, bool IsSwept = false);
 
-/// <summary>A lease that was extended.</summary>
+/// <summary>A lease that a worker holds.</summary>
 /// <param name="GenerationId">The generation.</param>
 /// <param name="Attempt">The attempt that holds it. One that the worker does not know of came from a claim whose answer was lost: it is handed back.</param>
 /// <param name="IsCancelRequested">Whether its owner asked to stop it.</param>
-public sealed record HeldLease(string GenerationId, int Attempt, bool IsCancelRequested);
+/// <param name="IsExtended">Whether it was extended; not while somebody has the generation locked.</param>
+public sealed record HeldLease(string GenerationId, int Attempt, bool IsCancelRequested, bool IsExtended = true);

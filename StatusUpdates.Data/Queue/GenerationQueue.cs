@@ -14,17 +14,28 @@ public sealed class GenerationQueue(StatusDatabase database)
 {
     private readonly ClaimRound _round = new();
 
+    // What somebody keeps locked is passed: one row must not let the other leases run out. It is still this worker's, as far as anybody can know now, and
+    // nobody takes it while it is locked, for claims pass it too.
     private const string ExtendSql =
         """
         -- extend leases
         WITH held AS MATERIALIZED (
+            SELECT g.id, g.attempt, g.cancel_requested_at IS NOT NULL AS is_cancel_requested
+            FROM generations g WHERE g.status = 'processing' AND g.lease_owner = $1
+        ),
+        free AS MATERIALIZED (
             SELECT g.id FROM generations g WHERE g.status = 'processing' AND g.lease_owner = $1 ORDER BY g.id
-            FOR NO KEY UPDATE
+            FOR NO KEY UPDATE SKIP LOCKED
+        ),
+        extended AS (
+            UPDATE generations g SET lease_expires_at = clock_timestamp() + $2::interval
+            FROM free f
+            WHERE g.id = f.id AND g.status = 'processing' AND g.lease_owner = $1
+            RETURNING g.id, g.attempt, g.cancel_requested_at IS NOT NULL AS is_cancel_requested
         )
-        UPDATE generations g SET lease_expires_at = clock_timestamp() + $2::interval
-        FROM held h
-        WHERE g.id = h.id AND g.status = 'processing' AND g.lease_owner = $1
-        RETURNING g.id, g.attempt, g.cancel_requested_at IS NOT NULL
+        SELECT id, attempt, is_cancel_requested, true FROM extended
+        UNION ALL
+        SELECT id, attempt, is_cancel_requested, false FROM held h WHERE NOT EXISTS (SELECT FROM extended e WHERE e.id = h.id)
         """;
 
     /// <summary>Claims generations that are due, the first few of each user; resolves expired leases, and ends what is overdue.</summary>
@@ -39,12 +50,7 @@ public sealed class GenerationQueue(StatusDatabase database)
         try
         {
             var result = await database.RetryAsync(
-                async token =>
-                {
-                    await using var batch = CreateClaim(request, tasks);
-                    return await ReadClaimAsync(batch, tasks, token);
-                },
-                cancellationToken);
+                token => database.WriteAsync(CreateClaim(request, tasks), reader => ReadClaimAsync(reader, tasks), token), cancellationToken);
             return startedAt is null || result.Updates.Count == 0 ? result : Traced(result, startedAt);
         }
         catch (Exception e) when (startedAt is not null && !cancellationToken.IsCancellationRequested)
@@ -54,32 +60,51 @@ public sealed class GenerationQueue(StatusDatabase database)
         }
     }
 
-    /// <summary>Extends all leases of a worker in one statement.</summary>
-    /// <returns>What the worker holds; a generation that it runs and that is not among them was lost.</returns>
+    /// <summary>Extends all leases of a worker in one statement, but for those that somebody has locked now: it waits for none.</summary>
+    /// <returns>What the worker holds, extended or not; a generation that it runs and that is not among them was lost.</returns>
     /// <exception cref="NpgsqlException">The database did not answer in time.</exception>
     public Task<IReadOnlyList<HeldLease>> ExtendLeasesAsync(
         string owner, TimeSpan lease, CancellationToken cancellationToken = default) =>
-        database.RetryAsync<IReadOnlyList<HeldLease>>(
-            async token =>
+        database.RetryAsync(
+            token =>
             {
-                await using var command = database.DataSource.CreateCommand(ExtendSql);
+                var command = new NpgsqlCommand(ExtendSql);
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = owner });
                 command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = lease });
+                return database.WriteAsync(command, ReadLeasesAsync, token);
+            },
+            cancellationToken);
+
+    /// <summary>Of these generations those that the worker holds and whose owner has asked them to stop.</summary>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public Task<IReadOnlyList<string>> FindCancelRequestsAsync(
+        string owner, IReadOnlyCollection<string> generationIds, CancellationToken cancellationToken = default) =>
+        StatusDatabase.ReadAsync<IReadOnlyList<string>>(
+            async token =>
+            {
+                await using var command = database.DataSource.CreateCommand(
+                    """
+                    -- find cancel requests
+                    SELECT id FROM generations
+                    WHERE id = ANY ($1) AND status = 'processing' AND lease_owner = $2 AND cancel_requested_at IS NOT NULL
+                    """);
+                command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. generationIds] });
+                command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = owner });
                 await using var reader = await command.ExecuteReaderAsync(token);
-                var held = new List<HeldLease>();
+                var asked = new List<string>();
                 while (await reader.ReadAsync(token))
                 {
-                    held.Add(new HeldLease(reader.GetString(0), reader.GetInt32(1), reader.GetBoolean(2)));
+                    asked.Add(reader.GetString(0));
                 }
 
-                return held;
+                return asked;
             },
             cancellationToken);
 
     internal NpgsqlBatch CreateClaim(ClaimRequest request, IReadOnlyList<GenerationTask> tasks)
     {
         var limits = tasks.Select(t => request.TaskLimits.GetValueOrDefault(t, new TaskLimit(request.Limit, request.UserLimit))).ToList();
-        var batch = database.DataSource.CreateBatch();
+        var batch = new NpgsqlBatch();
         batch.BatchCommands.Add(new(ClaimSql.Planning));
         var command = new NpgsqlBatchCommand(ClaimSql.Text);
         Add<string[]>(command, [.. tasks.Select(t => t.ToWireName())]);
@@ -101,19 +126,29 @@ public sealed class GenerationQueue(StatusDatabase database)
         return batch;
     }
 
-    private async Task<ClaimResult> ReadClaimAsync(
-        NpgsqlBatch batch, IReadOnlyList<GenerationTask> tasks, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<HeldLease>> ReadLeasesAsync(NpgsqlDataReader reader)
     {
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        await reader.NextResultAsync(cancellationToken);
+        var held = new List<HeldLease>();
+        while (await reader.ReadAsync())
+        {
+            held.Add(new HeldLease(reader.GetString(0), reader.GetInt32(1), reader.GetBoolean(2), reader.GetBoolean(3)));
+        }
+
+        return held;
+    }
+
+    private async Task<ClaimResult> ReadClaimAsync(NpgsqlDataReader reader, IReadOnlyList<GenerationTask> tasks)
+    {
+        await reader.NextResultAsync();
         var claimed = new List<ClaimedGeneration>();
         var updates = new List<StatusUpdate>();
         var (mayHaveMore, isSwept) = (false, false);
-        while (await reader.ReadAsync(cancellationToken))
+        while (await reader.ReadAsync())
         {
             if (!reader.IsDBNull(0))
             {
                 var update = EventReader.Read(reader, 0);
+                update = update with { After = EventReader.AfterOf(reader, 9, update.Seq!.Value) };
                 updates.Add(update);
                 if (update.Status == GenerationStatus.Processing)
                 {
@@ -121,8 +156,8 @@ public sealed class GenerationQueue(StatusDatabase database)
                 }
             }
 
-            (mayHaveMore, isSwept) = (reader.GetBoolean(15), !reader.IsDBNull(16));
-            _round.Move(tasks, reader.GetFieldValue<string[]>(14), isSwept ? reader.GetFieldValue<DateTimeOffset>(16) : null);
+            (mayHaveMore, isSwept) = (reader.GetBoolean(17), !reader.IsDBNull(18));
+            _round.Move(tasks, reader.GetFieldValue<string[]>(16), isSwept ? reader.GetFieldValue<DateTimeOffset>(18) : null);
         }
 
         DataTelemetry.Appended.Add(updates.Count);
@@ -159,12 +194,12 @@ public sealed class GenerationQueue(StatusDatabase database)
         Id = update.GenerationId,
         UserId = update.UserId,
         Type = update.Type,
-        Task = GenerationTaskNames.Parse(reader.GetString(8)),
-        Prompt = reader.GetString(9),
-        Options = reader.IsDBNull(10) ? null : reader.GetString(10),
-        Attempt = reader.GetInt32(11),
-        Failures = reader.GetInt32(12),
-        TimeLeft = reader.IsDBNull(13) ? null : reader.GetTimeSpan(13),
+        Task = GenerationTaskNames.Parse(reader.GetString(10)),
+        Prompt = reader.GetString(11),
+        Options = reader.IsDBNull(12) ? null : reader.GetString(12),
+        Attempt = reader.GetInt32(13),
+        Failures = reader.GetInt32(14),
+        TimeLeft = reader.IsDBNull(15) ? null : reader.GetTimeSpan(15),
         TraceParent = update.TraceParent,
     };
 

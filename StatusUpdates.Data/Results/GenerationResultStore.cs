@@ -6,6 +6,11 @@ namespace StatusUpdates.Data.Results;
 /// <summary>A stored result: its media type and content.</summary>
 public sealed record StoredResult(string ContentType, byte[] Bytes);
 
+/// <summary>What is known of a stored result without its content.</summary>
+/// <param name="ContentType">Its media type.</param>
+/// <param name="Length">Of its content, in bytes.</param>
+public sealed record ResultDescription(string ContentType, int Length);
+
 /// <summary>Keeps what built-in providers render. Thread-safe.</summary>
 public sealed class GenerationResultStore(StatusDatabase database)
 {
@@ -26,9 +31,9 @@ public sealed class GenerationResultStore(StatusDatabase database)
 
         var id = Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(16));
         await database.RetryAsync(
-            async token =>
+            token =>
             {
-                await using var command = database.DataSource.CreateCommand(
+                var command = new NpgsqlCommand(
                     """
                     -- store result
                     INSERT INTO generation_results (id, generation_id, content_type, bytes, created_at)
@@ -38,11 +43,42 @@ public sealed class GenerationResultStore(StatusDatabase database)
                 command.Parameters.AddWithValue(generationId);
                 command.Parameters.AddWithValue(contentType);
                 command.Parameters.AddWithValue(bytes);
-                return await command.ExecuteNonQueryAsync(token);
+                return database.WriteAsync(command, token);
             },
             cancellationToken);
         return id;
     }
+
+    /// <summary>What the result of that id is, or null. The content is not read.</summary>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public Task<ResultDescription?> DescribeAsync(string id, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
+        async token =>
+        {
+            await using var command = database.DataSource.CreateCommand(
+                "-- describe result\nSELECT content_type, octet_length(bytes) FROM generation_results WHERE id = $1");
+            command.Parameters.AddWithValue(id);
+            await using var reader = await command.ExecuteReaderAsync(token);
+            return await reader.ReadAsync(token) ? new ResultDescription(reader.GetString(0), reader.GetInt32(1)) : null;
+        },
+        cancellationToken);
+
+    /// <summary>A piece of the result's content, or null where the result is gone. A content never changes, so pieces fit together.</summary>
+    /// <param name="id">The result.</param>
+    /// <param name="offset">Where the piece begins, in bytes from 0.</param>
+    /// <param name="count">How many bytes; at the end of the content it is fewer.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public Task<byte[]?> ReadPieceAsync(string id, int offset, int count, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
+        async token =>
+        {
+            await using var command = database.DataSource.CreateCommand(
+                "-- read result piece\nSELECT substring(bytes FROM $2 FOR $3) FROM generation_results WHERE id = $1");
+            command.Parameters.AddWithValue(id);
+            command.Parameters.AddWithValue(offset + 1);
+            command.Parameters.AddWithValue(count);
+            return (byte[]?)await command.ExecuteScalarAsync(token);
+        },
+        cancellationToken);
 
     /// <summary>The result of that id, or null.</summary>
     public async Task<StoredResult?> FindAsync(string id, CancellationToken cancellationToken = default)

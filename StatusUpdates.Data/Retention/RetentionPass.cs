@@ -1,4 +1,3 @@
-using System.Data;
 using Npgsql;
 using StatusUpdates.Data.Database;
 
@@ -67,10 +66,11 @@ public sealed class RetentionPass : IAsyncDisposable
             WHERE s.user_id = ANY ($1)
         ),
         deleted AS (
-            DELETE FROM status_events WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE is_old)) RETURNING user_id, seq
+            DELETE FROM status_events WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE is_old)) RETURNING user_id, seq, log_check(update_id) AS check_bits
         ),
         trimmed AS MATERIALIZED (
-            SELECT user_id, max(seq) + 1 AS oldest_seq, count(*)::int AS count FROM deleted GROUP BY user_id
+            SELECT user_id, max(seq) AS seq, (array_agg(check_bits ORDER BY seq DESC))[1] AS check_bits, count(*)::int AS count
+            FROM deleted GROUP BY user_id
         ),
         streams AS MATERIALIZED (
             SELECT user_id FROM user_streams WHERE user_id = ANY ((SELECT array_agg(user_id) FROM trimmed)::text[])
@@ -78,7 +78,7 @@ public sealed class RetentionPass : IAsyncDisposable
             FOR NO KEY UPDATE
         ),
         advanced AS (
-            UPDATE user_streams s SET oldest_seq = t.oldest_seq
+            UPDATE user_streams s SET oldest_seq = t.seq + 1, trimmed_seq = t.seq, trimmed_check = t.check_bits
             FROM trimmed t JOIN streams l ON l.user_id = t.user_id
             WHERE s.user_id = t.user_id
         )
@@ -124,18 +124,13 @@ public sealed class RetentionPass : IAsyncDisposable
     /// <exception cref="NpgsqlException">The database did not do it.</exception>
     public async Task<int> DeleteGenerationsAsync(TimeSpan age, int limit, CancellationToken cancellationToken = default)
     {
-        await using var command = new NpgsqlCommand(DeleteGenerationsSql, _turn.Connection);
+        var command = new NpgsqlCommand(DeleteGenerationsSql);
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = _completedFrom });
-        await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, cancellationToken);
-        await reader.ReadAsync(cancellationToken);
-        if (!reader.IsDBNull(1))
-        {
-            _completedFrom = reader.GetFieldValue<DateTimeOffset>(1);
-        }
-
-        return reader.GetInt32(0);
+        var (count, last) = await _turn.Connection.WriteAsync(command, ReadDeletedAsync, cancellationToken);
+        _completedFrom = last ?? _completedFrom;
+        return count;
     }
 
     /// <summary>Deletes the next webhook deliveries that were made longer ago than <paramref name="age"/>, those that are over.</summary>
@@ -146,18 +141,13 @@ public sealed class RetentionPass : IAsyncDisposable
     /// <exception cref="NpgsqlException">The database did not do it.</exception>
     public async Task<int> DeleteDeliveriesAsync(TimeSpan age, int limit, CancellationToken cancellationToken = default)
     {
-        await using var command = new NpgsqlCommand(DeleteDeliveriesSql, _turn.Connection);
+        var command = new NpgsqlCommand(DeleteDeliveriesSql);
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = _createdFrom });
-        await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, cancellationToken);
-        await reader.ReadAsync(cancellationToken);
-        if (!reader.IsDBNull(1))
-        {
-            _createdFrom = reader.GetFieldValue<DateTimeOffset>(1);
-        }
-
-        return reader.GetInt32(0);
+        var (count, last) = await _turn.Connection.WriteAsync(command, ReadDeletedAsync, cancellationToken);
+        _createdFrom = last ?? _createdFrom;
+        return count;
     }
 
     /// <summary>Forgets the next Telegram messages that were written longer ago than <paramref name="age"/>; the chats keep them.</summary>
@@ -168,10 +158,10 @@ public sealed class RetentionPass : IAsyncDisposable
     /// <exception cref="NpgsqlException">The database did not do it.</exception>
     public async Task<int> ForgetMessagesAsync(TimeSpan age, int limit, CancellationToken cancellationToken = default)
     {
-        await using var command = new NpgsqlCommand(DeleteMessagesSql, _turn.Connection);
+        var command = new NpgsqlCommand(DeleteMessagesSql);
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        return await command.ExecuteNonQueryAsync(cancellationToken);
+        return await _turn.Connection.WriteAsync(command, DatabaseWrites.RowsWrittenAsync, cancellationToken);
     }
 
     /// <summary>Looks through the logs of the next users.</summary>
@@ -214,22 +204,32 @@ public sealed class RetentionPass : IAsyncDisposable
     public async Task<IReadOnlyList<LogPart>> TrimAsync(
         IReadOnlyCollection<string> userIds, TimeSpan age, int limit, CancellationToken cancellationToken = default)
     {
-        await using var command = new NpgsqlCommand(TrimSql, _turn.Connection);
+        var command = new NpgsqlCommand(TrimSql);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. userIds] });
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await _turn.Connection.WriteAsync(command, ReadTrimmedAsync, cancellationToken);
+    }
+
+    /// <summary>Gives the turn back; a connection that is lost has given it back already.</summary>
+    public ValueTask DisposeAsync() => _turn.DisposeAsync();
+
+    private static async Task<(int Count, DateTimeOffset? Last)> ReadDeletedAsync(NpgsqlDataReader reader)
+    {
+        await reader.ReadAsync();
+        return (reader.GetInt32(0), reader.IsDBNull(1) ? null : reader.GetFieldValue<DateTimeOffset>(1));
+    }
+
+    private static async Task<IReadOnlyList<LogPart>> ReadTrimmedAsync(NpgsqlDataReader reader)
+    {
         var trimmed = new List<LogPart>();
-        while (await reader.ReadAsync(cancellationToken))
+        while (await reader.ReadAsync())
         {
             trimmed.Add(new LogPart(reader.GetString(0), reader.GetInt32(1)));
         }
 
         return trimmed;
     }
-
-    /// <summary>Gives the turn back; a connection that is lost has given it back already.</summary>
-    public ValueTask DisposeAsync() => _turn.DisposeAsync();
 }
 
 /// <summary>So many entries of a user's log.</summary>

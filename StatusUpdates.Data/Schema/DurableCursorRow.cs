@@ -15,6 +15,9 @@ public sealed class DurableCursorRow
     /// <summary>The last entry that was told; 0 before the first.</summary>
     public required long LastSeq { get; init; }
 
+    /// <summary>The check of that entry (<see cref="Messaging.LogPosition"/>), as an int; null where it is not known.</summary>
+    public int? LastCheck { get; init; }
+
     /// <summary>What the service keeps beside the position, a JSON object; null when there is nothing.</summary>
     public string? State { get; init; }
 

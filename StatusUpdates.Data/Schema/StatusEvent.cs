@@ -44,6 +44,23 @@ public sealed class UserStream
 
     /// <summary>Position of the first entry that is still there (one above <see cref="LastSeq"/> when none is).</summary>
     public required long OldestSeq { get; init; }
+
+    /// <summary>
+    /// Which entry <see cref="LastCheck"/> is of. It counts only for that one: a writer of an earlier version advances <see cref="LastSeq"/> alone.
+    /// </summary>
+    public long? CheckSeq { get; init; }
+
+    /// <summary>The check of an entry (<see cref="Messaging.LogPosition"/>), as an int.</summary>
+    public int? LastCheck { get; init; }
+
+    /// <summary>The check of the entry before that one, where it was known: what that one's announcement follows.</summary>
+    public int? AfterCheck { get; init; }
+
+    /// <summary>The last entry that retention removed, where it was a version that knows checks. <see cref="TrimmedCheck"/> is its check.</summary>
+    public long? TrimmedSeq { get; init; }
+
+    /// <summary>The check of the entry <see cref="TrimmedSeq"/>, which a cursor may stand on.</summary>
+    public int? TrimmedCheck { get; init; }
 }
 
 /// <summary>What a built-in provider rendered.</summary>

@@ -15,6 +15,9 @@ public sealed class TelegramLink
     /// <summary>How Telegram names the chat: a user name, or a group's title.</summary>
     public string? ChatName { get; init; }
 
+    /// <summary>Of a chat with topics, the one that it was linked in; null for none, and for the one called General.</summary>
+    public int? TopicId { get; init; }
+
     /// <summary>When it was linked.</summary>
     public required DateTimeOffset LinkedAt { get; init; }
 }

@@ -39,7 +39,7 @@ public sealed class Webhook
     /// <summary>Since when every attempt has failed; null after one that did not.</summary>
     public DateTimeOffset? FailingSince { get; init; }
 
-    /// <summary>When it took a delivery last.</summary>
+    /// <summary>When it took a delivery last at its present URL; null before the first.</summary>
     public DateTimeOffset? LastSuccessAt { get; init; }
 }
 

@@ -26,6 +26,11 @@ public enum LinkCodeRefusal
     TooManyChats,
 }
 
+/// <summary>What is known of a chat when something is to be told there.</summary>
+/// <param name="TopicId">The topic that it is told in; null for none, and for the one called General.</param>
+/// <param name="Messages">The latest messages about the generations that were asked for; one without a message is absent.</param>
+public sealed record ToldChat(int? TopicId, Dictionary<string, ChatMessage> Messages);
+
 /// <summary>The latest message about a generation in a chat.</summary>
 /// <param name="MessageId">Telegram's number of it.</param>
 /// <param name="Status">The status that it tells, by wire name.</param>

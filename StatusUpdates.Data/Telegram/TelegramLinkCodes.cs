@@ -1,4 +1,3 @@
-using System.Data;
 using Npgsql;
 using StatusUpdates.Data.Database;
 
@@ -49,9 +48,9 @@ public sealed class TelegramLinkCodes(StatusDatabase database)
     {
         var text = SingleUseText.Create();
         return await database.RetryAsync(
-            async token =>
+            token =>
             {
-                await using var batch = database.DataSource.CreateBatch();
+                var batch = new NpgsqlBatch();
                 batch.BatchCommands.Add(new NpgsqlBatchCommand(TurnSql) { Parameters = { new NpgsqlParameter<string> { TypedValue = userId } } });
                 batch.BatchCommands.Add(new NpgsqlBatchCommand(IssueSql)
                 {
@@ -65,12 +64,17 @@ public sealed class TelegramLinkCodes(StatusDatabase database)
                         new NpgsqlParameter<int> { TypedValue = CleanUpBatch },
                     },
                 });
-                await using var reader = await batch.ExecuteReaderAsync(CommandBehavior.Default, token);
-                await reader.NextResultAsync(token);
-                await reader.ReadAsync(token);
-                return reader.IsDBNull(1)
-                    ? new LinkCodeResult(null, reader.GetInt64(0) >= maxCodes ? LinkCodeRefusal.TooManyCodes : LinkCodeRefusal.TooManyChats)
-                    : new LinkCodeResult(new IssuedLinkCode(text, reader.GetFieldValue<DateTimeOffset>(1)), null);
+                return database.WriteAsync(
+                    batch,
+                    async reader =>
+                    {
+                        await reader.NextResultAsync();
+                        await reader.ReadAsync();
+                        return reader.IsDBNull(1)
+                            ? new LinkCodeResult(null, reader.GetInt64(0) >= maxCodes ? LinkCodeRefusal.TooManyCodes : LinkCodeRefusal.TooManyChats)
+                            : new LinkCodeResult(new IssuedLinkCode(text, reader.GetFieldValue<DateTimeOffset>(1)), null);
+                    },
+                    token);
             },
             cancellationToken);
     }

@@ -3,6 +3,7 @@ using System.Globalization;
 using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Log;
 
 namespace StatusUpdates.Data.Telegram;
 
@@ -28,24 +29,28 @@ public sealed class TelegramLinkStore(StatusDatabase database)
             DELETE FROM telegram_link_codes WHERE hash = $1 AND expires_at > clock_timestamp() RETURNING user_id
         ),
         linked AS (
-            INSERT INTO telegram_links AS l (chat_id, bot_id, user_id, chat_name, linked_at)
-            SELECT $2, $6, user_id, $3, clock_timestamp() FROM used
+            INSERT INTO telegram_links AS l (chat_id, bot_id, user_id, chat_name, topic_id, linked_at)
+            SELECT $2, $6, user_id, $3, $7, clock_timestamp() FROM used
             ON CONFLICT (chat_id) DO UPDATE SET
-                bot_id = EXCLUDED.bot_id, user_id = EXCLUDED.user_id, chat_name = EXCLUDED.chat_name,
+                bot_id = EXCLUDED.bot_id, user_id = EXCLUDED.user_id, chat_name = EXCLUDED.chat_name, topic_id = EXCLUDED.topic_id,
                 linked_at = CASE WHEN l.user_id = EXCLUDED.user_id THEN l.linked_at ELSE EXCLUDED.linked_at END
         ),
         former AS (
             DELETE FROM durable_cursors c USING telegram_links l, used
             WHERE l.chat_id = $2 AND l.bot_id <> $6 AND c.owner = {OwnerOfLink}
-            RETURNING c.user_id, c.last_seq
+            RETURNING c.user_id, c.last_seq, c.last_check
         ),
         placed AS (
-            INSERT INTO durable_cursors AS c (owner, kind, user_id, last_seq, paused, troubled, epoch, nudges)
-            SELECT $4, $5, user_id, COALESCE(
-                    (SELECT last_seq FROM former f WHERE f.user_id = used.user_id), (SELECT last_seq FROM user_streams s WHERE s.user_id = used.user_id), 0),
-                false, false, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 0 FROM used
+            INSERT INTO durable_cursors AS c (owner, kind, user_id, last_seq, last_check, paused, troubled, epoch, nudges)
+            SELECT $4, $5, u.user_id, COALESCE(p.last_seq, 0), p.last_check,
+                false, false, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 0
+            FROM used u LEFT JOIN LATERAL (
+                SELECT f.last_seq, f.last_check, 0 AS rank FROM former f WHERE f.user_id = u.user_id
+                UNION ALL
+                SELECT s.last_seq, {LogSql.HeadCheck}, 1 FROM user_streams s WHERE s.user_id = u.user_id
+                ORDER BY rank LIMIT 1) p ON true
             ON CONFLICT (owner) DO UPDATE SET
-                user_id = EXCLUDED.user_id, last_seq = EXCLUDED.last_seq, state = NULL, paused = false, troubled = false,
+                user_id = EXCLUDED.user_id, last_seq = EXCLUDED.last_seq, last_check = EXCLUDED.last_check, state = NULL, paused = false, troubled = false,
                 not_before = NULL, due_at = NULL, epoch = c.epoch + 1, lease_expires_at = NULL
             WHERE c.user_id <> EXCLUDED.user_id
         ),
@@ -73,7 +78,7 @@ public sealed class TelegramLinkStore(StatusDatabase database)
         SELECT count(*) FROM unlinked
         """;
 
-    // Where the new chat is linked already, the old link just ends. The cursor keeps its state: what was sent of an entry stays sent.
+    // A group that moves had no topics before. Where the new chat is linked already, the old link just ends. The cursor keeps its state: what was sent of an entry stays sent.
     private const string MoveSql =
         """
         -- move chat
@@ -114,25 +119,40 @@ public sealed class TelegramLinkStore(StatusDatabase database)
     /// <param name="botId">Who tells the chat: Telegram's number of the bot that it belongs to.</param>
     /// <param name="chatId">Which chat.</param>
     /// <param name="chatName">How Telegram names it, if it does.</param>
+    /// <param name="topicId">The topic of the chat that is told; null for none.</param>
     /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
     /// <returns>The user; null if the code never was, is used or is over: then nothing has changed.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<string?> LinkAsync(
-        string code, long botId, long chatId, string? chatName, CancellationToken cancellationToken = default)
+        string code, long botId, long chatId, string? chatName, int? topicId, CancellationToken cancellationToken = default)
     {
         if (!SingleUseText.IsPossible(code))
         {
             return null;
         }
 
-        await using var command = database.DataSource.CreateCommand(LinkSql);
+        var command = new NpgsqlCommand(LinkSql);
         command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = SingleUseText.HashOf(code) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)chatName ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, chatId) });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorKind(botId) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
-        return (string?)await command.ExecuteScalarAsync(cancellationToken);
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)topicId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer });
+        return await database.WriteAsync(
+            command, static async reader => await reader.ReadAsync() ? reader.GetString(0) : null, cancellationToken);
+    }
+
+    /// <summary>A chat's topic is gone: from now on it is told outside of topics, in what Telegram calls General.</summary>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public async Task LeaveTopicAsync(long botId, long chatId, int topicId, CancellationToken cancellationToken = default)
+    {
+        var command = new NpgsqlCommand(
+            "-- leave topic\nUPDATE telegram_links SET topic_id = NULL WHERE chat_id = $1 AND bot_id = $2 AND topic_id = $3");
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = topicId });
+        await database.WriteAsync(command, cancellationToken);
     }
 
     /// <summary>Ends a chat's link.</summary>
@@ -144,24 +164,25 @@ public sealed class TelegramLinkStore(StatusDatabase database)
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<bool> UnlinkAsync(long chatId, string? userId, long? botId, CancellationToken cancellationToken = default)
     {
-        await using var command = database.DataSource.CreateCommand(UnlinkSql);
+        var command = new NpgsqlCommand(UnlinkSql);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)userId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)botId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
-        return await command.ExecuteScalarAsync(cancellationToken) is 1L;
+        return await database.WriteAsync(
+            command, static async reader => await reader.ReadAsync() && reader.GetInt64(0) == 1, cancellationToken);
     }
 
     /// <summary>A group that became a supergroup has another number: its link and its position go with it.</summary>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task MoveAsync(long botId, long fromChatId, long toChatId, CancellationToken cancellationToken = default)
     {
-        await using var command = database.DataSource.CreateCommand(MoveSql);
+        var command = new NpgsqlCommand(MoveSql);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = fromChatId });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = toChatId });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, fromChatId) });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, toChatId) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await database.WriteAsync(command, cancellationToken);
     }
 
     /// <summary>A user's chats, the oldest link first.</summary>
@@ -205,23 +226,34 @@ public sealed class TelegramLinkStore(StatusDatabase database)
         },
         cancellationToken);
 
-    /// <summary>The latest messages about these generations in a chat; one without a message is absent.</summary>
-    public Task<Dictionary<string, ChatMessage>> FindMessagesAsync(
-        long chatId, IReadOnlyCollection<string> generationIds, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
+    /// <summary>A chat as a bot tells it, with the latest messages about these generations.</summary>
+    public Task<ToldChat> FindChatAsync(
+        long botId, long chatId, IReadOnlyCollection<string> generationIds, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
         async token =>
         {
             await using var command = database.DataSource.CreateCommand(
-                "-- find messages\nSELECT generation_id, message_id, status FROM telegram_messages WHERE chat_id = $1 AND generation_id = ANY ($2)");
+                """
+                -- find chat
+                SELECT l.topic_id, m.generation_id, m.message_id, m.status
+                FROM telegram_links l LEFT JOIN telegram_messages m ON m.chat_id = l.chat_id AND m.generation_id = ANY ($3)
+                WHERE l.chat_id = $1 AND l.bot_id = $2
+                """);
             command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
+            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
             command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. generationIds] });
             await using var reader = await command.ExecuteReaderAsync(CommandBehavior.Default, token);
+            int? topicId = null;
             var messages = new Dictionary<string, ChatMessage>(StringComparer.Ordinal);
             while (await reader.ReadAsync(token))
             {
-                messages.Add(reader.GetString(0), new ChatMessage(reader.GetInt32(1), reader.GetString(2)));
+                topicId = reader.IsDBNull(0) ? null : reader.GetInt32(0);
+                if (!reader.IsDBNull(1))
+                {
+                    messages.Add(reader.GetString(1), new ChatMessage(reader.GetInt32(2), reader.GetString(3)));
+                }
             }
 
-            return messages;
+            return new ToldChat(topicId, messages);
         },
         cancellationToken);
 }

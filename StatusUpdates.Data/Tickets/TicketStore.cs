@@ -1,4 +1,3 @@
-using System.Data;
 using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Database;
@@ -49,9 +48,9 @@ public sealed class TicketStore(StatusDatabase database)
     {
         var text = SingleUseText.Create();
         var expiresAt = await database.RetryAsync(
-            async token =>
+            token =>
             {
-                await using var command = database.DataSource.CreateCommand(IssueSql);
+                var command = new NpgsqlCommand(IssueSql);
                 command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = SingleUseText.HashOf(text) });
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = grant.UserId });
                 command.Parameters.Add(new NpgsqlParameter
@@ -63,9 +62,14 @@ public sealed class TicketStore(StatusDatabase database)
                 command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = lifetime });
                 command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = skew });
                 command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = CleanUpBatch });
-                await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, token);
-                await reader.ReadAsync(token);
-                return reader.GetFieldValue<DateTimeOffset>(0);
+                return database.WriteAsync(
+                    command,
+                    static async reader =>
+                    {
+                        await reader.ReadAsync();
+                        return reader.GetFieldValue<DateTimeOffset>(0);
+                    },
+                    token);
             },
             cancellationToken);
         return new(text, expiresAt);
@@ -81,14 +85,16 @@ public sealed class TicketStore(StatusDatabase database)
             return null;
         }
 
-        await using var command = database.DataSource.CreateCommand(RedeemSql);
+        var command = new NpgsqlCommand(RedeemSql);
         command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = SingleUseText.HashOf(text) });
-        await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SingleRow, cancellationToken);
-        return await reader.ReadAsync(cancellationToken)
-            ? new TicketGrant(
-                reader.GetString(0),
-                reader.IsDBNull(1) ? null : reader.GetFieldValue<DateTimeOffset>(1),
-                reader.GetFieldValue<DateTimeOffset>(2))
-            : null;
+        return await database.WriteAsync(
+            command,
+            static async reader => await reader.ReadAsync()
+                ? new TicketGrant(
+                    reader.GetString(0),
+                    reader.IsDBNull(1) ? null : reader.GetFieldValue<DateTimeOffset>(1),
+                    reader.GetFieldValue<DateTimeOffset>(2))
+                : null,
+            cancellationToken);
     }
 }

@@ -8,12 +8,16 @@ namespace StatusUpdates.Data.Webhooks;
 /// </summary>
 /// <param name="allowedNetworks">Networks that are allowed whatever they are.</param>
 /// <param name="allowHttp">Whether URLs may have the scheme <c>http</c>.</param>
-public sealed class AddressPolicy(IEnumerable<IPNetwork> allowedNetworks, bool allowHttp)
+/// <param name="ports">Which ports URLs may have; null for all. Others are those of services that nobody has a webhook at, such as mail.</param>
+public sealed class AddressPolicy(IEnumerable<IPNetwork> allowedNetworks, bool allowHttp, PortRanges? ports = null)
 {
     private readonly IPNetwork[] _allowed = [.. allowedNetworks];
 
     /// <summary>Whether URLs may have the scheme <c>http</c>.</summary>
     public bool AllowHttp => allowHttp;
+
+    /// <summary>Which ports URLs may have.</summary>
+    public PortRanges Ports { get; } = ports ?? PortRanges.All;
 
     /// <summary>Whether a connection may be made to this address.</summary>
     public bool IsAllowed(IPAddress address)

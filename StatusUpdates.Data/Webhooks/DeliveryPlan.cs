@@ -12,6 +12,9 @@ public sealed record DeliveryPlan
     /// <summary>The log's bounds.</summary>
     public required LogBounds Bounds { get; init; }
 
+    /// <summary>The position that was asked for, with the check of what stands there.</summary>
+    public required LogPosition Cursor { get; init; }
+
     /// <summary>
     /// Deliveries that are due, with those that wait behind them: of each generation without a gap, in order; those of one follow each other.
     /// </summary>
@@ -34,6 +37,9 @@ public sealed record DeliveryPlan
 
     /// <summary>What the log holds after the position, in order.</summary>
     public required IReadOnlyList<LoggedUpdate> Page { get; init; }
+
+    /// <summary>As <see cref="LogPage.Continues"/>.</summary>
+    public bool Continues(LogPosition cursor) => Bounds.Covers(cursor.Seq) && Cursor.Agrees(cursor);
 }
 
 /// <summary>A webhook, as far as delivery needs it.</summary>

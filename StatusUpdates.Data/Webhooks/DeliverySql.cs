@@ -60,11 +60,13 @@ internal static class DeliverySql
     /// <summary>What the log of user $2 holds after $3, at most $4, and what of it has a delivery, or waits for one.</summary>
     public const string Page =
         $"""
-        SELECT s.oldest_seq, s.last_seq, {LogSql.EventColumns}, e.update_id,
+        SELECT s.oldest_seq, s.last_seq, {LogSql.HeadCheck}, {LogSql.CursorCheck}, {LogSql.EventColumns},
                EXISTS (SELECT FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.seq = e.seq),
                EXISTS (SELECT FROM webhook_deliveries d
                        WHERE d.webhook_id = $1 AND d.generation_id = e.generation_id AND d.state = 'pending')
         FROM user_streams s
+        CROSS JOIN (VALUES ($3::bigint)) c (seq)
+        LEFT JOIN status_events a ON a.user_id = s.user_id AND a.seq = c.seq
         LEFT JOIN LATERAL (SELECT * FROM status_events WHERE user_id = s.user_id AND seq > $3 ORDER BY seq LIMIT $4) e ON true
         WHERE s.user_id = $2
         ORDER BY e.seq
@@ -74,15 +76,15 @@ internal static class DeliverySql
     public const string Outcomes =
         """
         , outcomes AS (
-            SELECT o.* FROM held CROSS JOIN unnest($11::text[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
-                $18::int[], $19::interval[], $20::boolean[], $21::int[], $22::text[])
+            SELECT o.* FROM held CROSS JOIN unnest($12::text[], $13::bigint[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],
+                $19::int[], $20::interval[], $21::boolean[], $22::int[], $23::text[])
                 AS o (id, seq, generation_id, message_id, type, body, state, attempt, next_attempt, was_attempted, status_code, attempts)
         ),
         stored AS (
             INSERT INTO webhook_deliveries AS d
                 (id, webhook_id, seq, generation_id, message_id, type, body, state, attempt, created_at, next_attempt_at, last_attempt_at,
                  status_code, attempts)
-            SELECT o.id, $10, o.seq, o.generation_id, o.message_id, o.type, o.body, o.state, o.attempt, clock_timestamp(),
+            SELECT o.id, $11, o.seq, o.generation_id, o.message_id, o.type, o.body, o.state, o.attempt, clock_timestamp(),
                    clock_timestamp() + o.next_attempt, CASE WHEN o.was_attempted THEN clock_timestamp() END, o.status_code, o.attempts::jsonb
             FROM outcomes o
             ON CONFLICT (id) DO UPDATE SET
@@ -92,14 +94,14 @@ internal static class DeliverySql
         ),
         hastened AS (
             UPDATE webhook_deliveries d SET next_attempt_at = NULL FROM held
-            WHERE $25 AND d.webhook_id = $10 AND d.state = 'pending' AND d.next_attempt_at IS NOT NULL AND d.id <> ALL ($11)
+            WHERE $26 AND d.webhook_id = $11 AND d.state = 'pending' AND d.next_attempt_at IS NOT NULL AND d.id <> ALL ($12)
         ),
         told AS (
             UPDATE webhooks w SET
-                last_success_at = CASE WHEN $23 THEN clock_timestamp() ELSE w.last_success_at END,
-                failing_since = CASE WHEN $24 THEN COALESCE(CASE WHEN NOT $23 THEN w.failing_since END, clock_timestamp()) END
+                last_success_at = CASE WHEN $24 THEN clock_timestamp() ELSE w.last_success_at END,
+                failing_since = CASE WHEN $25 THEN COALESCE(CASE WHEN NOT $24 THEN w.failing_since END, clock_timestamp()) END
             FROM held
-            WHERE w.id = $10 AND ($23 OR $24)
+            WHERE w.id = $11 AND ($24 OR $25)
         )
         """;
 

@@ -4,6 +4,7 @@ using NpgsqlTypes;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Webhooks;
 
@@ -57,14 +58,14 @@ public sealed class DeliveryStore(StatusDatabase database)
     /// <param name="reason">Shown to the owner: <c>gone</c> or <c>failing</c>.</param>
     /// <exception cref="NpgsqlException">The database does not answer; the next failure will disable it.</exception>
     public Task DisableAsync(string webhookId, HeldCursor cursor, string reason) => database.RetryAsync(
-        async token =>
+        token =>
         {
-            await using var command = database.DataSource.CreateCommand(DeliverySql.Disable);
+            var command = new NpgsqlCommand(DeliverySql.Disable);
             command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = webhookId });
             command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = cursor.Owner });
             command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Claimed.Epoch });
             command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = reason });
-            return await command.ExecuteNonQueryAsync(token);
+            return database.WriteAsync(command, token);
         },
         CancellationToken.None);
 
@@ -86,7 +87,7 @@ public sealed class DeliveryStore(StatusDatabase database)
             DeliverySql.Page,
             new NpgsqlParameter<string> { TypedValue = webhookId },
             new NpgsqlParameter<string> { TypedValue = cursor.UserId },
-            new NpgsqlParameter<long> { TypedValue = cursor.Position },
+            new NpgsqlParameter<long> { TypedValue = cursor.Position.Seq },
             new NpgsqlParameter<int> { TypedValue = pageSize });
 
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
@@ -115,13 +116,14 @@ public sealed class DeliveryStore(StatusDatabase database)
 
         await reader.NextResultAsync(cancellationToken);
         var bounds = LogBounds.Empty;
+        uint? check = null;
         var page = new List<LoggedUpdate>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            bounds = new LogBounds(reader.GetInt64(0), reader.GetInt64(1));
-            if (!reader.IsDBNull(2))
+            (bounds, check) = EventReader.ReadBounds(reader, cursor.Position.Seq);
+            if (!reader.IsDBNull(4))
             {
-                page.Add(new LoggedUpdate(EventReader.Read(reader, 2), reader.GetGuid(10), reader.GetBoolean(11), reader.GetBoolean(12)));
+                page.Add(new LoggedUpdate(EventReader.Read(reader, 4), reader.GetGuid(12), reader.GetBoolean(13), reader.GetBoolean(14)));
             }
         }
 
@@ -136,6 +138,7 @@ public sealed class DeliveryStore(StatusDatabase database)
         {
             Target = target,
             Bounds = bounds,
+            Cursor = new LogPosition(cursor.Position.Seq, check),
             Due = due,
             HasMoreDue = hasMore,
             Pending = pending,

@@ -30,9 +30,9 @@ internal sealed class KeyTable(StatusDatabase database) : IXmlRepository
     /// <exception cref="NpgsqlException">The database did not take it.</exception>
     public void StoreElement(XElement element, string friendlyName)
     {
-        using var command = database.DataSource.CreateCommand("INSERT INTO data_protection_keys (friendly_name, xml) VALUES ($1, $2)");
+        using var command = new NpgsqlCommand("INSERT INTO data_protection_keys (friendly_name, xml) VALUES ($1, $2)");
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = friendlyName });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = element.ToString(SaveOptions.DisableFormatting) });
-        command.ExecuteNonQuery();
+        database.Write(command);
     }
 }

@@ -12,6 +12,9 @@ public enum ReplayOutcome
     /// <summary>The webhook is disabled: nothing is delivered to it.</summary>
     Disabled,
 
+    /// <summary>The webhook has taken nothing yet at its present URL.</summary>
+    Unproven,
+
     /// <summary>The delivery, or another test, was pending before.</summary>
     AlreadyPending,
 

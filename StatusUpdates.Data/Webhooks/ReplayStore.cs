@@ -40,7 +40,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
         """
         -- replay delivery
         WITH found AS MATERIALIZED (
-            SELECT d.id, d.state, w.disabled_at IS NOT NULL AS is_disabled,
+            SELECT d.id, d.state, w.disabled_at IS NOT NULL AS is_disabled, w.last_success_at IS NULL AS is_unproven,
                    d.body IS NULL AND NOT EXISTS (SELECT FROM status_events e WHERE e.user_id = $2 AND e.seq = d.seq) AS is_gone
             FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
             WHERE d.id = $3 AND d.webhook_id = $1 AND w.user_id = $2
@@ -49,9 +49,9 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
         replayed AS (
             UPDATE webhook_deliveries d SET state = 'pending', attempt = 0, next_attempt_at = NULL
             FROM found f CROSS JOIN others o
-            WHERE d.id = f.id AND f.state <> 'pending' AND NOT f.is_disabled AND NOT f.is_gone AND NOT o.are_many
+            WHERE d.id = f.id AND f.state <> 'pending' AND NOT f.is_disabled AND NOT f.is_unproven AND NOT f.is_gone AND NOT o.are_many
         )
-        SELECT state = 'pending', is_disabled, is_gone, are_many FROM found CROSS JOIN others
+        SELECT state = 'pending', is_disabled, is_unproven, is_gone, are_many FROM found CROSS JOIN others
         """;
 
     // Ids are made here, as UUIDv7 (RFC 9562, sections 5.7 and 6.2, method 1): 48 bits of milliseconds, the version, 12 bits that count, and
@@ -60,7 +60,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
         """
         -- replay range
         WITH webhook AS MATERIALIZED (
-            SELECT w.id, w.statuses, w.types, w.disabled_at IS NOT NULL AS is_disabled, c.last_seq AS position,
+            SELECT w.id, w.statuses, w.types, w.disabled_at IS NOT NULL AS is_disabled, w.last_success_at IS NULL AS is_unproven, c.last_seq AS position,
                    COALESCE($4, c.last_seq) AS until, COALESCE(s.oldest_seq, 1) AS oldest, COALESCE(s.last_seq, 0) AS head,
                    (SELECT count(*) FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.state = 'pending') AS pending
             FROM webhooks w JOIN durable_cursors c ON c.owner = $6 LEFT JOIN user_streams s ON s.user_id = w.user_id
@@ -70,6 +70,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
             SELECT *, CASE
                 WHEN is_disabled THEN 'disabled'
                 WHEN until > position OR until < $3 THEN 'range'
+                WHEN is_unproven THEN 'unproven'
                 WHEN $3 < oldest - 1 OR until > head THEN 'gone'
                 WHEN until - $3 > $5 THEN 'many'
                 WHEN pending > $7 THEN 'full'
@@ -105,11 +106,9 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
     {
         var body = Encoding.UTF8.GetString(WebhookMessages.OfTest(webhookId, time.GetUtcNow()));
         return database.RetryAsync(
-            async token =>
+            token =>
             {
-                await using var batch = database.DataSource.CreateBatch();
-                batch.BatchCommands.Add(WebhookStore.OfCursor(CursorSql.Nudge, userId, webhookId));
-                batch.BatchCommands.Add(new(TestSql)
+                var batch = CreateBatch(userId, webhookId, new(TestSql)
                 {
                     Parameters =
                     {
@@ -121,18 +120,17 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
                         WebhookStore.Text(body),
                     },
                 });
-                await using var reader = await batch.ExecuteReaderAsync(token);
-                if (!await reader.ReadAsync(token))
-                {
-                    return ReplayOutcome.NotFound;
-                }
-
-                return (reader.GetBoolean(0), reader.GetBoolean(1)) switch
-                {
-                    (true, _) => ReplayOutcome.Disabled,
-                    (_, true) => ReplayOutcome.AlreadyPending,
-                    _ => ReplayOutcome.Pending,
-                };
+                return database.WriteAsync(
+                    batch,
+                    static async reader => !await reader.ReadAsync()
+                        ? ReplayOutcome.NotFound
+                        : (reader.GetBoolean(0), reader.GetBoolean(1)) switch
+                        {
+                            (true, _) => ReplayOutcome.Disabled,
+                            (_, true) => ReplayOutcome.AlreadyPending,
+                            _ => ReplayOutcome.Pending,
+                        },
+                    token);
             },
             cancellationToken);
     }
@@ -144,10 +142,10 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
     {
         var tries = 0;
         return database.RetryAsync(
-            async token =>
+            token =>
             {
                 var isRepeat = tries++ > 0;
-                await using var batch = CreateBatch(userId, webhookId, new(ReplaySql)
+                var batch = CreateBatch(userId, webhookId, new(ReplaySql)
                 {
                     Parameters =
                     {
@@ -157,21 +155,22 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
                         new NpgsqlParameter<int> { TypedValue = MaxPending },
                     },
                 });
-                await using var reader = await batch.ExecuteReaderAsync(token);
-                if (!await reader.ReadAsync(token))
-                {
-                    return ReplayOutcome.NotFound;
-                }
 
                 // A repeat may find what its own first try has done.
-                return (reader.GetBoolean(0), reader.GetBoolean(1), reader.GetBoolean(2), reader.GetBoolean(3)) switch
-                {
-                    (_, true, _, _) => ReplayOutcome.Disabled,
-                    (true, _, _, _) => isRepeat ? ReplayOutcome.Pending : ReplayOutcome.AlreadyPending,
-                    (_, _, true, _) => ReplayOutcome.Gone,
-                    (_, _, _, true) => ReplayOutcome.TooManyPending,
-                    _ => ReplayOutcome.Pending,
-                };
+                return database.WriteAsync(
+                    batch,
+                    async reader => !await reader.ReadAsync()
+                        ? ReplayOutcome.NotFound
+                        : (reader.GetBoolean(0), reader.GetBoolean(1), reader.GetBoolean(2), reader.GetBoolean(3), reader.GetBoolean(4)) switch
+                        {
+                            (_, true, _, _, _) => ReplayOutcome.Disabled,
+                            (true, _, _, _, _) => isRepeat ? ReplayOutcome.Pending : ReplayOutcome.AlreadyPending,
+                            (_, _, true, _, _) => ReplayOutcome.Unproven,
+                            (_, _, _, true, _) => ReplayOutcome.Gone,
+                            (_, _, _, _, true) => ReplayOutcome.TooManyPending,
+                            _ => ReplayOutcome.Pending,
+                        },
+                    token);
             },
             cancellationToken);
     }
@@ -191,11 +190,11 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
         // A repeat may find what its own first try has done.
         var maxPending = MaxPending;
         return database.RetryAsync(
-            async token =>
+            token =>
             {
                 var limit = maxPending;
                 maxPending = int.MaxValue;
-                await using var batch = CreateBatch(userId, webhookId, new(ReplayRangeSql)
+                var batch = CreateBatch(userId, webhookId, new(ReplayRangeSql)
                 {
                     Parameters =
                     {
@@ -208,10 +207,12 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
                         new NpgsqlParameter<int> { TypedValue = limit },
                     },
                 });
-                await using var reader = await batch.ExecuteReaderAsync(token);
-                return await reader.ReadAsync(token)
-                    ? new RangeReplay(ParseOutcome(reader.GetString(0)), reader.GetInt32(1), reader.GetInt64(2), reader.GetInt64(3))
-                    : new RangeReplay(ReplayOutcome.NotFound, 0, 0, 0);
+                return database.WriteAsync(
+                    batch,
+                    static async reader => await reader.ReadAsync()
+                        ? new RangeReplay(ParseOutcome(reader.GetString(0)), reader.GetInt32(1), reader.GetInt64(2), reader.GetInt64(3))
+                        : new RangeReplay(ReplayOutcome.NotFound, 0, 0, 0),
+                    token);
             },
             cancellationToken);
     }
@@ -220,15 +221,16 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
     {
         "disabled" => ReplayOutcome.Disabled,
         "range" => ReplayOutcome.BadRange,
+        "unproven" => ReplayOutcome.Unproven,
         "gone" => ReplayOutcome.Gone,
         "many" => ReplayOutcome.TooMany,
         "full" => ReplayOutcome.TooManyPending,
         _ => ReplayOutcome.Pending,
     };
 
-    private NpgsqlBatch CreateBatch(string userId, string webhookId, NpgsqlBatchCommand replay)
+    private static NpgsqlBatch CreateBatch(string userId, string webhookId, NpgsqlBatchCommand replay)
     {
-        var batch = database.DataSource.CreateBatch();
+        var batch = new NpgsqlBatch();
         batch.BatchCommands.Add(WebhookStore.OfCursor(CursorSql.Nudge, userId, webhookId));
         batch.BatchCommands.Add(replay);
         return batch;

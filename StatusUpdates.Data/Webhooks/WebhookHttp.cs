@@ -14,17 +14,21 @@ public static class WebhookHttp
     private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan ConnectionIdleTimeout = TimeSpan.FromSeconds(30);
 
+    /// <summary>For whom a request is made: whose turn the look-up of its host takes. Where it is not set, each host is looked up in its own turn.</summary>
+    public static readonly HttpRequestOptionsKey<string> Owner = new("StatusUpdates.Owner");
+
     private const int MaxHeadersKiB = 16;
     private const int MaxDrainedBytes = 64 * 1024;
 
     /// <summary>
-    /// A handler to share by all webhooks: nothing is remembered between requests, no redirect followed, and nothing measured by host. A name is resolved once for a
-    /// connection; if any of its addresses is forbidden there is no connection (<see cref="ForbiddenAddressException"/>, wrapped by the
-    /// client), else it goes to one of exactly these addresses: a name that changes its answer in between changes nothing.
+    /// A handler to share by all webhooks: nothing is remembered between requests, no redirect followed, and nothing measured by host. For each connection the
+    /// addresses of its name are judged anew; if any of them is forbidden there is no connection (<see cref="ForbiddenAddressException"/>, wrapped by the
+    /// client), else it goes to one of exactly these addresses: a name that changes its answer in between changes nothing. Nor is there one to a port that
+    /// is not allowed (<see cref="ForbiddenPortException"/>).
     /// </summary>
-    /// <param name="policy">Which addresses are allowed.</param>
-    /// <param name="resolver">What finds them.</param>
-    public static SocketsHttpHandler CreateHandler(AddressPolicy policy, IHostResolver resolver) => new()
+    /// <param name="policy">Which addresses and ports are allowed.</param>
+    /// <param name="lookUps">What finds addresses.</param>
+    public static SocketsHttpHandler CreateHandler(AddressPolicy policy, HostLookUps lookUps) => new()
     {
         // A proxy would resolve the name a second time, and by its own rules.
         UseProxy = false,
@@ -40,21 +44,16 @@ public static class WebhookHttp
         PooledConnectionIdleTimeout = ConnectionIdleTimeout,
         MaxResponseHeadersLength = MaxHeadersKiB,
         MaxResponseDrainSize = MaxDrainedBytes,
-        ConnectCallback = (context, cancellationToken) => ConnectAsync(context.DnsEndPoint, policy, resolver, cancellationToken),
+        ConnectCallback = (context, cancellationToken) => ConnectAsync(context, policy, lookUps, cancellationToken),
     };
 
     /// <summary>The addresses of a host, all of them allowed.</summary>
     /// <exception cref="ForbiddenAddressException">One is not.</exception>
-    /// <exception cref="SocketException">There is none.</exception>
+    /// <exception cref="SocketException">There is none, or nobody answers.</exception>
     public static async Task<IPAddress[]> ResolveAsync(
-        string host, AddressPolicy policy, IHostResolver resolver, CancellationToken cancellationToken)
+        string host, string owner, AddressPolicy policy, HostLookUps lookUps, CancellationToken cancellationToken)
     {
-        var addresses = WebhookUrl.AddressOf(host) is { } address ? [address] : await resolver.ResolveAsync(host, cancellationToken);
-        if (addresses.Length == 0)
-        {
-            throw new SocketException((int)SocketError.HostNotFound);
-        }
-
+        var addresses = await lookUps.ResolveAsync(host, owner, cancellationToken);
         return addresses.All(policy.IsAllowed) ? addresses : throw new ForbiddenAddressException();
     }
 
@@ -70,9 +69,16 @@ public static class WebhookHttp
     }
 
     private static async ValueTask<Stream> ConnectAsync(
-        DnsEndPoint target, AddressPolicy policy, IHostResolver resolver, CancellationToken cancellationToken)
+        SocketsHttpConnectionContext context, AddressPolicy policy, HostLookUps lookUps, CancellationToken cancellationToken)
     {
-        var addresses = await ResolveAsync(target.Host, policy, resolver, cancellationToken);
+        var target = context.DnsEndPoint;
+        if (!policy.Ports.Contains(target.Port))
+        {
+            throw new ForbiddenPortException(policy.Ports.ToString());
+        }
+
+        var owner = context.InitialRequestMessage.Options.TryGetValue(Owner, out var named) ? named : target.Host;
+        var addresses = await ResolveAsync(target.Host, owner, policy, lookUps, cancellationToken);
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {

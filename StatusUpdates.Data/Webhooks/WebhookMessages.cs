@@ -7,10 +7,13 @@ namespace StatusUpdates.Data.Webhooks;
 
 /// <summary>
 /// What is posted to webhooks: <c>{"type":…,"timestamp":…,"data":…}</c>. The same input gives the same bytes, so that a message is the
-/// same at every attempt. Thread-safe.
+/// same at every attempt; and nothing is escaped that need not be, so that a receiver which verifies what it parsed and wrote again finds the same bytes too,
+/// with most languages. Thread-safe.
 /// </summary>
 public static class WebhookMessages
 {
+    private static readonly WebhookJsonContext Json = new(new JsonSerializerOptions(WebhookJsonContext.Default.Options) { Encoder = PlainJsonEncoder.Instance });
+
     /// <summary>The type of what <c>POST …/test</c> sends.</summary>
     public const string Test = "webhook.test";
 
@@ -33,18 +36,18 @@ public static class WebhookMessages
         new(
             TypeOf(update.Status),
             Timestamp(DateTimeOffset.FromUnixTimeMilliseconds(update.Timestamp)),
-            update.TraceParent is null ? update : update with { TraceParent = null }),
-        WebhookJsonContext.Default.WebhookMessageStatusUpdate);
+            update with { TraceParent = null, After = null }),
+        Json.WebhookMessageStatusUpdate);
 
     /// <summary>A test that its owner asked for.</summary>
     public static byte[] OfTest(string webhookId, DateTimeOffset time) => JsonSerializer.SerializeToUtf8Bytes(
-        new(Test, Timestamp(time), new(webhookId)), WebhookJsonContext.Default.WebhookMessageTestData);
+        new(Test, Timestamp(time), new(webhookId)), Json.WebhookMessageTestData);
 
     /// <summary>Says that updates are gone which were not told: read the state by REST, and go on after <paramref name="seq"/>.</summary>
     /// <param name="seq">The log's head, after which telling goes on.</param>
     /// <param name="time">When that was found.</param>
     public static byte[] OfResync(long seq, DateTimeOffset time) => JsonSerializer.SerializeToUtf8Bytes(
-        new(Resync, Timestamp(time), new(seq)), WebhookJsonContext.Default.WebhookMessageResyncData);
+        new(Resync, Timestamp(time), new(seq)), Json.WebhookMessageResyncData);
 
     private static string Timestamp(DateTimeOffset time) =>
         time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);

@@ -45,17 +45,18 @@ public static class WebhookServices
         builder.Services.AddHostedService<FirstKey>();
     }
 
-    /// <summary>Adds <see cref="AddressPolicy"/> by <see cref="WebhookAddressOptions"/>, and <see cref="IHostResolver"/>.</summary>
+    /// <summary>Adds <see cref="AddressPolicy"/> by <see cref="WebhookAddressOptions"/>, and <see cref="HostLookUps"/>.</summary>
     public static void AddWebhookAddresses(this IHostApplicationBuilder builder)
     {
         // Before the section is read, which has the last word.
         builder.Services.AddOptions<WebhookAddressOptions>()
-            .Configure<IHostEnvironment>((options, environment) => options.AllowHttp = environment.IsDevelopment())
+            .Configure<IHostEnvironment>((options, environment) => options.AllowHttp = options.AllowsAnyPort = environment.IsDevelopment())
             .BindConfiguration(WebhookAddressOptions.SectionName)
             .ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<WebhookAddressOptions>>(new WebhookAddressOptions());
         builder.Services.AddSingleton(services => services.GetRequiredService<IOptions<WebhookAddressOptions>>().Value.ToPolicy());
         builder.Services.TryAddSingleton<IHostResolver, SystemHostResolver>();
+        builder.Services.AddSingleton<HostLookUps>();
     }
 
     private static X509Certificate2? Certificate(IConfiguration configuration, string section)

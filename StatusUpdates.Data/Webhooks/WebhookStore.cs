@@ -2,6 +2,7 @@ using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
 
 namespace StatusUpdates.Data.Webhooks;
@@ -15,43 +16,67 @@ public sealed class WebhookStore(StatusDatabase database)
     // Users that share a lock wait for each other a moment longer. A statement of its own: the next one sees what was committed before it.
     private const string LockUserSql = "SELECT pg_advisory_xact_lock(1398230083, hashtext($1))";
 
+    // Webhooks that differ in the query alone, or in the case of letters, lead to the same place.
+    private const string CountOfUrl = "(SELECT count(*) FROM webhooks WHERE user_id = $2 AND lower(split_part(url, '?', 1)) = lower(split_part($3, '?', 1)))";
+
     private const string CreateSql =
-        """
+        $"""
         -- create webhook
         WITH existing AS (SELECT created_at FROM webhooks WHERE id = $1 AND user_id = $2),
+        judged AS MATERIALIZED (
+            SELECT CASE WHEN (SELECT count(*) FROM webhooks WHERE user_id = $2) >= $8 THEN 'webhooks' WHEN {CountOfUrl} >= $11 THEN 'url' END AS full_of
+            WHERE NOT EXISTS (SELECT FROM existing)
+        ),
         created AS (
             INSERT INTO webhooks (id, user_id, url, description, statuses, types, signing_keys, created_at, updated_at)
-            SELECT $1, $2, $3, $4, $5, $6, $7, now(), now()
-            WHERE NOT EXISTS (SELECT FROM existing) AND (SELECT count(*) FROM webhooks WHERE user_id = $2) < $8
+            SELECT $1, $2, $3, $4, $5, $6, $7, now(), now() FROM judged WHERE full_of IS NULL
             RETURNING created_at
         ),
         begun AS (
-            INSERT INTO durable_cursors (owner, kind, user_id, last_seq, paused, troubled, epoch, nudges)
-            SELECT $9, $10, $2, COALESCE((SELECT last_seq FROM user_streams WHERE user_id = $2), 0), false, false, 0, 0 FROM created
+            INSERT INTO durable_cursors (owner, kind, user_id, last_seq, last_check, paused, troubled, epoch, nudges)
+            SELECT $9, $10, $2, COALESCE(s.last_seq, 0), {LogSql.HeadCheck}, false, false, 0, 0
+            FROM created LEFT JOIN user_streams s ON s.user_id = $2
         )
-        SELECT created_at FROM created UNION ALL SELECT created_at FROM existing
+        SELECT (SELECT created_at FROM created UNION ALL SELECT created_at FROM existing), (SELECT full_of FROM judged)
         """;
 
+    // Only what was disabled is enabled, and only another URL is a new one: anything else would make waits and attempts void at will. What is pending
+    // without a time is due as soon as nothing of its generation is before it.
     private const string UpdateSql =
-        """
+        $"""
         -- change webhook
-        UPDATE webhooks SET
-            url = COALESCE($3, url),
-            description = CASE WHEN $4 THEN $5 ELSE description END,
-            statuses = CASE WHEN $6 THEN $7 ELSE statuses END,
-            types = CASE WHEN $8 THEN $9 ELSE types END,
-            disabled_at = CASE $10 WHEN true THEN NULL WHEN false THEN COALESCE(disabled_at, now()) ELSE disabled_at END,
-            disabled_reason = CASE $10 WHEN true THEN NULL WHEN false THEN COALESCE(disabled_reason, $11) ELSE disabled_reason END,
-            failing_since = CASE WHEN $10 OR $3 IS NOT NULL THEN NULL ELSE failing_since END,
-            updated_at = now()
-        WHERE id = $1 AND user_id = $2
+        WITH before AS MATERIALIZED (
+            SELECT id, disabled_at IS NOT NULL AS was_disabled, $3 IS NOT NULL AND $3 <> url AS is_moved
+            FROM webhooks WHERE id = $1 AND user_id = $2 FOR UPDATE
+        ),
+        changed AS (
+            UPDATE webhooks w SET
+                url = COALESCE($3, w.url),
+                description = CASE WHEN $4 THEN $5 ELSE w.description END,
+                statuses = CASE WHEN $6 THEN $7 ELSE w.statuses END,
+                types = CASE WHEN $8 THEN $9 ELSE w.types END,
+                disabled_at = CASE $10 WHEN true THEN NULL WHEN false THEN COALESCE(w.disabled_at, now()) ELSE w.disabled_at END,
+                disabled_reason = CASE $10 WHEN true THEN NULL WHEN false THEN COALESCE(w.disabled_reason, $11) ELSE w.disabled_reason END,
+                failing_since = CASE WHEN b.is_moved OR ($10 AND b.was_disabled) THEN NULL ELSE w.failing_since END,
+                last_success_at = CASE WHEN b.is_moved THEN NULL ELSE w.last_success_at END,
+                updated_at = now()
+            FROM before b
+            WHERE w.id = b.id AND ({IsRoomForUrl})
+            RETURNING w.id, b.is_moved OR COALESCE($10 AND b.was_disabled, false) AS restarts
+        ),
+        restarted AS (
+            UPDATE webhook_deliveries d SET attempt = 0, next_attempt_at = NULL
+            FROM changed c WHERE c.restarts AND d.webhook_id = c.id AND d.state = 'pending'
+        )
+        SELECT EXISTS (SELECT FROM before), EXISTS (SELECT FROM changed)
         """;
 
-    // Pending without a time: due as soon as nothing of its generation is before it.
-    private const string RestartSql =
+    // $1 is the webhook's id, or its cursor's owner; $12 how many webhooks may have the URL $3.
+    private const string IsRoomForUrl =
         """
-        UPDATE webhook_deliveries SET attempt = 0, next_attempt_at = NULL
-        WHERE webhook_id = $1 AND state = 'pending' AND EXISTS (SELECT FROM webhooks WHERE id = $1 AND user_id = $2)
+        $3 IS NULL OR (
+            SELECT count(*) FROM webhooks o
+            WHERE o.user_id = $2 AND $1 NOT IN (o.id, 'webhook:' || o.id) AND lower(split_part(o.url, '?', 1)) = lower(split_part($3, '?', 1))) < $12
         """;
 
     // A repeat finds its own keys, and has replaced them all the same.
@@ -65,14 +90,14 @@ public sealed class WebhookStore(StatusDatabase database)
 
     /// <summary>Registers a webhook; its cursor begins at the log's head.</summary>
     /// <param name="webhook">The webhook; its times are set here.</param>
-    /// <param name="maxPerUser">How many one user may have, counted and added to as one.</param>
+    /// <param name="limits">How many there may be, counted and added to as one.</param>
     /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
-    /// <returns>When it was registered; null if its user has as many as may be.</returns>
+    /// <returns>When it was registered, or which limit its user has reached.</returns>
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
-    public Task<DateTimeOffset?> CreateAsync(Webhook webhook, int maxPerUser, CancellationToken cancellationToken = default) => database.RetryAsync(
-        async token =>
+    public Task<WebhookCreation> CreateAsync(Webhook webhook, WebhookLimits limits, CancellationToken cancellationToken = default) => database.RetryAsync(
+        token =>
         {
-            await using var batch = database.DataSource.CreateBatch();
+            var batch = new NpgsqlBatch();
             batch.BatchCommands.Add(new(LockUserSql) { Parameters = { Text(webhook.UserId) } });
             batch.BatchCommands.Add(new(CreateSql)
             {
@@ -85,34 +110,53 @@ public sealed class WebhookStore(StatusDatabase database)
                     Texts(webhook.Statuses),
                     Texts(webhook.Types),
                     new NpgsqlParameter<byte[]> { TypedValue = webhook.SigningKeys },
-                    new NpgsqlParameter<int> { TypedValue = maxPerUser },
+                    new NpgsqlParameter<int> { TypedValue = limits.PerUser },
                     Text(WebhookIds.CursorOwner(webhook.Id)),
                     Text(WebhookIds.CursorKind),
+                    new NpgsqlParameter<int> { TypedValue = limits.PerUrl },
                 },
             });
-            await using var reader = await batch.ExecuteReaderAsync(token);
-            await reader.NextResultAsync(token);
-            return await reader.ReadAsync(token) ? reader.GetFieldValue<DateTimeOffset>(0) : (DateTimeOffset?)null;
+            return database.WriteAsync(
+                batch,
+                static async reader =>
+                {
+                    await reader.NextResultAsync();
+                    await reader.ReadAsync();
+                    return reader.IsDBNull(0)
+                        ? new WebhookCreation(null, reader.GetString(1) == "url" ? WebhookLimit.PerUrl : WebhookLimit.PerUser)
+                        : new WebhookCreation(reader.GetFieldValue<DateTimeOffset>(0), null);
+                },
+                token);
         },
         cancellationToken);
 
     /// <summary>
     /// Changes a webhook. Whoever is delivering to it as it was stops; a new holder goes on as it is now, at once. Disabled, its cursor rests.
-    /// Enabled, or with another URL, it has no failures, and what is pending is attempted at once and from the first attempt on.
+    /// Enabled after it was disabled, or with another URL, it has no failures, and what is pending is attempted at once and from the first attempt on.
+    /// At another URL it has yet to take something.
     /// </summary>
-    /// <returns>Whether this user has such a webhook.</returns>
+    /// <param name="userId">Whose webhook.</param>
+    /// <param name="webhookId">Which webhook.</param>
+    /// <param name="change">What changes.</param>
+    /// <param name="maxPerUrl">How many webhooks of the user may lead to the new URL, if there is one.</param>
+    /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
-    public Task<bool> UpdateAsync(string userId, string webhookId, WebhookChange change, CancellationToken cancellationToken = default) =>
-        database.RetryAsync(
-            async token =>
+    public Task<WebhookUpdate> UpdateAsync(
+        string userId, string webhookId, WebhookChange change, int maxPerUrl, CancellationToken cancellationToken = default) => database.RetryAsync(
+            token =>
             {
-                await using var batch = database.DataSource.CreateBatch();
-                if (StatementOfCursor(change) is { } statement)
+                var batch = new NpgsqlBatch();
+                if (change.Url is not null)
                 {
-                    batch.BatchCommands.Add(OfCursor(statement, userId, webhookId));
+                    batch.BatchCommands.Add(new(LockUserSql) { Parameters = { Text(userId) } });
                 }
 
-                var update = new NpgsqlBatchCommand(UpdateSql)
+                foreach (var statement in StatementsOfCursor(change))
+                {
+                    batch.BatchCommands.Add(OfCursor(statement, userId, webhookId, change.Url, maxPerUrl));
+                }
+
+                batch.BatchCommands.Add(new(UpdateSql)
                 {
                     Parameters =
                     {
@@ -127,28 +171,40 @@ public sealed class WebhookStore(StatusDatabase database)
                         Texts(change.Types),
                         new NpgsqlParameter { Value = (object?)change.Enabled ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Boolean },
                         Text(DisabledReason.Owner),
+                        new NpgsqlParameter<int> { TypedValue = maxPerUrl },
                     },
-                };
-                batch.BatchCommands.Add(update);
-                if (change.Enabled == true || change.Url is not null)
-                {
-                    batch.BatchCommands.Add(new(RestartSql) { Parameters = { Text(webhookId), Text(userId) } });
-                }
+                });
+                return database.WriteAsync(
+                    batch,
+                    async reader =>
+                    {
+                        if (change.Url is not null)
+                        {
+                            // Of the lock.
+                            await reader.NextResultAsync();
+                        }
 
-                await batch.ExecuteNonQueryAsync(token);
-                return update.RecordsAffected > 0;
+                        await reader.ReadAsync();
+                        return (reader.GetBoolean(0), reader.GetBoolean(1)) switch
+                        {
+                            (_, true) => WebhookUpdate.Changed,
+                            (true, _) => WebhookUpdate.TooManyOfUrl,
+                            _ => WebhookUpdate.NotFound,
+                        };
+                    },
+                    token);
             },
             cancellationToken);
 
     /// <summary>Removes a webhook with its cursor: whoever is delivering to it stops. Its deliveries go with retention.</summary>
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
     public Task DeleteAsync(string userId, string webhookId, CancellationToken cancellationToken = default) => database.RetryAsync(
-        async token =>
+        token =>
         {
-            await using var batch = database.DataSource.CreateBatch();
+            var batch = new NpgsqlBatch();
             batch.BatchCommands.Add(OfCursor("DELETE FROM durable_cursors WHERE owner = $1", userId, webhookId));
             batch.BatchCommands.Add(new("-- delete webhook\nDELETE FROM webhooks WHERE id = $1 AND user_id = $2") { Parameters = { Text(webhookId), Text(userId) } });
-            return await batch.ExecuteNonQueryAsync(token);
+            return database.WriteAsync(batch, DatabaseWrites.RowsWrittenAsync, token);
         },
         cancellationToken);
 
@@ -165,9 +221,9 @@ public sealed class WebhookStore(StatusDatabase database)
     /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
     public Task<DateTimeOffset?> ReplaceKeysAsync(
         string userId, string webhookId, byte[] known, byte[] signingKeys, CancellationToken cancellationToken = default) => database.RetryAsync(
-        async token =>
+        token =>
         {
-            await using var batch = database.DataSource.CreateBatch();
+            var batch = new NpgsqlBatch();
             batch.BatchCommands.Add(OfCursor(CursorSql.Interrupt, userId, webhookId));
             batch.BatchCommands.Add(new(ReplaceKeysSql)
             {
@@ -179,8 +235,7 @@ public sealed class WebhookStore(StatusDatabase database)
                     new NpgsqlParameter<byte[]> { TypedValue = signingKeys },
                 },
             });
-            await using var reader = await batch.ExecuteReaderAsync(token);
-            return await reader.ReadAsync(token) ? reader.GetFieldValue<DateTimeOffset>(0) : (DateTimeOffset?)null;
+            return database.WriteAsync(batch, ReadTimeAsync, token);
         },
         cancellationToken);
 
@@ -188,14 +243,36 @@ public sealed class WebhookStore(StatusDatabase database)
     internal static NpgsqlBatchCommand OfCursor(string sql, string userId, string webhookId) =>
         new(sql + " AND user_id = $2") { Parameters = { Text(WebhookIds.CursorOwner(webhookId)), Text(userId) } };
 
-    // What is delivered, and where to, is read once for a turn: a turn that began before must not go on, nor judge the webhook by what it meets.
-    private static string? StatementOfCursor(WebhookChange change) => change switch
+    // Not where the change is refused: the lock of the cursor comes before what tells.
+    private static NpgsqlBatchCommand OfCursor(string sql, string userId, string webhookId, string? url, int maxPerUrl)
     {
-        { Enabled: true } => CursorSql.Resume,
-        { Enabled: false } => CursorSql.Pause,
-        { Url: not null } or { SetsStatuses: true } or { SetsTypes: true } => CursorSql.Interrupt,
-        _ => null,
-    };
+        var command = OfCursor(sql, userId, webhookId);
+        if (url is not null)
+        {
+            command.CommandText += $" AND ({IsRoomForUrl.Replace("$12", "$4", StringComparison.Ordinal)})";
+            command.Parameters.Add(Text(url));
+            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = maxPerUrl });
+        }
+
+        return command;
+    }
+
+    // What is delivered, and where to, is read once for a turn: a turn that began before must not go on, nor judge the webhook by what it meets.
+    private static IEnumerable<string> StatementsOfCursor(WebhookChange change)
+    {
+        if (change.Enabled is { } enabled)
+        {
+            yield return enabled ? CursorSql.Resume + " AND paused" : CursorSql.Pause;
+        }
+
+        if (change is { Enabled: not false } and ({ Url: not null } or { SetsStatuses: true } or { SetsTypes: true }))
+        {
+            yield return CursorSql.Interrupt;
+        }
+    }
+
+    private static async Task<DateTimeOffset?> ReadTimeAsync(NpgsqlDataReader reader) =>
+        await reader.ReadAsync() ? reader.GetFieldValue<DateTimeOffset>(0) : null;
 
     internal static NpgsqlParameter Text(string? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
 
@@ -229,4 +306,37 @@ public sealed record WebhookChange
 
     /// <summary>Whether updates are delivered; null to leave it.</summary>
     public bool? Enabled { get; init; }
+}
+
+/// <summary>How many webhooks there may be.</summary>
+/// <param name="PerUser">Of one user.</param>
+/// <param name="PerUrl">Of one user at one URL, whatever its query.</param>
+public readonly record struct WebhookLimits(int PerUser, int PerUrl);
+
+/// <summary>What keeps a webhook from being registered.</summary>
+public enum WebhookLimit
+{
+    /// <summary>Its user has as many as may be.</summary>
+    PerUser,
+
+    /// <summary>Its user has as many as may be at this URL.</summary>
+    PerUrl,
+}
+
+/// <summary>What became of a registration.</summary>
+/// <param name="At">When it was registered; null if it was not.</param>
+/// <param name="Limit">Why it was not.</param>
+public readonly record struct WebhookCreation(DateTimeOffset? At, WebhookLimit? Limit);
+
+/// <summary>What became of a change.</summary>
+public enum WebhookUpdate
+{
+    /// <summary>It holds.</summary>
+    Changed,
+
+    /// <summary>This user has no such webhook.</summary>
+    NotFound,
+
+    /// <summary>Its user has as many webhooks at the new URL as may be. Nothing has changed.</summary>
+    TooManyOfUrl,
 }

@@ -84,6 +84,11 @@ public static class WebhookUrl
             return "Must name a host, and no port but 1 to 65535.";
         }
 
+        if (!policy.Ports.Contains(url.Port))
+        {
+            return ForbiddenPortException.TextOf(policy.Ports.ToString());
+        }
+
         if (AddressOf(url.HostNameType == UriHostNameType.IPv6 ? url.DnsSafeHost : host) is { } address)
         {
             return policy.IsAllowed(address) ? null : ForbiddenAddressException.Text;

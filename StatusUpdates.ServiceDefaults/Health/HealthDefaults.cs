@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace StatusUpdates.ServiceDefaults.Health;
@@ -13,7 +14,13 @@ internal static class HealthDefaults
 
     public static void AddDefaultHealthChecks(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), [LiveTag]);
+        builder.Services.AddHealthChecks()
+            .AddCheck("self", () => HealthCheckResult.Healthy(), [LiveTag])
+            .AddCheck<DescriptorWatch>(DescriptorWatch.Name);
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(services => new DescriptorWatch(
+            new ProcessDescriptors().Read, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<DescriptorWatch>>()));
+        builder.Services.AddHostedService(services => services.GetRequiredService<DescriptorWatch>());
         builder.Services.TryAddEnumerable(
             ServiceDescriptor.Singleton<IPostConfigureOptions<HealthCheckServiceOptions>, DependencyHealthPolicy>());
     }

@@ -74,6 +74,30 @@ public sealed class AuthorizationTests(SharedApi shared) : IClassFixture<SharedA
     }
 
     [Theory]
+    [InlineData("""{"alg":"HS256"}""")]
+    [InlineData("""{"alg":"HS256","typ":"jwt"}""")]
+    [InlineData("""{"alg":"HS256","typ":"at+jwt"}""")]
+    [InlineData("""{"alg":"HS256","typ":"application/at+JWT"}""")]
+    public async Task A_header_that_says_access_token_or_nothing_is_taken(string header)
+    {
+        var api = await shared.ApiAsync();
+        using var response = await api.CreateClient(TestTokens.WithHeader(header)).GetAsync("/api/v1/generations", Token);
+        await response.DataAsync();
+    }
+
+    [Theory]
+    [InlineData("alg not of this API", "HS256")]
+    [InlineData("typ of a logout token", "at+jwt")]
+    [InlineData("crit", "crit")]
+    public async Task A_header_that_is_refused_is_told_what_is_taken(string kind, string named)
+    {
+        var api = await shared.ApiAsync();
+        using var response = await api.CreateClient(TestTokens.Bad[kind]).GetAsync("/api/v1/generations", Token);
+        var problem = await response.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_token");
+        Assert.Contains(named, (string?)problem["detail"], StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("exp", -25, HttpStatusCode.OK)]
     [InlineData("exp", -45, HttpStatusCode.Unauthorized)]
     [InlineData("nbf", 20, HttpStatusCode.OK)]

@@ -239,12 +239,43 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
         await chunked.ProblemAsync(HttpStatusCode.RequestEntityTooLarge, "body_too_large");
     }
 
-    [Fact]
-    public async Task A_body_that_is_not_JSON_is_an_unsupported_media_type()
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("garbage")]
+    [InlineData("text/plain")]
+    [InlineData("application/x-www-form-urlencoded")]
+    [InlineData("application/json; charset=foo")]
+    [InlineData("application/json; charset=utf-16")]
+    [InlineData("application/json; charset=\"UTF-16\"")]
+    [InlineData("application/json; charset=iso-8859-1")]
+    [InlineData("application/json; charset=utf-8; charset=foo")]
+    [InlineData("application/json; charset=")]
+    [InlineData("text/plain; charset=foo")]
+    public async Task A_body_of_another_type_or_charset_is_told_what_is_allowed(string? contentType)
     {
         var api = await shared.ApiAsync();
-        using var response = await api.As(_user).PostAsync(Path, new StringContent("type=chat"), Token);
-        await response.ProblemAsync(HttpStatusCode.UnsupportedMediaType, "unsupported_media_type");
+        foreach (var path in new[] { Path, "/api/v1/webhooks" })
+        {
+            using var response = await PostAsync(api, path, contentType);
+            var problem = await response.ProblemAsync(HttpStatusCode.UnsupportedMediaType, "unsupported_media_type");
+            Assert.Contains("application/json", (string?)problem["detail"], StringComparison.Ordinal);
+            Assert.Contains("charset=utf-8", (string?)problem["detail"], StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("application/json")]
+    [InlineData("APPLICATION/JSON")]
+    [InlineData("application/json; charset=utf-8")]
+    [InlineData("application/json;charset=UTF-8")]
+    [InlineData("application/json; Charset=\"Utf-8\"")]
+    [InlineData("application/json; x=y; charset=utf-8")]
+    public async Task A_body_of_JSON_in_UTF_8_is_taken_however_that_is_written(string contentType)
+    {
+        var api = await shared.ApiAsync();
+        using var response = await PostAsync(api, Path, contentType);
+        await response.DataAsync(HttpStatusCode.Accepted);
     }
 
     [Fact]
@@ -297,5 +328,16 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
         var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
         var errors = problem["errors"]?.AsObject().Select(member => member.Key).ToArray();
         Assert.True(errors is [var name] && name == field, $"{input[..Math.Min(80, input.Length)]}: {problem.ToJsonString()}");
+    }
+
+    private async Task<HttpResponseMessage> PostAsync(TestApi api, string path, string? contentType)
+    {
+        using var content = new ByteArrayContent("""{"type":"chat","prompt":"p"}"""u8.ToArray());
+        if (contentType is not null)
+        {
+            content.Headers.TryAddWithoutValidation("Content-Type", contentType);
+        }
+
+        return await api.As(_user).PostAsync(path, content, Token);
     }
 }

@@ -45,9 +45,9 @@ public sealed class BotLinkTests(TestServers servers)
         await api.Database.SubmitAsync("alice", cancellationToken: Token);
         var code = (string)(await CreateAsync(api, "alice"))["code"]!;
 
-        Assert.Equal("alice", await links.LinkAsync(code, Bot, 7, "Alice", Token));
-        Assert.Null(await links.LinkAsync(code, Bot, 7, "Alice", Token));
-        Assert.Null(await links.LinkAsync(code, Bot, 8, "Mallory", Token));
+        Assert.Equal("alice", await links.LinkAsync(code, Bot, 7, "Alice", null, Token));
+        Assert.Null(await links.LinkAsync(code, Bot, 7, "Alice", null, Token));
+        Assert.Null(await links.LinkAsync(code, Bot, 8, "Mallory", null, Token));
         Assert.Equal("telegram-5 alice 1", await CursorAsync(api, 7));
         Assert.Null(await CursorAsync(api, 8));
 
@@ -62,19 +62,19 @@ public sealed class BotLinkTests(TestServers servers)
     {
         await using var api = await TestApi.StartAsync(servers);
         var links = new TelegramLinkStore(api.Database.Database);
-        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, "Alice", Token);
+        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, "Alice", null, Token);
         await api.Database.SubmitAsync("alice", cancellationToken: Token);
         await api.Database.SubmitAsync("bob", cancellationToken: Token);
         await api.Database.SubmitAsync("bob", cancellationToken: Token);
         await api.Database.ExecuteAsync(
             "INSERT INTO telegram_messages (chat_id, generation_id, message_id, status, updated_at) VALUES (7, 'gen-1', 1, 'pending', now())", Token);
 
-        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, "Alice B.", Token);
+        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, "Alice B.", null, Token);
         Assert.Equal("telegram-5 alice 0", await CursorAsync(api, 7));
         Assert.Equal(1, await api.Database.ScalarAsync<long>("SELECT count(*) FROM telegram_messages", Token));
 
         await api.Database.ExecuteAsync("UPDATE durable_cursors SET state = '{}', epoch = 5, lease_expires_at = now() + interval '1 hour'", Token);
-        await links.LinkAsync((string)(await CreateAsync(api, "bob"))["code"]!, Bot, 7, null, Token);
+        await links.LinkAsync((string)(await CreateAsync(api, "bob"))["code"]!, Bot, 7, null, null, Token);
         Assert.Equal("telegram-5 bob 2", await CursorAsync(api, 7));
         Assert.True(await api.Database.ScalarAsync<bool>("SELECT state IS NULL AND epoch = 6 AND lease_expires_at IS NULL FROM durable_cursors", Token));
         Assert.Equal(0, await api.Database.ScalarAsync<long>("SELECT count(*) FROM telegram_messages", Token));
@@ -89,11 +89,11 @@ public sealed class BotLinkTests(TestServers servers)
         var links = new TelegramLinkStore(api.Database.Database);
         var cursors = new CursorStore(api.Database.Database);
         var claim = new CursorClaim(TelegramLinkStore.CursorKind(Bot), 1, 1, TimeSpan.FromMinutes(1), []);
-        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, null, Token);
+        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, null, null, Token);
         await api.Database.SubmitAsync("alice", cancellationToken: Token);
         var former = Assert.Single(await cursors.ClaimOfUsersAsync(claim, ["alice"], Token));
         Assert.True(await links.UnlinkAsync(7, "alice", null, Token));
-        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, null, Token);
+        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, null, null, Token);
         await api.Database.SubmitAsync("alice", cancellationToken: Token);
         Assert.Single(await cursors.ClaimOfUsersAsync(claim, ["alice"], Token));
         await Assert.ThrowsAsync<CursorLostException>(() => cursors.SaveAsync(former, new CursorSave(99), null, Token));
@@ -105,17 +105,17 @@ public sealed class BotLinkTests(TestServers servers)
     {
         await using var api = await TestApi.StartAsync(servers);
         var links = new TelegramLinkStore(api.Database.Database);
-        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot + 1, 7, null, Token);
+        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot + 1, 7, null, null, Token);
         await api.Database.SubmitAsync("alice", cancellationToken: Token);
         await api.Database.ExecuteAsync(
             "INSERT INTO telegram_messages (chat_id, generation_id, message_id, status, updated_at) VALUES (7, 'gen-1', 1, 'pending', now())", Token);
-        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, null, Token);
+        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, 7, null, null, Token);
         Assert.Equal("telegram-5 alice 0", await CursorAsync(api, 7));
         Assert.Equal(1, await api.Database.ScalarAsync<long>("SELECT count(*) FROM durable_cursors", Token));
         Assert.Equal(0, await api.Database.ScalarAsync<long>("SELECT count(*) FROM telegram_messages", Token));
         Assert.Equal((0L, 1L), (await links.CountOfOthersAsync(Bot, Token), await links.CountOfOthersAsync(Bot + 1, Token)));
 
-        await links.LinkAsync((string)(await CreateAsync(api, "bob"))["code"]!, Bot + 1, 7, null, Token);
+        await links.LinkAsync((string)(await CreateAsync(api, "bob"))["code"]!, Bot + 1, 7, null, null, Token);
         Assert.Null(await CursorAsync(api, 7));
         Assert.Equal(1, await api.Database.ScalarAsync<long>("SELECT count(*) FROM durable_cursors WHERE user_id = 'bob' AND owner = 'telegram-6:7'", Token));
     }
@@ -129,7 +129,7 @@ public sealed class BotLinkTests(TestServers servers)
         await api.Database.ExecuteAsync("UPDATE telegram_link_codes SET expires_at = clock_timestamp()", Token);
         foreach (var bad in new[] { code, "", "x", new string('A', 43), new string('é', 43), new string('A', 4000) })
         {
-            Assert.Null(await links.LinkAsync(bad, Bot, 7, "Alice", Token));
+            Assert.Null(await links.LinkAsync(bad, Bot, 7, "Alice", null, Token));
         }
 
         Assert.Null(await CursorAsync(api, 7));
@@ -144,7 +144,7 @@ public sealed class BotLinkTests(TestServers servers)
     {
         await using var api = await TestApi.StartAsync(servers);
         var links = new TelegramLinkStore(api.Database.Database);
-        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, -1007, "A group", Token);
+        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, -1007, "A group", null, Token);
         await api.Database.ExecuteAsync(
             "INSERT INTO telegram_messages (chat_id, generation_id, message_id, status, updated_at) VALUES (-1007, 'gen-1', 1, 'pending', now())", Token);
 
@@ -180,7 +180,7 @@ public sealed class BotLinkTests(TestServers servers)
         // Three chats leave room for one code; another user has room of their own.
         for (var chat = 0; chat < 3; chat++)
         {
-            await links.LinkAsync((string)(await issued[chat].DataAsync(HttpStatusCode.Created))["code"]!, Bot, chat + 1, null, Token);
+            await links.LinkAsync((string)(await issued[chat].DataAsync(HttpStatusCode.Created))["code"]!, Bot, chat + 1, null, null, Token);
         }
 
         await CreateAsync(api, "alice");
@@ -198,7 +198,7 @@ public sealed class BotLinkTests(TestServers servers)
         await using var api = await TestApi.StartAsync(servers);
         var links = new TelegramLinkStore(api.Database.Database);
         await api.Database.SubmitAsync("alice", cancellationToken: Token);
-        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, -7, "A group", Token);
+        await links.LinkAsync((string)(await CreateAsync(api, "alice"))["code"]!, Bot, -7, "A group", null, Token);
         await api.Database.ExecuteAsync("""UPDATE durable_cursors SET state = '{"a":1}'""", Token);
         await links.MoveAsync(Bot, -7, -1007, Token);
         Assert.Equal("telegram-5 alice 1", await CursorAsync(api, -1007));
@@ -208,7 +208,7 @@ public sealed class BotLinkTests(TestServers servers)
         Assert.Null(await links.FindUserAsync(Bot, -7, Token));
 
         // Where the new one is linked already, the old link ends.
-        await links.LinkAsync((string)(await CreateAsync(api, "bob"))["code"]!, Bot, -8, null, Token);
+        await links.LinkAsync((string)(await CreateAsync(api, "bob"))["code"]!, Bot, -8, null, null, Token);
         await links.MoveAsync(Bot, -8, -1007, Token);
         Assert.Equal("alice", await links.FindUserAsync(Bot, -1007, Token));
         Assert.Null(await CursorAsync(api, -8));

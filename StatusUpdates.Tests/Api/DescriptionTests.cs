@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.OpenApi;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace StatusUpdates.Tests.Api;
 
@@ -52,7 +54,7 @@ public sealed class DescriptionTests(TestServers servers, SharedApi shared) : IC
 
         var stream = document["paths"]!["/api/v1/status/stream"]!["get"]!;
         Assert.Equal(
-            ["since", "generationId", "Last-Event-ID", "token", "ticket"],
+            ["since", "generationId", "lastEventId", "Last-Event-ID", "token", "ticket"],
             stream["parameters"]!.AsArray().Select(parameter => (string)parameter!["name"]!));
 
         var text = document.ToJsonString();
@@ -102,12 +104,51 @@ public sealed class DescriptionTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task The_description_can_be_read_at_scalar()
+    public async Task The_description_is_built_once_and_not_sent_again_to_who_has_it()
+    {
+        var built = 0;
+        await using var api = await TestApi.StartAsync(servers, environment: "Production", configure: builder =>
+            builder.Services.Configure<OpenApiOptions>("v1", options => options.AddDocumentTransformer((_, _, _) =>
+            {
+                Interlocked.Increment(ref built);
+                return Task.CompletedTask;
+            })));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => api.Anonymous.GetAsync("/openapi/v1.json", Token)));
+        var bytes = await Task.WhenAll(answers.Select(answer => answer.Content.ReadAsByteArrayAsync(Token)));
+        Assert.All(bytes, content => Assert.Equal(bytes[0], content));
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/openapi/v1.json");
+        request.Headers.IfNoneMatch.Add(answers[0].Headers.ETag!);
+        using var again = await api.Anonymous.SendAsync(request, Token);
+        Assert.Equal(HttpStatusCode.NotModified, again.StatusCode);
+        Assert.Equal(answers[0].Headers.ETag, again.Headers.ETag);
+        Assert.True(again.Headers.CacheControl?.NoCache);
+
+        using var head = await api.Anonymous.SendAsync(new(HttpMethod.Head, "/openapi/v1.json"), Token);
+        Assert.Equal(bytes[0].Length, head.Content.Headers.ContentLength);
+        Assert.Equal("application/json", head.Content.Headers.ContentType?.MediaType);
+        Assert.Equal(1, built);
+    }
+
+    [Fact]
+    public async Task The_description_can_be_read_at_scalar_which_tells_nobody_of_it()
     {
         await using var api = await TestApi.StartAsync(servers, environment: "Production");
         using var response = await api.Anonymous.GetAsync("/scalar", Token);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal("text/html", response.Content.Headers.ContentType?.MediaType);
+        var page = await response.Content.ReadAsStringAsync(Token);
+        Assert.Contains("\"telemetry\":false", page, StringComparison.Ordinal);
+        Assert.Contains("\"agent\":{\"disabled\":true", page, StringComparison.Ordinal);
+        Assert.Contains("\"mcp\":{\"disabled\":true", page, StringComparison.Ordinal);
+
+        // Each script is a file of this host, or is named by the policy.
+        var policy = Assert.Single(response.Headers.GetValues("Content-Security-Policy"));
+        var nonce = policy.Split("'nonce-")[1].Split('\'')[0];
+        Assert.Contains("connect-src 'self'", policy, StringComparison.Ordinal);
+        Assert.Equal(page.Split("<script").Length - 1, page.Split($"nonce=\"{nonce}\"").Length - 1);
+        using var other = await api.Anonymous.GetAsync("/scalar", Token);
+        Assert.DoesNotContain(nonce, Assert.Single(other.Headers.GetValues("Content-Security-Policy")), StringComparison.Ordinal);
     }
 
     private static IEnumerable<string> Required(JsonNode schema) => schema["required"]!.AsArray().Select(name => (string)name!);

@@ -26,7 +26,7 @@ public sealed class HealthTests(TestServers servers)
         if (detailed)
         {
             Assert.Equal(
-                ["PostgreSQL", "StackExchange.Redis", "self"],
+                ["PostgreSQL", "Redis messages", "StackExchange.Redis", "file descriptors", "self"],
                 body["checks"]!.AsObject().Select(member => member.Key).Order(StringComparer.Ordinal));
         }
     }

@@ -67,8 +67,9 @@ internal sealed class TestApi : IAsyncDisposable
     }
 
     /// <summary>The API over servers of the test's own, which outlive it.</summary>
-    public static Task<TestApi> StartAsync(TestDatabase database, TestRedis redis, IReadOnlyDictionary<string, string?>? settings = null) =>
-        StartAsync(database, redis, ownsServers: false, settings, "Development", configure: null, map: null);
+    public static Task<TestApi> StartAsync(
+        TestDatabase database, TestRedis redis, IReadOnlyDictionary<string, string?>? settings = null, Action<WebApplicationBuilder>? configure = null) =>
+        StartAsync(database, redis, ownsServers: false, settings, "Development", configure, map: null);
 
     /// <summary>Another instance over this one's database and Redis. Dispose it first.</summary>
     /// <param name="address">Where it listens; null: at a free port.</param>
@@ -116,6 +117,10 @@ internal sealed class TestApi : IAsyncDisposable
                     // What has no place in the log is heard by the subscribed alone, however slow the machine is.
                     ["StatusMessaging:SubscribeTimeout"] = "00:00:20",
                     ["Gateway:Feeds:SubscribeWait"] = "00:00:10",
+
+                    // Tests submit as fast as they can.
+                    ["RateLimits:Submissions:PermitsPerSecond"] = "100000",
+                    ["RateLimits:Submissions:Burst"] = "100000",
                 });
                 builder.Configuration.AddInMemoryCollection(settings ?? new Dictionary<string, string?>());
                 configure?.Invoke(builder);

@@ -13,11 +13,12 @@ namespace StatusUpdates.Tests.Api;
 /// <summary>A small real issuer: discovery and keys over HTTP on loopback (OpenID Connect Discovery 1.0, RFC 7517), and tokens signed by it.</summary>
 internal sealed class TestIssuer : IAsyncDisposable
 {
-    private const string KeyId = "key-1";
-
     private readonly WebApplication _app;
-    private readonly RSA _key = RSA.Create(2048);
     private readonly RSA _foreignKey = RSA.Create(2048);
+    private RSA _key = RSA.Create(2048);
+    private int _rotations;
+    private int _asked;
+    private int _failing;
 
     private TestIssuer(WebApplication app)
     {
@@ -27,6 +28,12 @@ internal sealed class TestIssuer : IAsyncDisposable
             "application/json"));
         app.MapGet("/keys", () =>
         {
+            Interlocked.Increment(ref _asked);
+            if (Interlocked.Decrement(ref _failing) >= 0)
+            {
+                return Results.StatusCode(StatusCodes.Status500InternalServerError);
+            }
+
             var key = _key.ExportParameters(includePrivateParameters: false);
             return Results.Text(
                 $$"""{"keys":[{"kty":"RSA","use":"sig","kid":"{{KeyId}}","n":"{{Base64UrlEncoder.Encode(key.Modulus!)}}","e":"{{Base64UrlEncoder.Encode(key.Exponent!)}}"}]}""",
@@ -36,6 +43,22 @@ internal sealed class TestIssuer : IAsyncDisposable
 
     /// <summary>Its name, and where it is.</summary>
     public string Url => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
+
+    /// <summary>How often its keys were asked for.</summary>
+    public int Asked => Volatile.Read(ref _asked);
+
+    private string KeyId => $"key-{Volatile.Read(ref _rotations)}";
+
+    /// <summary>Has another key from now on, by another name, and no longer the one before.</summary>
+    public void Rotate()
+    {
+        _key.Dispose();
+        _key = RSA.Create(2048);
+        Interlocked.Increment(ref _rotations);
+    }
+
+    /// <summary>Does not tell its keys the next times.</summary>
+    public void Fail(int times) => Volatile.Write(ref _failing, times);
 
     public static async Task<TestIssuer> StartAsync()
     {
@@ -47,8 +70,9 @@ internal sealed class TestIssuer : IAsyncDisposable
     }
 
     /// <summary>A token as it issues them, or one with something changed.</summary>
-    public string Sign(string audience, string? issuer = null, SigningCredentials? by = null) => new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
+    public string Sign(string audience, string? issuer = null, SigningCredentials? by = null, string type = "JWT") => new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
     {
+        TokenType = type,
         Issuer = issuer ?? Url,
         Audience = audience,
         Claims = new Dictionary<string, object> { ["sub"] = "user-1" },
@@ -58,6 +82,9 @@ internal sealed class TestIssuer : IAsyncDisposable
 
     /// <summary>Somebody else's key, by the name of its own.</summary>
     public SigningCredentials ForeignKey => new(new RsaSecurityKey(_foreignKey) { KeyId = KeyId }, SecurityAlgorithms.RsaSha256);
+
+    /// <summary>Somebody else's key, by a name that nobody knows.</summary>
+    public SigningCredentials UnknownKey => new(new RsaSecurityKey(_foreignKey) { KeyId = Guid.NewGuid().ToString("N") }, SecurityAlgorithms.RsaSha256);
 
     /// <summary>Its public key, taken for a shared one: what an API signs with that lets the token choose the algorithm.</summary>
     public SigningCredentials PublicKeyAsSecret =>

@@ -32,6 +32,14 @@ internal static class TestTokens
         ["alg none, unsigned"] = Encode("""{"alg":"none","typ":"JWT"}""", Payload("u"), null),
         ["alg none, signed"] = Encode("""{"alg":"none","typ":"JWT"}""", Payload("u"), Key),
         ["alg unknown"] = Encode("""{"alg":"XY999","typ":"JWT"}""", Payload("u"), Key),
+        ["alg not of this API"] = Encode("""{"alg":"HS512","typ":"JWT"}""", Payload("u"), Key, HMACSHA512.HashData),
+        ["typ of a logout token"] = Encode("""{"alg":"HS256","typ":"logout+jwt"}""", Payload("u"), Key),
+        ["typ of a proof"] = Encode("""{"alg":"HS256","typ":"dpop+jwt"}""", Payload("u"), Key),
+        ["typ empty"] = Encode("""{"alg":"HS256","typ":""}""", Payload("u"), Key),
+        ["typ no text"] = Encode("""{"alg":"HS256","typ":7}""", Payload("u"), Key),
+        ["crit"] = Encode("""{"alg":"HS256","typ":"JWT","crit":["b64"],"b64":true}""", Payload("u"), Key),
+        ["crit unknown"] = Encode("""{"alg":"HS256","typ":"JWT","crit":["x"],"x":1}""", Payload("u"), Key),
+        ["crit empty"] = Encode("""{"alg":"HS256","typ":"JWT","crit":[]}""", Payload("u"), Key),
         ["no signature"] = Encode(Header, Payload("u"), null),
         ["wrong key"] = Encode(Header, Payload("u"), new byte[32]),
         ["payload changed after signing"] = Tampered(),
@@ -59,6 +67,9 @@ internal static class TestTokens
 
     private static string Header => """{"alg":"HS256","typ":"JWT"}""";
 
+    /// <summary>A good token with another header.</summary>
+    public static string WithHeader(string header) => Encode(header, Payload("user-1"), Key);
+
     /// <summary>A good token of that user, changed as asked for before it is signed.</summary>
     public static string Create(string userId, Action<JsonObject>? change = null)
     {
@@ -82,10 +93,10 @@ internal static class TestTokens
         return $"{parts[0]}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(Payload("another")))}.{parts[2]}";
     }
 
-    private static string Encode(string header, string payload, byte[]? key)
+    private static string Encode(string header, string payload, byte[]? key, Func<byte[], byte[], byte[]>? sign = null)
     {
         var signed = $"{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(header))}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(payload))}";
-        var signature = key is null ? "" : Base64Url.EncodeToString(HMACSHA256.HashData(key, Encoding.ASCII.GetBytes(signed)));
+        var signature = key is null ? "" : Base64Url.EncodeToString((sign ?? HMACSHA256.HashData)(key, Encoding.ASCII.GetBytes(signed)));
         return $"{signed}.{signature}";
     }
 }

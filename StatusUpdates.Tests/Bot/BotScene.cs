@@ -49,7 +49,7 @@ internal sealed class BotScene : IAsyncDisposable
         (await Codes.IssueAsync(userId, TimeSpan.FromMinutes(10), 100, 100, TestTime.Token)).Code!.Text;
 
     public async Task LinkAsync(string userId, long chatId) =>
-        Assert.Equal(userId, await Links.LinkAsync(await CodeAsync(userId), FakeTelegram.BotId, chatId, null, TestTime.Token));
+        Assert.Equal(userId, await Links.LinkAsync(await CodeAsync(userId), FakeTelegram.BotId, chatId, null, null, TestTime.Token));
 
     /// <summary>Submits a generation: pending.</summary>
     public async Task<string> SubmitAsync(string userId = "alice", string? traceParent = null)
@@ -88,6 +88,11 @@ internal sealed class BotScene : IAsyncDisposable
     public async Task ChangeAsync(string generationId, GenerationStatus status, Func<StatusChange, StatusChange>? with = null)
     {
         var attempt = await Database.ScalarAsync<int>($"SELECT attempt FROM generations WHERE id = '{generationId}'", TestTime.Token);
+        if (status == GenerationStatus.Canceled)
+        {
+            await Database.ExecuteAsync($"UPDATE generations SET cancel_requested_at = now() WHERE id = '{generationId}'", TestTime.Token);
+        }
+
         var change = new StatusChange { GenerationId = generationId, Status = status, Attempt = attempt };
         var result = await Database.Log.AppendAsync(with?.Invoke(change) ?? change, TestTime.Token);
         Assert.NotNull(result.Update);

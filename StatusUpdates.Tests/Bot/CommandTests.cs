@@ -49,7 +49,7 @@ public sealed class CommandTests(TestServers servers)
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync();
         var used = await scene.CodeAsync("alice");
-        await scene.Links.LinkAsync(used, FakeTelegram.BotId, 8, null, Token);
+        await scene.Links.LinkAsync(used, FakeTelegram.BotId, 8, null, null, Token);
         Assert.Equal(CommandHandler.Explanation, await AskAsync(scene, Chat, "/start"));
         foreach (var bad in new[] { used, "x", new string('A', 43), "two words", "'; DROP TABLE telegram_links; --", "😀" })
         {
@@ -199,10 +199,113 @@ public sealed class CommandTests(TestServers servers)
     }
 
     [Fact]
+    public async Task In_a_group_with_topics_it_answers_and_tells_where_it_was_linked_also_while_General_is_closed()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await using var bot = await scene.StartBotAsync();
+        scene.Telegram.CloseTopic(-1007, 0);
+        scene.Telegram.SayInTopic(-1007, 5, $"/start {await scene.CodeAsync("alice")}");
+        var linked = (await scene.Telegram.WaitForAsync(1))[0];
+        Assert.Equal((CommandHandler.Linked, 5), (linked.Text, linked.TopicId));
+        await FakeTelegram.AnsweredAsync(linked);
+
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.ProgressAsync(id, 10);
+        await scene.ChangeAsync(id, GenerationStatus.Completed, c => c with { ResultUrls = ["https://example.com/1.png"] });
+        await scene.UntilToldAsync(-1007);
+        Assert.All(scene.Telegram.Calls.Where(call => call.Method != "editMessageText"), call => Assert.Equal(5, call.TopicId));
+        Assert.Equal("photo https://example.com/1.png", scene.Taken(-1007)[^1]);
+
+        // Asked in another topic it answers there, and linked in another one it tells there.
+        scene.Telegram.SayInTopic(-1007, 6, "/status");
+        var status = (await scene.Telegram.WaitForAsync(1, call => call.TopicId == 6))[0];
+        Assert.True(status.IsTaken);
+        scene.Telegram.SayInTopic(-1007, 6, $"/start {await scene.CodeAsync("alice")}");
+        await scene.Telegram.WaitForAsync(2, call => call.TopicId == 6);
+        await scene.SubmitAsync();
+        await scene.UntilToldAsync(-1007);
+        Assert.Equal(6, scene.Telegram.Calls[^1].TopicId);
+        Assert.Single(await scene.Links.ListAsync("alice", Token));
+    }
+
+    [Fact]
+    public async Task A_thread_of_answers_is_no_topic()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await using var bot = await scene.StartBotAsync();
+        scene.Telegram.Say(new JsonObject
+        {
+            ["message_id"] = 9,
+            ["message_thread_id"] = 4,
+            ["date"] = 1_700_000_000,
+            ["chat"] = new JsonObject { ["id"] = -1007, ["type"] = "supergroup", ["title"] = "A group" },
+            ["text"] = $"/start {await scene.CodeAsync("alice")}",
+        });
+        var linked = (await scene.Telegram.WaitForAsync(1))[0];
+        Assert.Equal((CommandHandler.Linked, null), (linked.Text, linked.TopicId));
+    }
+
+    [Fact]
+    public async Task A_channel_is_linked_told_and_unlinked_by_posts()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await using var bot = await scene.StartBotAsync();
+        scene.Telegram.Post(-1009, "News of the day");
+        scene.Telegram.Post(-1009, $"/start {await scene.CodeAsync("alice")}");
+        Assert.Equal(CommandHandler.Linked, (await scene.Telegram.WaitForAsync(1))[0].Text);
+        Assert.Equal("A channel", Assert.Single(await scene.Links.ListAsync("alice", Token)).ChatName);
+        var id = await scene.SubmitAsync();
+        await scene.UntilToldAsync(-1009);
+        Assert.Equal(BotScene.Line("pending", id), scene.Taken(-1009)[^1]);
+        scene.Telegram.Post(-1009, "/stop");
+        Assert.Equal(CommandHandler.Unlinked, (await scene.Telegram.WaitForAsync(3))[2].Text);
+        Assert.Empty(await scene.Links.ListAsync("alice", Token));
+    }
+
+    [Fact]
+    public async Task Updates_of_other_kinds_are_not_asked_for_and_passed_over_where_they_come()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await using var bot = await scene.StartBotAsync();
+        var chat = new JsonObject { ["id"] = -1007, ["type"] = "supergroup", ["title"] = "A group" };
+        scene.Telegram.Bring("chat_join_request", new JsonObject
+        {
+            ["chat"] = chat.DeepClone(),
+            ["from"] = new JsonObject { ["id"] = 9, ["is_bot"] = false, ["first_name"] = "Bob" },
+            ["user_chat_id"] = 9,
+            ["date"] = 1_700_000_000,
+        });
+        scene.Telegram.Bring("edited_message", new JsonObject { ["message_id"] = 1, ["date"] = 1_700_000_000, ["chat"] = chat.DeepClone(), ["text"] = "/status" });
+        Assert.Equal(CommandHandler.NotLinked, await AskAsync(scene, Chat, "/status"));
+        Assert.Single(scene.Telegram.Calls);
+        Assert.Equal(["message", "channel_post"], scene.Telegram.KindsAsked);
+    }
+
+    [Fact]
+    public async Task A_group_that_says_that_it_became_a_supergroup_is_told_there_and_nothing_is_sent_to_the_old_one()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await using var bot = await scene.StartBotAsync();
+        Assert.Equal(CommandHandler.Linked, await AskAsync(scene, -7, $"/start {await scene.CodeAsync("alice")}"));
+        scene.Telegram.Migrate(-7, -1007);
+        await scene.Database.UntilAsync("SELECT count(*) = 1 FROM telegram_links WHERE chat_id = -1007");
+        Assert.Equal([-1007L], (await scene.Links.ListAsync("alice", Token)).Select(chat => chat.ChatId));
+        var id = await scene.SubmitAsync();
+        await scene.UntilToldAsync(-1007);
+        Assert.Equal([BotScene.Line("pending", id)], scene.Taken(-1007));
+        Assert.Single(scene.Telegram.Calls, call => call.ChatId == -7);
+
+        // A command that was written before is answered where the group is now.
+        scene.Telegram.Say(-7, "/status@status_test_bot");
+        await scene.Telegram.WaitForAsync(2, call => call.ChatId == -1007);
+    }
+
+    [Fact]
     public async Task A_chat_of_another_bot_is_not_unlinked_by_a_command_to_this_one()
     {
         await using var scene = await BotScene.CreateAsync(servers);
-        await scene.Links.LinkAsync(await scene.CodeAsync("alice"), FakeTelegram.BotId + 1, Chat, null, Token);
+        await scene.Links.LinkAsync(await scene.CodeAsync("alice"), FakeTelegram.BotId + 1, Chat, null, null, Token);
         await using var bot = await scene.StartBotAsync();
         Assert.Equal(CommandHandler.NotLinked, await AskAsync(scene, Chat, "/status"));
         Assert.Equal(CommandHandler.NotLinked, await AskAsync(scene, Chat, "/stop"));

@@ -12,6 +12,9 @@ internal sealed class FakeCall(string method, JsonObject parameters)
 
     public long ChatId => (long?)parameters["chat_id"] ?? 0;
 
+    /// <summary>The topic that it is for; null for none.</summary>
+    public int? TopicId => (int?)parameters["message_thread_id"];
+
     public string? Text => (string?)parameters["text"];
 
     /// <summary>A photo's address; null for an upload.</summary>

@@ -39,6 +39,9 @@ internal abstract record FakeReply
     /// <summary>The request is taken, and the connection closed: the acknowledgement is lost.</summary>
     public sealed record CloseAfter : FakeReply;
 
+    /// <summary>The request is taken and acknowledged by the answer's status, whose body breaks off, or never ends.</summary>
+    public sealed record HeadAlone(bool Closes) : FakeReply;
+
     /// <summary>Taken and answered, when this task has ended.</summary>
     public sealed record After(Task Signal) : FakeReply;
 }

@@ -28,7 +28,9 @@ internal sealed class FakeTelegram : IAsyncDisposable
     private readonly List<FakeCall> _calls = [];
     private readonly Dictionary<(long Chat, int Message), string> _messages = [];
     private readonly List<(Func<FakeCall, bool> When, FakeReply Reply)> _script = [];
+    private readonly Dictionary<long, long> _migrated = [];
     private readonly FakeUpdates _updates = new();
+    private readonly FakeForums _forums = new();
     private WebApplication? _app;
     private int _lastMessage;
 
@@ -106,6 +108,76 @@ internal sealed class FakeTelegram : IAsyncDisposable
             ["text"] = text,
         },
     });
+
+    /// <summary>A message to the bot in a topic of a group; 0 for the one called General.</summary>
+    public int SayInTopic(long chatId, int topicId, string text)
+    {
+        _forums.Open(chatId, topicId);
+        var message = new JsonObject
+        {
+            ["message_id"] = 1,
+            ["date"] = 1_700_000_000,
+            ["chat"] = new JsonObject { ["id"] = chatId, ["type"] = "supergroup", ["title"] = "A forum", ["is_forum"] = true },
+            ["text"] = text,
+        };
+        if (topicId != 0)
+        {
+            message["message_thread_id"] = topicId;
+            message["is_topic_message"] = true;
+        }
+
+        return Say(message);
+    }
+
+    /// <summary>Closes a topic of a group; 0 for General.</summary>
+    public void CloseTopic(long chatId, int topicId) => _forums.Close(chatId, topicId);
+
+    /// <summary>Removes a topic of a group.</summary>
+    public void RemoveTopic(long chatId, int topicId) => _forums.Remove(chatId, topicId);
+
+    /// <summary>A post in a channel that the bot administrates.</summary>
+    public int Post(long channelId, string text) => _updates.Add(id => new JsonObject
+    {
+        ["update_id"] = id,
+        ["channel_post"] = new JsonObject
+        {
+            ["message_id"] = id,
+            ["date"] = 1_700_000_000,
+            ["sender_chat"] = new JsonObject { ["id"] = channelId, ["type"] = "channel", ["title"] = "A channel" },
+            ["chat"] = new JsonObject { ["id"] = channelId, ["type"] = "channel", ["title"] = "A channel" },
+            ["text"] = text,
+        },
+    });
+
+    /// <summary>An update of another kind, as one that came before the bot said what it wants.</summary>
+    public int Bring(string kind, JsonObject content) => _updates.Add(id => new JsonObject { ["update_id"] = id, [kind] = content });
+
+    /// <summary>Makes a supergroup of a group: said in both, and the old number is refused from now on.</summary>
+    public void Migrate(long from, long to)
+    {
+        lock (_lock)
+        {
+            _migrated[from] = to;
+        }
+
+        Say(new JsonObject
+        {
+            ["message_id"] = 1,
+            ["date"] = 1_700_000_000,
+            ["chat"] = new JsonObject { ["id"] = from, ["type"] = "group", ["title"] = "A group" },
+            ["migrate_to_chat_id"] = to,
+        });
+        Say(new JsonObject
+        {
+            ["message_id"] = 1,
+            ["date"] = 1_700_000_000,
+            ["chat"] = new JsonObject { ["id"] = to, ["type"] = "supergroup", ["title"] = "A group" },
+            ["migrate_from_chat_id"] = from,
+        });
+    }
+
+    /// <summary>What updates were asked for last.</summary>
+    public IReadOnlyList<string>? KindsAsked => _updates.Kinds;
 
     /// <summary>A message to the bot with something in it that is no message's.</summary>
     public int Say(JsonObject message) => _updates.Add(id => new JsonObject { ["update_id"] = id, ["message"] = message });
@@ -215,6 +287,20 @@ internal sealed class FakeTelegram : IAsyncDisposable
                 context.Abort();
                 return;
 
+            case FakeReply.HeadAlone head:
+                Take(call);
+                context.Response.ContentLength = 1000;
+                await context.Response.WriteAsync("{\"ok\":true,");
+                await context.Response.Body.FlushAsync();
+                call.Answered = 200;
+                if (!head.Closes)
+                {
+                    await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                }
+
+                // The server closes the connection, since the body is too short. An abort could overtake what was written.
+                return;
+
             case FakeReply.After after:
                 await after.Signal;
                 break;
@@ -228,6 +314,17 @@ internal sealed class FakeTelegram : IAsyncDisposable
     {
         lock (_lock)
         {
+            if (_migrated.TryGetValue(call.ChatId, out var to))
+            {
+                var moved = (FakeReply.Error)FakeReply.Migrated(to);
+                return (moved.Code, Error(moved.Code, moved.Description, moved.Parameters!.DeepClone()));
+            }
+
+            if (call.Method != "editMessageText" && _forums.ErrorOf(call.ChatId, call.TopicId) is { } closed)
+            {
+                return (400, Error(400, closed));
+            }
+
             var text = call.Text ?? "";
             if (call.Method is "sendMessage" or "editMessageText" && (text.Length is 0 or > MaxTextLength))
             {
@@ -281,7 +378,12 @@ internal sealed class FakeTelegram : IAsyncDisposable
             var parameters = new JsonObject();
             foreach (var (name, value) in form)
             {
-                parameters[name] = name == "chat_id" ? long.Parse(value!, System.Globalization.CultureInfo.InvariantCulture) : (string?)value;
+                parameters[name] = name switch
+                {
+                    "chat_id" => long.Parse(value!, System.Globalization.CultureInfo.InvariantCulture),
+                    "message_thread_id" => int.Parse(value!, System.Globalization.CultureInfo.InvariantCulture),
+                    _ => (string?)value,
+                };
             }
 
             using var bytes = new MemoryStream();

@@ -15,6 +15,9 @@ internal sealed class FakeUpdates
     private int _asker;
     private int _polls;
 
+    /// <summary>What was asked for last; null for what Telegram brings by itself.</summary>
+    public IReadOnlyList<string>? Kinds { get; private set; }
+
     public int Polls => Volatile.Read(ref _polls);
 
     public int Add(Func<int, JsonObject> make)
@@ -40,6 +43,7 @@ internal sealed class FakeUpdates
     public async Task AnswerAsync(HttpContext context, JsonObject parameters)
     {
         Interlocked.Increment(ref _polls);
+        Kinds = (parameters["allowed_updates"] as JsonArray)?.Select(kind => (string)kind!).ToList();
         var offset = (int?)parameters["offset"] ?? 0;
         var until = TimeProvider.System.GetUtcNow().AddSeconds((int?)parameters["timeout"] ?? 0);
         int me;

@@ -413,15 +413,48 @@ public sealed class NotificationTests(TestServers servers)
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_Telegram_acknowledged_is_not_sent_again_though_the_rest_of_its_answer_never_comes(bool closes)
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        scene.Telegram.Next(new FakeReply.HeadAlone(closes), call => call.Text!.Contains("pending", StringComparison.Ordinal));
+        await using var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.UntilToldAsync(Chat);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Taken(Chat));
+    }
+
+    [Fact]
+    public async Task A_chat_whose_topic_was_removed_is_told_outside_of_topics()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.Links.LinkAsync(await scene.CodeAsync("alice"), FakeTelegram.BotId, -1007, "A forum", 5, Token);
+        await using var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync();
+        await scene.ProcessAsync(id);
+        await scene.UntilToldAsync(-1007);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Taken(-1007));
+        Assert.Equal([5, null, null], scene.Telegram.Calls.Select(call => call.TopicId));
+        Assert.True(await scene.Database.ScalarAsync<bool>("SELECT NOT troubled FROM durable_cursors", Token));
+    }
+
+    [Theory]
     [InlineData("Bad Request: not enough rights to send text messages to the chat")]
+    [InlineData("Forbidden: not enough rights to send text messages to the chat")]
+    [InlineData("Bad Request: have no rights to send a message")]
+    [InlineData("Bad Request: need administrator rights in the channel chat")]
     [InlineData("Bad Request: CHAT_WRITE_FORBIDDEN")]
     [InlineData("Bad Request: TOPIC_CLOSED")]
     public async Task A_chat_where_the_bot_may_not_write_is_left_alone_for_long_and_misses_nothing(string description)
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", -7);
-        scene.Telegram.Next(new FakeReply.Error(400, description));
-        scene.Telegram.Next(new FakeReply.Error(400, description));
+        var refusal = new FakeReply.Error(description.StartsWith("Forbidden", StringComparison.Ordinal) ? 403 : 400, description);
+        scene.Telegram.Next(refusal);
+        scene.Telegram.Next(refusal);
         await using var bot = await scene.StartBotAsync();
         var id = await scene.SubmitAsync();
         await scene.ProcessAsync(id);
@@ -467,7 +500,7 @@ public sealed class NotificationTests(TestServers servers)
     public async Task Chats_of_another_bot_are_neither_told_nor_unlinked_by_this_one()
     {
         await using var scene = await BotScene.CreateAsync(servers);
-        await scene.Links.LinkAsync(await scene.CodeAsync("alice"), FakeTelegram.BotId + 1, Chat, null, Token);
+        await scene.Links.LinkAsync(await scene.CodeAsync("alice"), FakeTelegram.BotId + 1, Chat, null, null, Token);
         await scene.LinkAsync("alice", 8);
         scene.Telegram.Always = call => call.ChatId == Chat ? FakeReply.ChatNotFound : null;
         var logs = new CollectedLogs();

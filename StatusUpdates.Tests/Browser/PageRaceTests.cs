@@ -131,7 +131,7 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) 
         await using var page = await OpenAsync(
             api,
             isRefused
-                ? $"intercept({Cancel}, 1, problem(401)); intercept({Cancel}, 1, () => held('cancel')(problem(401)));"
+                ? $"intercept({Cancel}, 2, problem(401)); intercept({Cancel}, 1, () => held('cancel')(problem(401)));"
                 : $"intercept({Cancel}, 1, held('cancel'));");
         await SignInAsync(page, alice);
         await page.WaitUntilAsync($"{Live} && {Card(hers)}", Token);

@@ -73,7 +73,7 @@ internal sealed class FeedReader(StatusFeed feed) : IAsyncDisposable
         for (var seq = first; seq <= last; seq++)
         {
             Assert.Equal(seq, (await NextUpdateAsync()).Seq);
-            Assert.Equal(seq, feed.Cursor);
+            Assert.Equal(seq, feed.Cursor?.Seq);
         }
     }
 

@@ -135,7 +135,7 @@ public sealed class ClientTokenTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_refused_token_is_replaced_once_and_a_second_refusal_is_the_callers_to_know()
+    public async Task A_refused_token_is_replaced_at_once_and_after_a_wait_and_a_third_refusal_is_the_callers_to_know()
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.PublishAsync("alice");
@@ -147,35 +147,69 @@ public sealed class ClientTokenTests(TestServers servers)
             Assert.Equal(2, good.Asked);
         }
 
-        var bad = new TokenSequence(TestTokens.Bad["expired"], TestTokens.Bad["wrong key"], TestTokens.Create("alice"));
+        var late = new TokenSequence(TestTokens.Bad["expired"], TestTokens.Bad["wrong key"], TestTokens.Create("alice"));
+        using (var client = new StatusUpdatesClient(ClientScene.Options(api.Address) with { AccessTokenProvider = late.NextAsync }))
+        {
+            await using var reader = client.Watch(new() { Since = 0 }).Read();
+            await reader.ExpectAsync(1, 1);
+            Assert.Equal(3, late.Asked);
+        }
+
+        var bad = new TokenSequence(
+            TestTokens.Bad["expired"], TestTokens.Bad["wrong key"], TestTokens.Bad["wrong issuer"], TestTokens.Create("alice"));
         using (var client = new StatusUpdatesClient(ClientScene.Options(api.Address) with { AccessTokenProvider = bad.NextAsync }))
         {
             await using var reader = client.Watch(new() { Since = 0 }).Read();
             var error = await Assert.ThrowsAsync<StatusUpdatesException>(reader.NextAsync);
             Assert.Equal((HttpStatusCode.Unauthorized, "invalid_token"), (error.StatusCode, error.Code));
-            Assert.Equal(2, bad.Asked);
+            Assert.Equal(3, bad.Asked);
         }
     }
 
     [Fact]
-    public async Task A_feed_that_two_refused_tokens_ended_goes_on_with_a_good_one_when_it_is_taken_up_again()
+    public async Task A_call_whose_fresh_token_is_refused_too_waits_and_tries_another()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        await using var gateway = await Gateway.StartAsync(api.Address);
+        var time = new HeldTime();
+        var tokens = new TokenSequence(TestTokens.Bad["expired"], TestTokens.Bad["wrong key"], TestTokens.Create("alice"));
+        var options = ClientScene.Options(gateway.Address) with
+        {
+            AccessTokenProvider = tokens.NextAsync,
+            TimeProvider = time,
+            ReconnectDelay = TimeSpan.FromSeconds(1),
+            ReconnectMaxDelay = TimeSpan.FromSeconds(30),
+        };
+        using var client = new StatusUpdatesClient(options);
+        var listing = client.ListAsync(cancellationToken: Token);
+        var wait = await time.NextWaitAsync(due => due < TimeSpan.FromSeconds(10));
+        Assert.InRange(wait.DueTime, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4));
+        Assert.Equal((2, 2), (tokens.Asked, gateway.Requests.Count));
+
+        time.Pass(wait);
+        Assert.Equal(0, (await listing).Total);
+        Assert.Equal(3, tokens.Asked);
+    }
+
+    [Fact]
+    public async Task A_feed_that_refused_tokens_ended_goes_on_with_a_good_one_when_it_is_taken_up_again()
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.PublishManyAsync("alice", 2);
         var tokens = new TokenSequence(
-            TestTokens.Bad["expired"], TestTokens.Bad["wrong key"], TestTokens.Bad["expired"], TestTokens.Create("alice"));
+            TestTokens.Bad["expired"], TestTokens.Bad["wrong key"], TestTokens.Bad["wrong issuer"], TestTokens.Bad["expired"], TestTokens.Create("alice"));
         using var client = new StatusUpdatesClient(ClientScene.Options(api.Address) with { AccessTokenProvider = tokens.NextAsync });
         var feed = client.Watch(new() { Since = 0 });
         await using (var reader = feed.Read())
         {
             await Assert.ThrowsAsync<StatusUpdatesException>(reader.NextAsync);
-            Assert.Equal(2, tokens.Asked);
+            Assert.Equal(3, tokens.Asked);
         }
 
         // What was refused is not offered again, and one more refusal is the first of its row.
         await using var again = feed.Read();
         await again.ExpectAsync(1, 2);
-        Assert.Equal(4, tokens.Asked);
+        Assert.Equal(5, tokens.Asked);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.WebSockets;
+using System.Text;
 using StatusUpdates.Client;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.Transports;
@@ -118,6 +119,41 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
     }
 
     [Theory]
+    [InlineData(true, 3)]
+    [InlineData(false, 5)]
+    public async Task A_websocket_that_is_cut_as_soon_as_it_has_opened_is_given_up_for_polling_and_one_that_brought_something_is_not(
+        bool isBare, int sockets)
+    {
+        var api = await shared.ApiAsync();
+        await using var gateway = await Gateway.StartAsync(api.Address);
+        var cuts = 0;
+        gateway.Answer = async context =>
+        {
+            if (!Gateway.IsSocket(context) || Interlocked.Increment(ref cuts) > 4)
+            {
+                return false;
+            }
+
+            using var socket = await context.WebSockets.AcceptWebSocketAsync();
+            await SendAsync(socket, $$"""{"type":"connected","userId":"{{_alice}}","seq":0}""");
+            if (!isBare)
+            {
+                await SendAsync(socket, """{"type":"position","seq":0}""");
+            }
+
+            // The connection ends here, after what was sent and without a close.
+            return true;
+        };
+        await api.PublishAsync(_alice);
+        using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address, _alice) with { StableAfter = TimeSpan.FromHours(1) });
+        await using var reader = client.Watch(new() { Since = 0 }).Read();
+
+        await reader.ExpectAsync(1, 1);
+        Assert.Equal(isBare ? StatusTransport.LongPolling : StatusTransport.WebSocket, reader.Feed.Transport);
+        Assert.Equal(sockets, gateway.Count("/ws/status"));
+    }
+
+    [Theory]
     [InlineData(302)]
     [InlineData(403)]
     [InlineData(404)]
@@ -225,9 +261,9 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
         using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address, _alice));
         await using var fromHead = client.Watch().Read();
         await fromHead.ConnectedAsync();
-        Assert.Equal(3, fromHead.Feed.Cursor);
+        Assert.Equal(3, fromHead.Feed.Cursor?.Seq);
         await using var ahead = client.Watch(new() { Since = 9 }).Read();
-        Assert.Equal(new StatusFeedItem.Resync(3), await ahead.NextAsync());
+        Assert.Equal(3, Assert.IsType<StatusFeedItem.Resync>(await ahead.NextAsync()).Position.Seq);
 
         var mine = await api.CommitAsync(_alice);
         await using var filtered = client.Watch(new() { Since = 0, GenerationId = mine.GenerationId }).Read();
@@ -236,7 +272,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
         await ahead.ExpectAsync(4, 5);
         Assert.Equal(mine.GenerationId, (await filtered.NextUpdateAsync()).GenerationId);
         filtered.Begin();
-        await Eventually.TrueAsync(() => filtered.Feed.Cursor == 5);
+        await Eventually.TrueAsync(() => filtered.Feed.Cursor?.Seq == 5);
     }
 
     [Fact]
@@ -298,4 +334,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
             time.Pass(wait);
         }
     }
+
+    private static Task SendAsync(WebSocket socket, string text) =>
+        socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, Token);
 }

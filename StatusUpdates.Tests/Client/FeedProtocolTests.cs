@@ -71,7 +71,7 @@ public sealed class FeedProtocolTests(TestServers servers)
         var error = await Assert.ThrowsAsync<StatusUpdatesException>(reader.NextAsync);
         Assert.Equal(StatusUpdatesException.UnexpectedAnswer, error.Code);
         Assert.Contains("payload.status", error.Message, StringComparison.Ordinal);
-        Assert.Equal(1, reader.Feed.Cursor);
+        Assert.Equal(1, reader.Feed.Cursor?.Seq);
     }
 
     [Theory]

@@ -27,7 +27,7 @@ public sealed class FeedTests(TestServers servers)
         await reader.ExpectAsync(1, 300);
         var update = await api.PublishAsync("alice");
 
-        Assert.Equal(update with { TraceParent = null }, await reader.NextUpdateAsync());
+        Assert.Equal(update with { TraceParent = null, After = null }, await reader.NextUpdateAsync());
         Assert.Equal(StatusTransport.WebSocket, reader.Feed.Transport);
     }
 
@@ -40,7 +40,7 @@ public sealed class FeedTests(TestServers servers)
         using var client = new StatusUpdatesClient(ClientScene.Options(ClientScene.AddressOf(proxy)));
         await using var reader = client.Watch().Read();
         await reader.ConnectedAsync();
-        Assert.Equal(3, reader.Feed.Cursor);
+        Assert.Equal(3, reader.Feed.Cursor?.Seq);
 
         proxy.Cut();
         await api.PublishManyAsync("alice", 2);
@@ -62,7 +62,7 @@ public sealed class FeedTests(TestServers servers)
             }
         }
 
-        Assert.Equal(3, feed.Cursor);
+        Assert.Equal(3, feed.Cursor?.Seq);
         Assert.Null(feed.Transport);
         await Eventually.TrueAsync(() => Sockets.Registry(api).Count == 0);
         await using var reader = feed.Read();
@@ -127,9 +127,9 @@ public sealed class FeedTests(TestServers servers)
         await using var ahead = client.Watch(new() { Since = 77 }).Read();
         await using var inside = client.Watch(new() { Since = 3 }).Read();
 
-        Assert.Equal(new StatusFeedItem.Resync(5), await behind.NextAsync());
-        Assert.Equal(new StatusFeedItem.Resync(5), await ahead.NextAsync());
-        Assert.Equal(5, ahead.Feed.Cursor);
+        Assert.Equal(5, Assert.IsType<StatusFeedItem.Resync>(await behind.NextAsync()).Position.Seq);
+        Assert.Equal(5, Assert.IsType<StatusFeedItem.Resync>(await ahead.NextAsync()).Position.Seq);
+        Assert.Equal(5, ahead.Feed.Cursor?.Seq);
         await inside.ExpectAsync(4, 5);
         await api.PublishAsync("alice");
         await behind.ExpectAsync(6, 6);
@@ -145,10 +145,10 @@ public sealed class FeedTests(TestServers servers)
         using var client = new StatusUpdatesClient(ClientScene.Options(api.Address));
         var seen = new List<string>();
         await foreach (var update in client.WatchAsync(
-            async (seq, cancellationToken) =>
+            async (position, cancellationToken) =>
             {
                 var page = await client.ListAsync(cancellationToken: cancellationToken);
-                seen.Add($"resync {seq}, {page.Total} read");
+                seen.Add($"resync {position.Seq}, {page.Total} read");
                 await api.PublishAsync("alice");
             },
             new() { Since = 9 },
@@ -174,7 +174,7 @@ public sealed class FeedTests(TestServers servers)
         Assert.Equal(2, (await reader.NextUpdateAsync()).Seq);
 
         reader.Begin();
-        await Eventually.TrueAsync(() => reader.Feed.Cursor == 4);
+        await Eventually.TrueAsync(() => reader.Feed.Cursor?.Seq == 4);
         var result = await api.Database.CreateCommands().CancelAsync("alice", mine.GenerationId, cancellationToken: Token);
         await api.AnnounceAsync(result.Update!);
         Assert.Equal((5, GenerationStatus.Canceled), await reader.NextUpdateAsync() is var last ? (last.Seq, last.Status) : default);
@@ -194,7 +194,7 @@ public sealed class FeedTests(TestServers servers)
 
         var update = await reader.NextUpdateAsync();
         Assert.Equal(("gen-x", null), (update.GenerationId, update.Seq));
-        Assert.Equal(1, reader.Feed.Cursor);
+        Assert.Equal(1, reader.Feed.Cursor?.Seq);
         await api.PublishAsync("alice");
         await reader.ExpectAsync(2, 2);
     }
@@ -212,7 +212,7 @@ public sealed class FeedTests(TestServers servers)
         await using var healthy = await SocketClient.ConnectAsync(api, "alice");
         const int Step = 50;
         var head = 1;
-        long before;
+        LogPosition before;
         do
         {
             before = connection.Position;

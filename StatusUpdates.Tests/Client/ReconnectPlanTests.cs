@@ -49,7 +49,7 @@ public sealed class ReconnectPlanTests
             };
             var sample = 0.0;
             var plan = new ReconnectPlan(options, () => sample);
-            var refusedBefore = false;
+            var refusals = 0;
             var zeroes = 0;
             foreach (var (kind, isThrough, seconds, retryAfter, random) in steps)
             {
@@ -58,22 +58,28 @@ public sealed class ReconnectPlanTests
                 if (isThrough)
                 {
                     plan.GotThrough();
-                    refusedBefore = false;
+                    refusals = 0;
                     time.Advance(TimeSpan.FromSeconds(seconds));
                 }
 
                 TimeSpan? told = kind == FeedFailureKind.Limited && retryAfter >= 0 ? TimeSpan.FromSeconds(retryAfter) : null;
                 var failure = new FeedFailure(kind, new StatusUpdatesException("x") { StatusCode = HttpStatusCode.Unauthorized }, told);
-                if (kind == FeedFailureKind.TokenRefused && refusedBefore)
+                refusals = kind == FeedFailureKind.TokenRefused ? refusals + 1 : 0;
+                if (refusals == Refusals.Final)
                 {
                     Assert.Throws<StatusUpdatesException>(() => plan.After(failure));
                     return;
                 }
 
-                refusedBefore = kind == FeedFailureKind.TokenRefused;
                 var wait = plan.After(failure);
                 var least = told is null ? TimeSpan.Zero : told < TimeSpan.FromMinutes(10) ? told.Value : TimeSpan.FromMinutes(10);
                 Assert.InRange(wait, least, least + options.ReconnectMaxDelay);
+                if (refusals > 1)
+                {
+                    // The server is given time to learn of the token's key.
+                    Assert.InRange(wait, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4));
+                }
+
                 if (kind is FeedFailureKind.Lost or FeedFailureKind.Unreachable && transport == StatusTransport.WebSocket)
                 {
                     // What says nothing about WebSockets changes nothing about them.
@@ -93,12 +99,13 @@ public sealed class ReconnectPlanTests
     }
 
     [Fact]
-    public void Only_two_refused_tokens_in_a_row_are_the_callers_to_know()
+    public void Only_three_refused_tokens_in_a_row_are_the_callers_to_know()
     {
         var plan = new ReconnectPlan(ClientScene.Options(new("http://localhost")), () => 0.5);
         var refused = new FeedFailure(FeedFailureKind.TokenRefused, new StatusUpdatesException("no"));
         foreach (var kind in Enum.GetValues<FeedFailureKind>().Except([FeedFailureKind.TokenRefused]))
         {
+            plan.After(refused);
             plan.After(refused);
             plan.After(new(kind, new IOException()));
         }
@@ -106,6 +113,7 @@ public sealed class ReconnectPlanTests
         // And a row ends with the word of it.
         for (var row = 0; row < 3; row++)
         {
+            plan.After(refused);
             plan.After(refused);
             Assert.Throws<StatusUpdatesException>(() => plan.After(refused));
         }
@@ -156,6 +164,43 @@ public sealed class ReconnectPlanTests
         }
 
         Assert.Equal([0.5, 1, 2, 4, 0.5, 1, 0.5], waits);
+    }
+
+    [Fact]
+    public void A_websocket_that_is_cut_three_times_in_a_row_as_soon_as_it_has_opened_is_left_for_polling()
+    {
+        var time = new HeldTime();
+        var options = ClientScene.Options(new("http://localhost")) with { TimeProvider = time };
+        var plan = new ReconnectPlan(options, () => 0.999);
+        StatusTransport After(int seconds, FeedFailureKind kind = FeedFailureKind.CutOff)
+        {
+            plan.GotThrough();
+            time.Advance(TimeSpan.FromSeconds(seconds));
+            plan.After(new(kind, new IOException()));
+            return plan.Transport;
+        }
+
+        // One that lasted or brought something begins the row anew; one that did not come about says nothing.
+        Assert.All(
+            [After(0), After(9), After(10), After(0), After(0), After(0, FeedFailureKind.Lost), After(0)],
+            transport => Assert.Equal(StatusTransport.WebSocket, transport));
+        plan.After(new(FeedFailureKind.Unreachable, new IOException()));
+        Assert.Equal([StatusTransport.WebSocket, StatusTransport.LongPolling], [After(0), After(0)]);
+
+        // Tried again later: then one is enough, and the next try is twice as far.
+        plan.GotThrough();
+        time.Advance(options.WebSocketRetryInterval);
+        Assert.True(plan.IsSocketDue);
+        plan.TrySocket();
+        Assert.Equal(StatusTransport.LongPolling, After(0));
+        plan.GotThrough();
+        time.Advance(options.WebSocketRetryInterval);
+        Assert.False(plan.IsSocketDue);
+        time.Advance(options.WebSocketRetryInterval);
+        Assert.True(plan.IsSocketDue);
+        plan.TrySocket();
+        Assert.Equal(
+            [StatusTransport.WebSocket, StatusTransport.WebSocket, StatusTransport.WebSocket], [After(0, FeedFailureKind.Lost), After(0), After(0)]);
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using StatusUpdates.Tests.Transports;
@@ -14,7 +15,11 @@ internal static class ConformanceTransport
     public static TheoryData<string> All => [WebSocket, Events, Poll];
 
     /// <summary>Reads from a cursor until an update is the last that is wanted.</summary>
-    public static async Task<List<JsonNode>> ReadAsync(string transport, ConformanceUser user, long since, long until)
+    public static Task<List<JsonNode>> ReadAsync(string transport, ConformanceUser user, long since, long until) =>
+        ReadAsync(transport, user, $"{since}", until);
+
+    /// <inheritdoc cref="ReadAsync(string, ConformanceUser, long, long)"/>
+    public static async Task<List<JsonNode>> ReadAsync(string transport, ConformanceUser user, string since, long until)
     {
         List<JsonNode> read = [];
         switch (transport)
@@ -22,7 +27,7 @@ internal static class ConformanceTransport
             case WebSocket:
                 await using (var socket = await user.ConnectAsync($"?since={since}"))
                 {
-                    Assert.Equal(since, socket.Start);
+                    Assert.Equal(SeqOf(since), socket.Start);
                     do
                     {
                         read.Add(await socket.NextPayloadAsync());
@@ -34,7 +39,7 @@ internal static class ConformanceTransport
             case Events:
                 await using (var stream = await user.StreamAsync($"?since={since}"))
                 {
-                    Assert.Equal(since, stream.Start);
+                    Assert.Equal(SeqOf(since), stream.Start);
                     do
                     {
                         read.Add(await stream.NextUpdateAsync());
@@ -52,7 +57,11 @@ internal static class ConformanceTransport
     }
 
     /// <summary>Begins at a position that the log does not have: the position of the resync, and the first update after it.</summary>
-    public static async Task<(long Resync, long Next)> ResyncAsync(string transport, ConformanceUser user, long since)
+    public static Task<(long Resync, long Next)> ResyncAsync(string transport, ConformanceUser user, long since) =>
+        ResyncAsync(transport, user, $"{since}");
+
+    /// <inheritdoc cref="ResyncAsync(string, ConformanceUser, long)"/>
+    public static async Task<(long Resync, long Next)> ResyncAsync(string transport, ConformanceUser user, string since)
     {
         switch (transport)
         {
@@ -60,7 +69,8 @@ internal static class ConformanceTransport
                 await using (var socket = await user.ConnectAsync($"?since={since}"))
                 {
                     var resync = await socket.NextAsync();
-                    Assert.Equal(["type", "seq"], resync.Select(member => member.Key));
+                    Assert.Equal(["type", "seq", "cursor"], resync.Select(member => member.Key));
+                    Assert.Equal((long)resync["seq"]!, SeqOf((string)resync["cursor"]!));
                     Assert.Equal("resync", (string?)resync["type"]);
                     await user.SubmitAsync();
                     return ((long)resync["seq"]!, await socket.NextSeqAsync());
@@ -79,7 +89,7 @@ internal static class ConformanceTransport
                 Assert.True((bool?)page["resync"]);
                 Assert.Empty(page["items"]!.AsArray());
                 await user.SubmitAsync();
-                return ((long)page["seq"]!, Seq((await user.PollAsync($"?since={(long)page["seq"]!}&timeout=60"))["items"]![0]!));
+                return ((long)page["seq"]!, Seq((await user.PollAsync($"?since={(string)page["cursor"]!}&timeout=60"))["items"]![0]!));
         }
     }
 
@@ -95,6 +105,9 @@ internal static class ConformanceTransport
     public static HttpStatusCode Accepted(string transport) => transport == WebSocket ? HttpStatusCode.SwitchingProtocols : HttpStatusCode.OK;
 
     public static long Seq(JsonNode payload) => (long)payload["seq"]!;
+
+    /// <summary>The seq of a cursor.</summary>
+    public static long SeqOf(string cursor) => long.Parse(cursor.Split('-')[0], CultureInfo.InvariantCulture);
 
     /// <summary>The same updates in the same order, member for member.</summary>
     public static void AssertSame(IReadOnlyList<JsonNode> expected, IReadOnlyList<JsonNode> actual)

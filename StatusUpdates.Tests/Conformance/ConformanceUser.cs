@@ -99,13 +99,16 @@ internal sealed class ConformanceUser : IAsyncDisposable
     }
 
     /// <summary>The updates after a position, up to one of them.</summary>
-    public async Task<List<JsonNode>> ReadAsync(long since, Func<JsonNode, bool> until)
+    public Task<List<JsonNode>> ReadAsync(long since, Func<JsonNode, bool> until) => ReadAsync($"{since}", until);
+
+    /// <inheritdoc cref="ReadAsync(long, Func{JsonNode, bool})"/>
+    public async Task<List<JsonNode>> ReadAsync(string since, Func<JsonNode, bool> until)
     {
         List<JsonNode> read = [];
         while (true)
         {
             var page = await PollAsync($"?since={since}&timeout=30");
-            since = (long)page["seq"]!;
+            since = (string)page["cursor"]!;
             foreach (var item in page["items"]!.AsArray())
             {
                 read.Add(item!);

@@ -101,12 +101,30 @@ public sealed class CursorConformanceTests(RunningSystem system)
     public async Task A_cursor_that_is_none_is_refused_by_name(string transport)
     {
         await using var user = await _target.UserAsync();
-        foreach (var bad in new[] { "since=-1", "since=x", "since=", "since", "since=1.0", "since=1e3", "since=%201", "since=9007199254740992", "since=9223372036854775808", "since=1&since=1" })
+        foreach (var bad in new[] { "since=-1", "since=x", "since=", "since", "since=1.0", "since=1e3", "since=%201", "since=9007199254740992", "since=9223372036854775808", "since=1&since=1", "since=1-", "since=1-9f3ab2c", "since=1-9f3ab2c1f", "since=1-9f3ab2cx", "since=-9f3ab2c1" })
         {
             using var response = await ConformanceTransport.AskAsync(transport, user.Http, $"?{bad}");
             var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
             Assert.Equal(["since"], problem["errors"]!.AsObject().Select(error => error.Key));
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Transports))]
+    [Requirement("C3", "C7")]
+    public async Task A_cursor_goes_on_where_its_update_stands_and_where_another_one_does_gets_a_resync(string transport)
+    {
+        await using var user = await _target.UserAsync();
+        var (_, updates, _) = await user.RunAsync(2);
+        Assert.All(updates, update => Assert.Matches($"^{ConformanceTransport.Seq(update)}-[0-9a-f]{{8}}$", (string)update["cursor"]!));
+        var cursor = (string)updates[0]["cursor"]!;
+        var last = ConformanceTransport.Seq(updates[^1]);
+
+        var read = await ConformanceTransport.ReadAsync(transport, user, cursor, last);
+        Assert.Equal(Range(ConformanceTransport.Seq(updates[0]) + 1, last), read.Select(ConformanceTransport.Seq));
+
+        var ofAnother = cursor[..^1] + (cursor[^1] == '0' ? '1' : '0');
+        Assert.Equal((last, last + 1), await ConformanceTransport.ResyncAsync(transport, user, ofAnother));
     }
 
     [Theory]
@@ -144,7 +162,7 @@ public sealed class CursorConformanceTests(RunningSystem system)
 
         // The position is what comes next, if anything does.
         var head = await user.HeadAsync();
-        Assert.Equal($$"""{"type":"position","seq":{{head}}}""", (await socket.NextAsync()).ToJsonString());
+        Assert.Equal($$"""{"type":"position","seq":{{head}},"cursor":"{{updates[^1]["cursor"]}}"}""", (await socket.NextAsync()).ToJsonString());
         await spy.SendAsync("""{"type":"ping"}""");
         var heard = await spy.NextAsync();
         Assert.True((string?)heard["type"] is "pong" or "position", heard.ToJsonString());

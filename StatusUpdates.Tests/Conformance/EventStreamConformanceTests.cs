@@ -19,7 +19,7 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("S1", "S2", "S3", "S7")]
-    public async Task A_stream_begins_with_connected_and_a_retry_and_brings_updates_with_their_seq_as_id()
+    public async Task A_stream_begins_with_connected_and_a_retry_and_brings_updates_with_their_cursor_as_id()
     {
         await using var user = await _target.UserAsync();
         using var response = await EventClient.SendAsync(user.Http, ConformanceUser.Stream);
@@ -31,13 +31,13 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
         Assert.True(int.Parse(connected["retry"], CultureInfo.InvariantCulture) > 0);
         Assert.Equal("connected", connected["event"]);
         var data = JsonNode.Parse(connected["data"])!.AsObject();
-        Assert.Equal(["userId", "seq"], data.Select(member => member.Key));
-        Assert.Equal((user.UserId, connected["id"]), ((string?)data["userId"], $"{(long)data["seq"]!}"));
+        Assert.Equal(["userId", "seq", "cursor"], data.Select(member => member.Key));
+        Assert.Equal((user.UserId, connected["id"]), ((string?)data["userId"], (string?)data["cursor"]));
 
         var submitted = await user.SubmitAsync();
         var update = await EventAsync(reader);
         Assert.Equal("status_update", update["event"]);
-        Assert.Equal($"{(long)submitted["seq"]!}", update["id"]);
+        Assert.Equal((string?)submitted["cursor"], update["id"]);
         Assert.Equal((string?)submitted["id"], (string?)JsonNode.Parse(update["data"])!["generationId"]);
     }
 
@@ -82,17 +82,24 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("S6")]
-    public async Task The_last_event_id_wins_over_since_and_a_bad_one_is_named()
+    public async Task The_header_wins_over_lastEventId_and_that_over_since_and_a_bad_one_is_named()
     {
         await using var user = await _target.UserAsync();
         var (since, updates, _) = await user.RunAsync(1);
         await using var stream = await user.StreamAsync($"?since={since}", lastEventId: $"{since + 1}");
         ConformanceTransport.AssertSame([updates[1]], [await stream.NextUpdateAsync()]);
+        await using var byQuery = await user.StreamAsync($"?since={since}&lastEventId={since + 1}");
+        ConformanceTransport.AssertSame([updates[1]], [await byQuery.NextUpdateAsync()]);
+        await using var byBoth = await user.StreamAsync($"?lastEventId={since}", lastEventId: $"{since + 1}");
+        ConformanceTransport.AssertSame([updates[1]], [await byBoth.NextUpdateAsync()]);
         foreach (var bad in new[] { "x", "-1", "9007199254740992" })
         {
             using var response = await EventClient.SendAsync(user.Http, $"{ConformanceUser.Stream}?since={since}", bad);
             var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
             Assert.Equal(["Last-Event-ID"], problem["errors"]!.AsObject().Select(error => error.Key));
+            using var ofQuery = await EventClient.SendAsync(user.Http, $"{ConformanceUser.Stream}?since={since}&lastEventId={bad}");
+            problem = await ofQuery.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+            Assert.Equal(["lastEventId"], problem["errors"]!.AsObject().Select(error => error.Key));
         }
     }
 
@@ -131,12 +138,33 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
         do
         {
             position = await EventAsync(filteredReader).WaitAsync(Patience, Token);
-            Assert.Equal(["id"], position.Keys);
+            Assert.Equal("position", position["event"]);
+            var data = JsonNode.Parse(position["data"])!;
+            Assert.Equal(position["id"], (string?)data["cursor"]);
+            Assert.Equal(ConformanceTransport.SeqOf(position["id"]), (long)data["seq"]!);
         }
-        while (long.Parse(position["id"], CultureInfo.InvariantCulture) < passedBy);
+        while (ConformanceTransport.SeqOf(position["id"]) < passedBy);
     }
 
-    // One block of lines, as fields. Comments have none.
+    [Fact]
+    [Requirement("S10")]
+    public async Task The_id_is_the_last_line_of_every_event()
+    {
+        await using var user = await _target.UserAsync();
+        var (since, updates, ids) = await user.RunAsync(1);
+
+        // A whole stream as it came: connected, and each update. Then a resync.
+        var whole = await user.Http.GetStringAsync($"{ConformanceUser.Generations}/{ids[0]}/stream", Token);
+        var events = whole.Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(updates.Count + 1, events.Length);
+        Assert.All(events, text => Assert.Matches("\ndata: .+\nid: [0-9]+(-[0-9a-f]{8})?$", text));
+        using var ahead = await EventClient.SendAsync(user.Http, ConformanceUser.Stream, $"{since + 1000}");
+        using var reader = new StreamReader(await ahead.Content.ReadAsStreamAsync(Token));
+        await EventAsync(reader);
+        Assert.Equal(["event", "data", "id"], (await EventAsync(reader)).Keys);
+    }
+
+    // One block of lines, as fields, in order. Comments have none. An id is always the last: S10.
     private static async Task<Dictionary<string, string>> EventAsync(StreamReader reader)
     {
         var fields = new Dictionary<string, string>();
@@ -145,6 +173,7 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
             var line = await reader.ReadLineAsync(Token) ?? throw new IOException("The stream ended.");
             if (line.Length == 0 && fields.Count > 0)
             {
+                Assert.True(!fields.ContainsKey("id") || fields.Keys.Last() == "id", string.Join(' ', fields.Keys));
                 return fields;
             }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.EndToEnd;
 using StatusUpdates.Tests.Transports;
 
@@ -43,6 +44,11 @@ public sealed class GenerationStreamConformanceTests(RunningSystem system)
             using var response = await EventClient.SendAsync(
                 user.Http, $"{ConformanceUser.Generations}/{ids[0]}/stream", $"{ConformanceTransport.Seq(updates[^1]) + past}");
             Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
+            var path = $"{ConformanceUser.Generations}/{ids[0]}/stream";
+            using var bySince = await EventClient.SendAsync(user.Http, $"{path}?since={ConformanceTransport.Seq(updates[^1]) + past}");
+            Assert.Equal(HttpStatusCode.NoContent, bySince.StatusCode);
+            using var byQuery = await EventClient.SendAsync(user.Http, $"{path}?lastEventId={ConformanceTransport.Seq(updates[^1]) + past}");
+            await byQuery.ProblemAsync(HttpStatusCode.Gone, "stream_ended");
         }
     }
 

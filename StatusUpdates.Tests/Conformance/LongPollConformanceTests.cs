@@ -19,7 +19,7 @@ public sealed class LongPollConformanceTests(RunningSystem system)
         await using var user = await _target.UserAsync();
         var (_, updates, _) = await user.RunAsync(1);
         Assert.Equal(
-            $$"""{"items":[],"seq":{{ConformanceTransport.Seq(updates[^1])}},"more":false}""",
+            $$"""{"items":[],"seq":{{ConformanceTransport.Seq(updates[^1])}},"cursor":"{{updates[^1]["cursor"]}}","more":false}""",
             (await user.PollAsync("?timeout=60")).ToJsonString());
     }
 
@@ -33,7 +33,7 @@ public sealed class LongPollConformanceTests(RunningSystem system)
         var submitted = await user.SubmitAsync();
         foreach (var page in new[] { await waiting, await user.PollAsync($"?since={head}&timeout=60"), await user.PollAsync($"?since={head}&timeout=0") })
         {
-            Assert.Equal(["items", "seq", "more"], page.AsObject().Select(member => member.Key));
+            Assert.Equal(["items", "seq", "cursor", "more"], page.AsObject().Select(member => member.Key));
             var items = page["items"]!.AsArray();
             Assert.Equal((string?)submitted["id"], (string?)items[0]!["generationId"]);
             Assert.Equal(head + 1, ConformanceTransport.Seq(items[0]!));
@@ -48,7 +48,7 @@ public sealed class LongPollConformanceTests(RunningSystem system)
         await using var user = await _target.UserAsync();
         var (_, updates, _) = await user.RunAsync(1);
         var head = ConformanceTransport.Seq(updates[^1]);
-        var empty = $$"""{"items":[],"seq":{{head}},"more":false}""";
+        var empty = $$"""{"items":[],"seq":{{head}},"cursor":"{{updates[^1]["cursor"]}}","more":false}""";
         Assert.Equal(empty, (await user.PollAsync($"?since={head}&timeout=0")).ToJsonString());
         Assert.Equal(empty, (await user.PollAsync($"?since={head}&timeout=1")).ToJsonString());
     }
@@ -101,7 +101,7 @@ public sealed class LongPollConformanceTests(RunningSystem system)
         var (_, updates, _) = await user.RunAsync(1);
         var head = ConformanceTransport.Seq(updates[^1]);
         Assert.Equal(
-            $$"""{"items":[],"seq":{{head}},"more":false,"resync":true}""",
+            $$"""{"items":[],"seq":{{head}},"cursor":"{{updates[^1]["cursor"]}}","more":false,"resync":true}""",
             (await user.PollAsync($"?since={head + 1}&timeout=60")).ToJsonString());
     }
 }

@@ -118,7 +118,7 @@ public sealed class WebSocketConformanceTests(RunningSystem system)
         do
         {
             message = await socket.NextAsync();
-            Assert.Equal(["type", "seq"], message.Select(member => member.Key));
+            Assert.Equal(["type", "seq", "cursor"], message.Select(member => member.Key));
             Assert.Equal("position", (string?)message["type"]);
         }
         while ((long)message["seq"]! < passedBy);

@@ -65,7 +65,9 @@ public abstract class ClaimCostTests(TestServers servers, PostgresAge age)
     private static async Task<long> BuffersAsync(TestDatabase db, int limit)
     {
         var request = Request(limit);
+        await using var connection = await db.DataSource.OpenConnectionAsync(Token);
         await using var batch = db.Queue.CreateClaim(request, request.Tasks);
+        batch.Connection = connection;
         batch.BatchCommands[1].CommandText = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + ClaimSql.Text;
         await using var reader = await batch.ExecuteReaderAsync(Token);
         await reader.NextResultAsync(Token);

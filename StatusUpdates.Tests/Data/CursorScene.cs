@@ -124,17 +124,17 @@ internal sealed class TellingConsumer : ICursorConsumer
         while (true)
         {
             var page = await cursor.ReadAsync(2, stopping);
-            if (!page.Bounds.Covers(cursor.Position))
+            if (!page.Continues(cursor.Position))
             {
                 Resyncs.Enqueue(cursor.Owner);
-                await cursor.SaveAsync(new CursorSave(page.Bounds.Last));
+                await cursor.SaveAsync(new CursorSave(page.Bounds.Head));
                 continue;
             }
 
             foreach (var update in page.Items)
             {
                 _told.GetOrAdd(cursor.Owner, _ => []).Enqueue(update.Seq!.Value);
-                await cursor.SaveAsync(new CursorSave(update.Seq.Value));
+                await cursor.SaveAsync(new CursorSave(update.Position!.Value));
             }
 
             if (page.Items.Count == 0)

@@ -61,12 +61,28 @@ public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age
         await using var admin = await servers.CreateDatabaseAsync(age, Token);
         await using var missing = new MissingDatabase(admin, "refused", await CreateRoleAsync(admin, ""));
 
-        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => Migrator(missing.Database).StartingAsync(Token));
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(
+            () => Migrator(missing.Database, TimeSpan.FromMilliseconds(300)).StartingAsync(Token));
 
-        Assert.StartsWith($"The database \"{missing.Name}\" does not exist", error.Message, StringComparison.Ordinal);
-        Assert.Contains($"CREATE DATABASE \"{missing.Name}\" OWNER \"{missing.Role}\"", error.Message, StringComparison.Ordinal);
-        Assert.Contains($"ALTER ROLE \"{missing.Role}\" CREATEDB", error.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain('\n', error.Message);
+        Assert.Contains("StatusDatabase:StartupTimeout", error.Message, StringComparison.Ordinal);
+        var reason = Assert.IsType<DatabaseMissingException>(error.InnerException).Message;
+        Assert.StartsWith($"The database \"{missing.Name}\" does not exist", reason, StringComparison.Ordinal);
+        Assert.Contains($"CREATE DATABASE \"{missing.Name}\" OWNER \"{missing.Role}\"", reason, StringComparison.Ordinal);
+        Assert.Contains($"ALTER ROLE \"{missing.Role}\" CREATEDB", reason, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', reason);
+    }
+
+    [Fact]
+    public async Task A_database_that_somebody_else_is_to_create_is_waited_for()
+    {
+        await using var admin = await servers.CreateDatabaseAsync(age, Token);
+        await using var missing = new MissingDatabase(admin, "awaited", await CreateRoleAsync(admin, ""));
+        var starting = Migrator(missing.Database).StartingAsync(Token);
+
+        await admin.ExecuteAsync($"CREATE DATABASE {DatabaseCreation.Quote(missing.Name)} OWNER {missing.Role}", Token);
+
+        await starting;
+        Assert.Equal("status_events", await missing.ScalarAsync("SELECT to_regclass('status_events')::text"));
     }
 
     [Fact]
@@ -113,8 +129,12 @@ public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age
         Assert.IsType<NpgsqlException>(error.InnerException);
     }
 
-    private static DatabaseMigrator Migrator(StatusDatabase database) =>
-        new(database, new StatusDatabaseOptions(), TimeProvider.System, NullLogger<DatabaseMigrator>.Instance);
+    private static DatabaseMigrator Migrator(StatusDatabase database, TimeSpan? startupTimeout = null)
+    {
+        var options = new StatusDatabaseOptions();
+        options.StartupTimeout = startupTimeout ?? options.StartupTimeout;
+        return new(database, options, TimeProvider.System, NullLogger<DatabaseMigrator>.Instance);
+    }
 
     private static async Task<string> CreateRoleAsync(TestDatabase admin, string rights)
     {

@@ -96,7 +96,7 @@ public sealed class DurableCursorTests(TestServers servers)
             {
                 // Frozen for longer than its lease, as by a pause of the whole machine.
                 await scene.Database.ExecuteAsync("UPDATE durable_cursors SET epoch = epoch + 1, last_seq = 2", Token);
-                refused.SetResult(await Record.ExceptionAsync(() => cursor.SaveAsync(new CursorSave(1))) is CursorLostException
+                refused.SetResult(await Record.ExceptionAsync(() => cursor.SaveAsync(new CursorSave(new(1)))) is CursorLostException
                     && cursor.Lost.IsCancellationRequested);
                 throw new CursorLostException(cursor.Owner);
             },
@@ -154,7 +154,7 @@ public sealed class DurableCursorTests(TestServers servers)
                 }
 
                 // It knows nothing of the nudge, and thinks that there is nothing to do for an hour.
-                await cursor.SaveAsync(new CursorSave(1) { NotBefore = TimeSpan.FromHours(1), Release = true });
+                await cursor.SaveAsync(new CursorSave(new(1)) { NotBefore = TimeSpan.FromHours(1), Release = true });
             },
         };
         await using var runner = await scene.StartAsync(consumer);
@@ -239,6 +239,31 @@ public sealed class DurableCursorTests(TestServers servers)
     }
 
     [Fact]
+    public async Task Where_another_entry_stands_at_a_cursor_its_owner_is_told_though_the_number_is_the_heads()
+    {
+        await using var scene = await CursorScene.CreateAsync(servers);
+        await scene.AddCursorAsync("test:a", "u");
+        var consumer = new TellingConsumer();
+        await using var runner = await scene.StartAsync(consumer);
+        await scene.AppendAsync("u", 3);
+        await scene.Database.UntilAsync("SELECT last_seq = 3 AND last_check IS NOT NULL AND lease_expires_at IS NULL FROM durable_cursors");
+
+        // As a failover leaves it to a replica that lagged: another update under the same number.
+        await scene.Database.ExecuteAsync(
+            """
+            UPDATE status_events SET update_id = gen_random_uuid() WHERE seq = 3;
+            UPDATE user_streams s SET last_check = log_check(e.update_id) FROM status_events e WHERE e.user_id = s.user_id AND e.seq = 3
+            """,
+            Token);
+
+        await Eventually.TrueAsync(() => consumer.Resyncs.Count == 1);
+        await scene.AppendAsync("u", 1);
+        await Eventually.TrueAsync(() => consumer.Told("test:a").Count == 4);
+        Assert.Equal([1L, 2, 3, 4], consumer.Told("test:a"));
+        Assert.Single(consumer.Resyncs);
+    }
+
+    [Fact]
     public async Task Whatever_its_holder_died_of_and_wherever_its_position_is_a_cursor_that_was_not_released_is_looked_at_again()
     {
         await using var scene = await CursorScene.CreateAsync(servers);
@@ -249,12 +274,12 @@ public sealed class DurableCursorTests(TestServers servers)
         var held = Assert.Single(await store.ClaimOfUsersAsync(request, ["u"], Token));
 
         // At the head, with something still to be done beside the log; then nothing more is heard of its holder.
-        await store.SaveAsync(held, new CursorSave(2) { State = "{}", NotBefore = TimeSpan.FromHours(1) }, null, Token);
+        await store.SaveAsync(held, new CursorSave(new(2)) { State = "{}", NotBefore = TimeSpan.FromHours(1) }, null, Token);
         Assert.Empty((await store.ClaimNextAsync(request, "", 10, Token)).Claimed);
         await scene.Database.ExecuteAsync("UPDATE durable_cursors SET lease_expires_at = now() - interval '1 second'", Token);
 
         var next = Assert.Single((await store.ClaimNextAsync(request, "", 10, Token)).Claimed);
-        await store.SaveAsync(next, new CursorSave(2) { Release = true }, null, Token);
+        await store.SaveAsync(next, new CursorSave(new(2)) { Release = true }, null, Token);
         Assert.Empty((await store.ClaimNextAsync(request, "", 10, Token)).Claimed);
     }
 
@@ -272,7 +297,7 @@ public sealed class DurableCursorTests(TestServers servers)
         var holder = request with { HeldHere = [held] };
         Assert.Empty(await store.ClaimOfUsersAsync(holder, ["u"], Token));
         Assert.Empty((await store.ClaimNextAsync(holder, "", 10, Token)).Claimed);
-        await store.SaveAsync(held, new CursorSave(0), null, Token);
+        await store.SaveAsync(held, new CursorSave(new(0)), null, Token);
 
         // Of a former epoch: it is another one's run that this one has lost.
         var former = request with { HeldHere = [held with { Epoch = held.Epoch - 1 }] };
@@ -317,12 +342,12 @@ public sealed class DurableCursorTests(TestServers servers)
         await scene.AppendAsync("u", 2, announce: false);
         var cursor = Assert.Single(await store.ClaimOfUsersAsync(new CursorClaim("test", 1, 1, TimeSpan.FromSeconds(30), []), ["u"], Token));
         CursorEffect Keep(long seq) => new(
-            ", kept AS (INSERT INTO kept SELECT $10 FROM held)",
+            ", kept AS (INSERT INTO kept SELECT $11 FROM held)",
             parameters => parameters.Add(new NpgsqlParameter<long> { TypedValue = seq }));
 
-        await store.SaveAsync(cursor, new CursorSave(1), Keep(1), Token);
+        await store.SaveAsync(cursor, new CursorSave(new(1)), Keep(1), Token);
         await Assert.ThrowsAsync<CursorLostException>(
-            () => store.SaveAsync(cursor with { Epoch = cursor.Epoch - 1 }, new CursorSave(2), Keep(2), Token));
+            () => store.SaveAsync(cursor with { Epoch = cursor.Epoch - 1 }, new CursorSave(new(2)), Keep(2), Token));
 
         Assert.Equal("1/1", await scene.Database.ScalarAsync<string>(
             "SELECT last_seq || '/' || (SELECT string_agg(seq::text, ',') FROM kept) FROM durable_cursors", Token));

@@ -124,8 +124,8 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
         var repeated = await db.Log.AppendAsync(change, Token);
 
         Assert.Equal((GenerationStatus.Canceled, new StatusMetadata { Attempt = 1 }), (result.Update!.Status, result.Update.Metadata));
-        Assert.Equal(result, repeated);
-        Assert.Equal(result.Update, (await db.Log.ReadAfterAsync("u", 2, 10, Token)).Items.Single());
+        Assert.Equal(result with { Update = result.Update with { After = null } }, repeated);
+        Assert.Equal(repeated.Update, (await db.Log.ReadAfterAsync("u", 2, 10, Token)).Items.Single());
         Assert.Empty((await db.ClaimAsync(cancellationToken: Token)).Updates);
         var generation = (await db.CreateQueries().FindAsync("u", id, Token))!;
         Assert.Equal((GenerationStatus.Canceled, null), (generation.Status, generation.LeaseOwner));
@@ -181,7 +181,7 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
             },
             Token);
 
-        Assert.Equal(result.Update, (await db.Log.ReadAfterAsync("u", 2, 10, Token)).Items.Single());
+        Assert.Equal(result.Update! with { After = null }, (await db.Log.ReadAfterAsync("u", 2, 10, Token)).Items.Single());
         Assert.Equal(
             result.Update!.Metadata!.RetryAt,
             await db.ScalarAsync<long>("SELECT (extract(epoch FROM run_at) * 1000)::bigint FROM generations", Token));

@@ -79,7 +79,7 @@ public abstract class RetentionTests(TestServers servers, PostgresAge age)
         Assert.Null((await pass.FindOldLogsAsync("u", Month, 10, Token)).Last);
 
         var page = await db.Log.ReadAfterAsync("u", 3, 100, Token);
-        Assert.Equal(new LogBounds(4, 6), page.Bounds);
+        Assert.Equal(new LogBounds(4, 6), page.Bounds with { LastCheck = null });
         Assert.Equal([4L, 5L, 6L], page.Items.Select(u => u.Seq!.Value));
         Assert.True(page.Bounds.Covers(3));
         Assert.False(page.Bounds.Covers(2));
@@ -104,7 +104,7 @@ public abstract class RetentionTests(TestServers servers, PostgresAge age)
         var trimmed = await pass.TrimAsync([.. old.Logs.Select(log => log.UserId)], Month, 10, Token);
 
         Assert.Equal([new LogPart("a", 1), new LogPart("b", 2)], trimmed.OrderBy(log => log.UserId));
-        Assert.Equal(new LogBounds(3, 2), await db.Log.ReadBoundsAsync("b", Token));
+        Assert.Equal(new LogBounds(3, 2), await db.Log.ReadBoundsAsync("b", Token) with { LastCheck = null });
         Assert.Empty((await pass.FindOldLogsAsync("", Month, 10, Token)).Logs);
         Assert.Equal(3, (await db.SubmitAsync("b", cancellationToken: Token)).Update!.Seq);
         await db.AssertConsistentAsync(Token);

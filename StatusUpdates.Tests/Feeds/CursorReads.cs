@@ -11,7 +11,7 @@ internal static class CursorReads
         using var read = await cursor.ReadAsync(TestTime.Token);
         if (read.Kind == FeedReadKind.Resync)
         {
-            return [-read.End];
+            return [-read.End.Seq];
         }
 
         var positions = read.Frames.ToArray().Select(frame => frame.Position).ToArray();

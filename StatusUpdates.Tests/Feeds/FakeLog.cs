@@ -9,7 +9,7 @@ namespace StatusUpdates.Tests.Feeds;
 internal sealed class FakeLog : IFeedLog
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, (long Oldest, List<StatusUpdate> Items)> _logs = [];
+    private readonly Dictionary<string, UserLog> _logs = [];
     private long _timestamp = 1_700_000_000_000;
     private int _reads;
 
@@ -27,10 +27,18 @@ internal sealed class FakeLog : IFeedLog
     {
         lock (_gate)
         {
-            var (oldest, items) = _logs.GetValueOrDefault(userId, (1, []));
-            var update = Feeds.Update(userId, oldest + items.Count, generationId, ++_timestamp);
-            items.Add(update);
-            _logs[userId] = (oldest, items);
+            if (!_logs.TryGetValue(userId, out var log))
+            {
+                _logs[userId] = log = new();
+            }
+
+            var after = log.At(log.Last);
+            var update = Feeds.Update(userId, after.Seq + 1, generationId, ++_timestamp) with
+            {
+                Cursor = new LogPosition(after.Seq + 1, (uint)_timestamp).ToString(),
+                After = after.ToString(),
+            };
+            log.Items.Add(update);
             return update;
         }
     }
@@ -43,12 +51,20 @@ internal sealed class FakeLog : IFeedLog
         }
     }
 
+    /// <summary>Whether a client at this position can go on from it.</summary>
+    public bool Has(string userId, LogPosition position)
+    {
+        lock (_gate)
+        {
+            return BoundsOf(userId).Covers(position.Seq) && (!_logs.TryGetValue(userId, out var log) || log.At(position.Seq).Agrees(position));
+        }
+    }
+
     public StatusUpdate At(string userId, long seq)
     {
         lock (_gate)
         {
-            var (oldest, items) = _logs[userId];
-            return items[(int)(seq - oldest)];
+            return _logs[userId].Items[(int)seq - 1];
         }
     }
 
@@ -59,9 +75,7 @@ internal sealed class FakeLog : IFeedLog
         {
             if (_logs.TryGetValue(userId, out var log))
             {
-                count = Math.Min(count, log.Items.Count);
-                log.Items.RemoveRange(0, count);
-                _logs[userId] = (log.Oldest + count, log.Items);
+                log.Oldest = Math.Min(log.Oldest + count, log.Last + 1);
             }
         }
     }
@@ -73,7 +87,7 @@ internal sealed class FakeLog : IFeedLog
         {
             if (_logs.TryGetValue(userId, out var log))
             {
-                count = Math.Min(count, log.Items.Count);
+                count = (int)Math.Min(count, log.Last - log.Oldest + 1);
                 log.Items.RemoveRange(log.Items.Count - count, count);
             }
         }
@@ -81,16 +95,29 @@ internal sealed class FakeLog : IFeedLog
 
     public async Task<LogPage> ReadAfterAsync(string userId, long cursor, int limit, CancellationToken cancellationToken)
     {
-        Interlocked.Increment(ref _reads);
+        var isPage = limit > 0;
+        if (isPage)
+        {
+            Interlocked.Increment(ref _reads);
+        }
+        else if (HoldBounds is { } holdBounds)
+        {
+            await holdBounds.Task.WaitAsync(cancellationToken);
+        }
+
         ThrowIfAway();
         LogPage page;
         lock (_gate)
         {
-            page = new LogPage(
-                BoundsOf(userId), _logs.TryGetValue(userId, out var log) ? log.Items.Where(u => u.Seq > cursor).Take(limit).ToArray() : []);
+            page = _logs.TryGetValue(userId, out var log)
+                ? new(
+                    log.Bounds,
+                    cursor >= log.Oldest - 1 ? log.At(cursor) : new(cursor),
+                    [.. log.Items.Skip((int)Math.Max(cursor, log.Oldest - 1)).Take(limit).Select(update => update with { After = null })])
+                : new(LogBounds.Empty, new(cursor), []);
         }
 
-        if (HoldPages is { } hold)
+        if (isPage && HoldPages is { } hold)
         {
             await hold.Task.WaitAsync(cancellationToken);
         }
@@ -121,9 +148,7 @@ internal sealed class FakeLog : IFeedLog
         return Bounds(userId);
     }
 
-    private LogBounds BoundsOf(string userId) => _logs.TryGetValue(userId, out var log)
-        ? new LogBounds(log.Oldest, log.Oldest + log.Items.Count - 1)
-        : LogBounds.Empty;
+    private LogBounds BoundsOf(string userId) => _logs.TryGetValue(userId, out var log) ? log.Bounds : LogBounds.Empty;
 
     private void ThrowIfAway()
     {
@@ -134,4 +159,18 @@ internal sealed class FakeLog : IFeedLog
     }
 
     private sealed class DatabaseAwayException() : DbException("away");
+
+    /// <summary>All that was ever written and not restored away; what is below <see cref="Oldest"/> is trimmed.</summary>
+    private sealed class UserLog
+    {
+        public List<StatusUpdate> Items { get; } = [];
+
+        public long Oldest { get; set; } = 1;
+
+        public long Last => Items.Count;
+
+        public LogBounds Bounds => new(Oldest, Last, At(Last).Check);
+
+        public LogPosition At(long seq) => seq >= 1 && seq <= Last ? Items[(int)seq - 1].Position!.Value : new(seq);
+    }
 }

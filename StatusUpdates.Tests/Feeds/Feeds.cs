@@ -22,10 +22,13 @@ internal sealed class Feeds : IAsyncDisposable
             Options.Create(options),
             Time,
             new FeedMetrics(_services.GetRequiredService<IMeterFactory>()),
-            new DatabaseWatch(NullLogger<DatabaseWatch>.Instance));
+            new DatabaseWatch(NullLogger<DatabaseWatch>.Instance),
+            Messaging);
         Hub = new FeedHub(Context, Channel, NullLogger<FeedHub>.Instance);
         Sweeper = new FeedSweeper(Hub, Context, NullLogger<FeedSweeper>.Instance);
     }
+
+    public MessagingWatch Messaging { get; } = new();
 
     public FakeLog Log { get; } = new();
 
@@ -50,6 +53,9 @@ internal sealed class Feeds : IAsyncDisposable
     };
 
     public Task<FeedCursor> OpenAsync(string userId, long? since = null, string? generationId = null, int maxReadBytes = 8192) =>
+        OpenAsync(userId, since is { } seq ? new LogPosition(seq) : null, generationId, maxReadBytes);
+
+    public Task<FeedCursor> OpenAsync(string userId, LogPosition? since, string? generationId = null, int maxReadBytes = 8192) =>
         Hub.OpenAsync(new FeedRequest(userId, since, generationId, maxReadBytes), TestTime.Token);
 
     /// <summary>Commits an update and brings it.</summary>
@@ -73,10 +79,12 @@ internal sealed class Feeds : IAsyncDisposable
         Hub.CopyTo(feeds);
         foreach (var feed in feeds)
         {
-            while (!feed.Repair.IsCompleted)
+            while (feed.Repair is { IsCompleted: false } repair)
             {
                 Time.Advance(Context.Options.ReorderWait);
-                await feed.Repair;
+
+                // Whoever it wakes may want another one at once, whose wait has not passed yet.
+                await Task.WhenAny(repair, Task.Delay(TimeSpan.FromMilliseconds(5)));
             }
         }
     }

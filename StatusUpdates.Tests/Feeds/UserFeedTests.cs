@@ -16,7 +16,7 @@ public sealed class UserFeedTests
         var reading = cursor.NextAsync();
         feeds.Publish("u");
 
-        Assert.Equal(2, cursor.Start);
+        Assert.Equal(2, cursor.Start.Seq);
         Assert.Equal(new long[] { 3 }, await reading);
     }
 
@@ -93,7 +93,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_log_that_went_back_is_told_to_every_cursor()
+    public async Task A_log_that_went_back_is_told_to_every_cursor_that_was_further_and_to_no_other()
     {
         await using var feeds = new Feeds();
         using var live = await feeds.OpenAsync("u");
@@ -107,7 +107,7 @@ public sealed class UserFeedTests
         feeds.Log.Restore("u", 2);
         await feeds.SweepAsync();
         Assert.Equal([-3], await live.DrainAsync());
-        Assert.Equal([-3], await behind.DrainAsync());
+        Assert.Equal([1, 2, 3], await behind.DrainAsync());
         feeds.Publish("u");
 
         Assert.Equal([4], await live.DrainAsync());
@@ -138,7 +138,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_cursor_behind_a_log_that_was_restored_and_has_grown_again_gets_a_resync_and_no_part_of_it()
+    public async Task A_cursor_behind_a_log_that_was_restored_and_has_grown_again_gets_that_and_no_part_of_what_was()
     {
         await using var feeds = new Feeds(o => o.RingFrames = 8);
         using var behind = await feeds.OpenAsync("u");
@@ -155,7 +155,7 @@ public sealed class UserFeedTests
 
         Assert.Empty(await behind.DrainAsync());
         await feeds.SweepAsync();
-        Assert.Equal([-10], await behind.DrainAsync());
+        Assert.Equal(Enumerable.Range(1, 10).Select(seq => (long)seq), await behind.DrainAsync());
     }
 
     [Fact]
@@ -218,6 +218,72 @@ public sealed class UserFeedTests
         Assert.Equal([-2], await cursor.DrainAsync());
     }
 
+    [Theory]
+    [InlineData(14, 21)]
+    [InlineData(1, 1)]
+    [InlineData(28, 28)]
+    public async Task A_log_that_went_back_and_grew_to_or_past_what_was_sent_is_told_to_every_cursor(int lost, int grown)
+    {
+        await using var feeds = new Feeds(o => o.RingFrames = 8);
+        using var live = await feeds.OpenAsync("u");
+        for (var i = 0; i < 28; i++)
+        {
+            feeds.Publish("u");
+        }
+
+        Assert.Equal(28, (await live.DrainAsync()).Count);
+        feeds.Log.Restore("u", lost);
+        for (var i = 0; i < grown; i++)
+        {
+            feeds.Log.Append("u");
+        }
+
+        // One that was away meanwhile, one that knows no more than the number, and one that was there all the time and hears of nothing.
+        var head = 28 - lost + grown;
+        using var late = await feeds.OpenAsync("u", live.Position);
+        using var bare = await feeds.OpenAsync("u", since: 28);
+        Assert.Equal([-head], await late.DrainAsync());
+        Assert.DoesNotContain(-head, await bare.DrainAsync());
+        await feeds.SweepAsync();
+        Assert.Equal([-head], await live.DrainAsync());
+        feeds.Publish("u");
+        Assert.Equal([head + 1], await live.DrainAsync());
+    }
+
+    [Fact]
+    public async Task An_announced_update_that_follows_another_one_than_was_sent_is_no_part_of_this_log()
+    {
+        await using var feeds = new Feeds();
+        using var cursor = await feeds.OpenAsync("u");
+        feeds.Publish("u");
+        feeds.Publish("u");
+        Assert.Equal([1, 2], await cursor.DrainAsync());
+        feeds.Log.Restore("u", 1);
+        feeds.Log.Append("u");
+
+        // 3 comes right after 2, but after another 2.
+        feeds.Publish("u");
+        Assert.Empty(await cursor.DrainAsync());
+        await feeds.SettleAsync();
+        Assert.Equal([-3], await cursor.DrainAsync());
+    }
+
+    [Fact]
+    public async Task An_announced_update_that_does_not_say_what_it_follows_is_read_from_the_log()
+    {
+        await using var feeds = new Feeds();
+        using var cursor = await feeds.OpenAsync("u");
+        feeds.Channel.Bring(feeds.Log.Append("u") with { After = null });
+        Assert.Empty(await cursor.DrainAsync());
+        await feeds.SettleAsync();
+        Assert.Equal([1], await cursor.DrainAsync());
+
+        // Nor is what nobody committed ever sent, though it bears the right number.
+        feeds.Channel.Bring(Feeds.Update("u", 2));
+        await feeds.SettleAsync();
+        Assert.Empty(await cursor.DrainAsync());
+    }
+
     [Fact]
     public async Task A_since_beyond_the_log_on_either_side_is_a_resync_to_the_head()
     {
@@ -233,7 +299,7 @@ public sealed class UserFeedTests
         using var ahead = await feeds.OpenAsync("u", since: 7);
         feeds.Publish("u");
 
-        Assert.Equal(2, old.Start);
+        Assert.Equal(2, old.Start.Seq);
         Assert.Equal([-6, 7], await old.DrainAsync());
         Assert.Equal([4, 5, 6, 7], await oldest.DrainAsync());
         Assert.Equal([-6, 7], await ahead.DrainAsync());
@@ -287,7 +353,7 @@ public sealed class UserFeedTests
             Assert.DoesNotContain("seq", Encoding.UTF8.GetString(read.Frames[0].Payload.Span), StringComparison.Ordinal);
         }
 
-        Assert.Equal(0, cursor.Position);
+        Assert.Equal(0, cursor.Position.Seq);
         using var late = await feeds.OpenAsync("u", since: 0);
         Assert.Empty(await late.DrainAsync());
     }
@@ -303,13 +369,13 @@ public sealed class UserFeedTests
 
         using var cursor = await feeds.OpenAsync("u", since: 0, generationId: "gen-b");
         Assert.Equal([5], await cursor.DrainAsync());
-        Assert.Equal(6, cursor.Position);
+        Assert.Equal(6, cursor.Position.Seq);
         feeds.Publish("u", "gen-a");
         feeds.Publish("u", "gen-b");
         feeds.Publish("u", "gen-a");
 
         Assert.Equal([8], await cursor.DrainAsync());
-        Assert.Equal(9, cursor.Position);
+        Assert.Equal(9, cursor.Position.Seq);
     }
 
     [Fact]

@@ -27,7 +27,8 @@ public sealed class ProbeTests(TestServers servers)
         var (status, body) = await GetAsync(client, "/health");
         Assert.Equal((HttpStatusCode.OK, "healthy"), (status, (string?)body!["status"]));
         Assert.Equal(
-            ["PostgreSQL", "StackExchange.Redis", "self"], body["checks"]!.AsObject().Select(check => check.Key).Order(StringComparer.Ordinal));
+            ["PostgreSQL", "Redis messages", "StackExchange.Redis", "file descriptors", "self"],
+            body["checks"]!.AsObject().Select(check => check.Key).Order(StringComparer.Ordinal));
         Assert.Equal((HttpStatusCode.OK, """{"status":"healthy"}"""), await TextAsync(client, "/alive", withoutChecks: true));
         Assert.Equal(HttpStatusCode.NotFound, (await GetAsync(client, "/")).Status);
         Assert.Equal(HttpStatusCode.NotFound, (await GetAsync(client, "/health/more")).Status);

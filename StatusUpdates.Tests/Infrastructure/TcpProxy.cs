@@ -33,6 +33,9 @@ public sealed class TcpProxy : IAsyncDisposable
     /// <summary>Where connections from now on lead.</summary>
     public int TargetPort { get; set; }
 
+    /// <summary>How long every answer is held back, as by a network that is far or full.</summary>
+    public TimeSpan Delay { get; set; }
+
     /// <summary>How many connections were taken so far.</summary>
     public int Accepted { get; private set; }
 
@@ -179,6 +182,11 @@ public sealed class TcpProxy : IAsyncDisposable
                 {
                     Lost++;
                     return;
+                }
+
+                if (Delay > TimeSpan.Zero)
+                {
+                    await Task.Delay(Delay, _stop.Token);
                 }
 
                 if (!link.IsFrozen)

@@ -25,19 +25,27 @@ public sealed class TestDatabase : IAsyncDisposable
     // A test holds a lock until what it waits for has come, however long that takes.
     private static readonly StatusDatabaseOptions Options = new() { IdleInTransactionTimeout = TimeSpan.FromHours(1) };
 
-    private readonly TestCluster _cluster;
+    private readonly TestCluster? _cluster;
     private readonly string _name;
 
     internal TestDatabase(TestCluster cluster, string name)
+        : this(cluster, name, cluster.ConnectionStringFor(name))
+    {
+    }
+
+    private TestDatabase(TestCluster? cluster, string name, string connectionString)
     {
         _cluster = cluster;
         _name = name;
-        ConnectionString = cluster.ConnectionStringFor(name);
+        ConnectionString = connectionString;
         Database = new StatusDatabase(ConnectionString, Options);
         Log = new StatusLog(Database);
         Queue = new GenerationQueue(Database);
         Results = new GenerationResultStore(Database);
     }
+
+    /// <summary>A database that is somebody else's to drop.</summary>
+    public static TestDatabase At(string connectionString) => new(null, "", connectionString);
 
     public string ConnectionString { get; }
 
@@ -170,7 +178,7 @@ public sealed class TestDatabase : IAsyncDisposable
     /// <summary>A copy of the database as it is now.</summary>
     public async Task<DatabaseBackup> BackUpAsync(CancellationToken cancellationToken = default)
     {
-        var backup = new DatabaseBackup(_cluster, _name);
+        var backup = new DatabaseBackup(_cluster!, _name);
         await backup.TakeAsync(cancellationToken);
         return backup;
     }
@@ -178,6 +186,9 @@ public sealed class TestDatabase : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Database.DisposeAsync();
-        await _cluster.DropAsync(_name);
+        if (_cluster is not null)
+        {
+            await _cluster.DropAsync(_name);
+        }
     }
 }

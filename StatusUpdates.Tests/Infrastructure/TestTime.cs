@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using StatusUpdates.Tests.Scenarios;
 
 namespace StatusUpdates.Tests.Infrastructure;
 
@@ -11,7 +12,7 @@ internal static class TestTime
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     // Far above what any test needs, on a slow machine with everything at once.
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(8);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(8) + TimeSpan.FromSeconds(ScenarioSize.Of("STATUSUPDATES_BAD_DAY", 0));
 
     private static readonly ConditionalWeakTable<object, CancellationTokenSource> Ends = [];
 

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 using StackExchange.Redis;
 using StatusUpdates.Messaging;
 using StatusUpdates.NativeServers.Native;
@@ -83,6 +84,71 @@ public sealed class PubSubTests(TestServers servers)
         Assert.Equal(7, (await received.NextAsync()).Seq);
         Assert.False(received.HasMore);
         Assert.Equal(1101, Assert.Single(warnings.Events));
+    }
+
+    [Fact]
+    public async Task A_message_over_64_KiB_is_refused_unread_and_one_that_is_just_as_long_is_not()
+    {
+        await using var redis = await servers.ConnectRedisAsync();
+        var received = new Received();
+        var asked = Channel.CreateUnbounded<string>();
+        var warnings = new WarningLogger<StatusSubscriber>();
+        var subscriber = new StatusSubscriber(redis.Connection, redis.Options, warnings);
+        await using var updates = await subscriber.SubscribeUserAsync("u", received.HandleAsync, Token);
+        await using var cancels = await subscriber.SubscribeCancelRequestsAsync(id => asked.Writer.TryWrite(id), Token);
+        var channels = new StatusChannels(redis.Options);
+        var encoded = StatusJson.Encode(Update("u", 1));
+        var longest = new byte[StatusSubscriber.MaxMessageBytes];
+        Array.Fill(longest, (byte)' ');
+        encoded.CopyTo(longest, 0);
+
+        await redis.Connection.GetSubscriber().PublishAsync(channels.User("u"), (byte[])[.. longest, (byte)' ']);
+        await redis.Connection.GetSubscriber().PublishAsync(channels.User("u"), longest);
+        await redis.Connection.GetSubscriber().PublishAsync(channels.CancelRequests, new string('g', StatusSubscriber.MaxMessageBytes + 1));
+        await redis.Connection.GetSubscriber().PublishAsync(channels.CancelRequests, new string('g', 256));
+        await redis.Connection.GetSubscriber().PublishAsync(channels.CancelRequests, "");
+        await redis.Connection.GetSubscriber().PublishAsync(channels.CancelRequests, "gen-1");
+
+        Assert.Equal(1, (await received.NextAsync()).Seq);
+        Assert.False(received.HasMore);
+        Assert.Equal("gen-1", await asked.Reader.ReadAsync(Token));
+        Assert.Single(warnings.Events);
+    }
+
+    [Fact]
+    public async Task Malformed_messages_are_told_once_a_minute_with_their_number_and_nothing_that_they_hold()
+    {
+        await using var redis = await servers.ConnectRedisAsync();
+        var time = new FakeTimeProvider();
+        var received = new Received();
+        var warnings = new WarningLogger<StatusSubscriber>();
+        var subscriber = new StatusSubscriber(redis.Connection, redis.Options, warnings, time: time);
+        await using var subscription = await subscriber.SubscribeUserAsync("u", received.HandleAsync, Token);
+        var channel = new StatusChannels(redis.Options).User("u");
+        string[] messages =
+        [
+            """{"a secret":{"another secret":""",
+            """{"generationId":"g","userId":"a secret","type":"sora","status":"failed","timestamp":1}""",
+            """{"generationId":"g","userId":"u","type":"a secret","status":"failed","timestamp":1}""",
+            """{"generationId":"g","userId":"u","type":"sora","status":"failed","timestamp":1,"metadata":{"a secret":1,"progress":"a secret"}}""",
+        ];
+
+        foreach (var message in messages)
+        {
+            time.Advance(LogPace.Pause);
+            for (var i = 0; i < 3; i++)
+            {
+                await redis.Connection.GetSubscriber().PublishAsync(channel, message);
+            }
+
+            await new StatusPublisher(redis.Connection, redis.Options).PublishStatusUpdateAsync(Update("u", 1), Token);
+            await received.NextAsync();
+        }
+
+        Assert.Equal(messages.Length, warnings.Texts.Count);
+        Assert.Contains(", 1 since", warnings.Texts[0], StringComparison.Ordinal);
+        Assert.All(warnings.Texts.Skip(1), text => Assert.Contains(", 3 since", text, StringComparison.Ordinal));
+        Assert.DoesNotContain(warnings.Texts, text => text.Contains("secret", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -263,6 +329,8 @@ public sealed class PubSubTests(TestServers servers)
     {
         public List<int> Events { get; } = [];
 
+        public List<string> Texts { get; } = [];
+
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
@@ -276,6 +344,7 @@ public sealed class PubSubTests(TestServers servers)
                 lock (Events)
                 {
                     Events.Add(eventId.Id);
+                    Texts.Add(formatter(state, exception));
                 }
             }
         }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.Transports;
 
@@ -47,7 +48,7 @@ public sealed class RestoredDatabaseTests(TestServers servers)
 
         Assert.Equal(("resync", 5), ((string?)next["type"], (long)next["seq"]!));
         Assert.Equal(5, await stream.NextResyncAsync());
-        Assert.Equal("""{"items":[],"seq":5,"more":false,"resync":true}""", (await poll).ToJsonString());
+        AssertResync(5, await poll);
 
         // A client that was away meanwhile, and comes with what it had.
         await using (var late = await SocketClient.ConnectAsync(second, "alice", "?since=10"))
@@ -61,6 +62,65 @@ public sealed class RestoredDatabaseTests(TestServers servers)
         Assert.Equal(6, await socket.NextSeqAsync());
         Assert.Equal(6, await stream.NextSeqAsync());
         Assert.Equal(6, (long)(await PollAsync(first, 5))["items"]![0]!["seq"]!);
+    }
+
+    [Fact]
+    public async Task Of_a_log_that_was_restored_and_has_grown_past_them_those_cursors_are_told_whose_update_is_gone_and_no_others()
+    {
+        await using var first = await TestApi.StartAsync(servers);
+        await using var second = await first.StartAnotherAsync();
+        for (var i = 0; i < 5; i++)
+        {
+            await first.PublishAsync("alice");
+        }
+
+        var kept = await HeadAsync(first);
+        await using var backup = await first.Database.BackUpAsync(Token);
+        for (var i = 0; i < 5; i++)
+        {
+            await first.PublishAsync("alice");
+        }
+
+        var lost = await HeadAsync(first);
+        foreach (var api in new[] { first, second })
+        {
+            await UntilHeadAsync(api, 10);
+        }
+
+        await using var socket = await SocketClient.ConnectAsync(first, "alice", $"?since={lost}");
+        await using var filtered = await SocketClient.ConnectAsync(second, "alice", $"?since={lost}&generationId=gen-none");
+        await using var stream = await EventClient.ConnectAsync(second, "alice", lastEventId: lost.ToString());
+        var poll = PollAsync(first, lost);
+        await Eventually.TrueAsync(() => Sockets.Registry(first).Connections.Count() == 2);
+
+        await backup.SubmitAsync("alice", 10, Token);
+        await backup.RestoreAsync(Token);
+
+        Assert.Equal(("resync", 15), Named(await socket.NextAsync()));
+        JsonObject next;
+        while ((string?)(next = await filtered.NextAsync())["type"] == "position")
+        {
+            // Before the restore, it was where it said.
+        }
+
+        Assert.Equal(("resync", 15), Named(next));
+        Assert.Equal(15, await stream.NextResyncAsync());
+        AssertResync(15, await poll);
+        foreach (var api in new[] { first, second })
+        {
+            await using var late = await SocketClient.ConnectAsync(api, "alice", $"?since={lost}");
+            Assert.Equal(("resync", 15), Named(await late.NextAsync()));
+            await using var lateStream = await EventClient.ConnectAsync(api, "alice", lastEventId: lost.ToString());
+            Assert.Equal(15, await lateStream.NextResyncAsync());
+            AssertResync(15, await PollAsync(api, lost));
+
+            await using var early = await SocketClient.ConnectAsync(api, "alice", $"?since={kept}");
+            Assert.Equal(Enumerable.Range(6, 10).Select(seq => (long)seq), await early.SeqsAsync(10));
+        }
+
+        await first.PublishAsync("alice");
+        Assert.Equal(16, await socket.NextSeqAsync());
+        Assert.Equal(16, await stream.NextSeqAsync());
     }
 
     [Fact]
@@ -81,7 +141,7 @@ public sealed class RestoredDatabaseTests(TestServers servers)
             Assert.Equal(("resync", 10), ((string?)resync["type"], (long)resync["seq"]!));
             await using var stream = await EventClient.ConnectAsync(api, "alice", lastEventId: "4");
             Assert.Equal(10, await stream.NextResyncAsync());
-            Assert.Equal("""{"items":[],"seq":10,"more":false,"resync":true}""", (await PollAsync(api, 4)).ToJsonString());
+            AssertResync(10, await PollAsync(api, 4));
 
             // The oldest cursor that the log can still serve.
             await using var covered = await SocketClient.ConnectAsync(api, "alice", "?since=5");
@@ -89,13 +149,24 @@ public sealed class RestoredDatabaseTests(TestServers servers)
         }
     }
 
+    private static (string? Type, long Seq) Named(JsonNode message) => ((string?)message["type"], (long)message["seq"]!);
+
+    private static async Task<LogPosition> HeadAsync(TestApi api) => (await api.Database.Log.ReadBoundsAsync("alice", Token)).Head;
+
     private static async Task UntilHeadAsync(TestApi api, long seq)
     {
         using var follower = await Follower.ConnectAsync(api.Address, "alice", 0);
         await follower.ReadUntilAsync(seq);
     }
 
-    private static async Task<JsonNode> PollAsync(TestApi api, long since)
+    private static void AssertResync(long head, JsonNode page)
+    {
+        Assert.Empty(page["items"]!.AsArray());
+        Assert.Equal((head, false, true), ((long)page["seq"]!, (bool)page["more"]!, (bool?)page["resync"] ?? false));
+        Assert.StartsWith($"{head}-", (string)page["cursor"]!, StringComparison.Ordinal);
+    }
+
+    private static async Task<JsonNode> PollAsync(TestApi api, LogPosition since)
     {
         using var response = await api.As("alice").GetAsync($"/api/v1/status/poll?since={since}&timeout=60", Token);
         return await response.DataAsync();

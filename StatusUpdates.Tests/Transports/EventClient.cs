@@ -50,7 +50,7 @@ internal sealed class EventClient : IAsyncDisposable
         var data = JsonNode.Parse(connected.Data)!;
         Assert.Equal(userId, (string?)data["userId"]);
         client.Start = (long)data["seq"]!;
-        Assert.Equal($"{client.Start}", client.LastEventId);
+        Assert.Equal((string?)data["cursor"], client.LastEventId);
         return client;
     }
 
@@ -68,23 +68,20 @@ internal sealed class EventClient : IAsyncDisposable
         return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);
     }
 
-    /// <summary>The next event; fails if the stream ends instead.</summary>
+    /// <summary>The next event; fails if the stream ends instead. A position, which comes with time, is passed over.</summary>
     public async Task<SseItem<string>> NextAsync()
     {
-        Assert.True(await _events.MoveNextAsync(), "the stream ended");
+        Assert.True(await MoveAsync(), "the stream ended");
         return _events.Current;
     }
 
-    /// <summary>The next event, which is an update; its payload. Its id is its seq.</summary>
+    /// <summary>The next event, which is an update; its payload. Its id is its cursor.</summary>
     public async Task<JsonNode> NextUpdateAsync()
     {
         var item = await NextAsync();
         Assert.Equal("status_update", item.EventType);
         var payload = JsonNode.Parse(item.Data)!;
-        if (payload["seq"] is { } seq)
-        {
-            Assert.Equal($"{(long)seq}", item.EventId);
-        }
+        Assert.Equal((string?)payload["cursor"], item.EventId);
 
         return payload;
     }
@@ -96,13 +93,13 @@ internal sealed class EventClient : IAsyncDisposable
     {
         var item = await NextAsync();
         Assert.Equal("resync", item.EventType);
-        var seq = (long)JsonNode.Parse(item.Data)!["seq"]!;
-        Assert.Equal($"{seq}", item.EventId);
-        return seq;
+        var data = JsonNode.Parse(item.Data)!;
+        Assert.Equal((string?)data["cursor"], item.EventId);
+        return (long)data["seq"]!;
     }
 
     /// <summary>Whether the stream ends now.</summary>
-    public async Task<bool> EndsAsync() => !await _events.MoveNextAsync();
+    public async Task<bool> EndsAsync() => !await MoveAsync();
 
     public async ValueTask DisposeAsync()
     {
@@ -115,5 +112,20 @@ internal sealed class EventClient : IAsyncDisposable
         {
             // A read is still under way: it ends with the response.
         }
+    }
+
+    private async Task<bool> MoveAsync()
+    {
+        while (await _events.MoveNextAsync())
+        {
+            if (_events.Current.EventType != "position")
+            {
+                return true;
+            }
+
+            Assert.Equal((string?)JsonNode.Parse(_events.Current.Data)!["cursor"], _events.Current.EventId);
+        }
+
+        return false;
     }
 }

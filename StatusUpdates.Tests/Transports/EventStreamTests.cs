@@ -27,13 +27,13 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
         var update = await api.PublishAsync(_alice);
         var payload = await client.NextUpdateAsync();
         Assert.Equal(
-            JsonNode.Parse(StatusJson.Encode(update with { TraceParent = null }))!.ToJsonString(),
+            JsonNode.Parse(StatusJson.Encode(update with { TraceParent = null, After = null }))!.ToJsonString(),
             payload.ToJsonString());
-        Assert.Equal("2", client.LastEventId);
+        Assert.Equal(update.Cursor, client.LastEventId);
     }
 
     [Fact]
-    public async Task The_last_event_id_wins_over_since_and_what_follows_it_is_replayed()
+    public async Task The_header_wins_over_the_last_event_id_in_the_query_and_that_over_since_and_what_follows_is_replayed()
     {
         var api = await shared.ApiAsync();
         for (var i = 0; i < 5; i++)
@@ -45,24 +45,31 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
         Assert.Equal((3, 4, 5), (bySince.Start, await bySince.NextSeqAsync(), await bySince.NextSeqAsync()));
         await using var byId = await EventClient.ConnectAsync(api, _alice, EventClient.All + "?since=1", lastEventId: "4");
         Assert.Equal((4, 5), (byId.Start, await byId.NextSeqAsync()));
+
+        // As event-source-polyfill resumes: the address as it was, and the id at its end.
+        await using var byQuery = await EventClient.ConnectAsync(api, _alice, EventClient.All + "?since=1&lastEventId=3");
+        Assert.Equal((3, 4), (byQuery.Start, await byQuery.NextSeqAsync()));
+        await using var byBoth = await EventClient.ConnectAsync(api, _alice, EventClient.All + "?since=1&lastEventId=3", lastEventId: "4");
+        Assert.Equal((4, 5), (byBoth.Start, await byBoth.NextSeqAsync()));
     }
 
     [Theory]
     [InlineData("?since=9", null)]
+    [InlineData("?lastEventId=9", null)]
     [InlineData("", "9")]
     public async Task A_position_that_the_log_does_not_have_gets_a_resync_and_goes_on_without_a_loop(string query, string? lastEventId)
     {
         var api = await shared.ApiAsync();
-        await api.PublishAsync(_alice);
+        var head = await api.PublishAsync(_alice);
         await using (var client = await EventClient.ConnectAsync(api, _alice, EventClient.All + query, lastEventId))
         {
             Assert.Equal(1, await client.NextResyncAsync());
-            Assert.Equal("1", client.LastEventId);
+            Assert.Equal(head.Cursor, client.LastEventId);
         }
 
         // Cut off right after the resync, it resumes from there.
         await api.PublishAsync(_alice);
-        await using var again = await EventClient.ConnectAsync(api, _alice, lastEventId: "1");
+        await using var again = await EventClient.ConnectAsync(api, _alice, lastEventId: head.Cursor);
         Assert.Equal(2, await again.NextSeqAsync());
     }
 
@@ -96,7 +103,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task A_heartbeat_is_a_comment_and_on_a_filtered_stream_the_position_as_a_bare_id()
+    public async Task A_heartbeat_is_a_comment_and_on_a_filtered_stream_an_event_with_the_position()
     {
         await using var api = await TestApi.StartAsync(
             servers, new Dictionary<string, string?> { ["Gateway:Connections:HeartbeatInterval"] = "00:00:01" });
@@ -105,9 +112,12 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
         using var filtered = new StreamReader(await response.Content.ReadAsStreamAsync(Token));
         using var plainResponse = await EventClient.SendAsync(api, TestTokens.Create(_alice), EventClient.All);
         using var plain = new StreamReader(await plainResponse.Content.ReadAsStreamAsync(Token));
-        await api.PublishAsync(_alice);
+        var other = await api.PublishAsync(_alice);
 
-        await UntilAsync(filtered, ["id: 2", ""], not: "event: status_update");
+        await UntilAsync(
+            filtered,
+            ["event: position", $$"""data: {"seq":2,"cursor":"{{other.Cursor}}"}""", $"id: {other.Cursor}", ""],
+            not: "event: status_update");
         await UntilAsync(plain, [":", ""], not: "nothing");
     }
 
@@ -147,7 +157,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     public async Task An_update_without_a_seq_is_passed_on_without_an_id()
     {
         var api = await shared.ApiAsync();
-        await api.PublishAsync(_alice);
+        var head = await api.PublishAsync(_alice);
         await using var client = await EventClient.ConnectAsync(api, _alice);
         await api.AnnounceAsync(new StatusUpdate
         {
@@ -158,13 +168,16 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
             Timestamp = 1,
         });
         Assert.Equal("gen-foreign", (string?)(await client.NextUpdateAsync())["generationId"]);
-        Assert.Equal("1", client.LastEventId);
+        Assert.Equal(head.Cursor, client.LastEventId);
     }
 
     [Theory]
     [InlineData("?since=-1", null, "since")]
     [InlineData("?since=x", null, "since")]
     [InlineData("?since=1&since=2", null, "since")]
+    [InlineData("?lastEventId=x", null, "lastEventId")]
+    [InlineData("?lastEventId=", null, "lastEventId")]
+    [InlineData("?lastEventId=x&since=1", "1", "lastEventId")]
     [InlineData("?generationId=", null, "generationId")]
     [InlineData("", "x", "Last-Event-ID")]
     [InlineData("", "", "Last-Event-ID")]
@@ -201,7 +214,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
             });
         using var slow = await RawSocket.OpenAsync(api, 4096);
         await slow.SendAsync(Encoding.ASCII.GetBytes(
-            $"GET {EventClient.All} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TestTokens.Create(_alice)}\r\n\r\n"));
+            $"GET {EventClient.All} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TestTokens.Create(_alice)}\r\n\r\n"));
         await Eventually.TrueAsync(() => Sockets.Registry(api).Connections.Any());
         var blocked = await Sockets.OnlyAsync(api);
         await using var healthy = await SocketClient.ConnectAsync(api, _alice);

@@ -11,4 +11,13 @@ internal static class Eventually
             await timer.WaitForNextTickAsync(TestTime.Token);
         }
     }
+
+    public static async Task TrueAsync(Func<Task<bool>> condition)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        while (!await condition())
+        {
+            await timer.WaitForNextTickAsync(TestTime.Token);
+        }
+    }
 }

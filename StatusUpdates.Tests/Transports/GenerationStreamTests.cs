@@ -27,14 +27,24 @@ public sealed class GenerationStreamTests(TestServers servers)
         Assert.True(await client.EndsAsync());
 
         // Where it ended, an EventSource is told to stop; before that, it is told what it missed.
-        using (var past = await EventClient.SendAsync(api, TestTokens.Create("alice"), PathOf(first.GenerationId), client.LastEventId))
+        var path = PathOf(first.GenerationId);
+        foreach (var (query, header) in new[] { ("", client.LastEventId), ($"?since={client.LastEventId}", null), ("?lastEventId=1", client.LastEventId) })
         {
+            using var past = await EventClient.SendAsync(api, TestTokens.Create("alice"), path + query, header);
             Assert.Equal(HttpStatusCode.NoContent, past.StatusCode);
         }
 
-        await using var again = await EventClient.ConnectAsync(api, "alice", PathOf(first.GenerationId), lastEventId: "2");
-        Assert.Equal(4, await again.NextSeqAsync());
-        Assert.True(await again.EndsAsync());
+        using (var past = await EventClient.SendAsync(api, TestTokens.Create("alice"), $"{path}?lastEventId={client.LastEventId}&since=1"))
+        {
+            await past.ProblemAsync(HttpStatusCode.Gone, "stream_ended");
+        }
+
+        foreach (var (query, header) in new[] { ("", "2"), ("?lastEventId=2", null), ("?since=2", null), ("?lastEventId=4", "2"), ("?since=4&lastEventId=2", null) })
+        {
+            await using var again = await EventClient.ConnectAsync(api, "alice", path + query, header);
+            Assert.Equal(4, await again.NextSeqAsync());
+            Assert.True(await again.EndsAsync());
+        }
     }
 
     [Fact]
@@ -89,7 +99,8 @@ public sealed class GenerationStreamTests(TestServers servers)
             var resync = await behind.NextAsync();
             Assert.Equal(("resync", 5L, "2"), (resync.EventType, (long)JsonNode.Parse(resync.Data)!["seq"]!, resync.EventId));
             var state = await behind.NextAsync();
-            Assert.Equal(("completed", "5"), ((string?)JsonNode.Parse(state.Data)!["status"], state.EventId));
+            Assert.Equal(
+                ("completed", (string?)JsonNode.Parse(resync.Data)!["cursor"]), ((string?)JsonNode.Parse(state.Data)!["status"], state.EventId));
             Assert.True(await behind.EndsAsync());
         }
 
@@ -113,6 +124,8 @@ public sealed class GenerationStreamTests(TestServers servers)
 
         using var bad = await EventClient.SendAsync(api, TestTokens.Create("alice"), PathOf(hers.GenerationId), "-1");
         Assert.NotNull((await bad.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request"))["errors"]!["Last-Event-ID"]);
+        using var badQuery = await EventClient.SendAsync(api, TestTokens.Create("alice"), PathOf(hers.GenerationId) + "?lastEventId=-1");
+        Assert.NotNull((await badQuery.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request"))["errors"]!["lastEventId"]);
         Assert.Equal(0, Sockets.Registry(api).Count);
     }
 

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using StatusUpdates.Api.Transports;
+using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;
@@ -52,7 +53,7 @@ internal static class Sockets
     public static async Task BlockAsync(TestApi api, string userId, SocketClient healthy, FeedConnection slow)
     {
         const int Step = 50;
-        long before;
+        LogPosition before;
         do
         {
             before = slow.Position;

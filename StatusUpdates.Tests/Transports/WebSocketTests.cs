@@ -27,7 +27,7 @@ public sealed class WebSocketTests(TestServers servers)
 
         Assert.Equal(["type", "payload"], message.Select(member => member.Key));
         Assert.Equal("status_update", (string?)message["type"]);
-        var expected = JsonNode.Parse(StatusJson.Encode(update with { TraceParent = null }));
+        var expected = JsonNode.Parse(StatusJson.Encode(update with { TraceParent = null, After = null }));
         Assert.True(JsonNode.DeepEquals(expected, message["payload"]), message.ToJsonString());
     }
 
@@ -113,7 +113,8 @@ public sealed class WebSocketTests(TestServers servers)
         var resync = await client.NextAsync();
         await api.PublishAsync("alice");
 
-        Assert.Equal("""{"type":"resync","seq":1}""", resync.ToJsonString());
+        var first = (await api.Database.Log.ReadAfterAsync("alice", 0, 1, Token)).Items[0];
+        Assert.Equal($$"""{"type":"resync","seq":1,"cursor":"{{first.Cursor}}"}""", resync.ToJsonString());
         Assert.Equal(2, await client.NextSeqAsync());
     }
 
@@ -152,7 +153,8 @@ public sealed class WebSocketTests(TestServers servers)
         await using var client = await SocketClient.ConnectAsync(api, "alice", $"?since=0&generationId={mine.GenerationId}");
 
         Assert.Equal(2, await client.NextSeqAsync());
-        Assert.Equal("""{"type":"position","seq":3}""", (await client.NextAsync()).ToJsonString());
+        var head = (await api.Database.Log.ReadBoundsAsync("alice", Token)).Head;
+        Assert.Equal($$"""{"type":"position","seq":3,"cursor":"{{head}}"}""", (await client.NextAsync()).ToJsonString());
     }
 
     [Fact]

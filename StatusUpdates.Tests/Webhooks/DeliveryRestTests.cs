@@ -136,6 +136,7 @@ public sealed class DeliveryRestTests(TestServers servers)
         var failed = WebhookIds.NewDelivery();
         await api.Database.ExecuteAsync(
             $$"""
+            UPDATE webhooks SET last_success_at = now();
             INSERT INTO user_streams (user_id, last_seq, oldest_seq) VALUES ('user-1', 10, 1);
             INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, update_id)
             SELECT 'user-1', i, 'gen-1', 'sora', 'processing', now(), gen_random_uuid() FROM generate_series(1, 10) i;
@@ -156,6 +157,34 @@ public sealed class DeliveryRestTests(TestServers servers)
         await client.PostDataAsync($"/{id}/deliveries/{failed}/replay", null, HttpStatusCode.Accepted);
         await api.Database.ExecuteAsync("UPDATE webhook_deliveries SET state = 'delivered' WHERE seq = 12", Token);
         Assert.Equal(10, (int)(await client.PostDataAsync($"/{id}/replay", """{"since":0}""", HttpStatusCode.Accepted))["count"]!);
+    }
+
+    [Fact]
+    public async Task Nothing_is_replayed_before_a_webhook_has_taken_a_message_at_its_present_url()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("user-1");
+        var id = (await client.CreateWebhookAsync()).Id();
+        var failed = (await client.PostDataAsync($"/{id}/test", null, HttpStatusCode.Accepted)).Id();
+        await api.Database.ExecuteAsync("UPDATE webhook_deliveries SET state = 'failed'", Token);
+        await RefusedAsync();
+
+        await api.Database.ExecuteAsync("UPDATE webhooks SET last_success_at = now()", Token);
+        await client.PatchDataAsync(id, """{"url":"https://198.41.0.4/hook","description":"the same"}""");
+        await client.PostDataAsync($"/{id}/replay", """{"since":0}""", HttpStatusCode.Accepted);
+        await client.PostDataAsync($"/{id}/deliveries/{failed}/replay", null, HttpStatusCode.Accepted);
+
+        await api.Database.ExecuteAsync("UPDATE webhook_deliveries SET state = 'failed'", Token);
+        await client.PatchDataAsync(id, """{"url":"https://198.41.0.5/"}""");
+        await RefusedAsync();
+
+        async Task RefusedAsync()
+        {
+            var problem = await client.PostProblemAsync($"/{id}/replay", """{"since":0}""", HttpStatusCode.Conflict, "webhook_unproven");
+            Assert.Contains("/test", (string)problem["detail"]!, StringComparison.Ordinal);
+            await client.PostProblemAsync($"/{id}/deliveries/{failed}/replay", null, HttpStatusCode.Conflict, "webhook_unproven");
+            Assert.Equal("failed", await api.Database.ScalarAsync<string>("SELECT state FROM webhook_deliveries", Token));
+        }
     }
 
     [Fact]
@@ -195,7 +224,7 @@ public sealed class DeliveryRestTests(TestServers servers)
         var delivery = await client.PostDataAsync($"/{id}/test", null, HttpStatusCode.Accepted);
         var replay = $"/{id}/deliveries/{delivery.Id()}/replay";
         await client.PostProblemAsync(replay, null, HttpStatusCode.Conflict, "delivery_pending");
-        await api.Database.ExecuteAsync("UPDATE webhook_deliveries SET state = 'delivered', attempt = 3, next_attempt_at = NULL", Token);
+        await api.Database.ExecuteAsync("UPDATE webhook_deliveries SET state = 'delivered', attempt = 3, next_attempt_at = NULL; UPDATE webhooks SET last_success_at = now()", Token);
 
         var again = await client.PostDataAsync(replay, null, HttpStatusCode.Accepted);
 
@@ -224,6 +253,7 @@ public sealed class DeliveryRestTests(TestServers servers)
         // 2 was delivered, 4 is being retried; the cursor has passed 5.
         await database.ExecuteAsync(
             $"""
+            UPDATE webhooks SET last_success_at = now();
             UPDATE durable_cursors SET last_seq = 5;
             INSERT INTO webhook_deliveries (id, webhook_id, seq, generation_id, message_id, type, state, attempt, created_at, next_attempt_at)
             SELECT 'dlv-' || seq, '{id}', seq, generation_id, 'msg_' || replace(update_id::text, '-', ''), 't',
@@ -278,6 +308,7 @@ public sealed class DeliveryRestTests(TestServers servers)
         var id = (await client.CreateWebhookAsync()).Id();
         await api.Database.ExecuteAsync(
             """
+            UPDATE webhooks SET last_success_at = now();
             INSERT INTO user_streams (user_id, last_seq, oldest_seq) VALUES ('user-1', 20000, 5001);
             UPDATE durable_cursors SET last_seq = 19000;
             """,
@@ -303,6 +334,7 @@ public sealed class DeliveryRestTests(TestServers servers)
         var id = (await client.CreateWebhookAsync()).Id();
         await api.Database.ExecuteAsync(
             """
+            UPDATE webhooks SET last_success_at = now();
             INSERT INTO user_streams (user_id, last_seq, oldest_seq) VALUES ('user-1', 10000, 1);
             INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, update_id)
             SELECT 'user-1', i, 'gen-' || i % 100, 'sora', 'processing', now(), gen_random_uuid() FROM generate_series(1, 10000) i;
@@ -327,6 +359,7 @@ public sealed class DeliveryRestTests(TestServers servers)
         var delivery = WebhookIds.NewDelivery();
         await api.Database.ExecuteAsync(
             $"""
+            UPDATE webhooks SET last_success_at = now();
             INSERT INTO webhook_deliveries (id, webhook_id, seq, generation_id, message_id, type, state, attempt, created_at)
             VALUES ('{delivery}', '{id}', 1, 'gen-1', 'm', 't', 'failed', 9, now())
             """,

@@ -54,15 +54,30 @@ public sealed class SigningKeysTests
         var protector = new SigningKeyProtector(new EphemeralDataProtectionProvider());
         var keys = SigningKeys.Create().Rotate(TimeSpan.FromHours(1), Now);
 
-        var stored = protector.Protect(keys);
-        var read = protector.Unprotect(stored);
+        var stored = protector.Protect("wh-1", keys);
+        var read = protector.Unprotect("wh-1", stored);
 
         Assert.Equal(keys.Secret, read.Secret);
         Assert.Equal(keys.PublicKey, read.PublicKey);
         Assert.Equal(keys.Sign("msg_1", Now, Body, Now), read.Sign("msg_1", Now, Body, Now));
         Assert.Equal(keys.Sign("msg_1", Now, Body, Now.AddHours(1)), read.Sign("msg_1", Now, Body, Now.AddHours(1)));
         Assert.DoesNotContain(keys.Secret["whsec_".Length..], Encoding.UTF8.GetString(stored), StringComparison.Ordinal);
-        Assert.Throws<CryptographicException>(() => new SigningKeyProtector(new EphemeralDataProtectionProvider()).Unprotect(stored));
+        Assert.Throws<CryptographicException>(() => new SigningKeyProtector(new EphemeralDataProtectionProvider()).Unprotect("wh-1", stored));
+    }
+
+    [Fact]
+    public void Keys_in_another_webhooks_row_are_not_accepted_and_those_of_before_are_read_everywhere()
+    {
+        var provider = new EphemeralDataProtectionProvider();
+        var protector = new SigningKeyProtector(provider);
+        var keys = SigningKeys.Create();
+        var bound = protector.Protect("wh-1", keys);
+        var former = provider.CreateProtector("StatusUpdates.Webhooks.SigningKeys.v1").Protect(keys.ToBytes());
+
+        Assert.Equal(keys.Secret, protector.Unprotect("wh-1", bound).Secret);
+        Assert.Throws<CryptographicException>(() => protector.Unprotect("wh-2", bound));
+        Assert.Equal(keys.Secret, protector.Unprotect("wh-1", former).Secret);
+        Assert.Equal((true, false, false), (protector.IsBound("wh-1", bound), protector.IsBound("wh-2", bound), protector.IsBound("wh-1", former)));
     }
 
     [Fact]
@@ -70,10 +85,10 @@ public sealed class SigningKeysTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Counts the mappings in /proc.");
         var protector = new SigningKeyProtector(new EphemeralDataProtectionProvider());
-        var stored = protector.Protect(SigningKeys.Create().Rotate(TimeSpan.FromHours(1), Now).Rotate(TimeSpan.FromHours(1), Now));
+        var stored = protector.Protect("wh-1", SigningKeys.Create().Rotate(TimeSpan.FromHours(1), Now).Rotate(TimeSpan.FromHours(1), Now));
         var before = Mappings();
 
-        var held = Enumerable.Range(0, 1000).Select(_ => protector.Unprotect(stored)).ToArray();
+        var held = Enumerable.Range(0, 1000).Select(_ => protector.Unprotect("wh-1", stored)).ToArray();
         Assert.All(held, keys => Assert.NotEmpty(keys.PublicKey));
         Assert.All(held, keys => Assert.NotEmpty(keys.Sign("msg_1", Now, Body, Now)));
 

@@ -1,6 +1,5 @@
 using System.Net;
 using StatusUpdates.Data.Webhooks;
-using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Webhooks;
 
@@ -30,33 +29,5 @@ public sealed class SystemHostResolverTests
         Assert.False(patient.IsCompleted);
         answer.Set();
         Assert.Equal([IPAddress.Loopback], (await patient).ToList());
-    }
-
-    [Fact]
-    public async Task Only_so_many_look_ups_are_under_way_also_when_nobody_waits_for_them_any_more()
-    {
-        using var answer = new ManualResetEventSlim();
-        var entered = 0;
-        var resolver = new SystemHostResolver(_ =>
-        {
-            Interlocked.Increment(ref entered);
-            answer.Wait(Token);
-            return [IPAddress.Loopback];
-        });
-        using var impatient = new CancellationTokenSource();
-        var given = Enumerable.Range(0, SystemHostResolver.MaxLookUps).Select(i => resolver.ResolveAsync($"{i}.example", impatient.Token)).ToList();
-        await Eventually.TrueAsync(() => Volatile.Read(ref entered) == SystemHostResolver.MaxLookUps);
-        await impatient.CancelAsync();
-
-        using var alsoImpatient = new CancellationTokenSource();
-        var refused = resolver.ResolveAsync("more.example", alsoImpatient.Token);
-        var waiting = resolver.ResolveAsync("last.example", Token);
-        await alsoImpatient.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => refused);
-        Assert.Equal(SystemHostResolver.MaxLookUps, Volatile.Read(ref entered));
-
-        answer.Set();
-        Assert.Single(await waiting);
-        Assert.All(given, lookUp => Assert.True(lookUp.IsCanceled));
     }
 }

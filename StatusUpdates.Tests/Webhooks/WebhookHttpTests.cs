@@ -81,6 +81,19 @@ public sealed class WebhookHttpTests
     }
 
     [Fact]
+    public async Task A_port_that_is_not_allowed_is_not_connected_to()
+    {
+        using var receiver = new RawReceiver();
+        Assert.True(PortRanges.TryParse(["443"], out var ports));
+        using var client = ClientOf(new AddressPolicy([IPNetwork.Parse("127.0.0.0/8")], allowHttp: true, ports), new SystemHostResolver());
+
+        var refused = await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync($"http://127.0.0.1:{receiver.Port}/", TestTime.Token));
+
+        Assert.True(ForbiddenPortException.IsCauseOf(refused));
+        Assert.Equal(0, receiver.Connections);
+    }
+
+    [Fact]
     public async Task A_name_without_addresses_and_one_that_nobody_knows_are_ordinary_failures()
     {
         using var empty = ClientOf(Public, new ScriptedResolver(Array.Empty<IPAddress>()));
@@ -173,7 +186,7 @@ public sealed class WebhookHttpTests
         await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync($"http://127.0.0.1:{receiver.Port}/", TestTime.Token));
     }
 
-    private static HttpClient ClientOf(AddressPolicy policy, IHostResolver resolver) => new(WebhookHttp.CreateHandler(policy, resolver));
+    private static HttpClient ClientOf(AddressPolicy policy, IHostResolver resolver) => new(WebhookHttp.CreateHandler(policy, new HostLookUps(resolver, TimeProvider.System)));
 
     // Gives its answers in turn; the last one for ever.
     private sealed class ScriptedResolver(params IPAddress[][] answers) : IHostResolver
@@ -190,16 +203,21 @@ public sealed class WebhookHttpTests
     }
 }
 
-/// <summary>A receiver that counts connections, keeps requests as they came, and gives every one the same answer.</summary>
+/// <summary>
+/// A receiver that counts connections, keeps requests as they came, and gives every one the same answer, after which it keeps the connection open
+/// or closes it.
+/// </summary>
 internal sealed class RawReceiver : IDisposable
 {
     private readonly TcpListener _listener;
     private readonly byte[] _answer;
+    private readonly bool _closes;
     private readonly CancellationTokenSource _end = new();
     private int _connections;
 
-    public RawReceiver(IPAddress? address = null, int port = 0, string answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    public RawReceiver(IPAddress? address = null, int port = 0, string answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", bool closes = false)
     {
+        _closes = closes;
         _answer = Encoding.ASCII.GetBytes(answer);
         _listener = new(address ?? IPAddress.Loopback, port);
         _listener.Start();
@@ -248,6 +266,10 @@ internal sealed class RawReceiver : IDisposable
             {
                 Requests.Enqueue(Encoding.ASCII.GetString(buffer, 0, length));
                 await stream.WriteAsync(_answer, _end.Token);
+                if (_closes)
+                {
+                    return;
+                }
             }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or ObjectDisposedException)

@@ -21,6 +21,9 @@ public sealed class WebhookInputTests(TestServers servers, SharedApi shared) : I
         { "url", """{"url":"http://198.41.0.4/"}""" },
         { "url", """{"url":"https://user:password@198.41.0.4/"}""" },
         { "url", """{"url":"https://198.41.0.4/#fragment"}""" },
+        { "url", """{"url":"https://198.41.0.4:22/"}""" },
+        { "url", """{"url":"https://198.41.0.4:80/"}""" },
+        { "url", """{"url":"https://public.example:25/"}""" },
         { "url", """{"url":"https://127.0.0.1/"}""" },
         { "url", """{"url":"https://2130706433/"}""" },
         { "url", """{"url":"https://0177.0.0.1/"}""" },
@@ -140,6 +143,19 @@ public sealed class WebhookInputTests(TestServers servers, SharedApi shared) : I
     }
 
     [Fact]
+    public async Task Outside_of_Development_a_url_has_one_of_the_ports_that_are_allowed()
+    {
+        var refused = await (await ApiAsync()).As(_user).PostProblemAsync(
+            "", """{"url":"https://198.41.0.4:5432/"}""", HttpStatusCode.BadRequest, "invalid_request");
+        Assert.Equal("Must have one of the ports that are allowed: 443, 4443, 8443, 9443.", (string?)refused["errors"]!["url"]![0]);
+
+        await using var api = await TestApi.StartAsync(
+            servers, new Dictionary<string, string?> { ["Webhooks:AllowedPorts:0"] = "443", ["Webhooks:AllowedPorts:1"] = "5000-5999" }, "Production");
+        await api.As(_user).CreateWebhookAsync(url: "https://198.41.0.4:5432/");
+        await api.As(_user).PostProblemAsync("", """{"url":"https://198.41.0.4:8443/"}""", HttpStatusCode.BadRequest, "invalid_request");
+    }
+
+    [Fact]
     public async Task In_Development_a_receiver_on_this_machine_is_accepted_and_no_other_private_one()
     {
         await using var api = await TestApi.StartAsync(servers);
@@ -155,6 +171,11 @@ public sealed class WebhookInputTests(TestServers servers, SharedApi shared) : I
     [Theory]
     [InlineData("Webhooks:AllowedNetworks:0", "10.0.0.0/33")]
     [InlineData("Webhooks:AllowedNetworks:0", "nonsense")]
+    [InlineData("Webhooks:AllowedPorts:0", "0")]
+    [InlineData("Webhooks:AllowedPorts:0", "8000-65536")]
+    [InlineData("Webhooks:AllowedPorts:0", "9000-8000")]
+    [InlineData("Webhooks:AllowedPorts:0", "https")]
+    [InlineData("Webhooks:MaxPerUrl", "0")]
     [InlineData("Webhooks:MaxPerUser", "0")]
     public async Task A_wrong_setting_stops_the_start_and_is_named(string key, string value)
     {

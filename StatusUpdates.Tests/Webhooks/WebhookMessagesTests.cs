@@ -32,6 +32,26 @@ public sealed class WebhookMessagesTests
     }
 
     [Fact]
+    public void A_body_that_was_parsed_and_written_again_as_JavaScript_does_is_the_same_and_its_signature_fits()
+    {
+        const string Message = "5 < 6 & 'a' + \"b\" \\ / é ü 漢字 \u00a0 \u2028 \ufeff \u007f \u0001 \b\t\n\f\r 😀 👩‍👩‍👧 \ue000";
+        var body = WebhookMessages.OfUpdate(Update with
+        {
+            UserId = "zoë@example.com<>",
+            Metadata = new() { ErrorMessage = Message, ResultUrls = ["https://example.com/?a=1&b=2+3"] },
+        });
+        using var parsed = JsonDocument.Parse(body);
+
+        Assert.Equal(Message, parsed.RootElement.GetProperty("data").GetProperty("metadata").GetProperty("errorMessage").GetString());
+        Assert.Equal(Stringify(parsed.RootElement), Encoding.UTF8.GetString(body));
+        var keys = SigningKeys.Create();
+        var time = DateTimeOffset.UtcNow;
+        Assert.Equal(
+            keys.Sign("msg_1", time, body, time),
+            keys.Sign("msg_1", time, Encoding.UTF8.GetBytes(Stringify(parsed.RootElement)), time));
+    }
+
+    [Fact]
     public void The_same_update_gives_the_same_bytes()
     {
         var body = WebhookMessages.OfUpdate(Update);
@@ -76,4 +96,26 @@ public sealed class WebhookMessagesTests
         Assert.False(WebhookIds.IsDelivery(WebhookIds.NewWebhook()));
         Assert.False(WebhookIds.IsWebhook("wh-1"));
     }
+
+    // As JSON.stringify (ECMA-262, section 25.5.2): no space, members in order, and of characters only those escaped that have to be.
+    private static string Stringify(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => "{" + string.Join(',', value.EnumerateObject().Select(m => Quote(m.Name) + ":" + Stringify(m.Value))) + "}",
+        JsonValueKind.Array => "[" + string.Join(',', value.EnumerateArray().Select(Stringify)) + "]",
+        JsonValueKind.String => Quote(value.GetString()!),
+        _ => value.GetRawText(),
+    };
+
+    private static string Quote(string text) => "\"" + string.Concat(text.Select(c => c switch
+    {
+        '"' => "\\\"",
+        '\\' => "\\\\",
+        '\b' => "\\b",
+        '\t' => "\\t",
+        '\n' => "\\n",
+        '\f' => "\\f",
+        '\r' => "\\r",
+        < ' ' => $"\\u{(int)c:x4}",
+        _ => c.ToString(),
+    })) + "\"";
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.DataProtection;
 using Npgsql;
 using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Tests.Api;
@@ -123,6 +124,9 @@ public sealed class WebhookRestTests(TestServers servers)
     [InlineData("""{"statuses":["failed"]}""", "new holder, now", "7 later", true)]
     [InlineData("""{"types":null}""", "new holder, now", "7 later", true)]
     [InlineData("""{"description":"mine"}""", "same holder, later", "7 later", true)]
+    [InlineData("""{"enabled":true}""", "same holder, later", "7 later", true)]
+    [InlineData("""{"enabled":true,"statuses":["failed"]}""", "new holder, now", "7 later", true)]
+    [InlineData("""{"url":"https://198.41.0.4/hook"}""", "new holder, now", "7 later", true)]
     [InlineData(null, "new holder, now", "7 later", true)]
     public async Task Whoever_delivers_by_what_is_changed_is_replaced_at_once(string? change, string cursor, string delivery, bool isFailing)
     {
@@ -206,7 +210,7 @@ public sealed class WebhookRestTests(TestServers servers)
         Assert.Equal((string)atOnce["publicKey"]!, (string?)(await client.GetDataAsync($"/{webhook.Id()}"))["publicKey"]);
 
         async Task<SigningKeys> KeysAsync() => api.Services<SigningKeyProtector>().Unprotect(
-            (await api.Database.ScalarAsync<byte[]>("SELECT signing_keys FROM webhooks", Token))!);
+            webhook.Id(), (await api.Database.ScalarAsync<byte[]>("SELECT signing_keys FROM webhooks", Token))!);
     }
 
     [Fact]
@@ -218,7 +222,7 @@ public sealed class WebhookRestTests(TestServers servers)
 
         var rotated = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => client.PostDataAsync($"/{id}/rotate-secret", "{}", HttpStatusCode.OK)));
 
-        var keys = api.Services<SigningKeyProtector>().Unprotect((await api.Database.ScalarAsync<byte[]>("SELECT signing_keys FROM webhooks", Token))!);
+        var keys = api.Services<SigningKeyProtector>().Unprotect(id, (await api.Database.ScalarAsync<byte[]>("SELECT signing_keys FROM webhooks", Token))!);
         Assert.Equal(3, keys.Count);
         Assert.Contains(keys.Secret, rotated.Select(answer => (string)answer["secret"]!));
     }
@@ -255,6 +259,58 @@ public sealed class WebhookRestTests(TestServers servers)
         await api.As("user-2").CreateWebhookAsync();
         using var deleted = await client.DeleteAsync($"{WebhookCalls.Path}/{(await client.GetDataAsync(""))["items"]![0]!.Id()}", Token);
         await client.CreateWebhookAsync();
+    }
+
+    [Fact]
+    public async Task A_user_has_few_webhooks_at_one_url_whatever_its_query_however_many_are_registered_and_moved_at_once()
+    {
+        await using var api = await TestApi.StartAsync(servers, new Dictionary<string, string?> { ["Webhooks:MaxPerUrl"] = "2" });
+        var client = api.As("user-1");
+        var elsewhere = (await client.CreateWebhookAsync(url: "https://198.41.0.4/elsewhere")).Id();
+
+        var statuses = await Task.WhenAll(Enumerable.Range(0, 8).Select(async i =>
+        {
+            using var response = i % 2 == 0
+                ? await client.PostAsync(WebhookCalls.Path, Answers.Json($$"""{"url":"https://198.41.0.4/hook?{{i}}"}"""), Token)
+                : await client.PatchAsync($"{WebhookCalls.Path}/{elsewhere}", Answers.Json($$"""{"url":"https://198.41.0.4/HOOK?{{i}}","enabled":false}"""), Token);
+            return response.StatusCode;
+        }));
+
+        Assert.All(statuses, status => Assert.True(status is HttpStatusCode.Created or HttpStatusCode.OK or HttpStatusCode.Conflict));
+        Assert.Equal(2L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM webhooks WHERE url ILIKE '%/hook?%'", Token));
+        var problem = await client.PostProblemAsync("", """{"url":"https://198.41.0.4/hook"}""", HttpStatusCode.Conflict, "webhook_url_limit");
+        Assert.Contains("2", (string)problem["detail"]!, StringComparison.Ordinal);
+        await api.As("user-2").CreateWebhookAsync(url: "https://198.41.0.4/hook");
+        var third = (await client.CreateWebhookAsync(url: "https://198.41.0.4/third")).Id();
+        await api.Database.ExecuteAsync($"UPDATE durable_cursors SET epoch = 5 WHERE owner = 'webhook:{third}'", Token);
+        using var refused = await client.PatchAsync(
+            $"{WebhookCalls.Path}/{third}", Answers.Json("""{"url":"https://198.41.0.4/hook","description":"moved"}"""), Token);
+        await refused.ProblemAsync(HttpStatusCode.Conflict, "webhook_url_limit");
+        Assert.Equal("https://198.41.0.4/third", (string?)(await client.GetDataAsync($"/{third}"))["url"]);
+        Assert.Null((await client.GetDataAsync($"/{third}"))["description"]);
+        Assert.Equal(5L, await api.Database.ScalarAsync<long>($"SELECT epoch FROM durable_cursors WHERE owner = 'webhook:{third}'", Token));
+    }
+
+    [Fact]
+    public async Task Keys_that_were_not_bound_to_their_webhook_are_bound_by_its_next_change_and_stay_the_same()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var client = api.As("user-1");
+        var webhook = await client.CreateWebhookAsync();
+        var id = webhook.Id();
+        var keys = api.Services<SigningKeyProtector>().Unprotect(id, await StoredAsync());
+        var former = api.Services<IDataProtectionProvider>().CreateProtector("StatusUpdates.Webhooks.SigningKeys.v1").Protect(keys.ToBytes());
+        await api.Database.ExecuteAsync($"UPDATE webhooks SET signing_keys = '\\x{Convert.ToHexString(former)}'", Token);
+        Assert.Equal((string?)webhook["publicKey"], (string?)(await client.GetDataAsync($"/{id}"))["publicKey"]);
+        Assert.False(api.Services<SigningKeyProtector>().IsBound(id, await StoredAsync()));
+
+        var changed = await client.PatchDataAsync(id, """{"description":"mine"}""");
+
+        Assert.Equal((string?)webhook["publicKey"], (string?)changed["publicKey"]);
+        Assert.True(api.Services<SigningKeyProtector>().IsBound(id, await StoredAsync()));
+        Assert.Equal((string?)webhook["secret"], api.Services<SigningKeyProtector>().Unprotect(id, await StoredAsync()).Secret);
+
+        async Task<byte[]> StoredAsync() => (await api.Database.ScalarAsync<byte[]>("SELECT signing_keys FROM webhooks", Token))!;
     }
 
     [Fact]

@@ -62,6 +62,10 @@ internal sealed class WebhookScene : IAsyncDisposable
     public Task<TestWorker> StartWorkerAsync(params (string Key, string Value)[] settings) =>
         TestWorker.StartAsync(Database, Redis, null, With(settings));
 
+    /// <summary>As the other, with names of the test's own.</summary>
+    public Task<TestWorker> StartWorkerAsync(IHostResolver names, params (string Key, string Value)[] settings) =>
+        TestWorker.StartWithAsync(Database, Redis, services => services.AddSingleton(names), With(settings));
+
     /// <summary><see cref="Settings"/>, and what a test wants different.</summary>
     public static (string Key, string Value)[] With(params (string Key, string Value)[] settings) =>
         [.. Settings.Concat(settings).GroupBy(s => s.Key).Select(s => s.Last())];
@@ -79,11 +83,11 @@ internal sealed class WebhookScene : IAsyncDisposable
             Url = url,
             Statuses = statuses,
             Types = types,
-            SigningKeys = _services.GetRequiredService<SigningKeyProtector>().Protect(keys),
+            SigningKeys = _services.GetRequiredService<SigningKeyProtector>().Protect(id, keys),
             CreatedAt = default,
             UpdatedAt = default,
         };
-        Assert.NotNull(await Webhooks.CreateAsync(webhook, maxPerUser: 100, TestTime.Token));
+        Assert.NotNull((await Webhooks.CreateAsync(webhook, new(PerUser: 100, PerUrl: 100), TestTime.Token)).At);
         return (id, keys);
     }
 
@@ -121,14 +125,14 @@ internal sealed class WebhookScene : IAsyncDisposable
 
     /// <summary>Changes a webhook, as its owner would.</summary>
     public async Task ChangeAsync(string webhookId, WebhookChange change, string userId = "u") =>
-        Assert.True(await Webhooks.UpdateAsync(userId, webhookId, change, TestTime.Token));
+        Assert.Equal(WebhookUpdate.Changed, await Webhooks.UpdateAsync(userId, webhookId, change, maxPerUrl: 100, TestTime.Token));
 
     /// <summary>Replaces a webhook's keys by new ones that alone are valid.</summary>
     public async Task<SigningKeys> RotateAsync(string webhookId, string userId = "u")
     {
         var known = (await Database.ScalarAsync<byte[]>($"SELECT signing_keys FROM webhooks WHERE id = '{webhookId}'", TestTime.Token))!;
         var keys = SigningKeys.Create();
-        var stored = _services.GetRequiredService<SigningKeyProtector>().Protect(keys);
+        var stored = _services.GetRequiredService<SigningKeyProtector>().Protect(webhookId, keys);
         Assert.NotNull(await Webhooks.ReplaceKeysAsync(userId, webhookId, known, stored, TestTime.Token));
         return keys;
     }

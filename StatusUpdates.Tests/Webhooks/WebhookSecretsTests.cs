@@ -61,9 +61,10 @@ public sealed class WebhookSecretsTests(TestServers servers)
             await using var api = await TestApi.StartAsync(database, redis);
 
             Assert.Equal(1L, await database.ScalarAsync<long>("SELECT count(*) FROM data_protection_keys", Token));
-            var secret = (string?)(await api.As("user-1").CreateWebhookAsync())["secret"];
+            var webhook = await api.As("user-1").CreateWebhookAsync();
+            var secret = (string?)webhook["secret"];
             var stored = (await database.ScalarAsync<byte[]>("SELECT signing_keys FROM webhooks", Token))!;
-            Assert.All(hosts, host => Assert.Equal(secret, host.Services.GetRequiredService<SigningKeyProtector>().Unprotect(stored).Secret));
+            Assert.All(hosts, host => Assert.Equal(secret, host.Services.GetRequiredService<SigningKeyProtector>().Unprotect(webhook.Id(), stored).Secret));
         }
         finally
         {
@@ -80,7 +81,8 @@ public sealed class WebhookSecretsTests(TestServers servers)
     {
         var folder = Directory.CreateTempSubdirectory("certificates-");
         await using var api = await TestApi.StartAsync(servers, Settings("DataProtection:Certificate", Certificate(folder, "first", "one")));
-        var secret = (string)(await api.As("user-1").CreateWebhookAsync())["secret"]!;
+        var webhook = await api.As("user-1").CreateWebhookAsync();
+        var secret = (string)webhook["secret"]!;
         var stored = (await api.Database.ScalarAsync<byte[]>("SELECT signing_keys FROM webhooks", Token))!;
         var xml = await api.Database.ScalarAsync<string>("SELECT string_agg(xml, '') FROM data_protection_keys", Token);
         Assert.Contains("EncryptedData", xml, StringComparison.Ordinal);
@@ -88,13 +90,13 @@ public sealed class WebhookSecretsTests(TestServers servers)
 
         await using (var without = await api.StartAnotherAsync())
         {
-            Assert.Throws<CryptographicException>(() => without.Services<SigningKeyProtector>().Unprotect(stored));
+            Assert.Throws<CryptographicException>(() => without.Services<SigningKeyProtector>().Unprotect(webhook.Id(), stored));
         }
 
         await using (var next = await api.StartAnotherAsync(settings: new Dictionary<string, string?>(
             [.. Settings("DataProtection:Certificate", Certificate(folder, "second", "two")), .. Settings("DataProtection:PreviousCertificate", (Path.Combine(folder.FullName, "first.p12"), "one"))])))
         {
-            Assert.Equal(secret, next.Services<SigningKeyProtector>().Unprotect(stored).Secret);
+            Assert.Equal(secret, next.Services<SigningKeyProtector>().Unprotect(webhook.Id(), stored).Secret);
         }
 
         folder.Delete(recursive: true);
@@ -110,11 +112,12 @@ public sealed class WebhookSecretsTests(TestServers servers)
         using var worker = TestWorker.Build(
             api.Database, api.Redis, provider: null, [.. settings.Select(setting => (setting.Key, setting.Value!))]);
 
-        var secret = (string)(await api.As("user-1").CreateWebhookAsync())["secret"]!;
+        var webhook = await api.As("user-1").CreateWebhookAsync();
+        var secret = (string)webhook["secret"]!;
         var stored = (await api.Database.ScalarAsync<byte[]>("SELECT signing_keys FROM webhooks", Token))!;
 
-        Assert.Equal(secret, other.Services<SigningKeyProtector>().Unprotect(stored).Secret);
-        Assert.Equal(secret, worker.Services.GetRequiredService<SigningKeyProtector>().Unprotect(stored).Secret);
+        Assert.Equal(secret, other.Services<SigningKeyProtector>().Unprotect(webhook.Id(), stored).Secret);
+        Assert.Equal(secret, worker.Services.GetRequiredService<SigningKeyProtector>().Unprotect(webhook.Id(), stored).Secret);
         Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM data_protection_keys", Token));
         folder.Delete(recursive: true);
     }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Webhooks;
@@ -13,8 +14,10 @@ public sealed class WebhookSenderTests
         { new TaskCanceledException("connect", new TimeoutException()), "No connection could be made in time." },
         { new HttpRequestException(HttpRequestError.SecureConnectionError), "No secure connection could be made (TLS)." },
         { new HttpRequestException(HttpRequestError.NameResolutionError), "Its host has no address." },
+        { new HttpRequestException("x", new ForbiddenPortException("443")), "Its port is not allowed." },
+        { new HttpRequestException("x", new SocketException((int)SocketError.TryAgain)), "Its host's name servers do not answer." },
         { new HttpRequestException("x", new ForbiddenAddressException()), "Its host leads to an address that is not allowed." },
-        { new IOException("10.0.0.1 said no"), "The connection ended before the answer was complete." },
+        { new IOException("10.0.0.1 said no"), "The connection ended before the answer came." },
         { new NotSupportedException("10.0.0.1 said no"), "The attempt failed." },
     };
 
@@ -24,9 +27,39 @@ public sealed class WebhookSenderTests
     {
         var sender = Sender((_, _) => throw fault);
 
-        var result = await sender.SendAsync(new Uri("https://example.org/"), "msg_1", new byte[2], SigningKeys.Create(), TestTime.Token);
+        var result = await sender.SendAsync(new Uri("https://example.org/"), "user-1", "msg_1", new byte[2], SigningKeys.Create(), TestTime.Token);
 
         Assert.Equal((null, error, false), (result.StatusCode, result.Error, result.IsSuccess));
+    }
+
+    [Theory]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nOK", false)]
+    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n", false)]
+    [InlineData("HTTP/1.1 200 OK\r\n\r\nOK", false)]
+    [InlineData("HTTP/1.1 202 Accepted\r\nContent-Length: 1000\r\n\r\nOK", true)]
+    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\nno chunk", true)]
+    public async Task The_status_line_and_headers_are_the_answer_whatever_becomes_of_the_body(string answer, bool closes)
+    {
+        using var receiver = new RawReceiver(answer: answer, closes: closes);
+        using var http = Http();
+
+        var result = await Sender(http).SendAsync(
+            new Uri($"http://127.0.0.1:{receiver.Port}/"), "user-1", "msg_1", new byte[2], SigningKeys.Create(), TestTime.Token);
+
+        Assert.Equal((true, null, "OK"), (result.IsSuccess, result.Error, result.Response));
+        Assert.InRange(result.StatusCode!.Value, 200, 202);
+    }
+
+    [Fact]
+    public async Task A_failures_status_and_wait_are_heard_though_its_body_never_ends()
+    {
+        using var receiver = new RawReceiver(answer: "HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 1000\r\n\r\nlater");
+        using var http = Http();
+
+        var result = await Sender(http).SendAsync(
+            new Uri($"http://127.0.0.1:{receiver.Port}/"), "user-1", "msg_1", new byte[2], SigningKeys.Create(), TestTime.Token);
+
+        Assert.Equal((503, "It answered 503.", "later", 120.0), (result.StatusCode, result.Error, result.Response, result.RetryAfter?.TotalSeconds));
     }
 
     [Theory]
@@ -43,7 +76,7 @@ public sealed class WebhookSenderTests
             return Task.FromResult(response);
         });
 
-        var result = await sender.SendAsync(new Uri("https://example.org/"), "msg_1", new byte[2], SigningKeys.Create(), TestTime.Token);
+        var result = await sender.SendAsync(new Uri("https://example.org/"), "user-1", "msg_1", new byte[2], SigningKeys.Create(), TestTime.Token);
 
         Assert.Equal(seconds, (int?)result.RetryAfter?.TotalSeconds);
     }
@@ -60,7 +93,7 @@ public sealed class WebhookSenderTests
         });
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            () => sender.SendAsync(new Uri("https://example.org/"), "msg_1", new byte[2], SigningKeys.Create(), lost.Token));
+            () => sender.SendAsync(new Uri("https://example.org/"), "user-1", "msg_1", new byte[2], SigningKeys.Create(), lost.Token));
     }
 
     [Theory]
@@ -80,8 +113,14 @@ public sealed class WebhookSenderTests
         Assert.Equal(seconds ?? 0, after?.TotalSeconds ?? 0, 0.1);
     }
 
-    private static WebhookSender Sender(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> answer) => new(
-        new HttpMessageInvoker(new Answering(answer)),
+    private static HttpMessageInvoker Http() =>
+        new(WebhookHttp.CreateHandler(new AddressPolicy([IPNetwork.Parse("127.0.0.0/8")], allowHttp: true), new HostLookUps(new SystemHostResolver(), TimeProvider.System)));
+
+    private static WebhookSender Sender(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> answer) =>
+        Sender(new HttpMessageInvoker(new Answering(answer)));
+
+    private static WebhookSender Sender(HttpMessageInvoker http) => new(
+        http,
         Options.Create(new DeliveryOptions()),
         TimeProvider.System,
         NullLogger<WebhookSender>.Instance);

@@ -28,6 +28,33 @@ public sealed class CancelTests(TestServers servers)
     }
 
     [Fact]
+    public async Task A_forged_message_cancels_nothing_and_a_real_one_after_it_does()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var waiting = ScriptedProvider.WaitingForStop();
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting);
+        var forged = await scene.SubmitAsync();
+        await waiting.NextStartAsync(Token);
+        var asked = await scene.SubmitAsync(userId: "other");
+        await waiting.NextStartAsync(Token);
+        var job = Assert.Single(worker.Jobs.Snapshot(), j => j.Generation.Id == forged);
+
+        // Messages come in order: with the second one the first has been looked at.
+        await scene.Publisher.TryPublishCancelRequestAsync(forged);
+        await scene.Database.CreateCommands().CancelAsync("other", asked, cancellationToken: Token);
+        await scene.Publisher.TryPublishCancelRequestAsync(asked);
+        await scene.WaitForAsync(asked, GenerationStatus.Canceled);
+        worker.CancelRequests.Hear(forged);
+        await worker.CancelRequests.RunOnceAsync(Token);
+
+        Assert.Equal((null, false), (job.Reason, job.Settled.IsCompleted));
+        Assert.Equal(GenerationStatus.Processing, (await scene.FindAsync(forged)).Status);
+        await scene.CancelAsync(forged);
+        await scene.WaitForAsync(forged, GenerationStatus.Canceled);
+        await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
     public async Task Without_Redis_the_heartbeat_finds_the_cancel_request()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);

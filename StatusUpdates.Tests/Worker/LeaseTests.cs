@@ -3,6 +3,7 @@ using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Worker.Jobs;
 
 namespace StatusUpdates.Tests.Worker;
@@ -36,6 +37,36 @@ public sealed class LeaseTests(TestServers servers)
         Assert.Equal((GenerationStatus.Processing, 2), ((await scene.FindAsync(id)).Status, successor.Attempt));
         Assert.Equal(3, (await scene.ReadLogAsync()).Count);
         await scene.Database.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_job_whose_row_somebody_locks_is_not_lost_and_the_other_leases_are_extended()
+    {
+        await using var scene = await WorkerScene.CreateAsync(servers);
+        var waiting = ScriptedProvider.WaitingForStop();
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting);
+        var locked = await scene.SubmitAsync();
+        await waiting.NextStartAsync(Token);
+        var free = await scene.SubmitAsync();
+        await waiting.NextStartAsync(Token);
+        await scene.Database.ExecuteAsync("UPDATE generations SET lease_expires_at = now() + interval '1 second'", Token);
+        const string Extended = "SELECT string_agg(id, ',') FROM generations WHERE lease_expires_at > now() + interval '1 minute'";
+        await using (var holder = await scene.Database.DataSource.OpenConnectionAsync(Token))
+        await using (var transaction = await holder.BeginTransactionAsync(Token))
+        {
+            await using var hold = new NpgsqlCommand($"SELECT FROM generations WHERE id = '{locked}' FOR UPDATE", holder);
+            await hold.ExecuteNonQueryAsync(Token);
+
+            // It waits for nobody: the lock is held until it has come back.
+            Assert.False(await worker.Heartbeat.RunOnceAsync(Token));
+            Assert.Equal(free, await scene.Database.ScalarAsync<string>(Extended, Token));
+            Assert.All(worker.Jobs.Snapshot(), job => Assert.Null(job.Reason));
+            await transaction.RollbackAsync(Token);
+        }
+
+        Assert.True(await worker.Heartbeat.RunOnceAsync(Token));
+        Assert.Equal(2L, await scene.Database.ScalarAsync<long>("SELECT count(*) FROM generations WHERE lease_expires_at > now() + interval '1 minute'", Token));
+        Assert.All(worker.Jobs.Snapshot(), job => Assert.Null(job.Reason));
     }
 
     [Fact]
@@ -137,7 +168,7 @@ public sealed class LeaseTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_lease_whose_outcome_could_not_be_written_goes_back_though_its_provider_has_not_come_back()
+    public async Task An_outcome_that_could_not_be_written_at_once_is_written_later_though_the_provider_has_not_come_back()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var target = new NpgsqlConnectionStringBuilder(scene.Database.ConnectionString);
@@ -169,8 +200,7 @@ public sealed class LeaseTests(TestServers servers)
         var job = Assert.Single(worker.Jobs.Snapshot());
 
         await job.Settled.WaitAsync(TestTime.Patience, Token);
-        Assert.Equal((StopReason.TimedOut, GenerationStatus.Processing), (job.Reason, (await scene.FindAsync(id)).Status));
-        await worker.Heartbeat.RunOnceAsync(Token);
+        Assert.Equal((StopReason.TimedOut, GenerationStatus.Pending), (job.Reason, (await scene.FindAsync(id)).Status));
 
         Assert.Equal(2, (await scene.WaitForAsync(id, GenerationStatus.Completed)).Metadata!.Attempt);
         Assert.False(job.Ended.IsCompleted);
@@ -180,7 +210,7 @@ public sealed class LeaseTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_database_that_is_away_is_no_failure_of_the_generation()
+    public async Task A_database_that_is_away_costs_neither_an_attempt_nor_what_the_provider_made()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var target = new NpgsqlConnectionStringBuilder(scene.Database.ConnectionString);
@@ -188,14 +218,10 @@ public sealed class LeaseTests(TestServers servers)
         target.Host = "127.0.0.1";
         target.Port = proxy.Port;
         var mayReport = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var provider = new ScriptedProvider(async (request, progress, token) =>
+        var provider = new ScriptedProvider(async (_, progress, token) =>
         {
-            if (request.Attempt == 1)
-            {
-                await mayReport.Task.WaitAsync(token);
-                await progress.ReportAsync(50, token);
-            }
-
+            await mayReport.Task.WaitAsync(token);
+            await progress.ReportAsync(50, token);
             return ScriptedProvider.Result;
         });
         var id = await scene.SubmitAsync();
@@ -208,14 +234,25 @@ public sealed class LeaseTests(TestServers servers)
         await provider.NextStartAsync(Token);
         var job = Assert.Single(worker.Jobs.Snapshot());
 
-        proxy.LoseAnswers(1);
+        // Nobody listens there: progress, the result's content and its status come too early, each of them.
+        proxy.TargetPort = LoopbackPort.FindFree();
+        proxy.Cut();
+        var tries = proxy.Accepted;
         mayReport.SetResult();
-        await job.Ended.WaitAsync(TestTime.Patience, Token);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (proxy.Accepted < tries + 5)
+        {
+            await timer.WaitForNextTickAsync(Token);
+        }
 
-        Assert.Equal(StopReason.DatabaseAway, job.Reason);
-        Assert.Equal(GenerationStatus.Processing, (await scene.FindAsync(id)).Status);
-        await worker.Heartbeat.RunOnceAsync(Token);
-        Assert.Equal(2, (await scene.WaitForAsync(id, GenerationStatus.Completed)).Metadata!.Attempt);
+        Assert.False(job.Settled.IsCompleted);
+        proxy.TargetPort = new NpgsqlConnectionStringBuilder(scene.Database.ConnectionString).Port;
+
+        var update = await scene.WaitForAsync(id, GenerationStatus.Completed);
+        Assert.Equal((1, 7L), (update.Metadata!.Attempt, update.Metadata.TokensUsed));
+        await job.Ended.WaitAsync(TestTime.Patience, Token);
+        Assert.Single(provider.Runs);
+        Assert.Equal(0, (await scene.FindAsync(id)).Failures);
         await scene.Database.AssertConsistentAsync(Token);
     }
 

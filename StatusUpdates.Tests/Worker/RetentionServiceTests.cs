@@ -61,6 +61,55 @@ public sealed class RetentionServiceTests(TestServers servers)
     }
 
     [Fact]
+    public async Task A_batch_that_takes_too_long_is_halved_until_it_does_not_and_all_that_is_old_goes()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await FillAsync(db, users: 20, each: 10);
+        await db.ExecuteAsync("UPDATE status_events SET occurred_at = now() - interval '31 days' WHERE seq <= 8", Token);
+        await db.ExecuteAsync("UPDATE generations SET completed_at = now() - interval '91 days' WHERE status = 'completed'", Token);
+
+        // A time-out by the number of rows instead of the time.
+        await db.ExecuteAsync(
+            """
+            CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS
+                'BEGIN IF (SELECT count(*) FROM gone) > 7 THEN RAISE EXCEPTION USING ERRCODE = ''57014''; END IF; RETURN NULL; END';
+            CREATE TRIGGER slow AFTER DELETE ON generations REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION judge();
+            CREATE TRIGGER slow AFTER DELETE ON status_events REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION judge();
+            """,
+            Token);
+        var before = await db.ScalarAsync<long>("SELECT count(*) FROM generations WHERE status = 'completed'", Token);
+        await using var worker = await TestWorker.StartAsync(db, null, null, ("Retention:BatchSize", "100"));
+
+        var removed = (await worker.Retention.RunOnceAsync(Token))!;
+
+        Assert.Equal((before, 160), (removed.Generations, removed.Updates));
+        Assert.Equal(20L, await db.ScalarAsync<long>("SELECT count(*) FROM user_streams WHERE oldest_seq = 9", Token));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public void A_batch_shrinks_by_halves_to_one_row_and_grows_back_to_what_is_set()
+    {
+        var size = new BatchSize(500);
+        Assert.True(size.TryShrink());
+        Assert.Equal(250, size.Now);
+        size.Grow();
+        Assert.Equal(281, size.Now);
+        while (size.TryShrink())
+        {
+            // Down to one.
+        }
+
+        Assert.Equal(1, size.Now);
+        for (var i = 0; i < 100; i++)
+        {
+            size.Grow();
+        }
+
+        Assert.Equal(500, size.Now);
+    }
+
+    [Fact]
     public async Task While_another_worker_has_the_turn_nothing_is_done()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);

@@ -46,7 +46,7 @@ public sealed class RetryTests(TestServers servers)
         var generation = await scene.FindAsync(id);
         Assert.Equal(generation.RunAt.ToUnixTimeMilliseconds(), announced.Metadata!.RetryAt);
         Assert.Equal(0, generation.RunAt.Ticks % TimeSpan.TicksPerMillisecond);
-        Assert.Equal(StatusJson.Encode(announced), StatusJson.Encode((await scene.ReadLogAsync())[2] with { TraceParent = announced.TraceParent }));
+        Assert.Equal(StatusJson.Encode(announced), StatusJson.Encode((await scene.ReadLogAsync())[2] with { TraceParent = announced.TraceParent, After = announced.After }));
         Assert.Equal((GenerationStatus.Pending, 1), (generation.Status, generation.Failures));
         Assert.Null(generation.ErrorMessage);
         Assert.Null(generation.Progress);

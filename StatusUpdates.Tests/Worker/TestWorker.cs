@@ -25,6 +25,8 @@ internal sealed class TestWorker : IAsyncDisposable
 
     public LeaseHeartbeat Heartbeat => _host.Services.GetRequiredService<LeaseHeartbeat>();
 
+    public CancelRequests CancelRequests => _host.Services.GetRequiredService<CancelRequests>();
+
     public RetentionService Retention => _host.Services.GetRequiredService<RetentionService>();
 
     /// <summary>Where it answers probes.</summary>
@@ -45,12 +47,22 @@ internal sealed class TestWorker : IAsyncDisposable
         return new(host);
     }
 
+    /// <summary>As the other, with services of the test's own, which are registered first.</summary>
+    public static async Task<TestWorker> StartWithAsync(
+        TestDatabase database, TestRedis? redis, Action<IServiceCollection> services, params (string Key, string Value)[] settings)
+    {
+        var host = Build(database, redis, null, Environments.Development, settings, services);
+        await host.StartAsync(TestTime.Token);
+        return new(host);
+    }
+
     public static IHost Build(
         TestDatabase database, TestRedis? redis, IGenerationProvider? provider, params (string Key, string Value)[] settings) =>
         Build(database, redis, provider, Environments.Development, settings);
 
     public static IHost Build(
-        TestDatabase database, TestRedis? redis, IGenerationProvider? provider, string environment, (string Key, string Value)[] settings) => WorkerProgram.Build(
+        TestDatabase database, TestRedis? redis, IGenerationProvider? provider, string environment, (string Key, string Value)[] settings,
+        Action<IServiceCollection>? services = null) => WorkerProgram.Build(
         new HostApplicationBuilderSettings
         {
             ApplicationName = typeof(WorkerProgram).Assembly.GetName().Name,
@@ -76,6 +88,7 @@ internal sealed class TestWorker : IAsyncDisposable
                 ["Worker:Providers:ImageGeneration:Duration"] = "00:00:00",
             });
             builder.Configuration.AddInMemoryCollection(settings.Select(s => KeyValuePair.Create<string, string?>(s.Key, s.Value)));
+            services?.Invoke(builder.Services);
             if (provider is not null)
             {
                 foreach (var task in Enum.GetValues<GenerationTask>())

@@ -92,7 +92,7 @@ internal sealed partial class JobExecutor(
         }
         catch (Exception e)
         {
-            // Mostly the database; whatever it is, this run has nothing more to try.
+            // A database that is away was waited for: whatever this is, the run has nothing more to try.
             LogNotWritten(e);
             return JobOutcome.Dropped;
         }
@@ -117,8 +117,6 @@ internal sealed partial class JobExecutor(
                     job, GenerationStatus.Failed, new StatusDetails { ErrorMessage = QueueMessages.DeadlinePassed }, CancellationToken.None);
                 LogDeadlinePassed();
                 return JobOutcome.Failed;
-            case StopReason.DatabaseAway:
-                return JobOutcome.Dropped;
             case StopReason.LeaseLost:
                 return Lost();
             default:

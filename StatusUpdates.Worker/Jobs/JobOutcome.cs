@@ -21,7 +21,7 @@ internal enum JobOutcome
     /// <summary>Another attempt had begun, or the generation had ended otherwise: nothing was written.</summary>
     Lost,
 
-    /// <summary>The database was away for too long: the generation is handed back when it returns, or its lease runs out.</summary>
+    /// <summary>Its outcome could not be written: the heartbeat hands the generation back, or its lease runs out.</summary>
     Dropped,
 }
 
@@ -42,7 +42,4 @@ internal enum StopReason
 
     /// <summary>Its deadline passed: a result is of no more use.</summary>
     DeadlinePassed,
-
-    /// <summary>The database did not take an update in time.</summary>
-    DatabaseAway,
 }

@@ -9,7 +9,7 @@ internal static class JobServices
     // What a stop takes beside grace and patience: the last writes.
     private static readonly TimeSpan TimeToWrite = TimeSpan.FromSeconds(10);
 
-    /// <summary>Adds the runner and the heartbeat; needs the data side, messaging and the processors.</summary>
+    /// <summary>Adds the runner, the heartbeat and what hears cancel requests; needs the data side, messaging and the processors.</summary>
     public static void AddJobs(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSectionOptions<WorkerOptions, WorkerOptionsValidator>(WorkerOptions.SectionName);
@@ -23,11 +23,14 @@ internal static class JobServices
         builder.Services.AddSingleton<WakeUp>();
         builder.Services.AddSingleton<RunningJobs>();
         builder.Services.AddSingleton<RetryPlan>();
+        builder.Services.AddSingleton<PatientWrites>();
         builder.Services.AddSingleton<JobExecutor>();
 
         // Stopped in reverse: the heart beats until the runner has settled what ran.
         builder.Services.AddSingleton<LeaseHeartbeat>();
         builder.Services.AddHostedService(services => services.GetRequiredService<LeaseHeartbeat>());
+        builder.Services.AddSingleton<CancelRequests>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<CancelRequests>());
         builder.Services.AddSingleton<JobRunner>();
         builder.Services.AddHostedService(services => services.GetRequiredService<JobRunner>());
     }

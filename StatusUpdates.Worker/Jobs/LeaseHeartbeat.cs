@@ -10,15 +10,13 @@ namespace StatusUpdates.Worker.Jobs;
 
 /// <summary>
 /// Keeps this worker's leases alive, all of them by one statement every third of a lease, and acts on what it hears: a lease that is gone
-/// stops its attempt, a cancel request stops its generation, and a lease that nothing here runs for goes back to the queue. Cancel requests
-/// also come by Redis, within milliseconds.
+/// stops its attempt, a cancel request stops its generation, and a lease that nothing here runs for goes back to the queue.
 /// </summary>
 internal sealed partial class LeaseHeartbeat(
     GenerationQueue queue,
     StatusLog log,
     RunningJobs jobs,
     WorkerIdentity identity,
-    StatusSubscriber subscriber,
     IOptions<WorkerOptions> options,
     TimeProvider time,
     ILogger<LeaseHeartbeat> logger) : BackgroundService
@@ -26,8 +24,9 @@ internal sealed partial class LeaseHeartbeat(
     private static readonly TimeSpan ClaimPatience = TimeSpan.FromSeconds(1);
 
     /// <summary>Extends the leases once.</summary>
+    /// <returns>Whether all of them were; what is locked by somebody is not, and is not lost either.</returns>
     /// <exception cref="NpgsqlException">The database is away.</exception>
-    internal async Task RunOnceAsync(CancellationToken cancellationToken)
+    internal async Task<bool> RunOnceAsync(CancellationToken cancellationToken)
     {
         // Taken before the statement: what is claimed while it runs is not missed in its answer.
         var running = jobs.Snapshot();
@@ -47,20 +46,23 @@ internal sealed partial class LeaseHeartbeat(
             jobs.RequestCancel(lease.GenerationId);
         }
 
-        foreach (var lease in await jobs.FindUnknownAsync(held, ClaimPatience, cancellationToken))
+        // Handing back what is locked would wait for the lock, and the next beat with it.
+        HeldLease[] extended = [.. held.Where(lease => lease.IsExtended)];
+        foreach (var lease in await jobs.FindUnknownAsync(extended, ClaimPatience, cancellationToken))
         {
             await HandBackAsync(lease, cancellationToken);
         }
+
+        return extended.Length == held.Count;
     }
 
-    /// <summary>As <see cref="RunOnceAsync"/>, telling instead of throwing whether the database answered in time.</summary>
+    /// <summary>As <see cref="RunOnceAsync"/>, telling instead of throwing that the database did not answer in time.</summary>
     internal async Task<bool> TryRunOnceAsync(CancellationToken cancellationToken)
     {
         var startedAt = time.GetUtcNow();
         try
         {
-            await RunOnceAsync(cancellationToken);
-            return true;
+            return await RunOnceAsync(cancellationToken);
         }
         catch (OperationCanceledException)
         {
@@ -85,11 +87,10 @@ internal sealed partial class LeaseHeartbeat(
     {
         try
         {
-            await using var subscription = await subscriber.SubscribeCancelRequestsAsync(jobs.RequestCancel, stoppingToken);
-            for (var answered = true; ; stoppingToken.ThrowIfCancellationRequested())
+            for (var areExtended = true; ; stoppingToken.ThrowIfCancellationRequested())
             {
-                await Task.Delay(options.Value.Lease / (answered ? 3 : 10), time, stoppingToken);
-                answered = await TryRunOnceAsync(stoppingToken);
+                await Task.Delay(options.Value.Lease / (areExtended ? 3 : 10), time, stoppingToken);
+                areExtended = await TryRunOnceAsync(stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

@@ -81,7 +81,16 @@ internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider 
         }
     }
 
-    /// <summary>Stops a generation that its owner no longer wants; one that is just being claimed is stopped when it arrives.</summary>
+    /// <summary>Whether the generation runs here, or a claim that may take it is under way.</summary>
+    public bool MayHold(string generationId)
+    {
+        lock (_lock)
+        {
+            return _claiming.CurrentCount == 0 || _jobs.Keys.Any(key => key.Id == generationId);
+        }
+    }
+
+    /// <summary>Stops a generation that its owner no longer wants, as the database says; one that is just being claimed is stopped when it arrives.</summary>
     public void RequestCancel(string generationId)
     {
         RunningJob[] asked;

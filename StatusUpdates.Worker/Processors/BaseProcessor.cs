@@ -15,7 +15,7 @@ namespace StatusUpdates.Worker.Processors;
 /// many attempts at once.
 /// </summary>
 internal abstract class BaseProcessor(
-    GenerationTask task, IGenerationProvider provider, StatusLog log, ResultUploader results)
+    GenerationTask task, IGenerationProvider provider, StatusLog log, ResultUploader results, PatientWrites patient)
 {
     /// <summary>Which generations it does.</summary>
     public GenerationTask GenerationTask => task;
@@ -41,7 +41,7 @@ internal abstract class BaseProcessor(
 
         Check(result);
         job.Stopping.ThrowIfCancellationRequested();
-        var urls = await results.UploadAsync(job.Generation.Id, result.Outputs, job.Stopping);
+        var urls = await patient.WriteAsync(() => results.UploadAsync(job.Generation.Id, result.Outputs, job.Stopping), job.Stopping);
 
         if (!job.TryBeginSettling())
         {
@@ -58,10 +58,10 @@ internal abstract class BaseProcessor(
     /// <summary>Whether another attempt may succeed where this one failed. A processor that knows its provider better overrides it.</summary>
     internal virtual bool IsTransient(Exception failure) => TransientFailures.Contains(failure);
 
-    /// <summary>Sets a status: in the database, which announces it on Redis. Returns once it is durable.</summary>
+    /// <summary>Sets a status: in the database, which announces it on Redis. Returns once it is durable. Progress is tried, an outcome is waited for.</summary>
     /// <returns>What is in the log: <c>canceled</c> instead of <c>pending</c> if its owner had asked for that.</returns>
     /// <exception cref="OperationCanceledException">Refused: another attempt has begun, or the generation has ended. This attempt is stopped.</exception>
-    /// <exception cref="NpgsqlException">The database did not take it in time. This attempt is stopped.</exception>
+    /// <exception cref="NpgsqlException">The database did not take the progress in time, or refused its content.</exception>
     internal async Task<StatusUpdate> UpdateStatusAsync(
         RunningJob job, GenerationStatus status, StatusDetails? details = null, CancellationToken cancellationToken = default)
     {
@@ -81,7 +81,9 @@ internal abstract class BaseProcessor(
         };
 
         // The attempt is the fencing token: what an attempt that lost its lease writes is refused.
-        var result = await GuardAsync(job, () => log.AppendAsync(change, cancellationToken));
+        var result = status == GenerationStatus.Processing
+            ? await log.AppendAsync(change, cancellationToken)
+            : await patient.WriteAsync(() => log.AppendAsync(change, cancellationToken), cancellationToken);
         if (result.Update is not { } update)
         {
             job.StopWriting(StopReason.LeaseLost);
@@ -121,23 +123,6 @@ internal abstract class BaseProcessor(
         if (result.Outputs.OfType<ProviderContent>().FirstOrDefault(c => !Accepts(c.ContentType)) is { } other)
         {
             throw new ProviderException($"The provider returned {other.ContentType} instead of {Makes}.");
-        }
-    }
-
-    /// <summary>
-    /// Marks a failure of the database as ours: it stops the attempt and is no failure of the generation. What Postgres refuses for its
-    /// content (<see cref="TransientFailures.ContentStates"/>) would be refused again, so that is one.
-    /// </summary>
-    private static async Task<T> GuardAsync<T>(RunningJob job, Func<Task<T>> write)
-    {
-        try
-        {
-            return await write();
-        }
-        catch (NpgsqlException e) when (TransientFailures.Contains(e))
-        {
-            job.StopWriting(StopReason.DatabaseAway);
-            throw;
         }
     }
 }

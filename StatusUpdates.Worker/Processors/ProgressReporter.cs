@@ -1,3 +1,4 @@
+using StatusUpdates.Data.Database;
 using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Providers;
@@ -116,19 +117,24 @@ internal sealed class ProgressReporter(BaseProcessor processor, RunningJob job, 
     // Takes no token: a statement that was sent is not called back, its caller only stops to wait.
     private async Task WriteAsync(int progress)
     {
-        var isWritten = false;
+        var goesOn = false;
         try
         {
             await processor.UpdateStatusAsync(
                 job, GenerationStatus.Processing, new StatusDetails { Progress = progress }, CancellationToken.None);
-            isWritten = true;
+            goesOn = true;
+        }
+        catch (Exception e) when (DatabaseErrors.MayPass(e))
+        {
+            // The next progress says more, and the outcome is waited for.
+            goesOn = true;
         }
         finally
         {
             lock (_lock)
             {
                 _isWriting = false;
-                _isBroken = !isWritten;
+                _isBroken = !goesOn;
                 _lastWrite = time.GetTimestamp();
                 if (_parked is { } next)
                 {

@@ -18,6 +18,9 @@ internal sealed partial class RetentionService(
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
 
+    // Kept from pass to pass: what was too much is so again.
+    private readonly BatchSize _batch = new(options.Value.BatchSize);
+
     /// <summary>Removes all that is old now.</summary>
     /// <returns>How much that was; null if another worker does it.</returns>
     /// <exception cref="NpgsqlException">The database is away, or refused a step. What was removed before stays removed.</exception>
@@ -32,18 +35,18 @@ internal sealed partial class RetentionService(
         var (started, startedAt) = (time.GetTimestamp(), time.GetUtcNow());
         var settings = options.Value;
         var generations = await RepeatAsync(
-            () => pass.DeleteGenerationsAsync(settings.Generations, settings.BatchSize, cancellationToken),
+            size => pass.DeleteGenerationsAsync(settings.Generations, size, cancellationToken),
             RetentionTelemetry.GenerationsDeleted,
             cancellationToken);
         var updates = await TrimLogsAsync(pass, cancellationToken);
         var deliveries = await RepeatAsync(
-            () => pass.DeleteDeliveriesAsync(settings.Deliveries, settings.BatchSize, cancellationToken),
+            size => pass.DeleteDeliveriesAsync(settings.Deliveries, size, cancellationToken),
             RetentionTelemetry.DeliveriesDeleted,
             cancellationToken);
 
         // A generation's messages are of use as long as its updates.
         await RepeatAsync(
-            () => pass.ForgetMessagesAsync(settings.Updates, settings.BatchSize, cancellationToken), static _ => { }, cancellationToken);
+            size => pass.ForgetMessagesAsync(settings.Updates, size, cancellationToken), static _ => { }, cancellationToken);
         var removed = new Removed(generations, updates, deliveries, time.GetElapsedTime(started));
         RetentionTelemetry.PassEnded(removed, startedAt, time.GetUtcNow());
         return removed;
@@ -92,18 +95,23 @@ internal sealed partial class RetentionService(
         }
     }
 
-    private async Task<long> RepeatAsync(Func<Task<int>> step, Action<int> count, CancellationToken cancellationToken)
+    private async Task<long> RepeatAsync(Func<int, Task<int>> step, Action<int> count, CancellationToken cancellationToken)
     {
-        var sum = 0L;
-        int done;
-        do
+        for (var sum = 0L; ;)
         {
-            done = await StepAsync(step, cancellationToken);
+            var size = _batch.Now;
+            if (await TryStepAsync(() => step(size), cancellationToken) is not (true, var done))
+            {
+                continue;
+            }
+
             count(done);
             sum += done;
+            if (done < size)
+            {
+                return sum;
+            }
         }
-        while (done == options.Value.BatchSize);
-        return sum;
     }
 
     private async Task<long> TrimLogsAsync(RetentionPass pass, CancellationToken cancellationToken)
@@ -131,14 +139,25 @@ internal sealed partial class RetentionService(
         var sum = 0L;
         while (logs.Count > 0)
         {
-            var trimmed = await StepAsync(
-                () => pass.TrimAsync(logs, options.Value.Updates, options.Value.BatchSize, cancellationToken), cancellationToken);
+            var size = _batch.Now;
+            if (await TryStepAsync(() => pass.TrimAsync(logs, options.Value.Updates, size, cancellationToken), cancellationToken) is not (true, { } trimmed))
+            {
+                if (logs.Count == 1)
+                {
+                    continue;
+                }
+
+                // Many short logs are no fewer entries for a smaller batch of each.
+                var half = logs.Count / 2;
+                return sum + await TrimAsync(pass, [.. logs.Take(half)], cancellationToken) + await TrimAsync(pass, [.. logs.Skip(half)], cancellationToken);
+            }
+
             var count = trimmed.Sum(log => log.Count);
             RetentionTelemetry.UpdatesRemoved(count);
             sum += count;
 
             // Whose whole batch was old may have more.
-            logs = [.. trimmed.Where(log => log.Count == options.Value.BatchSize).Select(log => log.UserId)];
+            logs = [.. trimmed.Where(log => log.Count == size).Select(log => log.UserId)];
         }
 
         return sum;
@@ -153,7 +172,7 @@ internal sealed partial class RetentionService(
         {
             batch.Add(log.UserId);
             entries += log.Count;
-            if (entries >= options.Value.BatchSize)
+            if (entries >= _batch.Now)
             {
                 yield return batch;
                 batch = [];
@@ -164,6 +183,23 @@ internal sealed partial class RetentionService(
         if (batch.Count > 0)
         {
             yield return batch;
+        }
+    }
+
+    /// <summary>A step that removes; false if it took too long, has removed nothing, and the next one is to be smaller.</summary>
+    /// <exception cref="NpgsqlException">The database is away, or one row alone takes too long.</exception>
+    private async Task<(bool IsDone, T? Result)> TryStepAsync<T>(Func<Task<T>> step, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var result = await StepAsync(step, cancellationToken);
+            _batch.Grow();
+            return (true, result);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.QueryCanceled && !cancellationToken.IsCancellationRequested && _batch.TryShrink())
+        {
+            LogShrunk(_batch.Now);
+            return (false, default);
         }
     }
 
@@ -185,6 +221,9 @@ internal sealed partial class RetentionService(
 
     [LoggerMessage(3303, LogLevel.Information, "Removed what was old: {Generations} generations, {Updates} updates, {Deliveries} deliveries, in {Duration}")]
     private partial void LogRemoved(long generations, long updates, long deliveries, TimeSpan duration);
+
+    [LoggerMessage(3305, LogLevel.Information, "A statement of retention took too long and removed nothing; the next one removes {Size} rows at most")]
+    private partial void LogShrunk(int size);
 
     [LoggerMessage(3304, LogLevel.Warning, "Retention was interrupted; the next try is in {Pause}: {Reason}")]
     private partial void LogFailed(Exception? exception, TimeSpan pause, string reason);

@@ -10,6 +10,7 @@ namespace StatusUpdates.Worker.Webhooks;
 /// <summary>Makes single attempts, and decides when the next one is due. Thread-safe.</summary>
 internal sealed partial class DeliveryCourier(
     WebhookSender sender,
+    DeliveryGate gate,
     DeliveryStore store,
     SigningKeyProtector protector,
     IOptions<DeliveryOptions> options,
@@ -27,12 +28,22 @@ internal sealed partial class DeliveryCourier(
     public DateTimeOffset Now => time.GetUtcNow();
 
     /// <summary>Attempts a delivery once.</summary>
+    /// <returns>Null if it had no place: then nothing was attempted.</returns>
     /// <exception cref="OperationCanceledException">The cursor was lost; whether it arrived is unknown.</exception>
-    public async Task<AttemptResult> AttemptAsync(WebhookTarget target, Delivery delivery, CancellationToken lost)
+    public async Task<(DateTimeOffset At, AttemptResult Result)?> AttemptAsync(
+        WebhookTarget target, HeldCursor cursor, Delivery delivery)
     {
+        using var place = await gate.TryEnterAsync(cursor.UserId, target.Url, cursor.IsTroubled, cursor.Lost);
+        if (place is null)
+        {
+            WebhookTelemetry.Postponed();
+            return null;
+        }
+
+        var at = Now;
         using var span = WebhookTelemetry.StartAttempt(delivery.Type, target.Url, delivery.Update?.TraceParent, delivery.Attempt + 1);
         var result = TryKeysOf(target) is { } keys
-            ? await sender.SendAsync(target.Url, delivery.MessageId, delivery.Content(), keys, lost)
+            ? await sender.SendAsync(target.Url, cursor.UserId, delivery.MessageId, delivery.Content(), keys, cursor.Lost)
             : new AttemptResult(null, "Its signing keys cannot be read. Rotate its secret.", null, TimeSpan.Zero, null);
         WebhookTelemetry.AttemptEnded(span, result);
         if (result.IsSuccess && delivery.Update is { } update)
@@ -40,7 +51,7 @@ internal sealed partial class DeliveryCourier(
             WebhookTelemetry.Delivered(Now - DateTimeOffset.FromUnixTimeMilliseconds(update.Timestamp));
         }
 
-        return result;
+        return (at, result);
     }
 
     /// <summary>How long after its <paramref name="failures"/>th failure a delivery is attempted again; null if it is not.</summary>
@@ -97,7 +108,7 @@ internal sealed partial class DeliveryCourier(
             _keys.Clear();
         }
 
-        var keys = protector.Unprotect(target.SigningKeys);
+        var keys = protector.Unprotect(target.Id, target.SigningKeys);
         _keys[target.Id] = (target.SigningKeys, keys);
         return keys;
     }

@@ -11,13 +11,27 @@ internal sealed class DeliveryOptions : IValidateOptions<DeliveryOptions>
     /// <summary>Whether this process delivers. Default true; false for workers that are to run jobs alone, while others deliver.</summary>
     public bool Enabled { get; set; } = true;
 
-    /// <summary>How long a receiver may take, from the connection to the end of its answer. Default 15 s.</summary>
+    /// <summary>How long a receiver may take, from the connection to the status and headers of its answer. Default 15 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(15);
 
     /// <summary>How many deliveries to one webhook are under way at once, of as many generations. Default 8.</summary>
     [Range(1, 100)]
     public int InFlight { get; set; } = 8;
+
+    /// <summary>
+    /// How many deliveries to one user's webhooks are under way at once in this process, hence to how many of them
+    /// (<see cref="UserWebhooks"/>): whose webhooks are slow or many takes no more. Default 32.
+    /// </summary>
+    [Range(1, 1000)]
+    public int UserInFlight { get; set; } = 32;
+
+    /// <summary>
+    /// How many deliveries to one address are under way at once in this process, whoever's webhooks lead to it; half as many to receivers that are slow or
+    /// fail. Default 64.
+    /// </summary>
+    [Range(1, 10_000)]
+    public int AddressInFlight { get; set; } = 64;
 
     /// <summary>
     /// Of how many generations a webhook's updates may wait for another attempt, and a tenth of how many updates in all; beyond that its log is
@@ -32,6 +46,9 @@ internal sealed class DeliveryOptions : IValidateOptions<DeliveryOptions>
     /// </summary>
     public IList<TimeSpan> RetryDelays { get; } = [];
 
+    /// <summary>How many webhooks of one user are delivered to at once.</summary>
+    public int UserWebhooks => UserInFlight / InFlight;
+
     /// <summary>The delays in force.</summary>
     public IReadOnlyList<TimeSpan> Delays => RetryDelays.Count > 0 ? [.. RetryDelays] : DefaultDelays;
 
@@ -45,7 +62,9 @@ internal sealed class DeliveryOptions : IValidateOptions<DeliveryOptions>
     public ValidateOptionsResult Validate(string? name, DeliveryOptions options) =>
         options.RetryDelays.Count > 50 || options.RetryDelays.Any(d => d < TimeSpan.FromMilliseconds(10) || d > TimeSpan.FromDays(7))
             ? ValidateOptionsResult.Fail($"{SectionName}:{nameof(RetryDelays)} must be at most 50 delays of 00:00:00.01 to 7.00:00:00.")
-            : ValidateOptionsResult.Success;
+            : options.UserInFlight < options.InFlight
+                ? ValidateOptionsResult.Fail($"{SectionName}:{nameof(UserInFlight)} must be at least {SectionName}:{nameof(InFlight)}, {options.InFlight}.")
+                : ValidateOptionsResult.Success;
 }
 
 [OptionsValidator]

@@ -28,6 +28,7 @@ internal sealed class DeliveryTurn
     private int _told;
     private bool _hasLost;
     private bool _hasUnsavedSuccess;
+    private bool _hasNoPlace;
     private string? _disable;
 
     public DeliveryTurn(DeliveryPlan plan, HeldCursor cursor, DeliveryCourier courier)
@@ -50,11 +51,11 @@ internal sealed class DeliveryTurn
     /// <exception cref="CursorLostException">It was lost on the way.</exception>
     public async Task<bool> RunAsync(int pageSize, Holding holding)
     {
-        if (!_plan.Bounds.Covers(_cursor.Position))
+        if (!_plan.Continues(_cursor.Position))
         {
             // What it missed is gone, or it is another log: said in a message of its own, that is delivered like all others.
             _outcomes.Add(_courier.Resync(_plan.Bounds.Last));
-            await SaveAsync(new CursorSave(_plan.Bounds.Last) { IsTroubled = _cursor.IsTroubled });
+            await SaveAsync(new CursorSave(_plan.Bounds.Head) { IsTroubled = _cursor.IsTroubled });
             return true;
         }
 
@@ -114,19 +115,18 @@ internal sealed class DeliveryTurn
     }
 
     private bool MayBegin(Holding holding) =>
-        !holding.IsOver && !_cursor.Lost.IsCancellationRequested && _disable is null && _health.MayTry;
+        !holding.IsOver && !_cursor.Lost.IsCancellationRequested && _disable is null && !_hasNoPlace && _health.MayTry;
 
     private async Task AttemptAsync(Queue<Delivery> chain)
     {
         Finished finished;
         try
         {
-            var at = _courier.Now;
-            finished = new(chain, at, await _courier.AttemptAsync(_plan.Target, chain.Peek(), _cursor.Lost), null);
+            finished = new(chain, await _courier.AttemptAsync(_plan.Target, _cursor, chain.Peek()), null);
         }
         catch (Exception e)
         {
-            finished = new(chain, default, null, e);
+            finished = new(chain, null, e);
         }
 
         _finished.Writer.TryWrite(finished);
@@ -135,10 +135,17 @@ internal sealed class DeliveryTurn
     private void Settle(Finished finished, Holding holding)
     {
         _running--;
-        if (finished.Result is not { } result)
+        if (finished.Fault is { } fault)
         {
             // Not the receiver's doing: the lease is lost.
-            ExceptionDispatchInfo.Throw(finished.Fault!);
+            ExceptionDispatchInfo.Throw(fault);
+        }
+
+        if (finished.Attempt is not var (at, result))
+        {
+            // Nothing was attempted, and nothing more of this webhook would get a place now.
+            _hasNoPlace = true;
+            _chains.Ready.Enqueue(finished.Chain);
             return;
         }
 
@@ -146,17 +153,17 @@ internal sealed class DeliveryTurn
         var delivery = finished.Chain.Dequeue();
         if (!result.IsSuccess)
         {
-            Fail(delivery, finished, result);
+            Fail(delivery, finished.Chain, at, result);
             return;
         }
 
         _health.Succeeded();
         _hasUnsavedSuccess = true;
-        Record(delivery, delivery.Attempted(DeliveryState.Delivered, finished.At, result, null));
+        Record(delivery, delivery.Attempted(DeliveryState.Delivered, at, result, null));
         GoOn(finished.Chain);
     }
 
-    private void Fail(Delivery delivery, Finished finished, AttemptResult result)
+    private void Fail(Delivery delivery, Queue<Delivery> chain, DateTimeOffset at, AttemptResult result)
     {
         var isTest = delivery.Type == WebhookMessages.Test;
         var next = isTest ? null : _courier.NextAttempt(delivery.Attempt + 1, result.RetryAfter);
@@ -164,17 +171,17 @@ internal sealed class DeliveryTurn
 
         // The last attempt. If anything got through meanwhile it is this message that the receiver cannot take; else it is the receiver.
         var isGivenUp = isTest
-            || (next is null && (_health.HasSucceeded || _plan.Target.LastSuccessAt > (delivery.SeriesBeganAt ?? finished.At)));
+            || (next is null && (_health.HasSucceeded || _plan.Target.LastSuccessAt > (delivery.SeriesBeganAt ?? at)));
         _disable ??= result.IsGone ? DisabledReason.Gone : next is null && !isGivenUp ? DisabledReason.Failing : null;
-        Record(delivery, delivery.Attempted(isGivenUp ? DeliveryState.Failed : DeliveryState.Pending, finished.At, result, next));
+        Record(delivery, delivery.Attempted(isGivenUp ? DeliveryState.Failed : DeliveryState.Pending, at, result, next));
         if (isGivenUp)
         {
             _courier.GivenUp(delivery, isTest);
-            GoOn(finished.Chain);
+            GoOn(chain);
             return;
         }
 
-        foreach (var waiting in finished.Chain.Where(d => d.PageIndex is not null))
+        foreach (var waiting in chain.Where(d => d.PageIndex is not null))
         {
             Wait(waiting);
         }
@@ -218,7 +225,8 @@ internal sealed class DeliveryTurn
             _told++;
         }
 
-        return new CursorSave(_told == 0 ? _cursor.Position : Math.Max(_cursor.Position, _plan.Page[_told - 1].Update.Seq!.Value))
+        var told = _told == 0 ? _cursor.Position : _plan.Page[_told - 1].Update.Position!.Value;
+        return new CursorSave(told.Seq > _cursor.Position.Seq ? told : _cursor.Position)
         {
             IsTroubled = _health.IsFailing || (_cursor.IsTroubled && !_health.HasSucceeded),
         };
@@ -243,8 +251,11 @@ internal sealed class DeliveryTurn
             {
                 Release = _disable is null,
                 DueAfter = hasLeft ? TimeSpan.Zero : _health.NextDue,
-                NotBefore = holding.IsStopping ? null : _health.Pause(soon, _chains.HasLeftDue) ?? (_chains.IsFull && !hasLeft ? _health.NextDue : null),
-                IsTroubled = save.IsTroubled || holding.IsSlow,
+                NotBefore = holding.IsStopping
+                    ? null
+                    : _health.Pause(soon, _chains.HasLeftDue)
+                        ?? (_hasNoPlace ? DeliveryGate.Pause : _chains.IsFull && !hasLeft ? _health.NextDue : null),
+                IsTroubled = save.IsTroubled || holding.IsSlow || _hasNoPlace,
             },
             _health.HasRecovered);
         if (_disable is not null)
@@ -268,5 +279,5 @@ internal sealed class DeliveryTurn
                 : DeliveryStore.Effect(_plan.Target.Id, outcomes, _health.LastSucceeded, succeeded, hasRecovered));
     }
 
-    private sealed record Finished(Queue<Delivery> Chain, DateTimeOffset At, AttemptResult? Result, Exception? Fault);
+    private sealed record Finished(Queue<Delivery> Chain, (DateTimeOffset At, AttemptResult Result)? Attempt, Exception? Fault);
 }

@@ -4,7 +4,7 @@ using StatusUpdates.Data.Webhooks;
 namespace StatusUpdates.Worker.Webhooks;
 
 /// <summary>Delivers logs to webhooks: turn after turn until there is nothing more to do now.</summary>
-internal sealed class WebhookConsumer(DeliveryStore store, DeliveryCourier courier, TimeProvider time) : ICursorConsumer
+internal sealed class WebhookConsumer(DeliveryStore store, DeliveryGate gate, DeliveryCourier courier, TimeProvider time) : ICursorConsumer
 {
     // Enough to keep what may be in flight busy, and little to look at again after a crash.
     private const int PageSize = 100;
@@ -16,6 +16,21 @@ internal sealed class WebhookConsumer(DeliveryStore store, DeliveryCourier couri
     /// <inheritdoc/>
     public async Task RunAsync(HeldCursor cursor, CancellationToken stopping)
     {
+        using var place = await gate.TryEnterAsync(cursor.UserId, stopping);
+        if (place is null)
+        {
+            // Its user's others are slow: like them it goes by the slots of those that are.
+            WebhookTelemetry.Postponed();
+            await cursor.SaveAsync(new CursorSave(cursor.Position)
+            {
+                Release = true,
+                IsTroubled = true,
+                DueAfter = TimeSpan.Zero,
+                NotBefore = DeliveryGate.Pause,
+            });
+            return;
+        }
+
         var webhookId = WebhookIds.WebhookOf(cursor.Owner);
         var holding = new Holding(time, stopping);
         DeliveryPlan? plan;

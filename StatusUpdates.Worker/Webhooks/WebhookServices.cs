@@ -17,11 +17,12 @@ internal static class WebhookServices
         builder.Services.AddSectionOptions<DeliveryOptions, DeliveryOptionsValidator>(DeliveryOptions.SectionName);
         builder.Services.AddSingleton<IValidateOptions<DeliveryOptions>>(new DeliveryOptions());
         builder.Services.AddSingleton<DeliveryStore>();
+        builder.Services.AddSingleton<DeliveryGate>();
         builder.Services.AddSingleton<DeliveryCourier>();
         builder.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<WebhookSender>(
             services,
             new HttpMessageInvoker(WebhookHttp.CreateHandler(
-                services.GetRequiredService<AddressPolicy>(), services.GetRequiredService<IHostResolver>()))));
+                services.GetRequiredService<AddressPolicy>(), services.GetRequiredService<HostLookUps>()))));
         if (builder.Configuration.GetValue($"{DeliveryOptions.SectionName}:{nameof(DeliveryOptions.Enabled)}", true))
         {
             builder.AddDurableCursors<WebhookConsumer>();

@@ -23,6 +23,9 @@ internal static class WebhookTelemetry
     private static readonly Counter<long> Failed = Meter.CreateCounter<long>(
         "statusupdates.webhooks.failed", "{delivery}", "Deliveries that were given up after their last attempt.");
 
+    private static readonly Counter<long> NoPlace = Meter.CreateCounter<long>(
+        "statusupdates.webhooks.postponed", "{time}", "Times that a delivery, or all of a webhook, was put off because its user or its address had as many under way as may be.");
+
     private static readonly Counter<long> Disabled = Meter.CreateCounter<long>(
         "statusupdates.webhooks.disabled", "{webhook}", "Webhooks that were disabled, by reason.");
 
@@ -64,6 +67,8 @@ internal static class WebhookTelemetry
     }
 
     public static void Delivered(TimeSpan lag) => Lag.Record(Math.Max(0, lag.TotalSeconds));
+
+    public static void Postponed() => NoPlace.Add(1);
 
     public static void GivenUp() => Failed.Add(1);
 

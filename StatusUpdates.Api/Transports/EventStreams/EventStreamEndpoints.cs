@@ -13,7 +13,7 @@ namespace StatusUpdates.Api.Transports.EventStreams;
 
 /// <summary>
 /// <c>/api/v1/status/stream</c>, and the same for one generation to its end. What can be refused is refused before the stream begins, as
-/// a problem with its status.
+/// a problem with its status; what passes, to those who ask for an event stream, as <see cref="EventStreamRefusal"/> says.
 /// </summary>
 internal static class EventStreamEndpoints
 {
@@ -23,17 +23,19 @@ internal static class EventStreamEndpoints
             .WithName("StreamStatus")
             .WithTags("Status")
             .WithSummary("Follows the caller's updates as server-sent events")
-            .WithDescription("Every id is the position to resume from. Last-Event-ID wins over since.")
-            .DescribesParameters(FeedParameters.Since, FeedParameters.GenerationId, FeedParameters.LastEventId)
+            .WithDescription("Every id is the position to resume from: Last-Event-ID wins over lastEventId, and that over since. "
+                + "A refusal that passes (429, 5xx) is a stream of one event, unavailable, where Accept names text/event-stream.")
+            .DescribesParameters(FeedParameters.Since, FeedParameters.GenerationId, FeedParameters.LastEventId, FeedParameters.LastEventIdHeader)
             .IsEventStream();
         routes.MapGet(GenerationEndpoints.Path + "/{id}/stream", FollowGenerationAsync)
             .WithName("StreamGeneration")
             .WithTags("Generations")
             .WithSummary("Follows one generation to its end as server-sent events")
-            .WithDescription("Begins with its first update. A reconnect past its end is answered with 204, which tells an EventSource to stop.")
-            .DescribesParameters(FeedParameters.LastEventId)
+            .WithDescription(
+                "Begins with its first update. A reconnect past its end is answered with 204, which tells an EventSource to stop, and one by lastEventId with 410.")
+            .DescribesParameters(FeedParameters.GenerationSince, FeedParameters.LastEventId, FeedParameters.LastEventIdHeader)
             .Produces(StatusCodes.Status204NoContent)
-            .ProducesProblems(StatusCodes.Status404NotFound)
+            .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status410Gone)
             .IsEventStream();
     }
 
@@ -47,13 +49,13 @@ internal static class EventStreamEndpoints
         .DescribesParameters(QueryCredentialParameters.All)
         .RequireAuthorization()
         .AcceptsQueryCredentials()
+        .WithMetadata(new EventStreamRefusal())
         .DisableRequestTimeout();
 
     private static async Task<Results<EventStreamResult, ProblemResult>> FollowUserAsync(HttpContext context, FeedHub hub, ConnectionContext connections)
     {
         var query = new QueryReader(context.Request.Query);
-        var since = query.Seq(FeedQuery.Since);
-        var last = query.HeaderSeq(FeedQuery.LastEventId, context.Request.Headers[FeedQuery.LastEventId]);
+        var since = query.ResumePosition(context.Request);
         var generationId = query.GenerationId();
         if (!query.Errors.IsEmpty)
         {
@@ -68,7 +70,7 @@ internal static class EventStreamEndpoints
 
         try
         {
-            var request = new FeedRequest(token.UserId, last ?? since, generationId, connections.Options.WriteBytes);
+            var request = new FeedRequest(token.UserId, since, generationId, connections.Options.WriteBytes);
             return new EventStreamResult(token, place!, await hub.OpenAsync(request, context.RequestAborted));
         }
         catch
@@ -82,7 +84,7 @@ internal static class EventStreamEndpoints
         string id, HttpContext context, StatusLog log)
     {
         var query = new QueryReader(context.Request.Query);
-        var last = query.HeaderSeq(FeedQuery.LastEventId, context.Request.Headers[FeedQuery.LastEventId]);
+        var since = query.ResumePosition(context.Request);
         if (!query.Errors.IsEmpty)
         {
             return ProblemResult.Invalid(query.Errors);
@@ -95,26 +97,32 @@ internal static class EventStreamEndpoints
 
         var token = context.User.GetAccessToken();
         var generation = ActivatorUtilities.CreateInstance<FollowedGeneration>(context.RequestServices, token.UserId, id);
-        if (last is { } position)
+        if (since is { } position)
         {
             if (await generation.ReadStateAsync(context.RequestAborted) is not { } state)
             {
                 return GenerationIds.NotFound();
             }
 
-            return state.Status.IsTerminal() && position >= state.Position
-                ? TypedResults.NoContent()
-                : await FollowAsync(context, token, generation, position);
+            if (!state.Status.IsTerminal() || position.Seq < state.Position)
+            {
+                return await FollowAsync(context, token, generation, position);
+            }
+
+            // event-source-polyfill reads the body of every answer, trips over one that has none, and asks again for ever. A status it understands.
+            return context.Request.IsOfPolyfill()
+                ? new ProblemResult(StatusCodes.Status410Gone, ProblemCodes.StreamEnded, "The generation has ended, and its last update is known: nothing follows.")
+                : TypedResults.NoContent();
         }
 
         // From its first update that the log still has; if there is none, from its present state.
-        return await log.ReadHistoryAsync(token.UserId, id, 0, 1, context.RequestAborted) is { } history
-            ? await FollowAsync(context, token, generation, history.Items is [{ Seq: { } first }, ..] ? first - 1 : null)
+        return await log.ReadHistoryAsync(token.UserId, id, default, 1, context.RequestAborted) is { } history
+            ? await FollowAsync(context, token, generation, history.Items is [{ Seq: { } first }, ..] ? new LogPosition(first - 1) : null)
             : GenerationIds.NotFound();
     }
 
     private static async Task<Results<EventStreamResult, NoContent, ProblemResult>> FollowAsync(
-        HttpContext context, AccessToken token, FollowedGeneration generation, long? since)
+        HttpContext context, AccessToken token, FollowedGeneration generation, LogPosition? since)
     {
         if (ConnectionAdmission.TryAdmit(context, token.UserId, out var place) is { } full)
         {

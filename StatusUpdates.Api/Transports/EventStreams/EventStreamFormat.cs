@@ -2,13 +2,14 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using StatusUpdates.Api.Feeds;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Transports.EventStreams;
 
 /// <summary>
-/// A feed as server-sent events (WHATWG HTML, section 9.2). An <c>id</c> is always the position to resume from. Written here and not by
-/// the framework's results: those write, and flush, each event by itself, encode each update for each connection, and have no event that is an
-/// <c>id</c> alone.
+/// A feed as server-sent events (WHATWG HTML, section 9.2). An <c>id</c> is always the position to resume from, and the last line of its event:
+/// some clients take it before the event is complete, and one that was cut off in between would resume past what it never got. Written here and
+/// not by the framework's results: those write, and flush, each event by itself, and encode each update for each connection.
 /// Concurrency: <see cref="Heartbeat"/> and <see cref="End"/> may be called by any thread, the rest is the sending side's.
 /// </summary>
 internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFeedFormat
@@ -35,29 +36,22 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
         cursor.Signal();
     }
 
-    public void AppendConnected(ref WriteBuffer buffer, string userId, long seq)
+    public void AppendConnected(ref WriteBuffer buffer, string userId, LogPosition position)
     {
-        buffer.Append("retry: "u8);
-        Append(ref buffer, (long)retry.TotalMilliseconds);
-        buffer.Append("\nevent: connected\n"u8);
-        AppendId(ref buffer, seq);
-        AppendData(ref buffer, JsonSerializer.SerializeToUtf8Bytes(new(userId, seq), EventStreamJsonContext.Default.StreamPosition));
+        AppendRetry(ref buffer, retry);
+        AppendEvent(ref buffer, "connected"u8, StreamPosition.Encode(userId, position), position);
     }
 
-    public void AppendResync(ref WriteBuffer buffer, long seq, long position)
-    {
-        buffer.Append("event: resync\n"u8);
-        AppendId(ref buffer, position);
-        AppendData(ref buffer, JsonSerializer.SerializeToUtf8Bytes(new(null, seq), EventStreamJsonContext.Default.StreamPosition));
-    }
+    public void AppendResync(ref WriteBuffer buffer, LogPosition head, LogPosition position) =>
+        AppendEvent(ref buffer, "resync"u8, StreamPosition.Encode(null, head), position);
 
-    public void AppendState(ref WriteBuffer buffer, Frame state, long position) => AppendUpdate(ref buffer, state, position);
+    public void AppendState(ref WriteBuffer buffer, Frame state, LogPosition position) => AppendUpdate(ref buffer, state, position);
 
     public void AppendUpdates(ref WriteBuffer buffer, ReadOnlySpan<Frame> frames, bool inLog)
     {
         foreach (var frame in frames)
         {
-            AppendUpdate(ref buffer, frame, inLog ? frame.Position : null);
+            AppendUpdate(ref buffer, frame, inLog ? frame.Cursor : null);
         }
     }
 
@@ -69,8 +63,9 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
         {
             if (cursor.IsFiltered)
             {
-                AppendId(ref buffer, cursor.Position);
-                buffer.Append("\n"u8);
+                // With data: many clients see no id without an event.
+                var position = cursor.Position;
+                AppendEvent(ref buffer, "position"u8, StreamPosition.Encode(null, position), position);
             }
             else
             {
@@ -81,42 +76,46 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
         return IsEnded;
     }
 
-    private static void AppendUpdate(ref WriteBuffer buffer, Frame frame, long? id)
+    /// <summary>How long the client is to wait before it comes back.</summary>
+    public static void AppendRetry(ref WriteBuffer buffer, TimeSpan wait)
     {
-        buffer.Append("event: status_update\n"u8);
-        if (id is { } position)
-        {
-            AppendId(ref buffer, position);
-        }
-
-        AppendData(ref buffer, frame.Payload.Span);
-    }
-
-    private static void AppendId(ref WriteBuffer buffer, long seq)
-    {
-        buffer.Append("id: "u8);
-        Append(ref buffer, seq);
+        const int MaxDigits = 20;
+        buffer.Append("retry: "u8);
+        ((long)wait.TotalMilliseconds).TryFormat(buffer.GetSpan(MaxDigits), out var length, default, CultureInfo.InvariantCulture);
+        buffer.Advance(length);
         buffer.Append("\n"u8);
     }
 
-    // JSON without indentation has no line breaks, so it is one line of data.
-    private static void AppendData(ref WriteBuffer buffer, ReadOnlySpan<byte> json)
+    /// <summary>One event.</summary>
+    /// <param name="buffer">Where to.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="json">Its data: JSON without indentation, which has no line breaks, and so is one line.</param>
+    /// <param name="id">The position to resume from; null: the event moves none.</param>
+    public static void AppendEvent(ref WriteBuffer buffer, ReadOnlySpan<byte> name, ReadOnlySpan<byte> json, LogPosition? id)
     {
-        buffer.Append("data: "u8);
+        buffer.Append("event: "u8);
+        buffer.Append(name);
+        buffer.Append("\ndata: "u8);
         buffer.Append(json);
+        if (id is { } position)
+        {
+            buffer.Append("\nid: "u8);
+            buffer.Advance(position.Format(buffer.GetSpan(LogPosition.MaxLength)));
+        }
+
         buffer.Append("\n\n"u8);
     }
 
-    private static void Append(ref WriteBuffer buffer, long number)
-    {
-        const int MaxDigits = 20;
-        number.TryFormat(buffer.GetSpan(MaxDigits), out var length, default, CultureInfo.InvariantCulture);
-        buffer.Advance(length);
-    }
+    private static void AppendUpdate(ref WriteBuffer buffer, Frame frame, LogPosition? id) =>
+        AppendEvent(ref buffer, "status_update"u8, frame.Payload.Span, id);
 }
 
-/// <summary>The data of <c>connected</c> and <c>resync</c>: where the stream goes on.</summary>
-internal sealed record StreamPosition(string? UserId, long Seq);
+/// <summary>The data of <c>connected</c>, <c>position</c> and <c>resync</c>: where the stream goes on.</summary>
+internal sealed record StreamPosition(string? UserId, long Seq, string Cursor)
+{
+    public static byte[] Encode(string? userId, LogPosition position) => JsonSerializer.SerializeToUtf8Bytes(
+        new(userId, position.Seq, position.ToString()), EventStreamJsonContext.Default.StreamPosition);
+}
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

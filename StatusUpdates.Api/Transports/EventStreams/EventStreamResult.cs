@@ -21,7 +21,9 @@ internal sealed class EventStreamResult(
         using (cursor)
         {
             var connections = httpContext.RequestServices.GetRequiredService<ConnectionContext>();
-            Prepare(httpContext);
+            Prepare(httpContext.Response);
+            Unthrottle(httpContext);
+            RequestDuration.LeaveOut(httpContext);
             connections.Metrics.Connected(EventStreamConnection.Transport);
             try
             {
@@ -36,14 +38,18 @@ internal sealed class EventStreamResult(
         }
     }
 
-    private static void Prepare(HttpContext context)
+    /// <summary>Says that a stream of events follows.</summary>
+    public static void Prepare(HttpResponse response)
     {
-        var response = context.Response;
         response.ContentType = ContentType;
 
         // What stands between may neither keep events nor gather them.
         response.Headers.CacheControl = "no-store, no-transform";
         response.Headers["X-Accel-Buffering"] = "no";
+    }
+
+    private static void Unthrottle(HttpContext context)
+    {
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
 
         // A peer that is slow, or stops for a while, is judged by the send time-out instead.

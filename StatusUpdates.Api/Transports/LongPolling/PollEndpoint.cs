@@ -47,7 +47,7 @@ internal static class PollEndpoint
         HttpContext context, FeedHub hub, ConnectionContext connections)
     {
         var query = new QueryReader(context.Request.Query);
-        var since = query.Seq(FeedQuery.Since);
+        var since = query.Position(FeedQuery.Since);
         var timeout = TimeSpan.FromSeconds(query.Integer("timeout", 0, MaxTimeout) ?? DefaultTimeout);
         if (!query.Errors.IsEmpty)
         {
@@ -57,8 +57,8 @@ internal static class PollEndpoint
         var token = context.User.GetAccessToken();
         if (since is null)
         {
-            var head = (await hub.ReadBoundsAsync(token.UserId, context.RequestAborted)).Last;
-            return Answer(new([], head, false));
+            var head = (await hub.ReadBoundsAsync(token.UserId, context.RequestAborted)).Head;
+            return Answer(PollPage.Of([], head, false));
         }
 
         if (ConnectionAdmission.TryAdmit(context, token.UserId, out var place) is { } full)
@@ -71,6 +71,7 @@ internal static class PollEndpoint
         using (var poll = new PollConnection(context, cursor, token, timeout > TimeSpan.Zero ? timeout : ReadPatience, connections.Time))
         {
             place!.Hold(poll);
+            RequestDuration.LeaveOut(context);
             connections.Metrics.Connected(PollConnection.Transport);
             try
             {
@@ -94,14 +95,14 @@ internal static class PollEndpoint
                 case FeedReadKind.Frames:
                     return Take(cursor, read, startedAt, connections);
                 case FeedReadKind.Resync:
-                    return new([], read.End, false) { Resync = true };
+                    return PollPage.Of([], read.End, false) with { Resync = true };
                 default:
                     // Signaled, or an update that has no place in the log and so none in a poll.
                     break;
             }
         }
 
-        return new([], cursor.Position, cursor.IsBehind);
+        return PollPage.Of([], cursor.Position, cursor.IsBehind);
     }
 
     private static PollPage Take(FeedCursor cursor, FeedRead read, DateTimeOffset startedAt, ConnectionContext connections)
@@ -114,8 +115,8 @@ internal static class PollEndpoint
         }
 
         connections.Metrics.Delivered(frames, read.IsLive, PollConnection.Transport, startedAt, connections.Time.GetUtcNow());
-        cursor.Advance(frames[^1].Position);
-        return new(items, cursor.Position, cursor.IsBehind);
+        cursor.Advance(frames[^1].Cursor);
+        return PollPage.Of(items, cursor.Position, cursor.IsBehind);
     }
 
     private static Ok<Success<PollPage>> Answer(PollPage page) => TypedResults.Ok(new Success<PollPage>(page));

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using StatusUpdates.Api.Json;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Transports.WebSockets;
 
@@ -20,6 +21,8 @@ internal sealed record ServerMessage(string Type)
 
     public long? Seq { get; init; }
 
+    public string? Cursor { get; init; }
+
     public DateTimeOffset? ExpiresAt { get; init; }
 
     public string? Code { get; init; }
@@ -28,11 +31,12 @@ internal sealed record ServerMessage(string Type)
 
     public static ServerMessage Pong { get; } = new("pong");
 
-    public static ServerMessage Connected(string userId, long seq) => new("connected") { UserId = userId, Seq = seq };
+    public static ServerMessage Connected(string userId, LogPosition position) =>
+        new("connected") { UserId = userId, Seq = position.Seq, Cursor = position.ToString() };
 
-    public static ServerMessage Position(long seq) => new("position") { Seq = seq };
+    public static ServerMessage Position(LogPosition position) => new("position") { Seq = position.Seq, Cursor = position.ToString() };
 
-    public static ServerMessage Resync(long seq) => new("resync") { Seq = seq };
+    public static ServerMessage Resync(LogPosition head) => new("resync") { Seq = head.Seq, Cursor = head.ToString() };
 
     public static ServerMessage TokenExpiring(DateTimeOffset expiresAt) => new("token_expiring") { ExpiresAt = expiresAt };
 

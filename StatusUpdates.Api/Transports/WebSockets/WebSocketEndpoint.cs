@@ -3,6 +3,7 @@ using StatusUpdates.Api.Feeds;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Api.Security.QueryCredentials;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Transports.WebSockets;
 
@@ -33,7 +34,7 @@ internal static class WebSocketEndpoint
         }
 
         var query = new QueryReader(context.Request.Query);
-        var since = query.Seq(FeedQuery.Since);
+        var since = query.Position(FeedQuery.Since);
         var generationId = query.GenerationId();
         var batch = query.Value<bool>("batch", TryParseFlag, "Must be true or false.");
         if (!query.Errors.IsEmpty)
@@ -56,7 +57,7 @@ internal static class WebSocketEndpoint
     }
 
     private static async Task ServeAsync(
-        HttpContext context, AccessToken token, ConnectionRegistry.Place place, long? since, string? generationId, bool batches)
+        HttpContext context, AccessToken token, ConnectionRegistry.Place place, LogPosition? since, string? generationId, bool batches)
     {
         var sockets = context.RequestServices.GetRequiredService<WebSocketContext>();
         var request = new FeedRequest(token.UserId, since, generationId, sockets.Connections.Options.WriteBytes);
@@ -64,6 +65,7 @@ internal static class WebSocketEndpoint
         // Opened before the upgrade: a database that is away is a 503, not a socket that says nothing.
         using var cursor = await context.RequestServices.GetRequiredService<FeedHub>().OpenAsync(request, context.RequestAborted);
         var stream = await WebSocketHandshake.AcceptAsync(context);
+        RequestDuration.LeaveOut(context);
         sockets.Connections.Metrics.Connected(WebSocketContext.Transport);
         try
         {

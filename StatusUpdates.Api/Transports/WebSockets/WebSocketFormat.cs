@@ -1,4 +1,5 @@
 using StatusUpdates.Api.Feeds;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Transports.WebSockets;
 
@@ -7,12 +8,13 @@ internal sealed class WebSocketFormat(Outbox outbox, bool batches) : IFeedFormat
 {
     public string Transport => WebSocketContext.Transport;
 
-    public void AppendConnected(ref WriteBuffer buffer, string userId, long seq) =>
-        buffer.AppendText(ServerMessage.Connected(userId, seq).Encode());
+    public void AppendConnected(ref WriteBuffer buffer, string userId, LogPosition position) =>
+        buffer.AppendText(ServerMessage.Connected(userId, position).Encode());
 
-    public void AppendResync(ref WriteBuffer buffer, long seq, long position) => buffer.AppendText(ServerMessage.Resync(seq).Encode());
+    public void AppendResync(ref WriteBuffer buffer, LogPosition head, LogPosition position) =>
+        buffer.AppendText(ServerMessage.Resync(head).Encode());
 
-    public void AppendState(ref WriteBuffer buffer, Frame state, long position) => buffer.Append(state.Wire.Span);
+    public void AppendState(ref WriteBuffer buffer, Frame state, LogPosition position) => buffer.Append(state.Wire.Span);
 
     public void AppendUpdates(ref WriteBuffer buffer, ReadOnlySpan<Frame> frames, bool inLog)
     {

@@ -14,7 +14,7 @@
  *     }
  *
  * A client is a cursor over the log. It takes an update if its seq is above the cursor, and reconnects with since=<cursor>; nothing else
- * is needed for exactly once. It prefers the WebSocket, long-polls while no socket can be opened, and tries the socket again later.
+ * is needed for exactly once. It prefers the WebSocket, long-polls while no socket can be opened or lives, and tries the socket again later.
  * Node.js 20 has no WebSocket of its own: pass one (`import { WebSocket } from 'ws'`), or it long-polls.
  *
  * @module
@@ -28,16 +28,24 @@ const STABLE_AFTER = 5_000;
 const BASE_WAIT = 500;
 const MAX_WAIT = 15_000;
 const DRAIN_WAIT = 1_000;
+const REFUSAL_WAIT = 1_000;
 const MAX_RETRY_AFTER = 600_000;
 const POLL_TIMEOUT = 25_000;
 const ANSWER_WITHIN = 15_000;
 const SOCKET_RETRY = 15_000;
 const MAX_SOCKET_RETRY = 300_000;
 
+// A server that restarts cuts sockets as well, but hardly this often in a row before it has said anything.
+const MAX_CUTS = 3;
+
+// The refusal of a token in a row after which no other is tried.
+const FINAL_REFUSAL = 3;
+
 // How many updates may wait for a consumer that is slower than the socket.
 const MAX_WAITING = 1_000;
 
 const GOING_AWAY = 1001;
+const NO_CLOSE = 1006;
 const TOKEN_EXPIRED = 4401;
 const TOKEN_OF_ANOTHER_USER = 4403;
 
@@ -51,6 +59,7 @@ const TOKEN_OF_ANOTHER_USER = 4403;
  * @property {'pending' | 'processing' | 'completed' | 'failed' | 'canceled'} status
  * @property {number} timestamp Unix time in milliseconds.
  * @property {number} [seq] Its place in the user's log, from 1. Absent if a publisher keeps no log: such an update is live only.
+ * @property {string} [cursor] The same place with a check of what stands there: where to go on from after it.
  * @property {StatusMetadata} [metadata]
  */
 
@@ -67,7 +76,7 @@ const TOKEN_OF_ANOTHER_USER = 4403;
  * What `watch` yields: an update; or `resync`, when the cursor is outside the log that the server holds. Then read the state by REST, ignore
  * updates of a generation whose seq is not above the one REST showed, and go on: what follows `seq` comes.
  *
- * @typedef {{ type: 'update', update: StatusUpdate } | { type: 'resync', seq: number }} WatchItem
+ * @typedef {{ type: 'update', update: StatusUpdate } | { type: 'resync', seq: number, cursor: string }} WatchItem
  */
 
 /**
@@ -99,7 +108,8 @@ const TOKEN_OF_ANOTHER_USER = 4403;
  * @typedef {object} ClientOptions
  * @property {string | TokenSource} token A token, or where to get one.
  * @property {string | URL} [baseUrl] The API's address. By default where this module was loaded from.
- * @property {number | null} [since] The cursor to begin with: what follows it comes. By default only what happens from now on comes.
+ * @property {string | number | null} [since] The cursor to begin with: what follows it comes. By default only what happens from now on comes. A bare
+ * seq is taken as well, but by it a log that was restored from a backup cannot be told from the one that it was.
  * @property {string} [generationId] Follow this generation alone.
  * @property {(new (url: string) => SocketLike) | null} [WebSocket] By default the global one; null: long-poll only.
  * @property {typeof globalThis.fetch} [fetch] By default the global one.
@@ -109,7 +119,7 @@ const TOKEN_OF_ANOTHER_USER = 4403;
 /** Why a watch ended. What passes by itself (a network that is away, a server that restarts) is never an error. */
 export class StatusUpdatesError extends Error {
   /**
-   * @param {'unauthorized' | 'forbidden' | 'refused' | 'unsupported'} code `unauthorized`: no token, or a fresh one was refused too;
+   * @param {'unauthorized' | 'forbidden' | 'refused' | 'unsupported'} code `unauthorized`: no token, or fresh ones were refused too;
    * `forbidden`: a token of another user, or of one who may not; `refused`: the server called the request wrong; `unsupported`: the server
    * knows no such address, by its own word.
    * @param {string} message
@@ -127,7 +137,7 @@ export class StatusUpdatesClient {
   /** @type {Settings} */
   #settings;
 
-  /** @type {number | null} */
+  /** @type {string | null} */
   #since;
 
   /** @type {Watch | null} */
@@ -160,18 +170,23 @@ export class StatusUpdatesClient {
   }
 
   /**
-   * The seq of the last item that was handed out, or null as long as no position is known. Kept somewhere and given as `since`, it lets another
-   * client continue.
+   * Where the last item that was handed out stands, such as `42-9f3ab2c1`, or null as long as no position is known. Kept somewhere and given as
+   * `since`, it lets another client continue.
    */
   get cursor() {
     return this.#watch === null ? this.#since : this.#watch.cursor;
+  }
+
+  /** The seq in the cursor, or null. */
+  get seq() {
+    return this.cursor === null ? null : seqOf(this.cursor);
   }
 
   /**
    * The updates after the cursor, without an end, one watch at a time. Connects when the first item is asked for, and goes on with reading the
    * server's messages while an item is being handled, up to a bound. Leaving the loop closes the connection, and a later watch continues.
    *
-   * @param {{ since?: number | null, signal?: AbortSignal }} [options] `since`: begin there instead of at the cursor. `signal`: ends the iteration,
+   * @param {{ since?: string | number | null, signal?: AbortSignal }} [options] `since`: begin there instead of at the cursor. `signal`: ends the iteration,
    * without an error.
    * @returns {AsyncGenerator<WatchItem, void, undefined>}
    * @throws {StatusUpdatesError} While iterating: why it cannot go on.
@@ -181,7 +196,7 @@ export class StatusUpdatesClient {
   }
 
   /**
-   * @param {number | null | undefined} since
+   * @param {string | null | undefined} since
    * @param {AbortSignal | undefined} signal
    * @returns {AsyncGenerator<WatchItem, void, undefined>}
    */
@@ -256,13 +271,19 @@ class Watch {
   /** Why the last token was refused; null once one is accepted. @type {string | null} */
   #refusal = null;
 
-  /** Sockets that could not be opened, one after the other, and until when it is not tried again. */
+  /** How many were refused since one was accepted. */
+  #refusals = 0;
+
+  /** Sockets that were cut as soon as they had opened, one after the other. */
+  #cuts = 0;
+
+  /** How often in a row sockets were given up, and until when none is tried again. */
   #deadSockets = 0;
   #pollUntil = 0;
 
   /**
    * @param {Settings} settings
-   * @param {number | null} cursor
+   * @param {string | null} cursor
    * @param {string | null} userId Whose log it is; null as long as that is not known.
    * @param {AbortSignal} signal
    */
@@ -319,8 +340,7 @@ class Watch {
         this.cursor = entry.position;
         if (connectedAt === null) {
           connectedAt = now();
-          this.#deadSockets = 0;
-          this.#refusal = null;
+          this.#accepted();
           this.#announce('live', { transport: 'websocket' });
         }
 
@@ -332,8 +352,16 @@ class Watch {
       socket.close();
     }
 
-    if (connectedAt !== null && now() - connectedAt >= STABLE_AFTER) {
+    const wasStable = connectedAt !== null && now() - connectedAt >= STABLE_AFTER;
+    if (wasStable) {
       this.#failures = 0;
+    }
+
+    if (connectedAt !== null) {
+      // A close is the server's word. What only cuts, something on the way perhaps, may do so every time.
+      const wasCut = socket.end?.code === NO_CLOSE && !socket.hasBroughtMore && !wasStable;
+      this.#cuts = wasCut ? this.#cuts + 1 : 0;
+      this.#deadSockets = wasCut ? this.#deadSockets : 0;
     }
 
     this.#judge(socket, connectedAt !== null);
@@ -359,7 +387,7 @@ class Watch {
         break;
     }
 
-    if (wasConnected) {
+    if (wasConnected && this.#cuts < MAX_CUTS) {
       throw new Interruption(`The connection was lost: ${end?.reason}`);
     }
 
@@ -379,8 +407,8 @@ class Watch {
         const page = await this.#poll(timeout);
         hasAnswered = true;
         this.#failures = 0;
-        this.#refusal = null;
-        this.cursor ??= page.seq;
+        this.#accepted();
+        this.cursor ??= cursorOf(page);
         this.#announce('live', { transport: 'long-poll' });
         yield* this.#take(page);
         if (timeout > 0 && page.items.length === 0 && !page.resync && now() - askedAt < BASE_WAIT) {
@@ -403,7 +431,7 @@ class Watch {
   async #poll(timeout) {
     const query = new URLSearchParams({ timeout: String(timeout / 1_000) });
     if (this.cursor !== null) {
-      query.set('since', String(this.cursor));
+      query.set('since', this.cursor);
     }
 
     return /** @type {Promise<PollPage>} */ (
@@ -411,14 +439,14 @@ class Watch {
   }
 
   /**
-   * @typedef {{ items: StatusUpdate[], seq: number, more?: boolean, resync?: boolean }} PollPage
+   * @typedef {{ items: StatusUpdate[], seq: number, cursor?: string, more?: boolean, resync?: boolean }} PollPage
    * @param {PollPage} page
    * @returns {Generator<WatchItem, void, undefined>}
    */
   *#take(page) {
     if (page.resync) {
-      this.cursor = page.seq;
-      yield { type: 'resync', seq: page.seq };
+      this.cursor = cursorOf(page);
+      yield { type: 'resync', seq: page.seq, cursor: this.cursor };
       return;
     }
 
@@ -428,8 +456,8 @@ class Watch {
       }
 
       this.#mustBelongTo(update.userId);
-      if (update.seq === undefined || this.cursor === null || update.seq > this.cursor) {
-        this.cursor = update.seq ?? this.cursor;
+      if (update.seq === undefined || this.cursor === null || update.seq > seqOf(this.cursor)) {
+        this.cursor = update.seq === undefined ? this.cursor : cursorOf(/** @type {Place} */ (update));
         // Long-poll has no filter of its own.
         if (this.#settings.generationId === undefined || update.generationId === this.#settings.generationId) {
           yield { type: 'update', update };
@@ -437,7 +465,8 @@ class Watch {
       }
     }
 
-    this.cursor = Math.max(this.cursor ?? 0, page.seq);
+    // Farther on, or the same place with the check that a bare seq lacks.
+    this.cursor = this.cursor !== null && page.seq < seqOf(this.cursor) ? this.cursor : cursorOf(page);
   }
 
   // A cursor says nothing about another user's log: followed with it, that log would be taken up at an arbitrary place.
@@ -463,7 +492,7 @@ class Watch {
     url.searchParams.set('batch', 'true');
     url.searchParams.set('ticket', ticket);
     if (this.cursor !== null) {
-      url.searchParams.set('since', String(this.cursor));
+      url.searchParams.set('since', this.cursor);
     }
 
     if (this.#settings.generationId !== undefined) {
@@ -522,12 +551,7 @@ class Watch {
   async #recover(interruption) {
     const { kind, message, retryAfter } = interruption;
     if (kind === 'refusal') {
-      if (this.#refusal !== null) {
-        throw new StatusUpdatesError('unauthorized', message, { cause: interruption });
-      }
-
-      // At once: it is the token that has to be another one.
-      this.#refusal = message;
+      await this.#replaceToken(interruption);
       return;
     }
 
@@ -538,6 +562,30 @@ class Watch {
 
     // Where the server itself said when, the network coming back changes nothing.
     await sleep(delay, this.#signal, retryAfter === undefined);
+  }
+
+  /** @param {Interruption} interruption */
+  async #replaceToken(interruption) {
+    this.#refusals++;
+    if (this.#refusals === FINAL_REFUSAL) {
+      throw new StatusUpdatesError('unauthorized', interruption.message, { cause: interruption });
+    }
+
+    this.#refusal = interruption.message;
+    if (this.#refusals === 1) {
+      // At once: it is the token that has to be another one.
+      return;
+    }
+
+    // A fresh one was refused too. It may be so new that the server has yet to learn of its key.
+    const delay = REFUSAL_WAIT * (1 + Math.random());
+    this.#announce('waiting', { delay, error: interruption });
+    await sleep(delay, this.#signal, false);
+  }
+
+  #accepted() {
+    this.#refusal = null;
+    this.#refusals = 0;
   }
 
   // While long-poll serves, trying the socket again is no news.
@@ -575,10 +623,13 @@ class SocketConnection {
   /** The highest seq taken in: ahead of the cursor by what waits. @type {number} */
   #received;
 
+  /** The cursor at that seq. @type {string} */
+  #at;
+
   /**
    * `position`: the cursor once it is taken. `userId`: whose it is, where that was said.
    *
-   * @typedef {{ item: WatchItem | null, position: number, userId?: string }} Entry
+   * @typedef {{ item: WatchItem | null, position: string, userId?: string }} Entry
    * @type {Entry[]}
    */
   #entries = [];
@@ -594,19 +645,23 @@ class SocketConnection {
   #isConnected = false;
   #unlisten;
 
+  /** Whether anything came after `connected`. */
+  hasBroughtMore = false;
+
   /** How it ended; null while it lives. @type {{ code?: number, reason: string, isBehind?: boolean } | null} */
   end = null;
 
   /**
    * @param {SocketLike} socket
-   * @param {number | null} cursor What was asked for as since.
+   * @param {string | null} cursor What was asked for as since.
    * @param {() => ReturnType<TokenSource>} freshToken
    * @param {AbortSignal} signal
    */
   constructor(socket, cursor, freshToken, signal) {
     this.#socket = socket;
-    this.#asked = cursor;
-    this.#received = cursor ?? 0;
+    this.#asked = cursor === null ? null : seqOf(cursor);
+    this.#at = cursor ?? '0';
+    this.#received = seqOf(this.#at);
     this.#freshToken = freshToken;
     this.#signal = signal;
     socket.addEventListener('message', event => this.#hear(event.data));
@@ -660,6 +715,7 @@ class SocketConnection {
 
     this.#heardAt = now();
     this.#awaitsPong = false;
+    this.hasBroughtMore = this.#isConnected;
     try {
       this.#receive(JSON.parse(String(data)));
     } catch {
@@ -679,7 +735,7 @@ class SocketConnection {
   #receive(message) {
     switch (message.type) {
       case 'connected':
-        this.#begin(message.seq, message.userId);
+        this.#begin(message, message.userId);
         break;
       case 'status_update':
         this.#accept(message.payload);
@@ -692,14 +748,13 @@ class SocketConnection {
         break;
       case 'position':
         if (message.seq > this.#received) {
-          this.#received = message.seq;
+          this.#reach(message);
           this.#move();
         }
 
         break;
       case 'resync':
-        this.#received = message.seq;
-        this.#push({ type: 'resync', seq: message.seq });
+        this.#resync(message);
         break;
       case 'token_expiring':
         void this.#authenticate();
@@ -711,16 +766,16 @@ class SocketConnection {
   }
 
   /**
-   * @param {number} seq
+   * @param {Place} place
    * @param {string} userId
    */
-  #begin(seq, userId) {
+  #begin(place, userId) {
     this.#isConnected = true;
-    this.#received = seq;
+    this.#reach(place);
     this.#push(null, userId);
-    if (this.#asked !== null && this.#asked !== seq) {
+    if (this.#asked !== null && this.#asked !== place.seq) {
       // Not where it was asked to begin: what lies between is unknown.
-      this.#push({ type: 'resync', seq });
+      this.#resync(place);
     }
 
     this.#arm(SILENCE);
@@ -733,10 +788,22 @@ class SocketConnection {
         return;
       }
 
-      this.#received = update.seq;
+      this.#reach(/** @type {Place} */ (update));
     }
 
     this.#push({ type: 'update', update }, update.userId);
+  }
+
+  /** @param {Place} place */
+  #resync(place) {
+    this.#reach(place);
+    this.#push({ type: 'resync', seq: place.seq, cursor: this.#at });
+  }
+
+  /** @param {Place} place */
+  #reach(place) {
+    this.#received = place.seq;
+    this.#at = cursorOf(place);
   }
 
   /**
@@ -744,7 +811,7 @@ class SocketConnection {
    * @param {string} [userId]
    */
   #push(item, userId) {
-    this.#entries.push({ item, position: this.#received, userId });
+    this.#entries.push({ item, position: this.#at, userId });
   }
 
   // A position alone needs no place of its own in the queue.
@@ -753,7 +820,7 @@ class SocketConnection {
     if (last === undefined) {
       this.#push(null);
     } else {
-      last.position = this.#received;
+      last.position = this.#at;
     }
   }
 
@@ -821,10 +888,31 @@ function mustBe(condition, option, what) {
   }
 }
 
-/** @param {unknown} since */
+/**
+ * @param {unknown} since
+ * @returns {string | null}
+ */
 function checkSince(since) {
-  mustBe(since === null || (Number.isSafeInteger(since) && Number(since) >= 0), 'since', 'a whole number from 0, or null');
-  return /** @type {number | null} */ (since);
+  const isSeq = Number.isSafeInteger(since) && Number(since) >= 0;
+  mustBe(
+    since === null || isSeq || (typeof since === 'string' && /^\d{1,16}(-[0-9a-f]{8})?$/.test(since)), 'since', 'a cursor, a whole number from 0, or null');
+  return since === null ? null : String(since);
+}
+
+/**
+ * A place in a log, as messages tell it. A server of an earlier version tells the seq alone.
+ *
+ * @typedef {{ seq: number, cursor?: string }} Place
+ */
+
+/** @param {Place} place */
+function cursorOf({ seq, cursor }) {
+  return cursor ?? String(seq);
+}
+
+/** @param {string} cursor */
+function seqOf(cursor) {
+  return Number.parseInt(cursor, 10);
 }
 
 function ownAddress() {

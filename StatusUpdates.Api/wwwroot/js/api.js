@@ -2,6 +2,7 @@
 
 const GENERATIONS = '/api/v1/generations';
 const SUBMIT_TRIES = 4;
+const FINAL_REFUSAL = 3;
 const MAX_RETRY_AFTER = 600_000;
 
 /**
@@ -135,7 +136,16 @@ export class Api {
   async #call(method, path, { body, headers } = {}) {
     const request = () => send(method, path, { body, headers: { ...headers, Authorization: `Bearer ${this.session.token}` } });
     let response = await request();
-    if (response.status === 401 && await this.session.renew()) {
+    for (let refusals = 1; response.status === 401 && refusals < FINAL_REFUSAL; refusals++) {
+      if (refusals > 1) {
+        // A fresh token may be so new that the server has yet to learn of its key.
+        await new Promise(resolve => setTimeout(resolve, 1_000 * (1 + Math.random())));
+      }
+
+      if (!await this.session.renew()) {
+        break;
+      }
+
       response = await request();
     }
 

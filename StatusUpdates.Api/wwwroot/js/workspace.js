@@ -323,7 +323,7 @@ export class Workspace {
     element('connection-text').textContent = CONNECTION_TEXTS[state];
     if (state === 'live' && !this.#hasBegun) {
       this.#hasBegun = true;
-      this.#connected(this.#feed.cursor);
+      this.#connected(this.#feed.seq);
     } else if (state === 'live' && this.#failures > 0) {
       // What could not be read while the server was away.
       this.#reload();

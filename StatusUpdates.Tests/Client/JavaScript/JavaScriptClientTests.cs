@@ -35,7 +35,7 @@ public sealed class JavaScriptClientTests(TestServers servers)
         Assert.Equal(20, proxy.Lost);
         var rest = await client.StopAsync();
         Assert.DoesNotContain(rest, line => line.TryGetProperty("item", out _));
-        Assert.Equal(100, rest[^1].GetProperty("cursor").GetInt64());
+        Assert.Equal(100, rest[^1].GetProperty("seq").GetInt64());
     }
 
     [Theory]
@@ -71,7 +71,7 @@ public sealed class JavaScriptClientTests(TestServers servers)
         await api.CommitAsync("alice");
         await using var client = await JavaScriptWatch.StartAsync(api, "alice");
         var live = await client.StateAsync("live");
-        Assert.Equal(("long-poll", 1), (live.GetProperty("transport").GetString(), live.GetProperty("cursor").GetInt32()));
+        Assert.Equal(("long-poll", 1), (live.GetProperty("transport").GetString(), live.GetProperty("seq").GetInt32()));
 
         for (var i = 0; i < 250; i++)
         {
@@ -90,9 +90,11 @@ public sealed class JavaScriptClientTests(TestServers servers)
         await api.CommitAsync("alice");
         await using var client = await JavaScriptWatch.StartAsync(api, "alice", since: 7, socket: socket);
         var resync = await client.NextAsync("item");
+        var cursor = (await api.Database.Log.ReadBoundsAsync("alice", Token)).Head.ToString();
         await api.PublishAsync("alice");
 
-        Assert.Equal("""{"item":{"type":"resync","seq":1},"cursor":1}""", resync.GetRawText());
+        Assert.Equal(
+            $$"""{"item":{"type":"resync","seq":1,"cursor":"{{cursor}}"},"seq":1,"cursor":"{{cursor}}"}""", resync.GetRawText());
         Assert.Equal([2], await client.SeqsAsync(1));
     }
 
@@ -105,7 +107,7 @@ public sealed class JavaScriptClientTests(TestServers servers)
         await using var client = await JavaScriptWatch.StartAsync(
             new { baseUrl = JavaScriptWatch.Base(api), token = TestTokens.Create("alice"), since = 0, take = 1 });
         var first = await client.NextAsync("item");
-        Assert.Equal(1, first.GetProperty("cursor").GetInt32());
+        Assert.Equal(1, first.GetProperty("seq").GetInt32());
 
         // It has one update, and thousands are due: it takes in what it may, and leaves.
         await Eventually.TrueAsync(() => Sockets.Registry(api).Count == 0);
@@ -134,7 +136,7 @@ public sealed class JavaScriptClientTests(TestServers servers)
 
         Assert.Equal([2], await client.SeqsAsync(1));
         Assert.Equal([2], await poller.SeqsAsync(1));
-        Assert.Equal(3, (await poller.StopAsync())[^1].GetProperty("cursor").GetInt32());
+        Assert.Equal(3, (await poller.StopAsync())[^1].GetProperty("seq").GetInt32());
     }
 
     [Fact]
@@ -150,7 +152,7 @@ public sealed class JavaScriptClientTests(TestServers servers)
         await api.PublishAsync("alice");
 
         Assert.Equal("gen-x", line.GetProperty("item").GetProperty("update").GetProperty("generationId").GetString());
-        Assert.Equal(0, line.GetProperty("cursor").GetInt32());
+        Assert.Equal(0, line.GetProperty("seq").GetInt32());
         Assert.Equal([1], await client.SeqsAsync(1));
     }
 

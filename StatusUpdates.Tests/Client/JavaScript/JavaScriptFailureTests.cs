@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Net.WebSockets;
 using System.Text.Json;
+using System.Threading.Channels;
 using Microsoft.AspNetCore.Http;
 using StatusUpdates.Tests.Transports;
 
@@ -123,7 +125,7 @@ public sealed class JavaScriptFailureTests
         server.OnSocket = Serving("""{"type":"connected","userId":"u","seq":12}""");
         await using var client = await StartAsync(server, since: 7);
 
-        Assert.Equal("""{"type":"resync","seq":12}""", (await client.ItemAsync()).GetRawText());
+        Assert.Equal("""{"type":"resync","seq":12,"cursor":"12"}""", (await client.ItemAsync()).GetRawText());
     }
 
     [Theory]
@@ -297,6 +299,89 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
+    public async Task A_socket_that_is_cut_as_soon_as_it_has_opened_is_given_up_for_long_poll_and_tried_again_later()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var polls = Channel.CreateUnbounded<TaskCompletionSource>();
+        var isCut = true;
+        server.OnSocket = async socket =>
+        {
+            var since = server.Requests[^1].Split("since=")[1];
+            await ScriptedServer.SendAsync(socket, $$"""{"type":"connected","userId":"u","seq":{{since}}}""");
+            if (!Volatile.Read(ref isCut))
+            {
+                await ScriptedServer.UntilClosedAsync(socket);
+            }
+
+            // Else the connection ends here, after what was sent and without a close.
+        };
+        server.OnPoll = async context =>
+        {
+            // The first one asks whether the API is there; each other one waits for the test.
+            var seq = int.Parse(context.Request.Query["since"].ToString(), CultureInfo.InvariantCulture);
+            if (context.Request.Query["timeout"] == "0")
+            {
+                await ScriptedServer.OkAsync(context, $$"""{"items":[],"seq":{{seq}},"more":false}""");
+                return;
+            }
+
+            var goesOn = new TaskCompletionSource();
+            polls.Writer.TryWrite(goesOn);
+            await goesOn.Task.WaitAsync(Token);
+            await ScriptedServer.OkAsync(context, $$"""{"items":[{{ScriptedServer.Update(seq + 1)}}],"seq":{{seq + 1}},"more":false}""");
+        };
+        await using var client = await StartAsync(server, since: 2, clock: "manual");
+        for (var cut = 1; cut <= 3; cut++)
+        {
+            await client.StateAsync("live", "websocket");
+            if (cut < 3)
+            {
+                await client.AdvanceAsync((await client.StateAsync("waiting")).GetProperty("delay").GetDouble());
+            }
+        }
+
+        // Tried again after 15 s: one more cut is enough, and then it is 30 s.
+        await client.StateAsync("live", "long-poll");
+        var poll = await polls.Reader.ReadAsync(Token);
+        await client.AdvanceAsync(15_000);
+        await client.SettleAsync();
+        poll.SetResult();
+        Assert.Equal([3], await client.SeqsAsync(1));
+        await client.StateAsync("live", "websocket");
+        await client.StateAsync("live", "long-poll");
+        Assert.Equal(4, server.Requests.Count(request => request.StartsWith("GET /ws/status", StringComparison.Ordinal)));
+        poll = await polls.Reader.ReadAsync(Token);
+        await client.AdvanceAsync(29_999);
+        await client.SettleAsync();
+        poll.SetResult();
+        Assert.Equal([4], await client.SeqsAsync(1));
+
+        Volatile.Write(ref isCut, false);
+        poll = await polls.Reader.ReadAsync(Token);
+        Assert.Equal(4, server.Requests.Count(request => request.StartsWith("GET /ws/status", StringComparison.Ordinal)));
+        await client.AdvanceAsync(1);
+        await client.SettleAsync();
+        poll.SetResult();
+        Assert.Equal([5], await client.SeqsAsync(1));
+        await client.StateAsync("live", "websocket");
+    }
+
+    [Fact]
+    public async Task A_socket_that_was_cut_after_it_had_brought_something_is_opened_again()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var seq = 2;
+        server.OnSocket = async socket =>
+        {
+            await ScriptedServer.SendAsync(socket, $$"""{"type":"connected","userId":"u","seq":{{seq++}}}""");
+            await ScriptedServer.SendAsync(socket, Single(seq));
+        };
+        await using var client = await StartAsync(server, since: 2);
+        Assert.Equal([3, 4, 5, 6, 7, 8], await client.SeqsAsync(6));
+        Assert.DoesNotContain(server.Requests, request => request.StartsWith("GET /api/v1/status/poll", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_server_that_does_not_let_polls_wait_is_not_asked_in_a_frenzy()
     {
         await using var server = await ScriptedServer.StartAsync();
@@ -410,14 +495,14 @@ public sealed class JavaScriptFailureTests
         var rest = await client.StopAsync();
         await closed.Task.WaitAsync(Token);
 
-        Assert.Equal(["""{"state":"stopped","cursor":2}""", """{"ended":true,"cursor":2}"""], rest.Select(line => line.GetRawText()));
+        Assert.Equal(["""{"state":"stopped","seq":2}""", """{"ended":true,"seq":2}"""], rest.Select(line => line.GetRawText()));
     }
 
     [Theory]
     [InlineData("""{"token":"t","baseUrl":"ftp://host"}""", "baseUrl must be an http or https address.")]
     [InlineData("""{"token":"t"}""", "baseUrl must be an http or https address.")]
-    [InlineData("""{"token":"t","baseUrl":"http://host","since":-1}""", "since must be a whole number from 0, or null.")]
-    [InlineData("""{"token":"t","baseUrl":"http://host","since":"7"}""", "since must be a whole number from 0, or null.")]
+    [InlineData("""{"token":"t","baseUrl":"http://host","since":-1}""", "since must be a cursor, a whole number from 0, or null.")]
+    [InlineData("""{"token":"t","baseUrl":"http://host","since":"7-x"}""", "since must be a cursor, a whole number from 0, or null.")]
     [InlineData("""{"token":"t","baseUrl":"http://host","filter":""}""", "generationId must be a generation's id.")]
     public async Task An_option_that_is_none_is_named(string options, string message)
     {

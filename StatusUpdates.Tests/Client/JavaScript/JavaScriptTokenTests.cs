@@ -60,7 +60,7 @@ public sealed class JavaScriptTokenTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_refused_token_is_replaced_once_and_a_fresh_one_that_is_refused_too_is_an_error()
+    public async Task A_refused_token_is_replaced_at_once_and_after_a_wait_and_a_third_refusal_is_an_error()
     {
         await using var api = await TestApi.StartAsync(servers);
         await using var lucky = await StartAsync(api, TestTokens.Bad["expired"]);
@@ -71,7 +71,17 @@ public sealed class JavaScriptTokenTests(TestServers servers)
         await using var unlucky = await StartAsync(api, TestTokens.Bad["expired"]);
         await unlucky.NextAsync("asks");
         await unlucky.GiveTokenAsync(TestTokens.Bad["wrong key"]);
+        Assert.InRange((await unlucky.StateAsync("waiting")).GetProperty("delay").GetDouble(), 1_000, 2_000);
+        await unlucky.NextAsync("asks");
+        await unlucky.GiveTokenAsync(TestTokens.Bad["wrong issuer"]);
         Assert.Equal("unauthorized", (await unlucky.NextAsync("failed")).GetProperty("failed").GetString());
+
+        await using var late = await StartAsync(api, TestTokens.Bad["expired"]);
+        await late.NextAsync("asks");
+        await late.GiveTokenAsync(TestTokens.Bad["wrong key"]);
+        await late.NextAsync("asks");
+        await late.GiveTokenAsync(TestTokens.Create("alice"));
+        await late.StateAsync("live", "websocket");
 
         await using var tokenless = await StartAsync(api, TestTokens.Bad["expired"]);
         await tokenless.NextAsync("asks");

@@ -85,6 +85,13 @@ internal sealed class JavaScriptWatch : IAsyncDisposable
     /// <summary>Moves the clock, of a program that was given a manual one.</summary>
     public Task AdvanceAsync(double milliseconds) => _program.SayAsync(JsonSerializer.Serialize(new { advance = milliseconds }));
 
+    /// <summary>Waits until the program has done what it was told to so far.</summary>
+    public async Task SettleAsync()
+    {
+        await _program.SayAsync("""{"echo":true}""");
+        await NextAsync("echo");
+    }
+
     /// <summary>Stops by the signal, and gives what the program still had to say.</summary>
     public async Task<IReadOnlyList<JsonElement>> StopAsync()
     {

@@ -1,7 +1,7 @@
 // Watches as a program of anybody would, and tells of everything on a line of JSON. Usage: node watch.mjs <options as JSON>
 // Options are those of the client, and: socket (false: none), take (how many items it handles before it must be told to go on),
 // random (what Math.random gives), clock ("manual": the client's clock moves when it is told to, and only then).
-// On its input it takes: {"token":"…"} after it asked for a fresh one, {"take":n}, {"advance":milliseconds}, {"stop":true}.
+// On its input it takes: {"token":"…"} after it asked for a fresh one, {"take":n}, {"advance":milliseconds}, {"echo":true}, {"stop":true}.
 import { createInterface } from 'node:readline';
 import { WebSocket } from 'ws';
 import { StatusUpdatesClient } from './status-updates.mjs';
@@ -62,6 +62,8 @@ input.on('line', line => {
     permitted();
   } else if (order.advance) {
     advance(order.advance);
+  } else if (order.echo) {
+    say(order);
   } else if (order.stop) {
     stop.abort();
     permitted();
@@ -85,18 +87,18 @@ try {
       say({ asks: 'a fresh token' });
       return answered;
     },
-    onState: (state, { transport, delay, error }) => say({ state, transport, delay, error: error?.message, cursor: client.cursor }),
+    onState: (state, { transport, delay, error }) => say({ state, transport, delay, error: error?.message, seq: client.seq }),
   });
 
   for await (const item of client.watch({ signal: stop.signal })) {
-    say({ item, cursor: client.cursor });
+    say({ item, seq: client.seq, cursor: client.cursor });
     permits--;
     while (permits === 0 && !stop.signal.aborted) {
       await new Promise(resolve => { permitted = resolve; });
     }
   }
 
-  say({ ended: true, cursor: client.cursor });
+  say({ ended: true, seq: client.seq });
 } catch (error) {
   say({ failed: error.code ?? error.name, message: error.message });
 } finally {

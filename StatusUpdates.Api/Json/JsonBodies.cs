@@ -1,0 +1,47 @@
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.Net.Http.Headers;
+using StatusUpdates.Api.Errors;
+
+namespace StatusUpdates.Api.Json;
+
+/// <summary>
+/// Refuses a body in another charset than UTF-8 (RFC 8259, section 8.1) before it is read: the framework takes one that it does not know for a fault of the server's.
+/// </summary>
+internal static class JsonBodies
+{
+    /// <summary>What a body may be.</summary>
+    public const string Allowed = "The body must be application/json in UTF-8: Content-Type: application/json, with charset=utf-8 or without a charset.";
+
+    private const string Utf8 = "utf-8";
+
+    /// <summary>Order: after routing, which knows who takes a body, and after authorization.</summary>
+    public static void UseJsonBodies(this WebApplication app) => app.Use((context, next) =>
+        TakesBody(context) && !IsUtf8(context.Request)
+            ? ProblemResult.Of(StatusCodes.Status415UnsupportedMediaType).ExecuteAsync(context)
+            : next(context));
+
+    private static bool TakesBody(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<IAcceptsMetadata>() is not null;
+
+    private static bool IsUtf8(HttpRequest request)
+    {
+        // What is no media type at all is told by the handler.
+        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type))
+        {
+            return true;
+        }
+
+        foreach (var charset in type.Parameters.Where(parameter => parameter.Name.Equals("charset", StringComparison.OrdinalIgnoreCase)))
+        {
+            if (!HeaderUtilities.RemoveQuotes(charset.Value).Equals(Utf8, StringComparison.OrdinalIgnoreCase))
+            {
+                return false;
+            }
+
+            // The framework knows no charset in quotes (RFC 9110, section 5.6.6).
+            charset.Value = Utf8;
+        }
+
+        request.ContentType = type.ToString();
+        return true;
+    }
+}

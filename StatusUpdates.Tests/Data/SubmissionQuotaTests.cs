@@ -1,0 +1,79 @@
+using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Schema;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Tests.Data;
+
+/// <summary>How many generations a user may have: judged by what is committed, however many submit at once.</summary>
+public abstract class SubmissionQuotaTests(TestServers servers, PostgresAge age)
+{
+    private static readonly SubmissionQuota Quota = new(MaxPending: 3, MaxStored: 5);
+
+    private static CancellationToken Token => TestTime.Token;
+
+    [Fact]
+    public async Task Submissions_at_once_do_not_get_past_the_limit_and_a_refused_one_burns_no_number()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+
+        // A user's very first ones, of every type: nothing is there yet that they could lock.
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => TryAsync(db, "u", (GenerationType)(i % 3))));
+        var others = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => TryAsync(db, "other", GenerationType.Sora)));
+
+        Assert.Equal(3, outcomes.Count(outcome => outcome is null));
+        Assert.All(outcomes.OfType<QuotaReachedException>(), refusal => Assert.True(refusal.IsOfPending));
+        Assert.All(others, Assert.Null);
+        Assert.Equal((1L, 3L), await db.Log.ReadBoundsAsync("u", Token) is var bounds ? (bounds.Oldest, bounds.Last) : default);
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task What_has_ended_is_no_longer_pending_and_still_stored()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.Null(await TryAsync(db, "u", GenerationType.Sora));
+            var id = await db.ScalarAsync<string>("SELECT id FROM generations WHERE status = 'pending'", Token);
+            await db.CreateCommands().CancelAsync("u", id!, cancellationToken: Token);
+        }
+
+        Assert.False((await TryAsync(db, "u", GenerationType.Chat))!.IsOfPending);
+        Assert.Null(await TryAsync(db, "other", GenerationType.Chat));
+    }
+
+    [Fact]
+    public async Task A_repeat_is_answered_though_the_limit_is_reached()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        var submission = Submission("u", GenerationType.Sora) with { IdempotencyKey = "k", RequestHash = [1] };
+        var first = await db.CreateCommands().SubmitAsync(submission, Quota, Token);
+        Assert.Null(await TryAsync(db, "u", GenerationType.Sora));
+        Assert.Null(await TryAsync(db, "u", GenerationType.Sora));
+        Assert.NotNull(await TryAsync(db, "u", GenerationType.Sora));
+
+        var repeated = await db.CreateCommands().SubmitAsync(submission with { GenerationId = "gen-other" }, Quota, Token);
+
+        Assert.Equal((SubmitOutcome.Repeated, first.Generation.Id), (repeated.Outcome, repeated.Generation.Id));
+    }
+
+    private static Submission Submission(string user, GenerationType type) =>
+        new() { UserId = user, Type = type, Task = GenerationTaskNames.TasksOf(type)[0], Prompt = "p" };
+
+    private static async Task<QuotaReachedException?> TryAsync(TestDatabase db, string user, GenerationType type)
+    {
+        try
+        {
+            await db.CreateCommands().SubmitAsync(Submission(user, type), Quota, Token);
+            return null;
+        }
+        catch (QuotaReachedException e)
+        {
+            return e;
+        }
+    }
+}
+
+public sealed class SubmissionQuotaOnOldestPostgresTests(TestServers servers) : SubmissionQuotaTests(servers, PostgresAge.Oldest);
+
+public sealed class SubmissionQuotaOnNewestPostgresTests(TestServers servers) : SubmissionQuotaTests(servers, PostgresAge.Newest);

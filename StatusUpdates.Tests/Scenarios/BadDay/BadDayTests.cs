@@ -1,0 +1,200 @@
+using System.Globalization;
+using StatusUpdates.Tests.Bot;
+using StatusUpdates.Tests.Transports;
+
+namespace StatusUpdates.Tests.Scenarios.BadDay;
+
+/// <summary>
+/// Everything that can go wrong, in an order that a seed says, while people use the system; and then what every client, webhook and chat was told is
+/// held against what was committed. A seed that failed is kept below. <c>STATUSUPDATES_BAD_DAY</c>: for how many seconds;
+/// <c>STATUSUPDATES_BAD_DAY_SEED</c>: this seed alone.
+/// </summary>
+[Collection(WholeMachine.Name)]
+public sealed class BadDayTests(ITestOutputHelper output)
+{
+    // Until all that is left to do is done.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
+
+    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(ScenarioSize.Of("STATUSUPDATES_BAD_DAY", 60));
+
+    /// <summary>What the environment says, or those that once failed and a new one.</summary>
+    public static TheoryData<int> Seeds() => ScenarioSize.Of("STATUSUPDATES_BAD_DAY_SEED", 0) is not 0 and var seed
+        ? [seed]
+        : [.. Kept, Random.Shared.Next(1, int.MaxValue)];
+
+    private static IEnumerable<int> Kept => [];
+
+    [Theory(DisableDiscoveryEnumeration = true)]
+    [MemberData(nameof(Seeds))]
+    public async Task Whatever_happens_nobody_is_told_what_was_not_committed_and_everybody_is_told_what_was(int seed)
+    {
+        Say($"seed {seed}: STATUSUPDATES_BAD_DAY_SEED={seed} STATUSUPDATES_BAD_DAY={Duration.TotalSeconds}");
+        await using var world = await BadDayWorld.StartAsync();
+        var history = new History();
+        var random = new Random(seed);
+        var observers = (
+            from user in Enumerable.Range(0, BadDayWorld.Users)
+            from transport in (string[])[Observer.Socket, Observer.Events, Observer.Poll]
+            select new Observer($"{transport} of user {user}", BadDayWorld.UserOf(user), transport, world.Addresses, random.Next(1000))).ToArray();
+        var submitters = Enumerable.Range(0, BadDayWorld.Users)
+            .Select(user => new Submitter(BadDayWorld.UserOf(user), world.Addresses, random.Next(1000))).ToArray();
+        using var stopReading = CancellationTokenSource.CreateLinkedTokenSource(TestTime.Token);
+        using var stopWriting = CancellationTokenSource.CreateLinkedTokenSource(TestTime.Token);
+        var reading = Task.WhenAll(observers.Select(observer => observer.RunAsync(stopReading.Token)));
+        var writing = Task.WhenAll(submitters.Select(submitter => submitter.RunAsync(TimeSpan.FromMilliseconds(400), stopWriting.Token)));
+
+        var schedule = new FaultSchedule(world, history, random.Next(), Say);
+        await schedule.RunAsync(Duration);
+        await stopWriting.CancelAsync();
+        await writing;
+
+        // A good hour after it: what is submitted now finds all well.
+        using (var http = new HttpClient())
+        {
+            await Task.WhenAll(submitters.Select(submitter => submitter.SubmitAsync(http)));
+        }
+
+        await UntilAsync("every generation has ended", async () =>
+        {
+            await using var connection = await world.ConnectAsync();
+            await using var command = new Npgsql.NpgsqlCommand("SELECT count(*) FROM generations WHERE status IN ('pending', 'processing')", connection);
+            return (long)(await command.ExecuteScalarAsync(TestTime.Token))! == 0;
+        });
+        var log = await History.ReadAsync(world.Direct);
+        var heads = log.GroupBy(update => update.UserId).ToDictionary(ofUser => ofUser.Key, ofUser => ofUser.Last().Cursor);
+        await UntilAsync("every client is at the log's end", () => Task.FromResult(Array.TrueForAll(
+            observers, observer => observer.Read().Cursor == heads[observer.UserId])));
+        await UntilAsync("every webhook and chat is at the log's end", async () =>
+        {
+            await using var connection = await world.ConnectAsync();
+            await using var command = new Npgsql.NpgsqlCommand(
+                """
+                SELECT count(*) FROM durable_cursors c JOIN user_streams s ON s.user_id = c.user_id
+                WHERE c.last_seq <> s.last_seq OR c.lease_expires_at IS NOT NULL
+                    OR EXISTS (SELECT FROM webhook_deliveries d WHERE d.state = 'pending')
+                """,
+                connection);
+            return (long)(await command.ExecuteScalarAsync(TestTime.Token))! == 0;
+        });
+        await stopReading.CancelAsync();
+        await reading;
+
+        await using (var database = TestDatabase.At(world.Direct))
+        {
+            await database.AssertConsistentAsync(TestTime.Token);
+        }
+
+        AssertNothingAcknowledgedIsMissing(submitters, log, history);
+        foreach (var observer in observers)
+        {
+            AssertTold(observer, log, history);
+        }
+
+        AssertDelivered(world, log, history);
+        AssertChatsTold(world, log);
+        Say(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{submitters.Sum(submitter => submitter.Accepted.Count)} submissions acknowledged, {log.Count} updates, {history.LostCount} lost by {schedule.Done.GetValueOrDefault("failover")} failovers, "
+            + $"{observers.Sum(observer => observer.Connections)} connections, {observers.Sum(observer => observer.Read().Resyncs.Count)} resyncs, {world.Receiver.Taken.Count} deliveries, {world.Telegram.Calls.Count} requests to Telegram"));
+        Say("answers: " + string.Join(", ", submitters.SelectMany(submitter => submitter.Answers).GroupBy(answer => answer.Key)
+            .OrderBy(answers => answers.Key).Select(answers => $"{answers.Key}: {answers.Sum(answer => answer.Value)}")));
+        Say("faults: " + string.Join(", ", schedule.Done.OrderBy(done => done.Key, StringComparer.Ordinal).Select(done => $"{done.Value} × {done.Key}")));
+
+        // A service that is away says so; it does not break.
+        Assert.DoesNotContain(500, submitters.SelectMany(submitter => submitter.Answers.Keys));
+    }
+
+    private static void AssertNothingAcknowledgedIsMissing(Submitter[] submitters, IReadOnlyList<Committed> log, History history)
+    {
+        var left = log.Select(update => update.GenerationId).ToHashSet(StringComparer.Ordinal);
+        var lost = history.LostGenerations(log);
+        Assert.All(submitters.SelectMany(submitter => submitter.Accepted), id => Assert.True(left.Contains(id) || lost.Contains(id), $"{id} was acknowledged and is nowhere"));
+    }
+
+    private static void AssertTold(Observer observer, IReadOnlyList<Committed> all, History history)
+    {
+        var (_, seen, resyncs, faults) = observer.Read();
+        var log = all.Where(update => update.UserId == observer.UserId).ToDictionary(update => update.Cursor, StringComparer.Ordinal);
+        Assert.True(faults.Count == 0, $"{observer.Name}: {string.Join("; ", faults)}");
+        foreach (var update in seen)
+        {
+            var committed = log.GetValueOrDefault(update.Cursor) ?? history.FindLost(observer.UserId, update.Cursor);
+            Assert.True(
+                committed is not null && (committed.GenerationId, committed.Status) == (update.GenerationId, update.Status),
+                $"{observer.Name} was told {update}, which was never committed");
+        }
+
+        // Since the last resync it has what there is, and nothing of what there was.
+        var last = seen.Where(update => update.Stretch == resyncs.Count).ToList();
+        Assert.All(last, update => Assert.True(log.ContainsKey(update.Cursor), $"{observer.Name} was told {update}, which is no more, and no resync"));
+        var from = resyncs.Count == 0 ? 0 : Observer.SeqOf(resyncs[^1].After);
+        Assert.Equal(log.Values.Where(update => update.Seq > from).Select(update => update.Seq), last.Select(update => update.Seq));
+
+        // And none without a reason: what it had is in no log any more.
+        Assert.All(resyncs, resync => Assert.True(
+            resync.Before != "0" && !log.ContainsKey(resync.Before), $"{observer.Name} was at {resync.Before}, which is in the log, and was told to resync to {resync.After}"));
+    }
+
+    private static void AssertDelivered(BadDayWorld world, IReadOnlyList<Committed> all, History history)
+    {
+        foreach (var webhook in world.Receiver.Taken.GroupBy(received => received.Path, StringComparer.Ordinal))
+        {
+            var log = all.Where(update => update.UserId == webhook.Key).ToList();
+            var byId = log.ToDictionary(update => $"msg_{update.UpdateId:N}", StringComparer.Ordinal);
+            var resynced = webhook.Where(received => received.Type == "status.resync").Select(received => received.Seq).DefaultIfEmpty(0).Max();
+            var first = webhook.Where(received => received.Type != "status.resync").DistinctBy(received => received.Id).ToList();
+            Assert.All(first, received => Assert.True(
+                byId.ContainsKey(received.Id) || history.WasLost(Guid.ParseExact(received.Id["msg_".Length..], "N")), $"{webhook.Key}: {received.Body} was never committed"));
+            var told = first.Select(received => received.Id).ToHashSet(StringComparer.Ordinal);
+            Assert.All(
+                byId.Where(update => update.Value.Seq > resynced),
+                update => Assert.True(told.Contains(update.Key), $"{webhook.Key} was not told {update.Value}"));
+            foreach (var generation in first.Where(received => byId.ContainsKey(received.Id)).GroupBy(received => received.GenerationId, StringComparer.Ordinal))
+            {
+                var seqs = generation.Select(received => received.Seq).ToArray();
+                Assert.Equal(seqs.Order(), seqs);
+            }
+        }
+
+        Assert.Equal(BadDayWorld.Users, world.Receiver.Taken.Select(received => received.Path).Distinct(StringComparer.Ordinal).Count());
+    }
+
+    private static void AssertChatsTold(BadDayWorld world, IReadOnlyList<Committed> all)
+    {
+        var calls = world.Telegram.Calls;
+        for (var user = 0; user < BadDayWorld.Users; user++)
+        {
+            var taken = calls.Where(call => call.ChatId == BadDayWorld.ChatOf(user) && call.IsTaken).ToList();
+            var texts = taken.Select(call => call.Text ?? "").ToList();
+
+            // What came before a resync may be a part of what it stands for.
+            var resync = texts.FindLastIndex(text => text == StatusUpdates.Bot.Notifications.NotificationText.Resync);
+            var log = all.Where(update => update.UserId == BadDayWorld.UserOf(user) && !update.IsProgress).ToList();
+            var missing = log.Where(update => !texts.Exists(text => IsOf(text, update))).ToList();
+            if (resync < 0)
+            {
+                Assert.Empty(missing);
+            }
+            else
+            {
+                Assert.DoesNotContain(log[^1], missing);
+            }
+        }
+    }
+
+    private static bool IsOf(string text, Committed update) =>
+        text.Contains($" is {update.Status}!", StringComparison.Ordinal)
+        && text.Contains(StatusUpdates.Bot.Notifications.NotificationText.TagOf(update.GenerationId), StringComparison.Ordinal);
+
+    private static async Task UntilAsync(string what, Func<Task<bool>> condition)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (!await condition())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(started) < Patience, $"In {Patience}, it has not come that {what}.");
+            await Task.Delay(100, TestTime.Token);
+        }
+    }
+
+    private void Say(string line) => output.WriteLine(line);
+}

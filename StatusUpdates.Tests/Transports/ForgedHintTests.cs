@@ -1,0 +1,161 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+using StatusUpdates.Data.Database;
+using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Api;
+
+namespace StatusUpdates.Tests.Transports;
+
+/// <summary>What anybody may publish on Redis, and what Redis does not do: neither shows what is not in the log, and neither is silent.</summary>
+public sealed class ForgedHintTests(TestServers servers)
+{
+    private static CancellationToken Token => TestTime.Token;
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_update_that_is_in_no_log_is_not_shown_however_well_it_fits(bool isListening)
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var first = await api.PublishAsync("alice");
+        await using var client = await SocketClient.ConnectAsync(api, "alice");
+
+        // As a second environment on the same Redis would say it; or as somebody who has heard what follows what.
+        var forged = first with
+        {
+            GenerationId = "gen-forged",
+            Status = GenerationStatus.Completed,
+            Seq = 2,
+            Cursor = "2-00000000",
+            After = isListening ? first.Cursor : "1-12345678",
+        };
+        await api.Redis.Connection.GetSubscriber().PublishAsync(
+            new StatusChannels(api.Redis.Options).User("alice"), StatusJson.Encode(forged));
+        var second = await api.PublishAsync("alice");
+
+        Assert.Equal(second.GenerationId, (string?)(await client.NextPayloadAsync())["generationId"]);
+        Assert.Equal(3, (await api.PublishAsync("alice")).Seq);
+        Assert.Equal(3, await client.NextSeqAsync());
+    }
+
+    [Fact]
+    public async Task Updates_of_publishers_without_a_log_are_shown_unless_the_operator_says_no()
+    {
+        await using var api = await TestApi.StartAsync(servers, new Dictionary<string, string?> { ["Gateway:Feeds:UpdatesWithoutSeq"] = "false" });
+        await using var open = await api.StartAnotherAsync();
+        await using var strict = await SocketClient.ConnectAsync(api, "alice");
+        await using var client = await SocketClient.ConnectAsync(open, "alice");
+        var loose = await api.PublishAsync("alice") with { Seq = null, Cursor = null, After = null, GenerationId = "gen-loose" };
+        Assert.Equal((1, 1), (await strict.NextSeqAsync(), await client.NextSeqAsync()));
+
+        await api.Redis.Connection.GetSubscriber().PublishAsync(
+            new StatusChannels(api.Redis.Options).User("alice"), StatusJson.Encode(loose));
+
+        Assert.Equal("gen-loose", (string?)(await client.NextPayloadAsync())["generationId"]);
+        await api.PublishAsync("alice");
+        Assert.Equal(2, await strict.NextSeqAsync());
+    }
+
+    [Fact]
+    public async Task A_key_that_is_replaced_is_soon_everybodys()
+    {
+        await using var api = await TestApi.StartAsync(servers);
+        var seal = api.App.Services.GetRequiredService<MessageSeal>();
+        var loader = api.App.Services.GetServices<Microsoft.Extensions.Hosting.IHostedService>().OfType<MessageKeyLoader>().Single();
+        var before = seal.Seal("""{"a":1}"""u8.ToArray());
+        await api.Database.ExecuteAsync("DELETE FROM message_key", Token);
+
+        await loader.LoadAsync(Token);
+
+        Assert.False(seal.IsGenuine(before));
+        await using var another = await api.StartAnotherAsync();
+        Assert.True(another.App.Services.GetRequiredService<MessageSeal>().IsGenuine(seal.Seal("""{"a":1}"""u8.ToArray())));
+    }
+
+    [Theory]
+    [InlineData("-publish", "PUBLISH")]
+    [InlineData("resetchannels", "PUBLISH")]
+    public async Task A_right_that_is_missing_degrades_the_service_and_is_named_until_it_is_there(string withheld, string expected)
+    {
+        var logs = new CollectedLogs();
+        await using var redis = await servers.ConnectRedisAsync(NativeServers.Native.RedisFlavor.RedisServer);
+        await using var database = await servers.CreateDatabaseAsync(Token);
+        expected = $"{expected} {redis.ChannelPrefix}generation:user:{{userId}}";
+        var user = $"u{Guid.NewGuid():N}";
+        var acl = redis.Connection.GetServers().Single();
+        await acl.ExecuteAsync("ACL", "SETUSER", user, "on", ">a-password", "~*", "&*", "+@all", withheld);
+        var options = ConfigurationOptions.Parse(redis.ConnectionString);
+        (options.User, options.Password) = (user, "a-password");
+        await using var api = await TestApi.StartAsync(
+            database,
+            redis,
+            new Dictionary<string, string?>
+            {
+                ["ConnectionStrings:redis"] = options.ToString(includePassword: true),
+                ["StatusMessaging:SubscribeTimeout"] = "00:00:01",
+                ["Gateway:Feeds:SubscribeWait"] = "00:00:00.100",
+            },
+            builder => builder.Logging.AddProvider(logs));
+
+        await using var client = await SocketClient.ConnectAsync(api, "alice");
+        using var submitted = await api.As("alice").PostAsync("/api/v1/generations", Answers.Json("""{"type":"chat","prompt":"p"}"""), Token);
+        Assert.Equal(1, await client.NextSeqAsync());
+        await HealthAsync(api, "degraded", trouble => trouble.Contains(expected, StringComparison.Ordinal));
+        Assert.Contains(logs.Lines, line => line.StartsWith("Warning", StringComparison.Ordinal) && line.Contains($"Redis refuses {expected}: ", StringComparison.Ordinal));
+
+        await acl.ExecuteAsync("ACL", "SETUSER", user, "&*", "+@all");
+        for (var seq = 2; ; seq++)
+        {
+            using var another = await api.As("alice").PostAsync("/api/v1/generations", Answers.Json("""{"type":"chat","prompt":"p"}"""), Token);
+            Assert.Equal(seq, await client.NextSeqAsync());
+            if (await StatusAsync(api) == "healthy")
+            {
+                break;
+            }
+        }
+
+        await acl.ExecuteAsync("ACL", "DELUSER", user);
+    }
+
+    [Fact]
+    public async Task Announcements_that_never_come_degrade_the_service_until_one_does()
+    {
+        await using var api = await TestApi.StartAsync(
+            servers, new Dictionary<string, string?> { ["Gateway:Feeds:SweepInterval"] = "00:00:00.050" });
+        await using var client = await SocketClient.ConnectAsync(api, "alice");
+
+        // Committed by somebody who publishes elsewhere.
+        var seq = 0;
+        while (await StatusAsync(api) != "degraded")
+        {
+            await api.Database.SubmitAsync("alice", cancellationToken: Token);
+            Assert.Equal(++seq, await client.NextSeqAsync());
+        }
+
+        await api.PublishAsync("alice");
+        Assert.Equal(++seq, await client.NextSeqAsync());
+        await HealthAsync(api, "healthy", _ => true);
+    }
+
+    private static async Task<string?> StatusAsync(TestApi api) => (string?)(await ReadHealthAsync(api))["status"];
+
+    private static async Task HealthAsync(TestApi api, string status, Func<string, bool> isExpected)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (true)
+        {
+            var health = await ReadHealthAsync(api);
+            if ((string?)health["status"] == status && isExpected((string?)health["checks"]!["Redis messages"]!["description"] ?? ""))
+            {
+                return;
+            }
+
+            await timer.WaitForNextTickAsync(Token);
+        }
+    }
+
+    private static async Task<JsonNode> ReadHealthAsync(TestApi api) => (await api.Anonymous.GetFromJsonAsync<JsonNode>("/health", Token))!;
+}
