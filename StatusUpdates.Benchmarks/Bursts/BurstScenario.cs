@@ -82,7 +82,7 @@ internal static class BurstScenario
         BenchmarkSystem system, Writer writer, BurstLoad load, Settings settings, CancellationToken cancellationToken)
     {
         await using var server = await system.StartApiAsync(ApiSettings, cancellationToken);
-        await using var redis = await RedisDelivery.ConnectAsync(system.Redis);
+        await using var redis = await RedisDelivery.ConnectAsync(system, cancellationToken);
         return await new BurstRun(system, writer, load, server, redis).RunAsync(settings.WarmUp, settings.Duration, cancellationToken);
     }
 

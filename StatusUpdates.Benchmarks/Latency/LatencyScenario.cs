@@ -59,7 +59,7 @@ internal static class LatencyScenario
         BenchmarkSystem system, Writer writer, LatencyLoad load, CancellationToken cancellationToken)
     {
         await using var server = await system.StartApiAsync(new Dictionary<string, string>(), cancellationToken);
-        await using var redis = await RedisDelivery.ConnectAsync(system.Redis);
+        await using var redis = await RedisDelivery.ConnectAsync(system, cancellationToken);
         return await new LatencyRun(system, writer, load, server, redis).RunAsync(cancellationToken);
     }
 

@@ -1,22 +1,34 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
+using StatusUpdates.Benchmarks.Servers;
+using StatusUpdates.Data.Database;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Benchmarks.Load;
 
-/// <summary>As a worker announces updates: <see cref="StatusPublisher"/>, on both channels of Redis.</summary>
+/// <summary>As a worker announces updates: <see cref="StatusPublisher"/>, on both channels of Redis, sealed with the system's key.</summary>
 internal sealed class RedisDelivery : IDelivery
 {
     private readonly ConnectionMultiplexer _redis;
     private readonly StatusPublisher _publisher;
 
-    private RedisDelivery(ConnectionMultiplexer redis)
+    private RedisDelivery(ConnectionMultiplexer redis, MessageSeal seal)
     {
         _redis = redis;
-        _publisher = new StatusPublisher(redis);
+        _publisher = new StatusPublisher(redis, seal: seal);
     }
 
-    public static async Task<RedisDelivery> ConnectAsync(string connectionString) =>
-        new(await ConnectionMultiplexer.ConnectAsync(connectionString));
+    public static async Task<RedisDelivery> ConnectAsync(BenchmarkSystem system, CancellationToken cancellationToken)
+    {
+        var seal = new MessageSeal();
+        await using (var database = new StatusDatabase(system.Database))
+        {
+            using var loader = new MessageKeyLoader(database, seal, TimeProvider.System, NullLogger<MessageKeyLoader>.Instance);
+            await loader.LoadAsync(cancellationToken);
+        }
+
+        return new(await ConnectionMultiplexer.ConnectAsync(system.Redis), seal);
+    }
 
     public Task PublishAsync(IReadOnlyList<StatusUpdate> updates, CancellationToken cancellationToken) =>
         _publisher.PublishStatusUpdatesAsync(updates, cancellationToken);

@@ -20,7 +20,7 @@ internal static class WebhookScenario
         var settings = Settings.Read(arguments);
         await using var system = await BenchmarkSystem.StartAsync(cancellationToken);
         await using var database = new StatusDatabase(system.Database);
-        await using var redis = await RedisDelivery.ConnectAsync(system.Redis);
+        await using var redis = await RedisDelivery.ConnectAsync(system, cancellationToken);
         await using var receiver = await Receiver.StartAsync(cancellationToken);
         await using var writer = await Writer.CreateAsync(system.Database, settings.Webhooks, settings.Generations, cancellationToken);
         await writer.ClaimAllAsync(cancellationToken);

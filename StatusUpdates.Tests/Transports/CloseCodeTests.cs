@@ -43,6 +43,7 @@ public sealed class CloseCodeTests(TestServers servers)
         ("a close without a code", 0, RawSocket.Frame(0x88, [])),
         ("21 messages in a second", 4429, [.. Enumerable.Repeat(RawSocket.Text("""{"type":"ping"}"""), 21).SelectMany(b => b)]),
         ("21 pings in a second", 4429, [.. Enumerable.Repeat(RawSocket.Frame(0x89, []), 21).SelectMany(b => b)]),
+        ("21 pongs in a second that answer nothing", 4429, [.. Enumerable.Repeat(RawSocket.Frame(0x8A, []), 21).SelectMany(b => b)]),
     ];
 
     [Fact]

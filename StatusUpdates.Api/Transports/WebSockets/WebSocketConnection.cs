@@ -120,7 +120,7 @@ internal sealed class WebSocketConnection : FeedConnection
                 case ReceivedKind.Violation:
                     await CloseAndDrainAsync(received.Reason!);
                     return;
-                case ReceivedKind.Text or ReceivedKind.Ping when !_rate.TryCount(now, Context.Time):
+                case ReceivedKind.Text or ReceivedKind.Ping or ReceivedKind.Pong when !_rate.TryCount(now, Context.Time):
                     await CloseAndDrainAsync(CloseReason.TooManyMessages);
                     return;
                 case ReceivedKind.Ping:
