@@ -52,6 +52,9 @@ internal sealed class UserFeed : IDisposable
     public string UserId { get; }
 
     // The lock is held.
+    private LogPosition HeadPosition => new(_head, _headCheck);
+
+    // The lock is held.
     private bool IsReached => _head >= _target && _verifyFrom is null;
 
     public FeedContext Context => _context;
@@ -101,7 +104,7 @@ internal sealed class UserFeed : IDisposable
     {
         lock (_gate)
         {
-            return (new(_head, _headCheck), _epoch);
+            return (HeadPosition, _epoch);
         }
     }
 
@@ -470,7 +473,7 @@ internal sealed class UserFeed : IDisposable
             else if (page.Bounds.Oldest > _head + 1)
             {
                 // Retention has passed this feed. Each cursor finds out for itself whether it was passed, too.
-                MoveHead(page.Bounds.Head.Seq > _head ? page.Bounds.Head : new(_head, _headCheck));
+                MoveHead(page.Bounds.Head.Seq > _head ? page.Bounds.Head : HeadPosition);
             }
             else
             {
@@ -539,7 +542,7 @@ internal sealed class UserFeed : IDisposable
     }
 
     // The lock is held. Whether what announced it says that it comes right after the head: in another log it would come after something else.
-    private bool Follows(Frame frame) => frame.After == new LogPosition(_head, _headCheck);
+    private bool Follows(Frame frame) => frame.After == HeadPosition;
 
     /// <summary>Whether the log's head may be this feed's; where only the log knows its check, the feed learns it.</summary>
     private bool HasHead(LogPosition head)
@@ -552,7 +555,7 @@ internal sealed class UserFeed : IDisposable
             }
 
             _headCheck ??= head.Check;
-            return head.Agrees(new(_head, _headCheck));
+            return head.Agrees(HeadPosition);
         }
     }
 

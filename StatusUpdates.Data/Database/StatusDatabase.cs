@@ -24,7 +24,7 @@ public sealed class StatusDatabase : IAsyncDisposable
         _options = options ?? new StatusDatabaseOptions();
         _time = time ?? TimeProvider.System;
         Timeouts = TimeoutsOf(_options, new NpgsqlConnectionStringBuilder(connectionString).Options);
-        var withSettings = WithSessionSettings(connectionString, _options);
+        var withSettings = WithSessionSettings(connectionString, _options, Timeouts);
         var parts = new NpgsqlConnectionStringBuilder(withSettings);
         Spans = new StatementSpans(parts, _time);
         Unconfirmed = new UnconfirmedWrites(_time);
@@ -181,7 +181,7 @@ public sealed class StatusDatabase : IAsyncDisposable
         return all.Where(timeout => own?.Contains(timeout.Key, StringComparison.OrdinalIgnoreCase) != true).ToDictionary(StringComparer.Ordinal);
     }
 
-    private static string WithSessionSettings(string connectionString, StatusDatabaseOptions options)
+    private static string WithSessionSettings(string connectionString, StatusDatabaseOptions options, IReadOnlyDictionary<string, TimeSpan> timeouts)
     {
         var builder = new NpgsqlConnectionStringBuilder(connectionString);
 
@@ -189,9 +189,7 @@ public sealed class StatusDatabase : IAsyncDisposable
         // Statements are prepared, and made so that one plan serves all their values: planning a write anew for each costs more than the write.
         // Nothing here runs long enough to be worth compiling. Warnings are heard: one of them takes a success back (DatabaseWrites). What the connection string itself sets comes last and wins.
         var settings = string.Create(CultureInfo.InvariantCulture, $"""
-            -c lock_timeout={Milliseconds(options.LockTimeout)}
-            -c statement_timeout={Milliseconds(options.StatementTimeout)}
-            -c idle_in_transaction_session_timeout={Milliseconds(options.IdleInTransactionTimeout)}
+            {string.Join(' ', timeouts.Select(timeout => $"-c {timeout.Key}={Milliseconds(timeout.Value)}"))}
             -c client_min_messages=warning
             -c plan_cache_mode=force_generic_plan
             -c jit=off

@@ -16,6 +16,12 @@ public readonly record struct LogBounds(long Oldest, long Last, uint? LastCheck 
 
     /// <summary>Whether everything after <paramref name="cursor"/> can be told: false means <c>resync</c>.</summary>
     public bool Covers(long cursor) => cursor >= Oldest - 1 && cursor <= Last;
+
+    /// <summary>
+    /// Whether what is read after <paramref name="cursor"/> follows what its owner has: false means <c>resync</c>, because the log does not reach from
+    /// there to here, or something else (<paramref name="standing"/>) stands at its position: it is another log.
+    /// </summary>
+    public bool Continues(LogPosition cursor, LogPosition standing) => Covers(cursor.Seq) && standing.Agrees(cursor);
 }
 
 /// <summary>A page of a user's log with the bounds it had, from one snapshot.</summary>
@@ -24,11 +30,8 @@ public readonly record struct LogBounds(long Oldest, long Last, uint? LastCheck 
 /// <param name="Items">Entries after the cursor, in order, without gaps.</param>
 public sealed record LogPage(LogBounds Bounds, LogPosition Cursor, IReadOnlyList<StatusUpdate> Items)
 {
-    /// <summary>
-    /// Whether <see cref="Items"/> follow what the owner of <paramref name="cursor"/> has: false means <c>resync</c>, because the log does not
-    /// reach from there to here, or something else stands at its position: it is another log.
-    /// </summary>
-    public bool Continues(LogPosition cursor) => Bounds.Covers(cursor.Seq) && Cursor.Agrees(cursor);
+    /// <summary>Whether <see cref="Items"/> follow what the owner of <paramref name="cursor"/> has: see <see cref="LogBounds.Continues"/>.</summary>
+    public bool Continues(LogPosition cursor) => Bounds.Continues(cursor, Cursor);
 }
 
 /// <summary>A page of one generation's updates.</summary>

@@ -39,7 +39,7 @@ public sealed record DeliveryPlan
     public required IReadOnlyList<LoggedUpdate> Page { get; init; }
 
     /// <summary>As <see cref="LogPage.Continues"/>.</summary>
-    public bool Continues(LogPosition cursor) => Bounds.Covers(cursor.Seq) && Cursor.Agrees(cursor);
+    public bool Continues(LogPosition cursor) => Bounds.Continues(cursor, Cursor);
 }
 
 /// <summary>A webhook, as far as delivery needs it.</summary>
