@@ -35,7 +35,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         string readyPath,
         CancellationToken cancellationToken)
     {
-        var address = new Uri($"http://127.0.0.1:{LoopbackPort.FindFree()}");
+        var address = LoopbackPort.FindFreeAddress();
         var start = new ProcessStartInfo("dotnet", ["exec", assembly, .. arguments])
         {
             WorkingDirectory = Path.GetDirectoryName(assembly)!,

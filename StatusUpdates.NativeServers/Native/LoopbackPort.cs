@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
@@ -28,6 +29,9 @@ internal static class LoopbackPort
 
         throw new InvalidOperationException($"No free port was found between {Lowest} and {Highest}.");
     }
+
+    /// <summary>Where a server may listen, be stopped and listen again: nothing that connects to somewhere gets its port meanwhile.</summary>
+    public static Uri FindFreeAddress() => new(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{FindFree()}"));
 
     /// <summary>Whether nobody listens on the port, on IPv4 or (where there is one) IPv6 loopback.</summary>
     public static bool IsFree(int port) =>

@@ -140,7 +140,7 @@ internal sealed class TestApi : IAsyncDisposable
         },
         builder =>
         {
-            builder.WebHost.UseUrls("http://127.0.0.1:0");
+            builder.WebHost.UseUrls(LoopbackPort.FindFreeAddress().GetLeftPart(UriPartial.Authority));
             builder.Logging.ClearProviders().AddProvider(new TestOutputLogging(TestContext.Current.TestOutputHelper));
             configure(builder);
         });

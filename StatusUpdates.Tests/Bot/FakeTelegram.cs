@@ -2,12 +2,11 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Bot;
@@ -34,7 +33,7 @@ internal sealed class FakeTelegram : IAsyncDisposable
     private WebApplication? _app;
     private int _lastMessage;
 
-    public Uri Address { get; private set; } = new("http://127.0.0.1:0");
+    public Uri Address { get; } = LoopbackPort.FindFreeAddress();
 
     /// <summary>All requests but those for updates, in order of their arrival.</summary>
     public IReadOnlyList<FakeCall> Calls
@@ -67,7 +66,6 @@ internal sealed class FakeTelegram : IAsyncDisposable
         var app = builder.Build();
         app.Run(HandleAsync);
         await app.StartAsync(TestTime.Token);
-        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
         _app = app;
     }
 

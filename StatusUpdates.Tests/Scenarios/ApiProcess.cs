@@ -53,7 +53,7 @@ internal sealed class ApiProcess : IAsyncDisposable
         }
 
         var api = new ApiProcess(
-            new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{LoopbackPort.FindFree()}")), all);
+            LoopbackPort.FindFreeAddress(), all);
         await api.StartAsync();
         return api;
     }

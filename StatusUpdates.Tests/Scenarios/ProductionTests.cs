@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.WebSockets;
@@ -23,7 +22,7 @@ public sealed class ProductionTests(TestServers servers)
         await using var database = await servers.CreateDatabaseAsync(Token);
         await using var redis = await servers.ConnectRedisAsync();
         await using var issuer = await TestIssuer.StartAsync();
-        var address = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{LoopbackPort.FindFree()}"));
+        var address = LoopbackPort.FindFreeAddress();
         await using var api = new ChildProcess("StatusUpdates.Api.dll", new Dictionary<string, string?>
         {
             ["DOTNET_ENVIRONMENT"] = "Production",

@@ -3,11 +3,10 @@ using System.Net;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Webhooks;
 
@@ -37,7 +36,7 @@ internal sealed class WebhookReceiver : IAsyncDisposable
     /// <summary>Answers: anything below 300 means that the message was taken. By default 204.</summary>
     public Func<Received, HttpContext, Task<int>> Answer { get; set; } = (_, _) => Task.FromResult(204);
 
-    public int Port { get; private set; }
+    public int Port { get; } = LoopbackPort.FindFree();
 
     /// <summary>What was taken, in order.</summary>
     public IReadOnlyList<Received> Taken => [.. _taken];
@@ -63,7 +62,6 @@ internal sealed class WebhookReceiver : IAsyncDisposable
         _app = builder.Build();
         _app.Run(TakeAsync);
         await _app.StartAsync(TestTime.Token);
-        Port = new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
     }
 
     /// <summary>Ends all connections and listens no more.</summary>

@@ -195,5 +195,5 @@ internal sealed class BadDayWorld : IAsyncDisposable
         return owned;
     }
 
-    private static Uri FreeAddress() => new(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{LoopbackPort.FindFree()}"));
+    private static Uri FreeAddress() => LoopbackPort.FindFreeAddress();
 }
