@@ -70,6 +70,11 @@ public sealed class BadDayTests(ITestOutputHelper output)
         await UntilAsync("every webhook and chat is at the log's end", async () =>
         {
             await using var connection = await world.ConnectAsync();
+            await using (var disabled = new Npgsql.NpgsqlCommand("SELECT count(*) FROM webhooks WHERE disabled_at IS NOT NULL", connection))
+            {
+                Assert.Equal(0L, await disabled.ExecuteScalarAsync(TestTime.Token));
+            }
+
             await using var command = new Npgsql.NpgsqlCommand(
                 """
                 SELECT count(*) FROM durable_cursors c JOIN user_streams s ON s.user_id = c.user_id

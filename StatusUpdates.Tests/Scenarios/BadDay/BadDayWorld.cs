@@ -47,6 +47,10 @@ internal sealed class BadDayWorld : IAsyncDisposable
     /// <summary>The database itself, past everything that stands before it.</summary>
     public string Direct => Postgres.DirectTo(Name);
 
+    // They outlast the longest time without a receiver, or webhooks would be disabled by it and hear of nothing more.
+    private static IEnumerable<(string Key, string Value)> RetryDelays =>
+        Enumerable.Range(0, 40).Select(i => (string.Create(CultureInfo.InvariantCulture, $"Webhooks:Delivery:RetryDelays:{i}"), "00:00:00.300"));
+
     public static string UserOf(int number) => string.Create(CultureInfo.InvariantCulture, $"user-{number}");
 
     public static long ChatOf(int number) => 1000 + number;
@@ -143,7 +147,8 @@ internal sealed class BadDayWorld : IAsyncDisposable
         Workers =
         [
             .. Enumerable.Range(0, 3).Select(i => Own(new ChildProcess("StatusUpdates.Worker.dll", new Dictionary<string, string?>(
-                WebhookScene.Settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)))
+                WebhookScene.Settings.Where(setting => !setting.Key.Contains(":RetryDelays:", StringComparison.Ordinal)).Concat(RetryDelays)
+                    .Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)))
             {
                 ["ConnectionStrings:statusdb"] = connectionString,
                 ["ConnectionStrings:redis"] = RedisString,
