@@ -1,7 +1,9 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using StackExchange.Redis;
 
 namespace StatusUpdates.Messaging;
 
@@ -10,7 +12,8 @@ public static class MessagingServices
 {
     /// <summary>
     /// Adds <see cref="StatusPublisher"/> and <see cref="StatusSubscriber"/> over the registered <c>IConnectionMultiplexer</c>, with
-    /// settings from the section <c>StatusMessaging</c>.
+    /// settings from the section <c>StatusMessaging</c>. Where <c>ConfigurationOptions</c> are registered too, as Aspire's <c>AddRedisClient</c> does,
+    /// the publisher has a second connection made of them (<see cref="BroadcastConnection"/>).
     /// </summary>
     public static IHostApplicationBuilder AddStatusMessaging(this IHostApplicationBuilder builder)
     {
@@ -21,10 +24,21 @@ public static class MessagingServices
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.TryAddSingleton<MessageSeal>();
         builder.Services.TryAddSingleton<MessagingWatch>();
-        builder.Services.TryAddSingleton<StatusPublisher>();
+        builder.Services.TryAddSingleton<BroadcastConnection>();
+        builder.Services.TryAddSingleton(CreatePublisher);
         builder.Services.TryAddSingleton<StatusSubscriber>();
         builder.Services.AddHostedService<SubscriptionTender>();
         builder.Services.AddHealthChecks().AddCheck<MessagingHealthCheck>(MessagingHealthCheck.Name);
         return builder;
     }
+
+    private static StatusPublisher CreatePublisher(IServiceProvider services) => new(
+        services.GetRequiredService<IConnectionMultiplexer>(),
+        services.GetRequiredService<StatusMessagingOptions>(),
+        services.GetService<ILogger<StatusPublisher>>(),
+        services.GetRequiredService<MessageSeal>(),
+        services.GetRequiredService<MessagingWatch>())
+    {
+        Broadcast = services.GetRequiredService<BroadcastConnection>(),
+    };
 }

@@ -51,8 +51,8 @@ public sealed partial class MessagingWatch(ILogger<MessagingWatch>? logger = nul
     }
 
     [LoggerMessage(1106, LogLevel.Warning,
-        "Redis refuses {What}: {Answer}. The user of this connection needs the commands PUBLISH, SUBSCRIBE, UNSUBSCRIBE and PING, and the channels "
-        + "generation:* behind the channel prefix (ACL SETUSER … +publish +subscribe +unsubscribe +ping &<prefix>generation:*). Until then updates come from the database, up to a second later")]
+        "Redis refuses {What}: {Answer}. The user of this connection needs the commands PUBLISH, SUBSCRIBE, UNSUBSCRIBE, PING and ECHO, and the channels "
+        + "generation:* behind the channel prefix (ACL SETUSER … +publish +subscribe +unsubscribe +ping +echo &<prefix>generation:*). Until then updates come from the database, up to a second later")]
     private partial void LogDenied(string what, string answer);
 
     [LoggerMessage(1107, LogLevel.Warning,

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
@@ -16,17 +15,25 @@ public sealed partial class StatusPublisher(
     MessageSeal? seal = null,
     MessagingWatch? watch = null)
 {
+    private const string TimedOut = "timeout";
+
     private readonly StatusMessagingOptions _options = options ?? new();
     private readonly StatusChannels _channels = new(options ?? new());
     private readonly MessagingWatch _watch = watch ?? new();
     private readonly ILogger _logger = logger ?? NullLogger<StatusPublisher>.Instance;
 
-    /// <summary>Publishes one update on both channels, in one round trip.</summary>
+    // What was sent on the global channel and not answered in time.
+    private Task _late = Task.CompletedTask;
+
+    /// <summary>Where the channels that many listen to are published; null: on the same connection as the users'.</summary>
+    internal BroadcastConnection? Broadcast { get; init; }
+
+    /// <summary>Publishes one update on both channels, at once.</summary>
     /// <exception cref="RedisException">Redis is away or refused; the update was published on none, one or both channels.</exception>
     public Task PublishStatusUpdateAsync(StatusUpdate update, CancellationToken cancellationToken = default) =>
         PublishStatusUpdatesAsync([update], cancellationToken);
 
-    /// <summary>Publishes many updates, pipelined in their order: one round trip for all.</summary>
+    /// <summary>Publishes many updates, pipelined in their order on each channel: one round trip for all.</summary>
     /// <exception cref="RedisException">Redis is away or refused; some of the updates may have been published.</exception>
     public Task PublishStatusUpdatesAsync(IReadOnlyList<StatusUpdate> updates, CancellationToken cancellationToken = default)
     {
@@ -47,7 +54,7 @@ public sealed partial class StatusPublisher(
             return true;
         }
 
-        if (await TrySendAsync(_channels.UserTemplate, () => SendAsync(updates)).ConfigureAwait(false) is not { } failure)
+        if (await TrySendAsync(updates).ConfigureAwait(false) is not { } failure)
         {
             return true;
         }
@@ -64,21 +71,56 @@ public sealed partial class StatusPublisher(
     /// <returns>Whether Redis took it in time.</returns>
     public async Task<bool> TryPublishCancelRequestAsync(string generationId)
     {
-        var failure = await TrySendAsync(
-            _channels.NameOf(_channels.CancelRequests),
-            () => redis.GetSubscriber().PublishAsync(_channels.CancelRequests, generationId)).ConfigureAwait(false);
+        if (!redis.IsConnected)
+        {
+            return false;
+        }
+
+        var failure = await TrySendAsync(_channels.NameOf(_channels.CancelRequests), () => SendCancelRequestAsync(generationId)).ConfigureAwait(false);
         return failure is null;
     }
 
-    private async Task<string?> TrySendAsync(string channel, Func<Task> send)
+    /// <returns>What went wrong, for telemetry; null: nothing.</returns>
+    private async Task<string?> TrySendAsync(IReadOnlyList<StatusUpdate> updates)
     {
-        var what = $"PUBLISH {channel}";
         // Queueing while Redis is away would only deliver late what the sweep delivers anyway.
         if (!redis.IsConnected)
         {
             return "not_connected";
         }
 
+        var outgoing = new OutgoingUpdates(updates, _channels.UserTemplate, seal);
+        var failures = await Task.WhenAll(TrySendToUsersAsync(outgoing), TrySendToAllAsync(outgoing)).ConfigureAwait(false);
+        var failure = failures[0] ?? failures[1];
+        outgoing.End(failure);
+        return failure;
+    }
+
+    private Task<string?> TrySendToUsersAsync(OutgoingUpdates outgoing) =>
+        TrySendAsync(_channels.UserTemplate, () => SendToUsersAsync(outgoing));
+
+    private async Task<string?> TrySendToAllAsync(OutgoingUpdates outgoing)
+    {
+        var isHeldUp = !Volatile.Read(ref _late).IsCompleted;
+        var sending = SendToAllAsync(outgoing);
+        if (isHeldUp && !sending.IsCompleted)
+        {
+            // One caller has waited in vain already; this one is in the queue behind.
+            return TimedOut;
+        }
+
+        var failure = await TrySendAsync(_channels.NameOf(_channels.All), () => sending).ConfigureAwait(false);
+        if (failure == TimedOut)
+        {
+            Volatile.Write(ref _late, sending);
+        }
+
+        return failure;
+    }
+
+    private async Task<string?> TrySendAsync(string channel, Func<Task> send)
+    {
+        var what = $"PUBLISH {channel}";
         try
         {
             await send().WaitAsync(_options.PublishTimeout).ConfigureAwait(false);
@@ -87,7 +129,7 @@ public sealed partial class StatusPublisher(
         }
         catch (TimeoutException)
         {
-            return "timeout";
+            return TimedOut;
         }
         catch (RedisServerException e) when (StatusSubscriber.IsDenial(e))
         {
@@ -103,59 +145,47 @@ public sealed partial class StatusPublisher(
 
     private async Task SendAsync(IReadOnlyList<StatusUpdate> updates)
     {
-        var subscriber = redis.GetSubscriber();
-        var sends = new Task[updates.Count * 2];
-        var spans = MessagingTelemetry.Source.HasListeners() ? new Activity?[updates.Count] : null;
+        var outgoing = new OutgoingUpdates(updates, _channels.UserTemplate, seal);
+        string? failure = null;
         try
         {
-            for (var i = 0; i < updates.Count; i++)
-            {
-                var update = updates[i];
-                var span = spans is null ? null : spans[i] = StartSpan(update);
-                var payload = StatusJson.Encode(span?.Id is { } id ? update with { TraceParent = id } : update);
-                payload = seal?.Seal(payload) ?? payload;
-                sends[2 * i] = subscriber.PublishAsync(_channels.All, payload);
-                sends[(2 * i) + 1] = subscriber.PublishAsync(_channels.User(update.UserId), payload);
-            }
-
-            await Task.WhenAll(sends).ConfigureAwait(false);
+            await Task.WhenAll(SendToUsersAsync(outgoing), SendToAllAsync(outgoing)).ConfigureAwait(false);
         }
-        catch (Exception e) when (spans is not null)
+        catch (Exception e)
         {
-            foreach (var span in spans)
-            {
-                span?.SetTag("error.type", e.GetType().FullName).SetStatus(ActivityStatusCode.Error, "Redis did not take it.");
-            }
-
+            failure = e.GetType().FullName;
             throw;
         }
         finally
         {
-            // All at once, as Redis answers them: each lasts until it is known what came of it.
-            foreach (var span in spans ?? [])
-            {
-                span?.Dispose();
-            }
+            outgoing.End(failure);
         }
-
-        MessagingTelemetry.Published.Add(updates.Count);
     }
 
-    /// <summary>Starts the span of one update, and leaves the caller's the current one.</summary>
-    private Activity? StartSpan(StatusUpdate update)
-    {
-        var current = Activity.Current;
+    private Task SendToUsersAsync(OutgoingUpdates outgoing) =>
+        SendAsync(redis.GetSubscriber(), outgoing, update => _channels.User(update.UserId));
 
-        // The update's own trace, not the caller's: a batch carries updates of many.
-        ActivityContext.TryParse(update.TraceParent, null, isRemote: true, out var parent);
-        var span = MessagingTelemetry.Source.StartActivity("publish status_update", ActivityKind.Producer, parent);
-        Activity.Current = current;
-        return span?.SetTag("messaging.system", "redis")
-            .SetMessagingOperation("send", "publish")
-            .SetTag("messaging.destination.name", _channels.UserTemplate)
-            .SetTag("messaging.destination.template", _channels.UserTemplate)
-            .SetTag("statusupdates.generation.id", update.GenerationId)
-            .SetTag("statusupdates.status", update.Status.ToWireName());
+    private async Task SendToAllAsync(OutgoingUpdates outgoing) =>
+        await SendAsync(await SubscriberForAllAsync().ConfigureAwait(false), outgoing, _ => _channels.All).ConfigureAwait(false);
+
+    private async Task SendCancelRequestAsync(string generationId)
+    {
+        var subscriber = await SubscriberForAllAsync().ConfigureAwait(false);
+        await subscriber.PublishAsync(_channels.CancelRequests, generationId).ConfigureAwait(false);
+    }
+
+    private async ValueTask<ISubscriber> SubscriberForAllAsync() =>
+        Broadcast is null ? redis.GetSubscriber() : await Broadcast.GetAsync().ConfigureAwait(false);
+
+    private static async Task SendAsync(ISubscriber subscriber, OutgoingUpdates outgoing, Func<StatusUpdate, RedisChannel> channelOf)
+    {
+        var sends = new Task[outgoing.Messages.Length];
+        for (var i = 0; i < sends.Length; i++)
+        {
+            sends[i] = subscriber.PublishAsync(channelOf(outgoing.Updates[i]), outgoing.Messages[i]);
+        }
+
+        await Task.WhenAll(sends).ConfigureAwait(false);
     }
 
     [LoggerMessage(1001, LogLevel.Debug, "{Updates} committed updates were not announced on Redis: {Reason}")]

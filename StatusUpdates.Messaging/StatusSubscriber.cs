@@ -99,7 +99,10 @@ public sealed partial class StatusSubscriber(
     {
         var subscriber = redis.GetSubscriber();
 
-        // Sent without waiting, so that the subscription is on the books (and made again at every reconnect) even while Redis is away.
+        // On the books from here on (and made again at every reconnect), even while Redis is away. It comes first and is no fire-and-forget: the client
+        // asks again for a channel in the way of the first time, and a fire-and-forget hears no answer, not even that it is refused.
+        var asked = subscriber.SubscribeAsync(channel, Ignore);
+
         // Its queue keeps the order of arrival, which plain handlers do not.
         var queue = subscriber.Subscribe(channel, CommandFlags.FireAndForget);
 
@@ -111,21 +114,15 @@ public sealed partial class StatusSubscriber(
 
         var subscription = new StatusSubscription(queue, sink, ended => _subscriptions.TryRemove(ended, out _));
         _subscriptions[subscription] = channel;
+        var heard = HearAsync(channel, asked, isFirst: true);
         if (!redis.IsConnected)
         {
-            LogNotAcknowledged("not connected");
             return subscription;
         }
 
         try
         {
-            // Answers come in order: once this one is there, the subscribe before it has been acknowledged.
-            await subscriber.PingAsync().WaitAsync(_options.SubscribeTimeout, cancellationToken).ConfigureAwait(false);
-            subscription.IsAcknowledged = subscriber.SubscribedEndpoint(channel) is not null || await SubscribeAgainAsync(channel, isFirst: true).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is RedisException or TimeoutException)
-        {
-            LogNotAcknowledged(e.GetType().Name);
+            subscription.IsAcknowledged = await heard.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -146,7 +143,7 @@ public sealed partial class StatusSubscriber(
         foreach (var (subscription, channel) in _subscriptions)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (redis.IsConnected && subscriber.SubscribedEndpoint(channel) is null && !await SubscribeAgainAsync(channel, isFirst: false).ConfigureAwait(false))
+            if (redis.IsConnected && subscriber.SubscribedEndpoint(channel) is null && !await SubscribeAgainAsync(channel).ConfigureAwait(false))
             {
                 // The next ones would hear the same.
                 return;
@@ -156,14 +153,16 @@ public sealed partial class StatusSubscriber(
         }
     }
 
-    /// <summary>Asks for what is on the books already, and hears the answer.</summary>
-    private async Task<bool> SubscribeAgainAsync(RedisChannel channel, bool isFirst)
+    /// <summary>Asks for what is on the books already.</summary>
+    private Task<bool> SubscribeAgainAsync(RedisChannel channel) => HearAsync(channel, redis.GetSubscriber().SubscribeAsync(channel, Ignore), isFirst: false);
+
+    /// <summary>Hears what Redis says to a subscribe, and tells what it refuses.</summary>
+    private async Task<bool> HearAsync(RedisChannel channel, Task asked, bool isFirst)
     {
         var what = $"SUBSCRIBE {_channels.NameOf(channel)}";
-        var subscriber = redis.GetSubscriber();
         try
         {
-            await subscriber.SubscribeAsync(channel, Ignore).WaitAsync(_options.SubscribeTimeout).ConfigureAwait(false);
+            await asked.WaitAsync(_options.SubscribeTimeout).ConfigureAwait(false);
             _watch.Ended(what);
             return true;
         }
@@ -176,13 +175,13 @@ public sealed partial class StatusSubscriber(
             LogNotAcknowledged(e.GetType().Name);
             if (!isFirst && redis.IsConnected)
             {
-                // Where the user may not subscribe at all, the client's own connection for it does not come to stand, and nobody is told why.
+                // Subscriptions have a connection of their own, whose end the client tells nobody while the other one stands.
                 _watch.Denied(what, $"it does not answer within {_options.SubscribeTimeout}");
             }
         }
         finally
         {
-            subscriber.Unsubscribe(channel, Ignore, CommandFlags.FireAndForget);
+            redis.GetSubscriber().Unsubscribe(channel, Ignore, CommandFlags.FireAndForget);
         }
 
         return false;

@@ -272,6 +272,47 @@ public sealed class PubSubTests(TestServers servers)
         }
     }
 
+    [Theory]
+    [InlineData("-subscribe")]
+    [InlineData("resetchannels")]
+    public async Task A_subscription_that_Redis_refuses_is_not_acknowledged_is_named_and_is_made_once_it_may(string withheld)
+    {
+        await using var redis = await servers.ConnectRedisAsync(RedisFlavor.RedisServer);
+        await using var acl = await RedisUser.CreateAsync(redis, "&*", "+@all", withheld);
+        var watch = new MessagingWatch();
+        var received = new Received();
+        var subscriber = new StatusSubscriber(acl.Connection, redis.Options, watch: watch);
+
+        await using var subscription = await subscriber.SubscribeUserAsync("u", received.Handle, Token);
+        await subscriber.TendAsync(Token);
+        Assert.False(subscription.IsAcknowledged);
+        Assert.Equal($"Redis refuses SUBSCRIBE {redis.ChannelPrefix}generation:user:{{userId}}.", watch.Trouble);
+
+        await acl.SetAsync("&*", "+@all");
+        await subscriber.TendAsync(Token);
+        Assert.True(subscription.IsAcknowledged);
+        Assert.Null(watch.Trouble);
+        await new StatusPublisher(redis.Connection, redis.Options).PublishStatusUpdateAsync(Update("u", 1), Token);
+        Assert.Equal(1, (await received.NextAsync()).Seq);
+    }
+
+    [Fact]
+    public async Task The_rights_that_the_manual_names_are_enough()
+    {
+        await using var redis = await servers.ConnectRedisAsync(RedisFlavor.RedisServer);
+        await using var acl = await RedisUser.CreateAsync(
+            redis, $"&{redis.ChannelPrefix}generation:*", "+publish", "+subscribe", "+unsubscribe", "+ping", "+echo");
+        var watch = new MessagingWatch();
+        var received = new Received();
+        await using var subscription = await new StatusSubscriber(acl.Connection, redis.Options, watch: watch).SubscribeUserAsync("u", received.Handle, Token);
+
+        await new StatusPublisher(acl.Connection, redis.Options, watch: watch).PublishStatusUpdateAsync(Update("u", 1), Token);
+
+        Assert.Equal(1, (await received.NextAsync()).Seq);
+        Assert.True(subscription.IsAcknowledged);
+        Assert.Null(watch.Trouble);
+    }
+
     [Fact]
     public async Task A_cancel_request_reaches_the_workers()
     {
@@ -305,6 +346,29 @@ public sealed class PubSubTests(TestServers servers)
         Seq = seq,
         Metadata = new StatusMetadata { ResultUrls = ["https://example.org/1.png"], TokensUsed = 10 },
     };
+
+    /// <summary>A user of the server with rights of its own, and a connection of this user's.</summary>
+    private sealed class RedisUser(IServer server, string name) : IAsyncDisposable
+    {
+        public required ConnectionMultiplexer Connection { get; init; }
+
+        public static async Task<RedisUser> CreateAsync(TestRedis redis, params string[] rules)
+        {
+            var (server, name) = (redis.Connection.GetServers().Single(), $"u{Guid.NewGuid():N}");
+            await server.ExecuteAsync("ACL", (object[])["SETUSER", name, "on", ">a-password", "resetchannels", .. rules]);
+            var options = ConfigurationOptions.Parse(redis.ConnectionString);
+            (options.User, options.Password) = (name, "a-password");
+            return new RedisUser(server, name) { Connection = await ConnectionMultiplexer.ConnectAsync(options) };
+        }
+
+        public async Task SetAsync(params string[] rules) => await server.ExecuteAsync("ACL", (object[])["SETUSER", name, .. rules]);
+
+        public async ValueTask DisposeAsync()
+        {
+            await Connection.DisposeAsync();
+            await server.ExecuteAsync("ACL", "DELUSER", name);
+        }
+    }
 
     private sealed class Received
     {

@@ -36,11 +36,30 @@ public sealed class StatusPublisherTests
         Assert.False(await publisher.TryPublishCancelRequestAsync("gen-1"));
     }
 
-    // A client that says it is connected and answers each PUBLISH as told: how the real one fails is a matter of timing.
-    private static IConnectionMultiplexer Redis(Func<Task<long>> publish)
+    [Fact]
+    public async Task While_the_global_channel_is_held_up_one_caller_waits_for_it_and_no_other()
     {
-        var subscriber = Stub.For<ISubscriber>(method => method == nameof(ISubscriber.PublishAsync) ? publish() : null);
-        return Stub.For<IConnectionMultiplexer>(method => method switch
+        var options = new StatusMessagingOptions { PublishTimeout = TimeSpan.FromMilliseconds(20) };
+        var answer = new TaskCompletionSource<long>();
+        var publisher = new StatusPublisher(Redis(channel => channel == new StatusChannels(options).All ? answer.Task : Task.FromResult(1L)), options);
+        Assert.False(await publisher.TryPublishAsync([Update]));
+
+        options.PublishTimeout = TimeSpan.FromDays(1);
+        var second = publisher.TryPublishAsync([Update]);
+        Assert.True(second.IsCompleted);
+        Assert.False(await second);
+
+        answer.SetResult(1);
+        Assert.True(await publisher.TryPublishAsync([Update]));
+    }
+
+    // A client that says it is connected and answers each PUBLISH as told: how the real one fails is a matter of timing.
+    private static IConnectionMultiplexer Redis(Func<Task<long>> publish) => Redis(_ => publish());
+
+    private static IConnectionMultiplexer Redis(Func<RedisChannel, Task<long>> publish)
+    {
+        var subscriber = Stub.For<ISubscriber>((method, args) => method == nameof(ISubscriber.PublishAsync) ? publish((RedisChannel)args[0]!) : null);
+        return Stub.For<IConnectionMultiplexer>((method, _) => method switch
         {
             "get_IsConnected" => true,
             nameof(IConnectionMultiplexer.GetSubscriber) => subscriber,
@@ -50,9 +69,9 @@ public sealed class StatusPublisherTests
 
     public class Stub : DispatchProxy
     {
-        private Func<string, object?>? _answer;
+        private Func<string, object?[], object?>? _answer;
 
-        public static T For<T>(Func<string, object?> answer)
+        public static T For<T>(Func<string, object?[], object?> answer)
             where T : class
         {
             var stub = Create<T, Stub>();
@@ -60,6 +79,6 @@ public sealed class StatusPublisherTests
             return stub;
         }
 
-        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => _answer!(targetMethod!.Name);
+        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => _answer!(targetMethod!.Name, args ?? []);
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
@@ -76,17 +77,21 @@ public sealed class ForgedHintTests(TestServers servers)
     }
 
     [Theory]
-    [InlineData("-publish", "PUBLISH")]
-    [InlineData("resetchannels", "PUBLISH")]
+    [InlineData("-publish", "PUBLISH {0}generation:user:{{userId}}")]
+    [InlineData("-subscribe", "SUBSCRIBE {0}generation:user:{{userId}}")]
+    [InlineData("resetchannels", "PUBLISH {0}generation:user:{{userId}}")]
+    [InlineData("resetchannels", "SUBSCRIBE {0}generation:user:{{userId}}")]
+    [InlineData("resetchannels &{0}generation:user:*", "PUBLISH {0}generation:status-updates")]
     public async Task A_right_that_is_missing_degrades_the_service_and_is_named_until_it_is_there(string withheld, string expected)
     {
         var logs = new CollectedLogs();
         await using var redis = await servers.ConnectRedisAsync(NativeServers.Native.RedisFlavor.RedisServer);
         await using var database = await servers.CreateDatabaseAsync(Token);
-        expected = $"{expected} {redis.ChannelPrefix}generation:user:{{userId}}";
+        expected = string.Format(CultureInfo.InvariantCulture, expected, redis.ChannelPrefix);
+        var rules = string.Format(CultureInfo.InvariantCulture, withheld, redis.ChannelPrefix).Split(' ');
         var user = $"u{Guid.NewGuid():N}";
         var acl = redis.Connection.GetServers().Single();
-        await acl.ExecuteAsync("ACL", "SETUSER", user, "on", ">a-password", "~*", "&*", "+@all", withheld);
+        await acl.ExecuteAsync("ACL", (object[])["SETUSER", user, "on", ">a-password", "~*", "&*", "+@all", .. rules]);
         var options = ConfigurationOptions.Parse(redis.ConnectionString);
         (options.User, options.Password) = (user, "a-password");
         await using var api = await TestApi.StartAsync(
