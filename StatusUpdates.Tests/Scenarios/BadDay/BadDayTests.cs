@@ -58,31 +58,20 @@ public sealed class BadDayTests(ITestOutputHelper output)
         }
 
         await UntilAsync("every generation has ended", async () =>
-        {
-            await using var connection = await world.ConnectAsync();
-            await using var command = new Npgsql.NpgsqlCommand("SELECT count(*) FROM generations WHERE status IN ('pending', 'processing')", connection);
-            return (long)(await command.ExecuteScalarAsync(TestTime.Token))! == 0;
-        });
+            await world.CountAsync("SELECT count(*) FROM generations WHERE status IN ('pending', 'processing')") == 0);
         var log = await History.ReadAsync(world.Direct);
         var heads = log.GroupBy(update => update.UserId).ToDictionary(ofUser => ofUser.Key, ofUser => ofUser.Last().Cursor);
         await UntilAsync("every client is at the log's end", () => Task.FromResult(Array.TrueForAll(
             observers, observer => observer.Read().Cursor == heads[observer.UserId])));
         await UntilAsync("every webhook and chat is at the log's end", async () =>
         {
-            await using var connection = await world.ConnectAsync();
-            await using (var disabled = new Npgsql.NpgsqlCommand("SELECT count(*) FROM webhooks WHERE disabled_at IS NOT NULL", connection))
-            {
-                Assert.Equal(0L, await disabled.ExecuteScalarAsync(TestTime.Token));
-            }
-
-            await using var command = new Npgsql.NpgsqlCommand(
+            Assert.Equal(0L, await world.CountAsync("SELECT count(*) FROM webhooks WHERE disabled_at IS NOT NULL"));
+            return await world.CountAsync(
                 """
                 SELECT count(*) FROM durable_cursors c JOIN user_streams s ON s.user_id = c.user_id
                 WHERE c.last_seq <> s.last_seq OR c.lease_expires_at IS NOT NULL
                     OR EXISTS (SELECT FROM webhook_deliveries d WHERE d.state = 'pending')
-                """,
-                connection);
-            return (long)(await command.ExecuteScalarAsync(TestTime.Token))! == 0;
+                """) == 0;
         });
         await stopReading.CancelAsync();
         await reading;

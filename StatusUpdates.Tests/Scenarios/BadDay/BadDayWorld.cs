@@ -97,6 +97,14 @@ internal sealed class BadDayWorld : IAsyncDisposable
         await command.ExecuteNonQueryAsync(TestTime.Token);
     }
 
+    /// <summary>What a count comes to on the primary, past everything.</summary>
+    public async Task<long> CountAsync(string sql)
+    {
+        await using var connection = await ConnectAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return (long)(await command.ExecuteScalarAsync(TestTime.Token))!;
+    }
+
     public async Task<NpgsqlConnection> ConnectAsync()
     {
         var connection = new NpgsqlConnection(
@@ -132,7 +140,7 @@ internal sealed class BadDayWorld : IAsyncDisposable
             Own(Pooler = await PgBouncer.StartAsync(connectionString, "session", ignoresOptions: true));
         }
 
-        Addresses = [FreeAddress(), FreeAddress()];
+        Addresses = [LoopbackPort.FindFreeAddress(), LoopbackPort.FindFreeAddress()];
         Apis =
         [
             .. Addresses.Select((address, i) => Own(new ChildProcess("StatusUpdates.Api.dll", new Dictionary<string, string?>(TestTokens.Settings)
@@ -147,8 +155,7 @@ internal sealed class BadDayWorld : IAsyncDisposable
         Workers =
         [
             .. Enumerable.Range(0, 3).Select(i => Own(new ChildProcess("StatusUpdates.Worker.dll", new Dictionary<string, string?>(
-                WebhookScene.Settings.Where(setting => !setting.Key.Contains(":RetryDelays:", StringComparison.Ordinal)).Concat(RetryDelays)
-                    .Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)))
+                WebhookScene.With([.. RetryDelays]).Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)))
             {
                 ["ConnectionStrings:statusdb"] = connectionString,
                 ["ConnectionStrings:redis"] = RedisString,
@@ -199,6 +206,4 @@ internal sealed class BadDayWorld : IAsyncDisposable
         _owned.Add(owned);
         return owned;
     }
-
-    private static Uri FreeAddress() => LoopbackPort.FindFreeAddress();
 }
