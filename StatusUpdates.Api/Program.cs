@@ -7,14 +7,19 @@ using StatusUpdates.Api.Json;
 using StatusUpdates.Api.OpenApi;
 using StatusUpdates.Api.RateLimiting;
 using StatusUpdates.Api.Results;
-using StatusUpdates.Api.Security;
+using StatusUpdates.Api.Security.Bearer;
 using StatusUpdates.Api.Security.DevTokens;
+using StatusUpdates.Api.Security.QueryCredentials;
 using StatusUpdates.Api.Security.Tickets;
 using StatusUpdates.Api.Transports;
+using StatusUpdates.Api.Transports.EventStreams;
+using StatusUpdates.Api.Transports.LongPolling;
+using StatusUpdates.Api.Transports.WebSockets;
 using StatusUpdates.Api.Webhooks;
-using StatusUpdates.Data.Database;
+using StatusUpdates.Data;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
+using StatusUpdates.ServiceDefaults.Hosting;
 
 namespace StatusUpdates.Api;
 
@@ -22,7 +27,7 @@ internal static class Program
 {
     public static Task<int> Main(string[] args) => ServiceRun.RunAsync(() => Build(new() { Args = args }));
 
-    /// <summary>The API, ready to run. Tests add their settings by <paramref name="configure"/>, before anything is registered.</summary>
+    /// <summary>Builds the API, ready to run. Tests add settings by <paramref name="configure"/>, before anything is registered.</summary>
     public static WebApplication Build(WebApplicationOptions options, Action<WebApplicationBuilder>? configure = null)
     {
         var builder = WebApplication.CreateBuilder(options);
@@ -38,22 +43,27 @@ internal static class Program
         builder.AddProxies();
         builder.AddCrossOrigin();
         builder.AddErrors();
-        builder.AddSecurity();
+        builder.AddQueryCredentials();
+        builder.AddBearerTokens();
+        builder.AddDevTokens();
+        builder.AddTickets();
         builder.AddRateLimits();
         builder.AddApiDescription();
         builder.AddGenerations();
         builder.AddResults();
         builder.AddFeeds();
-        builder.AddTransports();
+        builder.AddConnections();
+        builder.AddWebSockets();
+        builder.AddPoll();
         builder.AddWebhooks();
         builder.AddBotLinks();
 
         var app = builder.Build();
 
-        // Order: who it really is; problems for whatever follows, which pages of other origins can read; static files free of limits; addresses counted
-        // before tokens are believed, users after; what a body is, before it is read.
+        // Order: the client's real address; problem responses for all that follows, readable by pages of other origins; static files, without rate
+        // limits; the limit by address before tokens are validated, the limit by user after; the body's charset before the body is read.
         app.UseProxies();
-        app.UseAnswerHeaders();
+        app.UseResponseHeaders();
         app.UseErrors();
         app.UseCrossOrigin();
         app.UseDefaultFiles();
@@ -72,7 +82,9 @@ internal static class Program
         app.MapTickets();
         app.MapGenerations();
         app.MapResults();
-        app.MapTransports();
+        app.MapWebSocket();
+        app.MapEventStreams();
+        app.MapPoll();
         app.MapWebhooks();
         app.MapBotLinks();
         return app;

@@ -6,19 +6,19 @@ using StatusUpdates.AppHost.Local;
 
 namespace Aspire.Hosting;
 
-/// <summary>Words of AppHost.cs.</summary>
+/// <summary>Extension methods for AppHost.cs.</summary>
 internal static class ModelExtensions
 {
     private const string TelegramTokenParameter = "telegram-bot-token";
 
-    /// <summary>Database and Redis. A service waits for both only to start tidily; in operation it does without Redis.</summary>
+    /// <summary>Adds database and Redis. A service waits for both only for a clean start; in operation it can do without Redis.</summary>
     public static IResourceBuilder<ProjectResource> WithServers(
         this IResourceBuilder<ProjectResource> service, IResourceBuilder<IResourceWithConnectionString> db, IResourceBuilder<RedisResource> redis) =>
         service.RunBuiltProgram().WithReference(db).WithReference(redis).WaitFor(db).WaitFor(redis);
 
     /// <summary>
-    /// For a run: what a process still sends to a dashboard that may be gone already may hold its stop up for a second (10 by default), because the
-    /// orchestrator kills what has not ended 6 s after SIGTERM.
+    /// In a local run: limits to 1 s (instead of 10 s) how long a stopping process tries to export telemetry to a dashboard that may be gone already,
+    /// because the orchestrator kills a process that has not exited 6 s after SIGTERM.
     /// </summary>
     public static IResourceBuilder<ProjectResource> WithQuickStop(this IResourceBuilder<ProjectResource> service, params (string Name, string Value)[] settings)
     {
@@ -34,7 +34,7 @@ internal static class ModelExtensions
     }
 
     /// <summary>
-    /// <c>/health</c>: whether it can serve; <c>/alive</c>: whether it answers at all. A service without an address of its own is given one for them.
+    /// Adds <c>/health</c> (whether it can serve) and <c>/alive</c> (whether it answers at all). A service without an endpoint gets one for them.
     /// </summary>
     public static IResourceBuilder<ProjectResource> WithProbes(this IResourceBuilder<ProjectResource> service)
     {
@@ -43,8 +43,8 @@ internal static class ModelExtensions
             service.WithHttpEndpoint(name: "http").WithUrlForEndpoint("http", url => (url.Url, url.DisplayText) = ("/health", "Health"));
         }
 
-        // It listens once it has its database: longer than it waits for that, and for a migration. An annotation, for WithHttpProbe adds a health
-        // check too, and takes a path for one probe alone.
+        // A service listens only once it has its database: the limit is longer than it waits for that and for a migration. An annotation, because
+        // WithHttpProbe also adds a health check, and accepts each path for one probe only.
         service.WithAnnotation(new EndpointProbeAnnotation
         {
             Type = ProbeType.Startup,
@@ -65,8 +65,8 @@ internal static class ModelExtensions
         return service.WithHttpProbe(ProbeType.Readiness, "/health", endpointName: "http").WithHttpProbe(ProbeType.Liveness, "/alive", endpointName: "http");
     }
 
-    /// <returns>The setting's value, one of those allowed; the first of them where it is not set.</returns>
-    /// <exception cref="DistributedApplicationException">It is none of them; the message names the key and what is allowed.</exception>
+    /// <returns>The setting's value, one of the allowed ones; the first of them if it is not set.</returns>
+    /// <exception cref="DistributedApplicationException">Another value; the message names the key and the allowed values.</exception>
     public static string GetChoice(this IDistributedApplicationBuilder builder, string key, params string[] allowed)
     {
         var value = builder.Configuration[key];
@@ -75,12 +75,12 @@ internal static class ModelExtensions
                 ?? throw new DistributedApplicationException($"{key} is '{value}'; it must be {string.Join(" or ", allowed)}.");
     }
 
-    /// <returns>Whether the setting is true; false where it is not set.</returns>
+    /// <returns>Whether the setting is true; false if it is not set.</returns>
     public static bool GetSwitch(this IDistributedApplicationBuilder builder, string key) => builder.GetChoice(key, "false", "true") == "true";
 
     public static bool HasTelegramToken(this IDistributedApplicationBuilder builder) => !string.IsNullOrEmpty(TelegramTokenOf(builder));
 
-    /// <summary>The bot's token as a parameter: without a value when publishing, so that none is published and its owner is asked for it.</summary>
+    /// <summary>Adds the bot's token as a parameter. When publishing it has no value: the token is not published, and the deployment asks for it.</summary>
     public static IResourceBuilder<ParameterResource> AddTelegramToken(this IDistributedApplicationBuilder builder) =>
         (builder.ExecutionContext.IsPublishMode
             ? builder.AddParameter(TelegramTokenParameter, secret: true)

@@ -1,4 +1,4 @@
 namespace StatusUpdates.Benchmarks;
 
-/// <summary>What was measured broke a promise, such as an update that did not arrive: there is no figure to report.</summary>
+/// <summary>The system under measurement violated a guarantee, for example an update did not arrive. There are no figures to report.</summary>
 internal sealed class BenchmarkFailedException(string message, Exception? inner = null) : Exception(message, inner);

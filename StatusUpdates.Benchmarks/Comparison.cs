@@ -1,15 +1,15 @@
 namespace StatusUpdates.Benchmarks;
 
 /// <summary>
-/// Figures of the API beside those of bare Kestrel, from runs in turn. The ratio is the median of the pairs' own ratios: what the rest of
-/// the machine does weighs on both runs of a pair alike.
+/// Compares figures of the API and bare Kestrel, from alternating runs. The ratio is the median of the ratios of the pairs: other load on the
+/// machine affects both runs of a pair about equally.
 /// </summary>
 internal sealed class Comparison
 {
-    /// <summary>The figure that says how much of the machine was not the benchmark's.</summary>
-    public const string Others = "others on the machine, processors";
+    /// <summary>The name of the figure for the processors that other processes on the machine used.</summary>
+    public const string Others = "other processes, processors";
 
-    private const double Tolerable = 0.1;
+    private const double MaxOthers = 0.1;
 
     private readonly List<Samples> _figures = [];
 
@@ -19,7 +19,7 @@ internal sealed class Comparison
 
     public IReadOnlyList<IReadOnlyList<string>> Rows => [.. _figures.Select(Row)];
 
-    /// <summary>Adds the figures of one run; those of one name make a row.</summary>
+    /// <summary>Adds the figures of one run. Figures of the same name form one row.</summary>
     public void Add(string name, string format, double? bare, double? api)
     {
         if (_figures.Find(figure => figure.Name == name) is not { } figure)
@@ -31,16 +31,16 @@ internal sealed class Comparison
         Add(figure.Api, api);
     }
 
-    /// <summary>A warning, if others took so much of the machine that speeds say little.</summary>
+    /// <summary>A warning if other processes used so much of the machine that rates and durations are not meaningful.</summary>
     public IEnumerable<string> Disturbances() => Disturbances(
         _figures.Where(figure => figure.Name.EndsWith(Others, StringComparison.Ordinal)).SelectMany(figure => figure.Bare.Concat(figure.Api)));
 
-    /// <param name="processors">How many processors others had, in each run.</param>
+    /// <param name="processors">The processors used by other processes, per run.</param>
     public static IEnumerable<string> Disturbances(IEnumerable<double> processors)
     {
         var others = processors.ToArray();
-        return others.Length > 0 && Statistics.Median(others) is var median && median > Tolerable
-            ? [$"DISTURBED: others took {Report.Number(median)} of {Environment.ProcessorCount} processors. Speeds and durations are theirs as much as ours; compare processor times and ratios."]
+        return others.Length > 0 && Statistics.Median(others) is var median && median > MaxOthers
+            ? [$"DISTURBED: other processes used {Report.Number(median)} of {Environment.ProcessorCount} processors. Rates and durations are unreliable; compare processor times and ratios."]
             : [];
     }
 
@@ -65,5 +65,5 @@ internal sealed class Comparison
     }
 }
 
-/// <summary>One figure over all runs, in their order.</summary>
+/// <summary>The values of one figure, in the order of the runs.</summary>
 internal sealed record Samples(string Name, string Format, List<double> Bare, List<double> Api);

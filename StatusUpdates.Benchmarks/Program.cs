@@ -12,16 +12,16 @@ using StatusUpdates.Benchmarks.Pipeline;
 using StatusUpdates.Benchmarks.Sweep;
 using StatusUpdates.Benchmarks.Webhooks;
 
-// Parts of scenarios, in processes of their own.
-Dictionary<string, Func<Task>> parts = new(StringComparer.Ordinal)
+// Helper processes that scenarios start.
+Dictionary<string, Func<Task>> helpers = new(StringComparer.Ordinal)
 {
     ["serve-bare"] = BareServer.RunAsync,
     ["serve-floor"] = FloorServer.RunAsync,
     ["serve-feeds"] = FeedHost.RunAsync,
     ["run-jobs"] = JobHost.RunAsync,
     ["run-pipeline"] = PipelineHost.RunAsync,
-    [DeliveryHost.Part] = DeliveryHost.RunAsync,
-    [BarePoster.Part] = BarePoster.RunAsync,
+    [DeliveryHost.Command] = DeliveryHost.RunAsync,
+    [BarePoster.Command] = BarePoster.RunAsync,
     ["hold-sockets"] = SocketHolder.RunAsync,
 };
 
@@ -40,7 +40,7 @@ Dictionary<string, Func<ScenarioArguments, CancellationToken, Task<Report>>> sce
     ["churn"] = ChurnScenario.RunAsync,
 };
 
-if (args is [var part, ..] && parts.TryGetValue(part, out var run))
+if (args is [var command, ..] && helpers.TryGetValue(command, out var run))
 {
     await run();
     return 0;
@@ -53,7 +53,7 @@ if (args.Length == 0 || !scenarios.TryGetValue(args[0], out var scenario))
     return 2;
 }
 
-// Either way the servers that were started are stopped before this process ends.
+// On both signals the started servers are stopped before this process exits.
 using var stop = new CancellationTokenSource();
 using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);

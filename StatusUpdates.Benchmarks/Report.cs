@@ -5,10 +5,10 @@ using System.Text.Json.Serialization;
 
 namespace StatusUpdates.Benchmarks;
 
-/// <summary>What a scenario found: a table, with what is compared in the same rows. Printed, and kept as JSON with the runs behind it.</summary>
+/// <summary>The result of a scenario: a table that compares figures row by row. Printed, and saved as JSON with the figures of each run.</summary>
 internal sealed record Report(string Title, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Rows, IReadOnlyList<string> Notes)
 {
-    /// <summary>The figures of each run, for the scenarios that compare runs.</summary>
+    /// <summary>The figures of each run, in scenarios that compare runs.</summary>
     public IReadOnlyList<Samples> Samples { get; init; } = [];
 
     public string Machine { get; } =
@@ -38,7 +38,7 @@ internal sealed record Report(string Title, IReadOnlyList<string> Columns, IRead
             string.Join("  ", cells.Select((cell, i) => i == 0 ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i])));
     }
 
-    /// <summary>Writes <c>artifacts/benchmarks/{scenario}.json</c> below the current folder.</summary>
+    /// <summary>Writes <c>artifacts/benchmarks/{scenario}.json</c> in the current folder.</summary>
     public async Task SaveAsync(string scenario, CancellationToken cancellationToken)
     {
         var folder = Directory.CreateDirectory(Path.Combine("artifacts", "benchmarks"));

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace StatusUpdates.Benchmarks;
 
 /// <summary>
-/// What a scenario was called with: <c>name=value</c> pairs, and <c>--quick</c> for a run of seconds that only shows that all of it works.
-/// A scenario reads all its settings first and then calls <see cref="ThrowIfUnknown"/>.
+/// The arguments of a scenario: <c>name=value</c> pairs, and <c>--quick</c> for a run of a few seconds that only shows that everything works.
+/// A scenario first reads all its settings and then calls <see cref="ThrowIfUnknown"/>.
 /// </summary>
 internal sealed class ScenarioArguments(IReadOnlyDictionary<string, string> values, bool isQuick)
 {
@@ -14,7 +14,7 @@ internal sealed class ScenarioArguments(IReadOnlyDictionary<string, string> valu
 
     public bool IsQuick { get; } = isQuick;
 
-    /// <exception cref="UsageException">Neither the flag nor <c>name=value</c>, or a name twice.</exception>
+    /// <exception cref="UsageException">An argument is neither the flag nor <c>name=value</c>, or a name is repeated.</exception>
     public static ScenarioArguments Parse(IReadOnlyCollection<string> arguments)
     {
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -34,8 +34,8 @@ internal sealed class ScenarioArguments(IReadOnlyDictionary<string, string> valu
         return new ScenarioArguments(values, arguments.Contains(QuickFlag));
     }
 
-    /// <summary>A whole number from 1, or its default.</summary>
-    /// <exception cref="UsageException">It is something else.</exception>
+    /// <summary>A positive integer, or its default.</summary>
+    /// <exception cref="UsageException">The value is something else.</exception>
     public int Int(string name, int fallback, int quick)
     {
         _known.Add(name);
@@ -46,10 +46,10 @@ internal sealed class ScenarioArguments(IReadOnlyDictionary<string, string> valu
 
         return int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
             ? number
-            : throw new UsageException($"{name} must be a whole number from 1, not {value}.");
+            : throw new UsageException($"{name} must be a positive integer, not {value}.");
     }
 
-    /// <exception cref="UsageException">Something was given that this scenario does not have.</exception>
+    /// <exception cref="UsageException">A setting was given that this scenario does not have.</exception>
     public void ThrowIfUnknown()
     {
         if (values.Keys.FirstOrDefault(name => !_known.Contains(name)) is { } unknown)

@@ -9,7 +9,7 @@ internal static class Statistics
         return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
 
-    /// <summary>Of sorted values, the smallest that at least this share of them does not exceed.</summary>
+    /// <summary>The nearest-rank percentile: the smallest of the sorted values that at least this share of them does not exceed.</summary>
     public static double Percentile(IReadOnlyList<double> sorted, double share) =>
         sorted[Math.Max(0, (int)Math.Ceiling(share * sorted.Count) - 1)];
 }

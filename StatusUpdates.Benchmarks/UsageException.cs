@@ -1,4 +1,4 @@
 namespace StatusUpdates.Benchmarks;
 
-/// <summary>The program was called with something it does not have; the message says what it has.</summary>
+/// <summary>The program was called with invalid arguments; the message lists the valid ones.</summary>
 internal sealed class UsageException(string message) : Exception(message);

@@ -1,13 +1,14 @@
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using StatusUpdates.Client.Http;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Client;
 
 /// <summary>
-/// The client of the StatusUpdates API, for one user: whose token it carries. Thread-safe; one instance serves any number of calls and
-/// feeds, and shares its connections and its token among them. Every call may throw <see cref="StatusUpdatesException"/> (the API refused),
+/// A client of the StatusUpdates API for one user, the one whose token it sends. Thread-safe; one instance serves any number of calls and
+/// feeds, which share its connections and its token. Every call may throw <see cref="StatusUpdatesException"/> (the API refused),
 /// <see cref="HttpRequestException"/> or <see cref="IOException"/> (the network failed) and <see cref="TimeoutException"/>.
 /// </summary>
 public sealed class StatusUpdatesClient : IDisposable
@@ -16,7 +17,7 @@ public sealed class StatusUpdatesClient : IDisposable
 
     private readonly ApiCaller _api;
 
-    /// <exception cref="ArgumentException">A setting is out of range; the parameter's name is the setting's.</exception>
+    /// <exception cref="ArgumentException">A setting is out of range; the parameter name is the name of the setting.</exception>
     public StatusUpdatesClient(StatusUpdatesClientOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -25,11 +26,11 @@ public sealed class StatusUpdatesClient : IDisposable
     }
 
     /// <summary>
-    /// A feed of the user's status updates: exactly once, in order, over WebSocket or, where that does not get through, long polling. It
-    /// connects when it is enumerated. Exactly once is what it yields: an item whose loop body throws counts as yielded, and the same feed
-    /// skips it when it is enumerated again; see <see cref="StatusFeed.Cursor"/> for effects that must happen at least once.
+    /// Creates a feed of the user's status updates: exactly once, in order, over WebSocket or, where that does not get through, long polling.
+    /// It connects when it is enumerated. "Exactly once" applies to yielding: an item whose loop body throws counts as yielded, and the same
+    /// feed skips it when it is enumerated again. To process updates at least once, see <see cref="StatusFeed.Cursor"/>.
     /// </summary>
-    /// <param name="options">Where it begins and what it is about; by default everything from now on.</param>
+    /// <param name="options">Where the feed starts and which updates it includes; by default all updates from now on.</param>
     public StatusFeed Watch(StatusFeedOptions? options = null)
     {
         options ??= new();
@@ -37,12 +38,12 @@ public sealed class StatusUpdatesClient : IDisposable
         return new(_api, options);
     }
 
-    /// <summary>As <see cref="Watch"/>, as a plain sequence of updates.</summary>
+    /// <summary>Like <see cref="Watch"/>, as a plain sequence of updates.</summary>
     /// <param name="onResync">
-    /// Told, in place, that the log could not serve the cursor: updates were missed. Gets the position from which the feed goes on; reads
-    /// the state anew by <see cref="ListAsync"/> or <see cref="GetAsync"/>. What it throws ends the sequence.
+    /// Called, in sequence with the updates, when the log could not serve the cursor: updates were missed. Receives the position from which
+    /// the feed continues; should reload the state with <see cref="ListAsync"/> or <see cref="GetAsync"/>. Its exceptions end the sequence.
     /// </param>
-    /// <param name="options">Where it begins and what it is about; by default everything from now on.</param>
+    /// <param name="options">Where the feed starts and which updates it includes; by default all updates from now on.</param>
     /// <param name="cancellationToken">Ends the sequence with an <see cref="OperationCanceledException"/>.</param>
     public IAsyncEnumerable<StatusUpdate> WatchAsync(
         Func<LogPosition, CancellationToken, ValueTask> onResync,
@@ -53,7 +54,7 @@ public sealed class StatusUpdatesClient : IDisposable
         return UpdatesAsync(Watch(options), onResync, cancellationToken);
     }
 
-    /// <summary>Submits a generation. The same request again, after an answer was lost, gives the same generation.</summary>
+    /// <summary>Submits a generation. Sending the same request again after a lost response returns the same generation.</summary>
     public Task<Generation> SubmitAsync(SubmitGenerationRequest request, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -70,7 +71,8 @@ public sealed class StatusUpdatesClient : IDisposable
             });
     }
 
-    /// <summary>Gets a generation; a <see cref="StatusUpdatesException"/> with the code <c>not_found</c> if it is nobody's or another user's.</summary>
+    /// <summary>Gets a generation.</summary>
+    /// <exception cref="StatusUpdatesException">Code <c>not_found</c>: it does not exist or belongs to another user.</exception>
     public Task<Generation> GetAsync(string id, CancellationToken cancellationToken = default) =>
         _api.SendAsync(HttpMethod.Get, PathOf(id), ClientJsonContext.Default.EnvelopeGeneration, cancellationToken);
 
@@ -82,7 +84,7 @@ public sealed class StatusUpdatesClient : IDisposable
         return _api.SendAsync(HttpMethod.Get, address.ToString(), ClientJsonContext.Default.EnvelopeGenerationPage, cancellationToken);
     }
 
-    /// <summary>Gets the user's generations, newest first, page after page as they are asked for.</summary>
+    /// <summary>Gets the user's generations, newest first. Pages are requested as the enumeration needs them.</summary>
     public async IAsyncEnumerable<Generation> ListAllAsync(
         GenerationQuery? query = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
@@ -105,7 +107,7 @@ public sealed class StatusUpdatesClient : IDisposable
     }
 
     /// <summary>Gets the updates of a generation.</summary>
-    /// <param name="id">The generation.</param>
+    /// <param name="id">The generation's id.</param>
     /// <param name="since">Only updates after this position.</param>
     /// <param name="limit">How many: 1 to 1,000; the API's default is 100.</param>
     /// <param name="cancellationToken">Ends the call.</param>
@@ -119,14 +121,14 @@ public sealed class StatusUpdatesClient : IDisposable
     }
 
     /// <summary>
-    /// Cancels a generation. A pending one is canceled at once; a running one is asked to stop and has a
-    /// <see cref="Generation.CancelRequestedAt"/>; one that has ended is a <see cref="StatusUpdatesException"/> with the code
-    /// <c>generation_terminal</c>.
+    /// Cancels a generation. A pending one is canceled at once; a running one is asked to stop and gets a
+    /// <see cref="GenerationView.CancelRequestedAt"/>.
     /// </summary>
+    /// <exception cref="StatusUpdatesException">Code <c>generation_terminal</c>: the generation has already ended.</exception>
     public Task<Generation> CancelAsync(string id, CancellationToken cancellationToken = default) =>
         _api.SendAsync(HttpMethod.Post, PathOf(id) + "/cancel", ClientJsonContext.Default.EnvelopeGeneration, cancellationToken);
 
-    /// <summary>Ends the client's connections. Feeds must have been left before.</summary>
+    /// <summary>Closes the client's connections. All enumerations of feeds must have ended before.</summary>
     public void Dispose() => _api.Dispose();
 
     private static async IAsyncEnumerable<StatusUpdate> UpdatesAsync(

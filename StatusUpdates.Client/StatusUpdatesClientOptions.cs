@@ -4,34 +4,35 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace StatusUpdates.Client;
 
-/// <summary>Settings of a <see cref="StatusUpdatesClient"/>, which checks them when it is made. Immutable.</summary>
+/// <summary>Settings of a <see cref="StatusUpdatesClient"/>, whose constructor validates them. Immutable.</summary>
 public sealed record StatusUpdatesClientOptions
 {
-    // Task.Delay and timers go no further than 49 days.
-    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+    // Task.Delay and timers support at most 49 days.
+    private static readonly TimeSpan MaxWait = TimeSpan.FromDays(1);
 
-    /// <summary>Where the API is: absolute, http or https; a path is a prefix of the API's own.</summary>
+    /// <summary>The API's base address: absolute, http or https. A path in it is prepended to the API's own paths.</summary>
     public required Uri BaseAddress { get; init; }
 
     /// <summary>
-    /// Gives a fresh access token (a JWT, without <c>Bearer</c>). Called at the first use, when the server says that the token is about to
-    /// expire, and when it refuses one (again after 1 s to 2 s if it refuses the fresh one too); in between the client keeps the token and shares it among its calls and feeds. Never called twice at
-    /// the same time: should it go on after its cancellation token was canceled, whoever waited for it is let go at once, and the next call
-    /// comes when it has returned. It must not block its thread. If it throws, the call that needed the token throws; a feed takes <see cref="HttpRequestException"/>,
-    /// <see cref="IOException"/>, <see cref="TimeoutException"/> and a foreign <see cref="OperationCanceledException"/> as passing and tries
-    /// again, and hands on everything else.
+    /// Returns a fresh access token (a JWT, without <c>Bearer</c>). Called at the first use, when the server reports that the token is about
+    /// to expire, and when the server refuses a token (again after 1 s to 2 s if it refuses the fresh one too); otherwise the client keeps the
+    /// token and shares it among its calls and feeds. Never called concurrently: if it keeps running after its cancellation token was
+    /// canceled, the waiting callers are released at once, and the next call happens only after it has returned. It must not block its thread.
+    /// If it throws, the call that needed the token throws. A feed treats <see cref="HttpRequestException"/>, <see cref="IOException"/>,
+    /// <see cref="TimeoutException"/> and an <see cref="OperationCanceledException"/> that the feed's caller did not cause as transient and
+    /// retries; it passes on everything else.
     /// </summary>
     public required Func<CancellationToken, ValueTask<string>> AccessTokenProvider { get; init; }
 
     /// <summary>
-    /// Sends everything, the WebSocket's handshake included: for proxies, certificates, or what an <c>IHttpMessageHandlerFactory</c> makes.
-    /// Stays the caller's: it is not disposed with the client. By default the client has one of its own. What it throws, of whatever type, ends no
-    /// feed: it is waited and tried again. One that bounds the time of a request, as the standard resilience handler does (10 s for an attempt), has to
-    /// allow for <see cref="LongPollTimeout"/>, or every poll that has nothing to tell is a failure.
+    /// Sends all requests, including WebSocket handshakes: for proxies, certificates, or handlers made by an
+    /// <c>IHttpMessageHandlerFactory</c>. Owned by the caller: it is not disposed with the client. By default the client has its own.
+    /// Its exceptions, of any type, do not end a feed, which waits and retries. A handler that limits the duration of a request, such as the
+    /// standard resilience handler (10 s per attempt), must allow for <see cref="LongPollTimeout"/>, or every poll without updates fails.
     /// </summary>
     public HttpMessageHandler? HttpMessageHandler { get; init; }
 
-    /// <summary>How long a REST call may take, and a long poll beyond its own waiting. Default 30 s.</summary>
+    /// <summary>How long a REST call may take, and a long poll in addition to its own wait. Default 30 s.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a WebSocket may take from the first packet to the server's first message. Default 15 s.</summary>
@@ -41,42 +42,42 @@ public sealed record StatusUpdatesClientOptions
     public TimeSpan KeepAliveInterval { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>
-    /// How long the answer to a ping may take until the connection is taken for dead. Default 15 s. Nothing is read ahead of a feed's consumer,
-    /// the answer included: one that holds an update for longer than this may find itself reconnected. Nothing that has a seq is lost by it.
+    /// How long the answer to a ping may take before the connection is considered dead. Default 15 s. Nothing is read ahead of a feed's
+    /// consumer, not even that answer: a consumer that spends longer than this on an update may cause a reconnect. No update that has a seq
+    /// is lost by it.
     /// </summary>
     public TimeSpan KeepAliveTimeout { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>
     /// The ceiling of the wait before the first reconnect; it doubles with every failure up to <see cref="ReconnectMaxDelay"/>. The wait
-    /// itself is drawn evenly from zero to the ceiling, so that clients which were cut off together do not return together. Default 500 ms.
+    /// itself is random between zero and the ceiling: clients that were cut off together do not reconnect together. Default 500 ms.
     /// </summary>
     public TimeSpan ReconnectDelay { get; init; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>
-    /// The highest ceiling of the wait between reconnects. A server's <c>Retry-After</c> is waited for besides, but no longer than 10 min.
-    /// Default 30 s.
+    /// The highest ceiling of the wait between reconnects. A server's <c>Retry-After</c>, up to 10 min, is added to the wait. Default 30 s.
     /// </summary>
     public TimeSpan ReconnectMaxDelay { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a WebSocket has to hold until the failures before it are forgotten. Default 10 s.</summary>
+    /// <summary>How long a WebSocket must stay connected to reset the count of failures. Default 10 s.</summary>
     public TimeSpan StableAfter { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// How long a feed that had to fall back to long polling waits until it tries a WebSocket again; doubles with every try that fails, up
-    /// to sixteen times as long. Default 1 min.
+    /// How long a feed that fell back to long polling waits before it tries a WebSocket again; doubles with every failed attempt, up to
+    /// sixteen times as long. Default 1 min.
     /// </summary>
     public TimeSpan WebSocketRetryInterval { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long the server holds a long poll that has nothing to tell, in whole seconds: 1 to 60 s. Default 25 s.</summary>
+    /// <summary>How long the server holds a long poll while there are no updates, in whole seconds: 1 to 60 s. Default 25 s.</summary>
     public TimeSpan LongPollTimeout { get; init; } = TimeSpan.FromSeconds(25);
 
-    /// <summary>The clock of waits, time-outs and dates. (The WebSocket's pings keep the system's.)</summary>
+    /// <summary>The clock for waits, timeouts and dates. (WebSocket pings use the system clock.)</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
-    /// <summary>Where reconnects and what led to them are logged. No token and no payload ever is.</summary>
+    /// <summary>Logs reconnects and their causes. Tokens and payloads are never logged.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 
-    /// <summary>Throws an <see cref="ArgumentException"/> that names the first setting which is out of range, and the range.</summary>
+    /// <exception cref="ArgumentException">Names the first setting that is out of range, and the range.</exception>
     internal void Validate()
     {
         ArgumentNullException.ThrowIfNull(AccessTokenProvider);
@@ -88,7 +89,7 @@ public sealed record StatusUpdatesClientOptions
             || address.Fragment.Length > 0
             || address.UserInfo.Length > 0)
         {
-            throw new ArgumentException("Must be an absolute http or https address, without user, query and fragment.", nameof(BaseAddress));
+            throw new ArgumentException("Must be an absolute http or https address without user, query or fragment.", nameof(BaseAddress));
         }
 
         Check(RequestTimeout, TimeSpan.FromMilliseconds(1), nameof(RequestTimeout));
@@ -102,13 +103,13 @@ public sealed record StatusUpdatesClientOptions
         Check(LongPollTimeout, TimeSpan.FromSeconds(1), nameof(LongPollTimeout), TimeSpan.FromSeconds(60));
     }
 
-    private static void Check(TimeSpan value, TimeSpan least, string name, TimeSpan? most = null)
+    private static void Check(TimeSpan value, TimeSpan min, string name, TimeSpan? max = null)
     {
-        var highest = most ?? LongestWait;
-        if (value < least || value > highest)
+        var upper = max ?? MaxWait;
+        if (value < min || value > upper)
         {
             throw new ArgumentOutOfRangeException(
-                name, value, string.Create(CultureInfo.InvariantCulture, $"Must be {least:c} to {highest:c}."));
+                name, value, string.Create(CultureInfo.InvariantCulture, $"Must be {min:c} to {upper:c}."));
         }
     }
 }

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace StatusUpdates.Messaging;
 
 /// <summary>
-/// Where a generation is in its life: pending -> processing -> completed | failed | canceled; pending -> canceled | failed;
+/// Where a generation is in its lifecycle: pending -> processing -> completed | failed | canceled; pending -> canceled | failed;
 /// processing -> processing (progress) | pending (retry). A terminal state is final.
 /// </summary>
 [JsonConverter(typeof(GenerationStatusConverter))]
@@ -12,7 +12,7 @@ public enum GenerationStatus
     /// <summary>Accepted, waiting for a worker. Wire name <c>pending</c>.</summary>
     Pending,
 
-    /// <summary>A worker holds it. Wire name <c>processing</c>.</summary>
+    /// <summary>A worker has claimed it. Wire name <c>processing</c>.</summary>
     Processing,
 
     /// <summary>Finished with results. Terminal. Wire name <c>completed</c>.</summary>
@@ -43,10 +43,10 @@ public static class GenerationStatusNames
     /// <summary>The name on the wire and in the database.</summary>
     public static string ToWireName(this GenerationStatus status) => Names.NameOf(status);
 
-    /// <summary>The status of a wire name; case counts.</summary>
+    /// <summary>Parses a wire name; case-sensitive.</summary>
     public static bool TryParse(string? name, out GenerationStatus status) => Names.TryParse(name, out status);
 
-    /// <summary>Whether nothing follows this status.</summary>
+    /// <summary>Whether this status is final.</summary>
     public static bool IsTerminal(this GenerationStatus status) =>
         status is GenerationStatus.Completed or GenerationStatus.Failed or GenerationStatus.Canceled;
 }

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace StatusUpdates.Messaging;
 
-/// <summary>What a user asked for.</summary>
+/// <summary>The kind of content that a user requested.</summary>
 [JsonConverter(typeof(GenerationTypeConverter))]
 public enum GenerationType
 {
@@ -32,7 +32,7 @@ public static class GenerationTypeNames
     /// <summary>The name on the wire and in the database.</summary>
     public static string ToWireName(this GenerationType type) => Names.NameOf(type);
 
-    /// <summary>The type of a wire name; case counts.</summary>
+    /// <summary>Parses a wire name; case-sensitive.</summary>
     public static bool TryParse(string? name, out GenerationType type) => Names.TryParse(name, out type);
 }
 

@@ -1,19 +1,21 @@
 namespace StatusUpdates.Messaging;
 
-/// <summary>Of many things that are alike one a minute is logged, with the number of them; metrics count them all. Thread-safe.</summary>
+/// <summary>
+/// Limits repeated log messages to one a minute, which states the number of occurrences; metrics count all of them. Thread-safe.
+/// </summary>
 /// <param name="time">The clock.</param>
 public sealed class LogPace(TimeProvider time)
 {
-    /// <summary>How long nothing is logged after something was.</summary>
+    /// <summary>How long occurrences are only counted after one was logged.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
     private long? _loggedAt;
     private long _count;
 
-    /// <summary>Counts one more.</summary>
-    /// <param name="count">How many there were since something was logged, this one included.</param>
-    /// <returns>Whether it is to be logged now.</returns>
+    /// <summary>Counts one occurrence.</summary>
+    /// <param name="count">The number of occurrences since the last one that was logged, including this one.</param>
+    /// <returns>Whether to log it now.</returns>
     public bool IsDue(out long count)
     {
         lock (_lock)

@@ -4,9 +4,9 @@ using System.Security.Cryptography;
 namespace StatusUpdates.Messaging;
 
 /// <summary>
-/// Tells what services of this system say on Redis from what anybody else may say there. A message ends with a tag: HMAC-SHA-256 (RFC 2104) of all
-/// that is before it, cut to 16 bytes (section 5), in base64url (RFC 4648), as the JSON's last member. The key comes from the system's database.
-/// Without one nothing is tagged, and nothing is genuine. Thread-safe.
+/// Distinguishes this system's messages on Redis from those of anyone else who can publish there. A message ends with a tag: HMAC-SHA-256 (RFC 2104)
+/// of everything before it, truncated to 16 bytes (section 5), in base64url (RFC 4648), as the JSON object's last member. The key comes from the
+/// system's database. Without a key, no message is tagged and none is genuine. Thread-safe.
 /// </summary>
 public sealed class MessageSeal
 {
@@ -15,7 +15,7 @@ public sealed class MessageSeal
 
     private volatile byte[]? _key;
 
-    /// <summary>Called when a message that should be genuine is not: the key may be another one now. Must be quick; may be called often.</summary>
+    /// <summary>Called when a message fails verification: the key may have changed. Must return quickly; may be called often.</summary>
     public Action? Doubted { get; set; }
 
     private static ReadOnlySpan<byte> Start => ",\"tag\":\""u8;
@@ -24,21 +24,21 @@ public sealed class MessageSeal
 
     private static int Length => Start.Length + TagChars + End.Length;
 
-    /// <summary>From now on this is the key.</summary>
+    /// <summary>Sets the key.</summary>
     /// <param name="key">At least 32 bytes.</param>
-    /// <exception cref="ArgumentException">It is shorter.</exception>
+    /// <exception cref="ArgumentException">The key is too short.</exception>
     public void UseKey(byte[] key)
     {
         if (key.Length < HMACSHA256.HashSizeInBytes)
         {
-            throw new ArgumentException($"A key has at least {HMACSHA256.HashSizeInBytes} bytes; this one has {key.Length}.", nameof(key));
+            throw new ArgumentException($"A key needs at least {HMACSHA256.HashSizeInBytes} bytes; this one has {key.Length}.", nameof(key));
         }
 
         _key = key;
     }
 
-    /// <summary>The message with its tag; without a key the message as it is.</summary>
-    /// <param name="json">A JSON object with a member, as UTF-8, without white space at its end.</param>
+    /// <summary>Returns the message with its tag, or unchanged if there is no key.</summary>
+    /// <param name="json">A JSON object with at least one member, as UTF-8, without trailing white space.</param>
     public byte[] Seal(byte[] json)
     {
         if (_key is not { } key)
@@ -55,7 +55,7 @@ public sealed class MessageSeal
         return message;
     }
 
-    /// <summary>Whether a service that has the key sent this message, just as it is.</summary>
+    /// <summary>Whether a service that has the key sent exactly this message.</summary>
     public bool IsGenuine(ReadOnlySpan<byte> message)
     {
         if (_key is { } key && message.Length > Length && message.EndsWith(End) && message[^Length..].StartsWith(Start))

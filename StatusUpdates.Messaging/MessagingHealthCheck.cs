@@ -2,10 +2,10 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace StatusUpdates.Messaging;
 
-/// <summary>Whether Redis does what updates need of it. Asks nothing: it tells what the last messages and subscriptions came to.</summary>
+/// <summary>Whether Redis works for status updates. Sends nothing itself: reports how the latest messages and subscriptions went.</summary>
 internal sealed class MessagingHealthCheck(MessagingWatch watch) : IHealthCheck
 {
-    // With Redis in its name: what fails there degrades a service, and no more.
+    // The name must contain "Redis": failures of such checks only degrade a service.
     public const string Name = "Redis messages";
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>

@@ -7,19 +7,17 @@ using StackExchange.Redis;
 
 namespace StatusUpdates.Messaging;
 
-/// <summary>Registration of the package.</summary>
+/// <summary>Registers this package's services.</summary>
 public static class MessagingServices
 {
     /// <summary>
     /// Adds <see cref="StatusPublisher"/> and <see cref="StatusSubscriber"/> over the registered <c>IConnectionMultiplexer</c>, with
-    /// settings from the section <c>StatusMessaging</c>. Where <c>ConfigurationOptions</c> are registered too, as Aspire's <c>AddRedisClient</c> does,
-    /// the publisher has a second connection made of them (<see cref="BroadcastConnection"/>).
+    /// settings from the section <c>StatusMessaging</c>. If <c>ConfigurationOptions</c> are registered as well, as Aspire's <c>AddRedisClient</c> does,
+    /// the publisher creates a second connection from them (<see cref="BroadcastConnection"/>).
     /// </summary>
     public static IHostApplicationBuilder AddStatusMessaging(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<StatusMessagingOptions>().BindConfiguration(StatusMessagingOptions.SectionName).ValidateOnStart();
-        builder.Services.TryAddEnumerable(
-            ServiceDescriptor.Singleton<IValidateOptions<StatusMessagingOptions>, StatusMessagingOptionsValidator>());
+        builder.Services.AddSectionOptions<StatusMessagingOptions, StatusMessagingOptionsValidator>(StatusMessagingOptions.SectionName);
         builder.Services.TryAddSingleton(services => services.GetRequiredService<IOptions<StatusMessagingOptions>>().Value);
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.TryAddSingleton<MessageSeal>();
@@ -27,7 +25,7 @@ public static class MessagingServices
         builder.Services.TryAddSingleton<BroadcastConnection>();
         builder.Services.TryAddSingleton(CreatePublisher);
         builder.Services.TryAddSingleton<StatusSubscriber>();
-        builder.Services.AddHostedService<SubscriptionTender>();
+        builder.Services.AddHostedService<ResubscribeService>();
         builder.Services.AddHealthChecks().AddCheck<MessagingHealthCheck>(MessagingHealthCheck.Name);
         return builder;
     }

@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 
 namespace StatusUpdates.Messaging;
 
-/// <summary>Traces and metrics of this package, by the name <see cref="Name"/>.</summary>
+/// <summary>Traces and metrics of this package, under the name <see cref="Name"/>.</summary>
 public static class MessagingTelemetry
 {
     /// <summary>Name of the activity source and of the meter.</summary>
@@ -17,16 +17,16 @@ public static class MessagingTelemetry
         "statusupdates.publisher.updates", "{update}", "Updates handed to Redis.");
 
     internal static readonly Counter<long> PublishFailures = Meter.CreateCounter<long>(
-        "statusupdates.publisher.failures", "{update}", "Updates that Redis did not take in time; cursors deliver them from the log.");
+        "statusupdates.publisher.failures", "{update}", "Updates that Redis did not accept in time; cursors deliver them from the log.");
 
     internal static readonly Counter<long> Received = Meter.CreateCounter<long>(
         "statusupdates.subscriber.updates", "{update}", "Updates received from Redis, counted once for each subscription.");
 
     internal static readonly Counter<long> Malformed = Meter.CreateCounter<long>(
-        "statusupdates.subscriber.malformed", "{message}", "Messages that are no status update, or not one of the channel's user.");
+        "statusupdates.subscriber.malformed", "{message}", "Messages that are not a status update, or not for the channel's user.");
 
     internal static readonly Counter<long> Unsealed = Meter.CreateCounter<long>(
-        "statusupdates.subscriber.unsealed", "{update}", "Updates received without this system's tag: nothing of them is shown before the log has been read.");
+        "statusupdates.subscriber.unsealed", "{update}", "Updates received without this system's tag; they are not shown until the log has been read.");
 
     internal static readonly Counter<long> Dropped = Meter.CreateCounter<long>(
         "statusupdates.subscriber.dropped", "{update}", "Updates dropped because a handler was too slow.");

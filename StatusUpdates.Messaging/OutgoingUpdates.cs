@@ -2,14 +2,14 @@ using System.Diagnostics;
 
 namespace StatusUpdates.Messaging;
 
-/// <summary>Updates on their way to Redis: each encoded, sealed, and with a span in its own trace. For one caller.</summary>
+/// <summary>Updates that are being sent to Redis: each encoded, sealed, and with a span in its own trace. Not thread-safe.</summary>
 internal sealed class OutgoingUpdates
 {
     private readonly Activity?[]? _spans;
 
-    /// <param name="updates">In the order in which they go.</param>
-    /// <param name="destination">The channel as telemetry names it.</param>
-    /// <param name="seal">Tags the messages; null: they bear no tag.</param>
+    /// <param name="updates">In the order in which they are sent.</param>
+    /// <param name="destination">The channel's name in telemetry.</param>
+    /// <param name="seal">Tags the messages; null to leave them untagged.</param>
     public OutgoingUpdates(IReadOnlyList<StatusUpdate> updates, string destination, MessageSeal? seal)
     {
         Updates = updates;
@@ -26,11 +26,11 @@ internal sealed class OutgoingUpdates
 
     public IReadOnlyList<StatusUpdate> Updates { get; }
 
-    /// <summary>What is sent, one for each update.</summary>
+    /// <summary>The encoded messages, one for each update.</summary>
     public byte[][] Messages { get; }
 
-    /// <summary>It is known what came of them: all at once, as Redis answers them.</summary>
-    /// <param name="errorType">Why not all were taken; null: they were.</param>
+    /// <summary>Records the outcome, which is one for all of them.</summary>
+    /// <param name="errorType">Why not all were accepted; null if all were.</param>
     public void End(string? errorType)
     {
         if (errorType is null)
@@ -42,19 +42,19 @@ internal sealed class OutgoingUpdates
         {
             if (errorType is not null)
             {
-                span?.SetTag("error.type", errorType).SetStatus(ActivityStatusCode.Error, "Redis did not take it.");
+                span?.SetTag("error.type", errorType).SetStatus(ActivityStatusCode.Error, "Redis did not accept it.");
             }
 
             span?.Dispose();
         }
     }
 
-    /// <summary>Starts the span of one update, and leaves the caller's the current one.</summary>
+    /// <summary>Starts the span of one update without making it the current one.</summary>
     private static Activity? StartSpan(StatusUpdate update, string destination)
     {
         var current = Activity.Current;
 
-        // The update's own trace, not the caller's: a batch carries updates of many.
+        // In the update's own trace, not the caller's: a batch has updates from many traces.
         ActivityContext.TryParse(update.TraceParent, null, isRemote: true, out var parent);
         var span = MessagingTelemetry.Source.StartActivity("publish status_update", ActivityKind.Producer, parent);
         Activity.Current = current;

@@ -21,8 +21,8 @@ public static class StatusJson
 
     /// <summary>Decodes a message from Redis. Never throws: anything may arrive there.</summary>
     /// <param name="utf8">UTF-8 JSON.</param>
-    /// <param name="update">The update, if the answer is true.</param>
-    /// <param name="error">What is wrong with it, if the answer is false; safe to log: it holds nothing of the message.</param>
+    /// <param name="update">The update, if the result is true.</param>
+    /// <param name="error">What is wrong, if the result is false; safe to log, because it contains nothing of the message.</param>
     public static bool TryDecode(
         ReadOnlySpan<byte> utf8,
         [NotNullWhen(true)] out StatusUpdate? update,
@@ -35,8 +35,8 @@ public static class StatusJson
         catch (JsonException e)
         {
             update = null;
-            // Where, and not what: names of members are the sender's choice too.
-            error = $"no status update: line {e.LineNumber ?? 0}, byte {e.BytePositionInLine ?? 0}";
+            // Only the position: even member names are chosen by the sender.
+            error = $"not a status update: line {e.LineNumber ?? 0}, byte {e.BytePositionInLine ?? 0}";
             return false;
         }
 

@@ -5,8 +5,8 @@ using StackExchange.Redis;
 namespace StatusUpdates.Messaging;
 
 /// <summary>
-/// Publishes status updates on the global channel and on the user's. A message on Redis is a hint: it may be lost, repeated or
-/// reordered, and only the log is complete. Thread-safe; one instance serves a process.
+/// Publishes status updates on the global channel and on the user's channel. A message on Redis is a hint: it may be lost, repeated or
+/// reordered; only the log is complete. Thread-safe; one instance serves a process.
 /// </summary>
 public sealed partial class StatusPublisher(
     IConnectionMultiplexer redis,
@@ -22,19 +22,19 @@ public sealed partial class StatusPublisher(
     private readonly MessagingWatch _watch = watch ?? new();
     private readonly ILogger _logger = logger ?? NullLogger<StatusPublisher>.Instance;
 
-    // What was sent on the global channel and not answered in time.
+    // The latest send on the global channel that was not answered in time.
     private Task _late = Task.CompletedTask;
 
-    /// <summary>Where the channels that many listen to are published; null: on the same connection as the users'.</summary>
+    /// <summary>The connection for the channels with many subscribers; null to use that of the users' channels.</summary>
     internal BroadcastConnection? Broadcast { get; init; }
 
-    /// <summary>Publishes one update on both channels, at once.</summary>
-    /// <exception cref="RedisException">Redis is away or refused; the update was published on none, one or both channels.</exception>
+    /// <summary>Publishes one update on both channels concurrently.</summary>
+    /// <exception cref="RedisException">Redis is unavailable or refused; the update was published on none, one or both channels.</exception>
     public Task PublishStatusUpdateAsync(StatusUpdate update, CancellationToken cancellationToken = default) =>
         PublishStatusUpdatesAsync([update], cancellationToken);
 
-    /// <summary>Publishes many updates, pipelined in their order on each channel: one round trip for all.</summary>
-    /// <exception cref="RedisException">Redis is away or refused; some of the updates may have been published.</exception>
+    /// <summary>Publishes many updates, pipelined in order on each channel: one round trip for all of them.</summary>
+    /// <exception cref="RedisException">Redis is unavailable or refused; some of the updates may have been published.</exception>
     public Task PublishStatusUpdatesAsync(IReadOnlyList<StatusUpdate> updates, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -42,11 +42,11 @@ public sealed partial class StatusPublisher(
     }
 
     /// <summary>
-    /// Announces what is committed already: waits <see cref="StatusMessagingOptions.PublishTimeout"/> at most and never throws, because
-    /// a caller whose update is durable has succeeded. Takes no cancellation token for the same reason. Every cursor finds in the log
-    /// what was not announced.
+    /// Announces updates that are already committed. Waits at most <see cref="StatusMessagingOptions.PublishTimeout"/> and never throws,
+    /// because a caller whose update is durable has succeeded. Takes no cancellation token for the same reason. Cursors find updates
+    /// that were not announced in the log.
     /// </summary>
-    /// <returns>Whether Redis took all of them in time.</returns>
+    /// <returns>Whether Redis accepted all of them in time.</returns>
     public async Task<bool> TryPublishAsync(IReadOnlyList<StatusUpdate> updates)
     {
         if (updates.Count == 0)
@@ -65,10 +65,10 @@ public sealed partial class StatusPublisher(
     }
 
     /// <summary>
-    /// Tells workers that a running generation was asked to stop; bounded and never throwing, as <see cref="TryPublishAsync"/>. The
-    /// request itself stands in the database, where the worker's next heartbeat finds it.
+    /// Notifies workers of a request to cancel a running generation. Bounded in time and never throws, like <see cref="TryPublishAsync"/>.
+    /// The request itself is in the database, where the worker's next heartbeat finds it.
     /// </summary>
-    /// <returns>Whether Redis took it in time.</returns>
+    /// <returns>Whether Redis accepted it in time.</returns>
     public async Task<bool> TryPublishCancelRequestAsync(string generationId)
     {
         if (!redis.IsConnected)
@@ -80,10 +80,10 @@ public sealed partial class StatusPublisher(
         return failure is null;
     }
 
-    /// <returns>What went wrong, for telemetry; null: nothing.</returns>
+    /// <returns>What went wrong, for telemetry; null if nothing did.</returns>
     private async Task<string?> TrySendAsync(IReadOnlyList<StatusUpdate> updates)
     {
-        // Queueing while Redis is away would only deliver late what the sweep delivers anyway.
+        // Queueing while Redis is unavailable would only deliver late what the sweep delivers anyway.
         if (!redis.IsConnected)
         {
             return "not_connected";
@@ -105,7 +105,7 @@ public sealed partial class StatusPublisher(
         var sending = SendToAllAsync(outgoing);
         if (isHeldUp && !sending.IsCompleted)
         {
-            // One caller has waited in vain already; this one is in the queue behind.
+            // An earlier caller has already timed out; this message is queued behind its own.
             return TimedOut;
         }
 
@@ -138,7 +138,7 @@ public sealed partial class StatusPublisher(
         }
         catch (Exception e)
         {
-            // Whatever it is: the update is durable, and the client hands the cause of a connection's death, of any type, to all that waited.
+            // Of any type: when a connection fails, the client hands its cause to all waiting calls. The update is durable either way.
             return e.GetType().Name;
         }
     }

@@ -5,13 +5,13 @@ using StackExchange.Redis;
 
 namespace StatusUpdates.Messaging;
 
-/// <summary>Handles one update. Updates of one subscription are handled one after the other, in the order of arrival.</summary>
+/// <summary>Handles one update. Updates of one subscription are handled one at a time, in the order of arrival.</summary>
 public delegate ValueTask StatusUpdateHandler(StatusUpdate update, CancellationToken cancellationToken);
 
 /// <summary>
-/// Subscribes to status updates on Redis: at most once, and nothing of what was published while Redis was away. Who needs every update
-/// holds a cursor over the log and takes this as a wake-up. An update of a user's channel that bears no tag of this system's (<see cref="MessageSeal"/>)
-/// is handed on without <see cref="StatusUpdate.After"/>: it says that there may be something in the log, and no more.
+/// Subscribes to status updates on Redis. Delivery is at most once; what is published while Redis is unavailable is lost. A consumer that needs every
+/// update keeps a cursor over the log and uses this as a wake-up. An update on a user's channel without this system's tag (<see cref="MessageSeal"/>)
+/// is passed on without <see cref="StatusUpdate.After"/>: it only says that there may be something new in the log.
 /// Thread-safe; one instance serves a process.
 /// </summary>
 public sealed partial class StatusSubscriber(
@@ -22,10 +22,10 @@ public sealed partial class StatusSubscriber(
     MessagingWatch? watch = null,
     TimeProvider? time = null)
 {
-    /// <summary>The longest message that is read, in bytes: 64 KiB. What is longer is refused; its update is in the log.</summary>
+    /// <summary>The longest message accepted, in bytes: 64 KiB. Longer ones are ignored; their updates are in the log.</summary>
     public const int MaxMessageBytes = 64 * 1024;
 
-    // Of a generation, in characters; none of ours is as long.
+    // For a generation id, in characters; ours are shorter.
     private const int MaxIdLength = 255;
 
     private readonly StatusMessagingOptions _options = options ?? new();
@@ -39,13 +39,13 @@ public sealed partial class StatusSubscriber(
     public bool IsConnected => redis.IsConnected;
 
     /// <summary>Subscribes to the updates of all users.</summary>
-    /// <param name="handler">Called for each; if it is slower than the updates, the oldest waiting are dropped and counted.</param>
-    /// <param name="cancellationToken">Ends the wait for the acknowledgement, not the subscription.</param>
+    /// <param name="handler">Called for each update; if it cannot keep up, the oldest waiting updates are dropped and counted.</param>
+    /// <param name="cancellationToken">Cancels the wait for the acknowledgment; has no effect on a subscription that was returned.</param>
     /// <returns>The subscription, acknowledged or not: see <see cref="StatusSubscription.IsAcknowledged"/>.</returns>
     public Task<StatusSubscription> SubscribeAllAsync(StatusUpdateHandler handler, CancellationToken cancellationToken = default) =>
         SubscribeAsync(_channels.All, null, new StatusUpdatePump(handler, _options.HandlerCapacity, _logger), cancellationToken);
 
-    /// <summary>Subscribes to the updates of one user; a message of another user on that channel is malformed and not handed on.</summary>
+    /// <summary>Subscribes to the updates of one user; messages of another user on that channel count as malformed and are dropped.</summary>
     /// <inheritdoc cref="SubscribeAllAsync(StatusUpdateHandler, CancellationToken)"/>
     public Task<StatusSubscription> SubscribeUserAsync(
         string userId, StatusUpdateHandler handler, CancellationToken cancellationToken = default)
@@ -55,11 +55,17 @@ public sealed partial class StatusSubscriber(
             _channels.User(userId), userId, new StatusUpdatePump(handler, _options.HandlerCapacity, _logger), cancellationToken);
     }
 
-    /// <summary>As <see cref="SubscribeAllAsync(StatusUpdateHandler, CancellationToken)"/>, for a handler that never waits: it has no queue, and nothing is dropped.</summary>
+    /// <summary>
+    /// Like <see cref="SubscribeAllAsync(StatusUpdateHandler, CancellationToken)"/>, for a handler that never blocks: there is no queue, and nothing
+    /// is dropped.
+    /// </summary>
     public Task<StatusSubscription> SubscribeAllAsync(Action<StatusUpdate> handler, CancellationToken cancellationToken = default) =>
         SubscribeAsync(_channels.All, null, new DirectHandler(handler), cancellationToken);
 
-    /// <summary>As <see cref="SubscribeUserAsync(string, StatusUpdateHandler, CancellationToken)"/>, for a handler that never waits: it has no queue, and nothing is dropped.</summary>
+    /// <summary>
+    /// Like <see cref="SubscribeUserAsync(string, StatusUpdateHandler, CancellationToken)"/>, for a handler that never blocks: there is no queue, and
+    /// nothing is dropped.
+    /// </summary>
     public Task<StatusSubscription> SubscribeUserAsync(
         string userId, Action<StatusUpdate> handler, CancellationToken cancellationToken = default)
     {
@@ -67,7 +73,7 @@ public sealed partial class StatusSubscriber(
         return SubscribeAsync(_channels.User(userId), userId, new DirectHandler(handler), cancellationToken);
     }
 
-    /// <summary>Subscribes to the ids of running generations whose owner asked to stop them. The handler never waits.</summary>
+    /// <summary>Subscribes to the ids of running generations whose owner asked to cancel them. The handler must not block.</summary>
     public Task<StatusSubscription> SubscribeCancelRequestsAsync(Action<string> handler, CancellationToken cancellationToken = default) =>
         SubscribeAsync(
             _channels.CancelRequests,
@@ -80,11 +86,11 @@ public sealed partial class StatusSubscriber(
 
                 if ((string?)message is { Length: > 0 and <= MaxIdLength } generationId)
                 {
-                    Guarded(() => handler(generationId));
+                    RunHandler(() => handler(generationId));
                 }
                 else
                 {
-                    CountMalformed("no generation's id");
+                    CountMalformed("not a generation id");
                 }
             },
             null,
@@ -99,14 +105,14 @@ public sealed partial class StatusSubscriber(
     {
         var subscriber = redis.GetSubscriber();
 
-        // On the books from here on (and made again at every reconnect), even while Redis is away. It comes first and is no fire-and-forget: the client
-        // asks again for a channel in the way of the first time, and a fire-and-forget hears no answer, not even that it is refused.
-        var asked = subscriber.SubscribeAsync(channel, Ignore);
+        // From here on the client keeps the subscription, even while Redis is unavailable, and renews it at every reconnect. This call comes first and is
+        // not fire-and-forget, because the client subscribes again with the flags of the first call, and fire-and-forget gets no answer, not even a refusal.
+        var subscribing = subscriber.SubscribeAsync(channel, Ignore);
 
-        // Its queue keeps the order of arrival, which plain handlers do not.
+        // A queue preserves the order of arrival; plain handlers do not.
         var queue = subscriber.Subscribe(channel, CommandFlags.FireAndForget);
 
-        // Without the caller's context: a request that happened to subscribe is not what later messages are a part of.
+        // Without the caller's context: later messages must not become part of the request that happened to subscribe.
         using (ExecutionContext.SuppressFlow())
         {
             queue.OnMessage(message => receive(message.Message));
@@ -114,7 +120,7 @@ public sealed partial class StatusSubscriber(
 
         var subscription = new StatusSubscription(queue, sink, ended => _subscriptions.TryRemove(ended, out _));
         _subscriptions[subscription] = channel;
-        var heard = HearAsync(channel, asked, isFirst: true);
+        var acknowledged = WaitForAcknowledgmentAsync(channel, subscribing, isFirst: true);
         if (!redis.IsConnected)
         {
             return subscription;
@@ -122,7 +128,7 @@ public sealed partial class StatusSubscriber(
 
         try
         {
-            subscription.IsAcknowledged = await heard.WaitAsync(cancellationToken).ConfigureAwait(false);
+            subscription.IsAcknowledged = await acknowledged.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -133,11 +139,11 @@ public sealed partial class StatusSubscriber(
         return subscription;
     }
 
-    /// <summary>Whether Redis refused something for want of a right (its ACL).</summary>
+    /// <summary>Whether Redis refused a command for lack of permission (ACL).</summary>
     internal static bool IsDenial(RedisServerException e) => e.Message.StartsWith("NOPERM", StringComparison.Ordinal);
 
-    /// <summary>Subscribes again where Redis has not taken it, though it is connected.</summary>
-    internal async Task TendAsync(CancellationToken cancellationToken)
+    /// <summary>Subscribes again to channels that Redis has not accepted although it is connected.</summary>
+    internal async Task ResubscribeAsync(CancellationToken cancellationToken)
     {
         var subscriber = redis.GetSubscriber();
         foreach (var (subscription, channel) in _subscriptions)
@@ -145,7 +151,7 @@ public sealed partial class StatusSubscriber(
             cancellationToken.ThrowIfCancellationRequested();
             if (redis.IsConnected && subscriber.SubscribedEndpoint(channel) is null && !await SubscribeAgainAsync(channel).ConfigureAwait(false))
             {
-                // The next ones would hear the same.
+                // The others would get the same answer.
                 return;
             }
 
@@ -153,16 +159,17 @@ public sealed partial class StatusSubscriber(
         }
     }
 
-    /// <summary>Asks for what is on the books already.</summary>
-    private Task<bool> SubscribeAgainAsync(RedisChannel channel) => HearAsync(channel, redis.GetSubscriber().SubscribeAsync(channel, Ignore), isFirst: false);
+    /// <summary>Repeats a subscribe that the client already keeps.</summary>
+    private Task<bool> SubscribeAgainAsync(RedisChannel channel) =>
+        WaitForAcknowledgmentAsync(channel, redis.GetSubscriber().SubscribeAsync(channel, Ignore), isFirst: false);
 
-    /// <summary>Hears what Redis says to a subscribe, and tells what it refuses.</summary>
-    private async Task<bool> HearAsync(RedisChannel channel, Task asked, bool isFirst)
+    /// <summary>Waits for Redis's answer to a subscribe, and reports a refusal.</summary>
+    private async Task<bool> WaitForAcknowledgmentAsync(RedisChannel channel, Task subscribing, bool isFirst)
     {
         var what = $"SUBSCRIBE {_channels.NameOf(channel)}";
         try
         {
-            await asked.WaitAsync(_options.SubscribeTimeout).ConfigureAwait(false);
+            await subscribing.WaitAsync(_options.SubscribeTimeout).ConfigureAwait(false);
             _watch.Ended(what);
             return true;
         }
@@ -175,8 +182,8 @@ public sealed partial class StatusSubscriber(
             LogNotAcknowledged(e.GetType().Name);
             if (!isFirst && redis.IsConnected)
             {
-                // Subscriptions have a connection of their own, whose end the client tells nobody while the other one stands.
-                _watch.Denied(what, $"it does not answer within {_options.SubscribeTimeout}");
+                // Subscriptions have a connection of their own; the client does not report its loss while the other one works.
+                _watch.Denied(what, $"no answer within {_options.SubscribeTimeout}");
             }
         }
         finally
@@ -189,7 +196,7 @@ public sealed partial class StatusSubscriber(
 
     private static void Ignore(RedisChannel channel, RedisValue message)
     {
-        // The subscription's own queue has it.
+        // The subscription's own queue handles it.
     }
 
     private void Receive(RedisValue message, string? userId, IStatusUpdateSink sink)
@@ -208,7 +215,7 @@ public sealed partial class StatusSubscriber(
 
         if (userId is not null && !string.Equals(update.UserId, userId, StringComparison.Ordinal))
         {
-            CountMalformed("userId is not the channel's");
+            CountMalformed("userId does not match the channel");
             return;
         }
 
@@ -219,10 +226,10 @@ public sealed partial class StatusSubscriber(
             update = update with { After = null };
         }
 
-        Guarded(() => sink.Accept(update));
+        RunHandler(() => sink.Accept(update));
     }
 
-    private void Guarded(Action handle)
+    private void RunHandler(Action handle)
     {
         try
         {
@@ -230,7 +237,7 @@ public sealed partial class StatusSubscriber(
         }
         catch (Exception e)
         {
-            // A handler's fault is its own: the next update, and every other subscription, goes on.
+            // A failing handler must stop neither the next update nor another subscription.
             MessagingTelemetry.HandlerFailures.Add(1);
             LogHandlerFailed(e);
         }
@@ -256,13 +263,13 @@ public sealed partial class StatusSubscriber(
         }
     }
 
-    [LoggerMessage(1101, LogLevel.Warning, "Messages on status channels were ignored, {Count} since this was said last; of the latest one: {Error}")]
+    [LoggerMessage(1101, LogLevel.Warning, "Ignored {Count} messages on status channels since the last such warning; the latest: {Error}")]
     private partial void LogMalformed(long count, string error);
 
     [LoggerMessage(1102, LogLevel.Error, "A handler of status updates failed")]
     private partial void LogHandlerFailed(Exception exception);
 
-    [LoggerMessage(1103, LogLevel.Debug, "Redis did not acknowledge a subscription yet ({Reason}); it takes effect when Redis is back")]
+    [LoggerMessage(1103, LogLevel.Debug, "Redis has not acknowledged a subscription yet ({Reason}); it takes effect when Redis is available again")]
     private partial void LogNotAcknowledged(string reason);
 
     private sealed class DirectHandler(Action<StatusUpdate> handler) : IStatusUpdateSink

@@ -16,17 +16,17 @@ public sealed class StatusSubscription : IAsyncDisposable
         _ended = ended;
     }
 
-    /// <summary>Whether Redis has acknowledged the subscription. If not, it takes effect when Redis is back, or lets it.</summary>
+    /// <summary>Whether Redis has acknowledged the subscription. If not, it takes effect once Redis is available and permits it.</summary>
     public bool IsAcknowledged { get; internal set; }
 
-    /// <summary>Ends the subscription and waits for a handler that is running; hence not to be called from the handler itself.</summary>
+    /// <summary>Ends the subscription and waits for a running handler; must not be called from the handler itself.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _queue, null) is { } queue)
         {
             _ended(this);
 
-            // Not awaited at the server: with Redis away there is nothing to end there.
+            // Not awaited: while Redis is unavailable it has no subscription to end.
             queue.Unsubscribe(CommandFlags.FireAndForget);
             if (_sink is not null)
             {
@@ -36,7 +36,7 @@ public sealed class StatusSubscription : IAsyncDisposable
     }
 }
 
-/// <summary>Where a subscription's updates go. <see cref="Accept"/> never blocks.</summary>
+/// <summary>Receives a subscription's updates. <see cref="Accept"/> never blocks.</summary>
 internal interface IStatusUpdateSink : IAsyncDisposable
 {
     void Accept(StatusUpdate update);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace StatusUpdates.Messaging;
 
-/// <summary>Hands updates to an asynchronous handler one by one, from a bounded queue that drops its oldest when full.</summary>
+/// <summary>Passes updates to an asynchronous handler one at a time, from a bounded queue that drops its oldest update when full.</summary>
 internal sealed partial class StatusUpdatePump : IStatusUpdateSink
 {
     private readonly StatusUpdateHandler _handler;
@@ -20,7 +20,7 @@ internal sealed partial class StatusUpdatePump : IStatusUpdateSink
             new BoundedChannelOptions(capacity) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true },
             static _ => MessagingTelemetry.Dropped.Add(1));
 
-        // Without the caller's context, as every handler.
+        // Without the caller's context, like every handler.
         using (ExecutionContext.SuppressFlow())
         {
             _pump = Task.Run(PumpAsync);
@@ -48,7 +48,7 @@ internal sealed partial class StatusUpdatePump : IStatusUpdateSink
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
-            // Disposed: what still waits was at most once to begin with.
+            // Disposed. Waiting updates are dropped: delivery is at most once.
         }
     }
 

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace StatusUpdates.Messaging;
 
-/// <summary>The names an enum has on the wire, in Postgres and in query strings. Matching is exact: case counts.</summary>
+/// <summary>The names an enum has on the wire, in Postgres and in query strings. Matching is case-sensitive.</summary>
 internal sealed class WireNames<T>
     where T : struct, Enum
 {
@@ -37,8 +37,8 @@ internal sealed class WireNames<T>
     }
 }
 
-/// <summary>Reads and writes an enum by its wire name; anything else, numbers included, is a <see cref="JsonException"/>.</summary>
-/// <remarks>Public, because a source generator of another assembly has to see the converters of the types it serializes.</remarks>
+/// <summary>Reads and writes an enum by its wire name; anything else, including numbers, throws an <see cref="UnacceptableValueException"/>.</summary>
+/// <remarks>Public, because source generators in other assemblies must see the converters of the types they serialize.</remarks>
 public abstract class WireNameConverter<T> : JsonConverter<T>
     where T : struct, Enum
 {
@@ -54,7 +54,7 @@ public abstract class WireNameConverter<T> : JsonConverter<T>
             return value;
         }
 
-        throw new JsonException($"Allowed are: {string.Join(", ", _names.All)}.");
+        throw UnacceptableValueException.Allowed(_names.All);
     }
 
     /// <inheritdoc/>

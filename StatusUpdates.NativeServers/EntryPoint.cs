@@ -3,7 +3,8 @@ using StatusUpdates.NativeServers.Native;
 namespace StatusUpdates.NativeServers;
 
 /// <summary>
-/// The program side of this assembly: <c>guard</c>, <c>guard FILE</c> (see <see cref="Native.Guard"/>) and <c>garnet FILE</c> (see <see cref="Native.GarnetHost"/>).
+/// The entry point when this assembly runs as a program: <c>guard</c>, <c>guard FILE</c> (see <see cref="Native.Guard"/>) or <c>garnet FILE</c>
+/// (see <see cref="Native.GarnetHost"/>).
 /// </summary>
 internal static class EntryPoint
 {
@@ -18,7 +19,7 @@ internal static class EntryPoint
             case [GarnetHost.Command, var optionsFile]:
                 return await GarnetHost.RunAsync(optionsFile);
             default:
-                await Console.Error.WriteLineAsync("This program is started by an app host that runs native servers; it does nothing by itself.");
+                await Console.Error.WriteLineAsync("This program is started by an app host that runs native servers. It is not meant to be started directly.");
                 return 64; // EX_USAGE
         }
     }

@@ -5,17 +5,17 @@ using Microsoft.Extensions.Hosting;
 namespace StatusUpdates.ServiceDefaults;
 
 /// <summary>
-/// What this system wants of Aspire's client integrations beside their own defaults. Behind all other sources of configuration: whoever sets
-/// these keys has their way.
+/// Settings of Aspire's client integrations that differ from their defaults. They have the lowest priority of all configuration sources: any other
+/// source overrides them.
 /// </summary>
 internal static class AspireDefaults
 {
     private static readonly Dictionary<string, string?> Settings = new()
     {
-        // Publishes have spans of their own, in their updates' traces; commands would be traces of their own beside them.
+        // Publishing has spans of its own, in the updates' traces; Redis commands would only add separate traces.
         ["Aspire:StackExchange:Redis:DisableTracing"] = "true",
 
-        // It repeats its question for half a minute before it admits that the database is away. The data side brings one that does not.
+        // It retries for half a minute before it reports that the database is unavailable. StatusUpdates.Data adds a check that does not.
         ["Aspire:Npgsql:EntityFrameworkCore:PostgreSQL:DisableHealthChecks"] = "true",
     };
 

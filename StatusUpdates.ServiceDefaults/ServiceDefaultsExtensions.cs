@@ -8,13 +8,12 @@ using StatusUpdates.ServiceDefaults.Telemetry;
 
 namespace Microsoft.Extensions.Hosting;
 
-/// <summary>What every service of the system has in common.</summary>
+/// <summary>What all services of the system have in common.</summary>
 public static class ServiceDefaultsExtensions
 {
     /// <summary>
-    /// Adds telemetry, health checks, service discovery, resilience of outgoing HTTP, and the seed's <c>REDIS_HOST</c> settings as a
-    /// source of <c>ConnectionStrings:redis</c>. Call it before
-    /// <c>AddRedisClient</c> and <c>AddNpgsqlDbContext</c>.
+    /// Adds telemetry, health checks, service discovery, resilience of outgoing HTTP, and the <c>REDIS_HOST</c> variables as a source of
+    /// <c>ConnectionStrings:redis</c>. Call it before <c>AddRedisClient</c> and <c>AddNpgsqlDbContext</c>.
     /// </summary>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
@@ -36,8 +35,8 @@ public static class ServiceDefaultsExtensions
     }
 
     /// <summary>
-    /// Answers <c>/health</c> and <c>/alive</c> as <see cref="MapDefaultEndpoints"/> does, in a service that has no HTTP otherwise, where
-    /// <c>ASPNETCORE_URLS</c> or <c>HTTP_PORTS</c> says so. Call it before what works is added: services are stopped in reverse.
+    /// Serves <c>/health</c> and <c>/alive</c> like <see cref="MapDefaultEndpoints"/>, in a service that has no other HTTP server, if
+    /// <c>ASPNETCORE_URLS</c> or <c>HTTP_PORTS</c> is set. Call it before the services that do the work are added: services stop in reverse order.
     /// </summary>
     public static void AddHealthListener(this IHostApplicationBuilder builder)
     {
@@ -46,8 +45,8 @@ public static class ServiceDefaultsExtensions
     }
 
     /// <summary>
-    /// Maps <c>/health</c> (200 if the service can serve, also with Redis away; else 503) and <c>/alive</c> (200 if the process answers).
-    /// Both are open, free of rate limits, and say no more than the overall state outside Development.
+    /// Maps <c>/health</c> (200 if the service can serve, even without Redis; else 503) and <c>/alive</c> (200 if the process responds).
+    /// Both need no authentication, have no rate limit, and show only the overall state outside Development.
     /// </summary>
     public static WebApplication MapDefaultEndpoints(this WebApplication app)
     {

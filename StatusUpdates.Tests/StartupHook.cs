@@ -1,9 +1,8 @@
 using StatusUpdates.Tests.Scenarios;
 
 /// <summary>
-/// Takes the place of a program's <c>Main</c> in the processes that <see cref="WorkerProcess"/> and <see cref="ApiProcess"/> start with
-/// <c>DOTNET_STARTUP_HOOKS</c>; name, method and the missing namespace are the runtime's contract. So the worker has a provider, and the API a
-/// clock, that no product should carry.
+/// Replaces a program's <c>Main</c> in the processes that tests start with <c>DOTNET_STARTUP_HOOKS</c>. The runtime requires this class name, this
+/// method and no namespace. It gives the worker a provider, the API a clock, and all programs constants, that do not belong in the product.
 /// </summary>
 internal static class StartupHook
 {
@@ -18,6 +17,12 @@ internal static class StartupHook
         if (Environment.GetEnvironmentVariable(SkippedTime.Variable) is not null)
         {
             SkippedTime.RunApi();
+            Environment.Exit(0);
+        }
+
+        if (Environment.GetEnvironmentVariable(TestPrograms.ProgramVariable) is { } program)
+        {
+            TestPrograms.Run(program);
             Environment.Exit(0);
         }
     }

@@ -1,9 +1,7 @@
 namespace StatusUpdates.Worker;
 
-/// <summary>The shorter and the longer of two times.</summary>
 internal static class TimeSpans
 {
-    public static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
-
-    public static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
+    /// <summary>The time, or the bound that it is beyond.</summary>
+    public static TimeSpan Clamp(TimeSpan time, TimeSpan min, TimeSpan max) => time < min ? min : time > max ? max : time;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Aspire.Hosting 13.6.5. A project whose launch profile has an http address alone is given an https endpoint when it is published, and WithHttpProbe without an
-# endpoint's name prefers it. The environment that is published with it has HTTP_PORTS only, so nothing listens where the probe asks.
-# Seen: probe asks https; HTTP_PORTS is set, HTTPS_PORTS is not. In run mode the same call asks http.
+# Aspire.Hosting 13.6.5. A project whose launch profile has only an http address gets an https endpoint when it is published, and WithHttpProbe without an
+# endpoint name prefers it. The published environment has only HTTP_PORTS, so nothing listens at the probed address.
+# Seen: the probe uses https; HTTP_PORTS is set, HTTPS_PORTS is not. In run mode the same call uses http.
 set -euo pipefail
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
 mkdir -p web/Properties host
@@ -19,7 +19,7 @@ P
 cat > host/Program.cs <<'P'
 var builder = DistributedApplication.CreateBuilder(args);
 var web = builder.AddProject<Projects.web>("web").WithHttpProbe(ProbeType.Liveness, "/");
-Console.WriteLine($"probe asks {web.Resource.Annotations.OfType<EndpointProbeAnnotation>().Single().EndpointReference.EndpointName}");
+Console.WriteLine($"probe uses {web.Resource.Annotations.OfType<EndpointProbeAnnotation>().Single().EndpointReference.EndpointName}");
 if (builder.ExecutionContext.IsPublishMode)
 {
     await builder.Build().RunAsync();
@@ -29,4 +29,4 @@ dotnet build host --nologo -v q > build.log || { cat build.log; exit 1; }
 run=$(dotnet exec host/bin/Debug/net10.0/host.dll | head -1)
 published=$(dotnet exec host/bin/Debug/net10.0/host.dll --publisher manifest --output-path "$folder/manifest.json" | head -1)
 echo "run mode: $run; published: $published; $(grep -o '"HTTPS*_PORTS": "[^"]*"' manifest.json)"
-[ "$run" = "probe asks http" ] && [ "$published" = "probe asks https" ] && grep -q HTTP_PORTS manifest.json && ! grep -q HTTPS_PORTS manifest.json
+[ "$run" = "probe uses http" ] && [ "$published" = "probe uses https" ] && grep -q HTTP_PORTS manifest.json && ! grep -q HTTPS_PORTS manifest.json

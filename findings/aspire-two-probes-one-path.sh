@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Aspire.Hosting 13.6.5. WithHttpProbe adds a health check beside the probe, under a key made of endpoint, path and status code. A startup probe and a
-# liveness probe usually ask the same path; the second one throws because the key is taken.
+# Aspire.Hosting 13.6.5. WithHttpProbe also adds a health check, under a key made of endpoint, path and status code. A startup probe and a
+# liveness probe usually share a path; adding the second one throws because the key is taken.
 # Seen: "Resource 'web' already has a health check with key 'web_http_/alive_200_check'."
 set -euo pipefail
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"

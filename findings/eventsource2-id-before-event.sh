@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# eventsource 2.0.2 beside eventsource 4.1.1. By the HTML standard (9.2.6) an id counts once its event is dispatched, at the blank line. Version 2 takes it
-# at its line: where a connection is cut behind "id: 2" and before the rest of the event, it comes back with Last-Event-ID 2, and a server that goes on
-# from there never sends event 2. An id on the last line of each event makes that harmless.
-# Seen: version 2 asks again with Last-Event-ID 2 though it delivered event 1 alone, version 4 with 1.
+# eventsource 2.0.2 compared to eventsource 4.1.1. By the HTML standard (9.2.6) an id takes effect when its event is dispatched, at the blank line. In
+# version 2 it takes effect at its own line: if the connection is cut after "id: 2" and before the rest of the event, it reconnects with Last-Event-ID 2,
+# and a server that continues from there never sends event 2. Sending the id as the last line of each event avoids the problem.
+# Seen: version 2 reconnects with Last-Event-ID 2 although it delivered only event 1; version 4 with 1.
 set -euo pipefail
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
 npm init -y >/dev/null; npm install --silent --no-fund --no-audit two@npm:eventsource@2.0.2 four@npm:eventsource@4.1.1
@@ -22,7 +22,7 @@ async function resume(EventSource) {
       }
       response.writeHead(200, { 'Content-Type': 'text/event-stream' });
       response.write('retry: 20\nid: 1\ndata: one\n\n');
-      // As a network cuts: in the middle of an event.
+      // Cut in the middle of an event, as a network failure may do.
       setTimeout(() => { response.write('id: 2\ndata: t'); setTimeout(() => response.destroy(), 100); }, 100);
     });
     server.listen(0, '127.0.0.1', () => {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# eventsource 4.1.1 beside eventsource 2.0.2. By the HTML standard (9.2.6) an event without data sets the last event id all the same, and dispatches nothing:
-# a server can move a client's position by a bare "id:" and a blank line. Version 4 ignores such an event, id and all; version 2 takes it.
-# Seen: after "id: 5" with data and a bare "id: 9", version 4 comes back with Last-Event-ID 5, version 2 with 9.
+# eventsource 4.1.1 compared to eventsource 2.0.2. By the HTML standard (9.2.6) an event without data dispatches nothing but still sets the last event id:
+# a server can advance a client's position with a bare "id:" and a blank line. Version 4 ignores such an event, including its id; version 2 applies the id.
+# Seen: after "id: 5" with data and a bare "id: 9", version 4 reconnects with Last-Event-ID 5, version 2 with 9.
 set -euo pipefail
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
 npm init -y >/dev/null; npm install --silent --no-fund --no-audit two@npm:eventsource@2.0.2 four@npm:eventsource@4.1.1
@@ -29,7 +29,7 @@ const resume = EventSource => new Promise(resolve => {
 (async () => {
   const two = await resume(require('two'));
   const four = await resume((await import('four')).EventSource);
-  console.log(`Last-Event-ID after a bare id: ${two} by version 2, ${four} by version 4`);
+  console.log(`Last-Event-ID after a bare id: version 2 sends ${two}, version 4 sends ${four}`);
   process.exit(two === '9' && four === '5' ? 0 : 1);
 })();
 setTimeout(() => process.exit(2), 20_000);

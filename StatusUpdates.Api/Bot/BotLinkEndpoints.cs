@@ -6,16 +6,24 @@ using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Hosting;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
-using StatusUpdates.Data.Telegram;
+using StatusUpdates.ChatLinks;
 
 namespace StatusUpdates.Api.Bot;
 
-/// <summary><c>/api/v1/bot/links</c>: which Telegram chats are told the caller's updates. The bot itself is StatusUpdates.Bot.</summary>
+/// <summary><c>/api/v1/bot/links</c>: the Telegram chats that receive the caller's updates. The bot itself is StatusUpdates.Bot.</summary>
 internal static class BotLinkEndpoints
 {
+    // Unused codes of one user: enough to link several chats at once.
+    private const int MaxLinkCodes = 5;
+
+    // Long enough to find the chat in Telegram.
+    private static readonly TimeSpan LinkCodeLifetime = TimeSpan.FromMinutes(10);
+
     public static void AddBotLinks(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddSectionOptions<BotLinkOptions, BotLinkOptionsValidator>(BotLinkOptions.SectionName);
+        builder.AddLinkCodes();
+        builder.AddChatLinks();
+        builder.Services.AddSectionOptions<TelegramOptions, TelegramOptionsValidator>(TelegramOptions.SectionName);
         builder.Services.ConfigureHttpJsonOptions(
             options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, BotJsonContext.Default));
     }
@@ -31,10 +39,10 @@ internal static class BotLinkEndpoints
 
         group.MapPost("/", CreateAsync)
             .WithName("CreateBotLink")
-            .WithSummary("Makes a code that links a Telegram chat")
+            .WithSummary("Creates a code that links a Telegram chat")
             .WithDescription(
-                "Sent to the bot as \"/start <code>\", in a private chat or a group, it links that chat to the caller. " +
-                "It works once, and within minutes.")
+                "Send the code to the bot as \"/start <code>\", in a private chat or a group, to link that chat to the caller. " +
+                "A code works once and expires within minutes.")
             .ProducesProblems(StatusCodes.Status409Conflict);
 
         group.MapGet("/", ListAsync)
@@ -48,11 +56,10 @@ internal static class BotLinkEndpoints
     }
 
     private static async Task<Results<Created<Success<LinkCodeView>>, ProblemResult>> CreateAsync(
-        ClaimsPrincipal user, TelegramLinkCodes codes, IOptions<BotLinkOptions> options, CancellationToken cancellationToken)
+        ClaimsPrincipal user, TelegramLinkCodes codes, IOptions<TelegramOptions> options, CancellationToken cancellationToken)
     {
         var settings = options.Value;
-        var result = await codes.IssueAsync(
-            user.GetUserId(), settings.LinkCodeLifetime, settings.MaxLinkCodes, settings.MaxChats, cancellationToken);
+        var result = await codes.IssueAsync(user.GetUserId(), LinkCodeLifetime, MaxLinkCodes, settings.MaxChats, cancellationToken);
         return result switch
         {
             { Code: { } code } => TypedResults.Created(
@@ -60,11 +67,11 @@ internal static class BotLinkEndpoints
             { Refusal: LinkCodeRefusal.TooManyCodes } => new ProblemResult(
                 StatusCodes.Status409Conflict,
                 ProblemCodes.TooManyLinkCodes,
-                $"There are {settings.MaxLinkCodes} unused codes already; use one of them, or wait until they are over."),
+                $"There are {MaxLinkCodes} unused codes already; use one of them, or wait until they expire."),
             _ => new ProblemResult(
                 StatusCodes.Status409Conflict,
                 ProblemCodes.TooManyChats,
-                $"At most {settings.MaxChats} chats can be linked, unused codes included; unlink one first."),
+                $"At most {settings.MaxChats} chats can be linked, counting unused codes; unlink one first."),
         };
     }
 
@@ -76,7 +83,7 @@ internal static class BotLinkEndpoints
             new([.. chats.Select(chat => new LinkedChatView(chat.ChatId, chat.ChatName, chat.LinkedAt))])));
     }
 
-    // What can be no number is not found, like a chat that is nobody's and one that is another user's.
+    // An id that is not a number gets the same 404 as an unlinked chat and another user's chat.
     private static async Task<Results<NoContent, ProblemResult>> DeleteAsync(
         string chatId, ClaimsPrincipal user, TelegramLinkStore links, CancellationToken cancellationToken) =>
         long.TryParse(chatId, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var id)

@@ -4,14 +4,14 @@ using Microsoft.AspNetCore.Diagnostics;
 
 namespace StatusUpdates.Api.Errors;
 
-/// <summary>Turns what a request threw into a problem. Logs what is ours to repair; a client's mistakes are no errors of ours.</summary>
+/// <summary>Turns an exception into a problem response. Logs only our own faults, not clients' mistakes.</summary>
 internal sealed partial class ApiExceptionHandler(ILogger<ApiExceptionHandler> logger) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
         if (httpContext.RequestAborted.IsCancellationRequested)
         {
-            // The client is gone: nobody reads an answer.
+            // The client has disconnected: nobody reads the response.
             httpContext.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
             return true;
         }
@@ -30,13 +30,13 @@ internal sealed partial class ApiExceptionHandler(ILogger<ApiExceptionHandler> l
         if (DatabaseFailures.IsUnavailable(exception))
         {
             LogDatabaseUnavailable(logger, exception.GetBaseException().Message);
-            return DatabaseFailures.Answer(context);
+            return DatabaseFailures.ToProblem(context);
         }
 
         LogUnhandled(logger, exception);
         Activity.Current?.SetStatus(ActivityStatusCode.Error).SetTag("error.type", exception.GetType().FullName);
         return new(
-            StatusCodes.Status500InternalServerError, ProblemCodes.InternalError, "Something went wrong on our side; see traceId in the telemetry.");
+            StatusCodes.Status500InternalServerError, ProblemCodes.InternalError, "Something went wrong on our side; look up traceId in the telemetry.");
     }
 
     private static ProblemResult BadRequest(BadHttpRequestException exception)

@@ -3,15 +3,15 @@ using StatusUpdates.Data.Database;
 
 namespace StatusUpdates.Api.Errors;
 
-/// <summary>Tells an absent or overloaded database from a mistake of ours.</summary>
+/// <summary>Distinguishes an unavailable or overloaded database from a bug of ours.</summary>
 internal static class DatabaseFailures
 {
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(2);
 
-    /// <summary>Whether any exception in the chain says that the database could not serve now.</summary>
+    /// <summary>Whether any exception in the chain means that the database cannot serve requests now.</summary>
     public static bool IsUnavailable(Exception exception)
     {
-        if (DatabaseErrors.MayPass(exception))
+        if (DatabaseErrors.IsTransient(exception))
         {
             return true;
         }
@@ -28,10 +28,10 @@ internal static class DatabaseFailures
     }
 
     /// <summary>503 with <c>Retry-After</c>.</summary>
-    public static ProblemResult Answer(HttpContext context)
+    public static ProblemResult ToProblem(HttpContext context)
     {
         context.Response.Headers.RetryAfter = ((int)RetryAfter.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         return new(
-            StatusCodes.Status503ServiceUnavailable, ProblemCodes.DatabaseUnavailable, "The database does not answer; try again soon.");
+            StatusCodes.Status503ServiceUnavailable, ProblemCodes.DatabaseUnavailable, "The database is unavailable; try again soon.");
     }
 }

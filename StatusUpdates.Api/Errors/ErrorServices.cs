@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http.Metadata;
 
 namespace StatusUpdates.Api.Errors;
 
-/// <summary>Problem details for every failure, whoever found it.</summary>
+/// <summary>Problem details for every failure, wherever it is detected.</summary>
 internal static class ErrorServices
 {
     public static void AddErrors(this IHostApplicationBuilder builder)
@@ -11,14 +11,14 @@ internal static class ErrorServices
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
     }
 
-    /// <summary>First in the pipeline: catches what any later part throws, and gives a body to statuses that were set without one.</summary>
+    /// <summary>First in the pipeline: handles exceptions of all later parts, and adds a body to error statuses that have none.</summary>
     public static void UseErrors(this WebApplication app)
     {
         app.UseExceptionHandler(_ => { });
         app.UseStatusCodePages(context => ProblemResult.Of(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
     }
 
-    /// <summary>Declares the problems that an endpoint answers with, for the API's description.</summary>
+    /// <summary>Declares the problems that an endpoint can return, for the OpenAPI document.</summary>
     public static TBuilder ProducesProblems<TBuilder>(this TBuilder builder, params int[] statuses)
         where TBuilder : IEndpointConventionBuilder
     {

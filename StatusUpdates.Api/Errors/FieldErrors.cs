@@ -1,6 +1,6 @@
 namespace StatusUpdates.Api.Errors;
 
-/// <summary>What is wrong with a request, by field. Names are the wire's: a JSON member, a query parameter or a header.</summary>
+/// <summary>Validation errors by field. Names are those on the wire: a JSON member, a query parameter or a header.</summary>
 internal sealed class FieldErrors
 {
     private readonly Dictionary<string, List<string>> _errors = new(StringComparer.Ordinal);

@@ -1,11 +1,11 @@
 namespace StatusUpdates.Api.Errors;
 
-/// <summary>Metadata of an endpoint that tells some problems in its own format, because its clients read no statuses.</summary>
+/// <summary>Metadata of an endpoint that writes some problems in its own format, because its clients do not read status codes.</summary>
 internal interface IProblemFormat
 {
-    /// <summary>Answers with the problem.</summary>
-    /// <param name="context">The request; nothing of its answer has been sent.</param>
+    /// <summary>Writes the problem, if this format covers it.</summary>
+    /// <param name="context">The request; the response has not started.</param>
     /// <param name="problem">What went wrong.</param>
-    /// <returns>The writing of the answer; null: this one is told as it is everywhere.</returns>
+    /// <returns>The write; null: the problem is to be written in the default format.</returns>
     Task? TryWrite(HttpContext context, Problem problem);
 }

@@ -1,15 +1,17 @@
 using System.Text.Json;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Errors;
 
-/// <summary>Says what is wrong with a JSON body without the serializer's own words, which name types of this program.</summary>
+/// <summary>Describes errors in a JSON body without the serializer's messages, which name types of this program.</summary>
 internal static class JsonErrors
 {
-    /// <summary>The name of the body as a whole.</summary>
+    /// <summary>The field name for the body as a whole.</summary>
     public const string Body = "body";
 
     private const int MaxPathLength = 200;
 
+    // Order: a list's type name contains that of its elements.
     private static readonly (string Type, string Message)[] Kinds =
     [
         ("IReadOnlyList", "Must be a list."),
@@ -34,14 +36,14 @@ internal static class JsonErrors
 
     private static string Message(JsonException exception)
     {
-        // Converters of wire names say which are allowed.
-        if (exception.Message.StartsWith("Allowed are", StringComparison.Ordinal))
+        if (exception is UnacceptableValueException)
         {
             return exception.Message;
         }
 
         if (exception.InnerException is JsonException)
         {
+            // The reader's own exception, which the serializer wraps: the text is not JSON.
             return $"Not valid JSON, or nested too deeply, at line {exception.LineNumber + 1}, byte {exception.BytePositionInLine}.";
         }
 
@@ -50,8 +52,9 @@ internal static class JsonErrors
             return "Must be a JSON object.";
         }
 
-        // The serializer says which type it wanted. What else is no text has a converter that says more; see above.
+        // The serializer's message names the type it expected, and nothing else tells which it was. Other members that are not strings have a converter
+        // with its own message; see above.
         return Kinds.FirstOrDefault(kind => exception.Message.Contains(kind.Type, StringComparison.Ordinal)).Message
-            ?? "Must be a text of valid Unicode, without lone surrogates, and given once.";
+            ?? "Must be a string of valid Unicode, without lone surrogates, given once.";
     }
 }

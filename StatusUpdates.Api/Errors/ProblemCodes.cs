@@ -36,7 +36,7 @@ internal static class ProblemCodes
     public const string DatabaseUnavailable = "database_unavailable";
     public const string Unavailable = "unavailable";
 
-    /// <summary>The code of a status that nothing more is known about.</summary>
+    /// <summary>The default code of a status, if no more specific one applies.</summary>
     public static string Of(int status) => status switch
     {
         StatusCodes.Status401Unauthorized => Unauthorized,

@@ -1,15 +1,17 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.WebUtilities;
-using StatusUpdates.Api.Json;
 
 namespace StatusUpdates.Api.Errors;
 
-/// <summary>Answers with a <see cref="Problem"/>. The one place that writes problems, for handlers and middleware alike.</summary>
+/// <summary>Writes a <see cref="Problem"/> response. The only place that writes problems, for handlers and middleware alike.</summary>
 internal sealed class ProblemResult(int status, string code, string? detail = null, FieldErrors? errors = null)
     : IResult, IStatusCodeHttpResult, IValueHttpResult, IValueHttpResult<Problem>
 {
     public const string ContentType = "application/problem+json";
+
+    private const string AllowedBodies =
+        "The body must be application/json in UTF-8: Content-Type: application/json, with charset=utf-8 or without a charset.";
 
     public int? StatusCode => status;
 
@@ -24,22 +26,22 @@ internal sealed class ProblemResult(int status, string code, string? detail = nu
 
     object? IValueHttpResult.Value => Value;
 
-    /// <summary>400, naming the fields.</summary>
+    /// <summary>400 with the errors by field.</summary>
     public static ProblemResult Invalid(FieldErrors errors) =>
         new(StatusCodes.Status400BadRequest, ProblemCodes.InvalidRequest, "The request has invalid values; see errors.", errors);
 
-    /// <summary>404. The same for what never was and what is another user's.</summary>
+    /// <summary>404. The same response for a resource that does not exist and for another user's.</summary>
     public static ProblemResult NotFound(string detail) => new(StatusCodes.Status404NotFound, ProblemCodes.NotFound, detail);
 
-    /// <summary>The answer for a status that nothing more is known about.</summary>
+    /// <summary>The default problem of a status.</summary>
     public static ProblemResult Of(int status) =>
-        new(status, ProblemCodes.Of(status), status == StatusCodes.Status415UnsupportedMediaType ? JsonBodies.Allowed : null);
+        new(status, ProblemCodes.Of(status), status == StatusCodes.Status415UnsupportedMediaType ? AllowedBodies : null);
 
     public Task ExecuteAsync(HttpContext httpContext)
     {
         var problem = Value with { TraceId = Activity.Current?.TraceId.ToString() };
 
-        // Where an exception is told, the request has no endpoint any more.
+        // While an exception is handled, the request no longer has its endpoint.
         var endpoint = httpContext.GetEndpoint() ?? httpContext.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
         if (endpoint?.Metadata.GetMetadata<IProblemFormat>()?.TryWrite(httpContext, problem) is { } writing)
         {
@@ -50,7 +52,7 @@ internal sealed class ProblemResult(int status, string code, string? detail = nu
         response.StatusCode = status;
         response.Headers.CacheControl = "no-store";
 
-        // Without the request's token: that has ended when a time-out is what is told.
+        // Not with the request's token: after a time-out, which is one of the failures reported here, it is already canceled.
         return response.WriteAsJsonAsync(problem, ProblemJsonContext.Default.Problem, ContentType, CancellationToken.None);
     }
 }

@@ -3,11 +3,11 @@ using StatusUpdates.Data.Log;
 namespace StatusUpdates.Api.Feeds;
 
 /// <summary>
-/// The feeds of this instance: one for each user that a connection follows, shared by all of the user's connections.
-/// Concurrency: thread-safe; connections that open at the same moment share one opening, and a failed opening is not kept.
+/// The feeds of this instance: one for each user with an open connection, shared by all connections of that user.
+/// Concurrency: thread-safe; connections that open at the same time share one opening, and a failed opening is not kept.
 /// Lifecycle of a feed: opened with the first connection, kept for <see cref="FeedOptions.Linger"/> after the last, then closed by the
-/// sweep. A user who comes back while the feed closes gets a new one, opened after the old one is closed: on one channel a late
-/// unsubscribe could take the new subscription with it.
+/// sweep. A user who reconnects while the feed closes gets a new one, opened only after the old one is closed: both use the same channel,
+/// so a late unsubscribe could end the new subscription too.
 /// </summary>
 internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel, ILogger<FeedHub> logger) : IAsyncDisposable
 {
@@ -15,10 +15,10 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private bool _disposed;
 
-    /// <summary>Whether what feeds hear of updates by is there.</summary>
+    /// <summary>Whether the channel that announces updates to feeds is connected.</summary>
     public bool IsChannelConnected => channel.IsConnected;
 
-    /// <summary>How many feeds are open.</summary>
+    /// <summary>The number of open feeds.</summary>
     public int Count
     {
         get
@@ -30,40 +30,19 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
         }
     }
 
-    /// <summary>Opens a cursor over a user's log; opens the feed if there is none.</summary>
+    /// <summary>Opens a cursor over a user's log, and the user's feed if it is not open.</summary>
     /// <returns>The cursor. Dispose it.</returns>
-    /// <exception cref="System.Data.Common.DbException">The database did not answer.</exception>
-    /// <exception cref="TimeoutException">The database did not answer in time.</exception>
+    /// <exception cref="System.Data.Common.DbException">The database is unavailable.</exception>
+    /// <exception cref="TimeoutException">The database did not respond in time.</exception>
     public async Task<FeedCursor> OpenAsync(FeedRequest request, CancellationToken cancellationToken)
     {
         var feed = await AcquireAsync(request.UserId, cancellationToken);
         try
         {
-            var (head, epoch) = feed.Snapshot();
-            if (request.Since is not { } since)
-            {
-                return new FeedCursor(this, feed, epoch, head, head, isCovered: true, request);
-            }
-
-            // Order: taken before the log is read, or a log that has grown since would look as if it had shrunk.
-            var seen = feed.Seen;
-            var page = await InTurnAsync(feed, token => context.Log.ReadAfterAsync(request.UserId, since.Seq, 0, token), cancellationToken);
-            var bounds = page.Bounds;
-            if (bounds.Last < seen)
-            {
-                epoch = await StartAnewAsync(feed, epoch, bounds, seen, cancellationToken);
-            }
-
-            if (!page.Cursor.Agrees(since))
-            {
-                // The client followed another log; so may the feed have done.
-                feed.Verify();
-            }
-
-            feed.NoteSeen(bounds.Last, epoch);
-            return page.Continues(since)
-                ? new FeedCursor(this, feed, epoch, page.Cursor.Check is null ? since : page.Cursor, bounds.Head, isCovered: true, request)
-                : new FeedCursor(this, feed, epoch, since, bounds.Head, isCovered: false, request);
+            var position = request.Since is { } since
+                ? await CursorPosition.FindAsync(feed, since, cancellationToken)
+                : CursorPosition.AtHead(feed);
+            return new FeedCursor(this, context, feed, position, request);
         }
         catch
         {
@@ -72,36 +51,16 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
         }
     }
 
-    /// <summary>The bounds of a user's log, read in turn with those who replay.</summary>
-    /// <exception cref="System.Data.Common.DbException">The database did not answer.</exception>
-    /// <exception cref="TimeoutException">The database did not answer in time.</exception>
-    public Task<LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken) =>
-        InTurnAsync(token => context.Log.ReadBoundsAsync(userId, token), cancellationToken);
-
-    private async Task<T> InTurnAsync<T>(UserFeed feed, Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
-    {
-        if (!await feed.Replays.WaitAsync(context.Options.ReadTimeout, cancellationToken))
-        {
-            throw new TimeoutException($"Other connections of this user have read the log for {context.Options.ReadTimeout}.");
-        }
-
-        try
-        {
-            return await InTurnAsync(read, cancellationToken);
-        }
-        finally
-        {
-            feed.Replays.Release();
-        }
-    }
-
-    private Task<T> InTurnAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken) => context.ReadAsync(
+    /// <summary>The bounds of a user's log. The read takes a replay slot of this instance.</summary>
+    /// <exception cref="System.Data.Common.DbException">The database is unavailable.</exception>
+    /// <exception cref="TimeoutException">The database did not respond in time.</exception>
+    public Task<LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken) => context.ReadAsync(
         async token =>
         {
             await context.Replays.WaitAsync(token);
             try
             {
-                return await read(token);
+                return await context.Log.ReadBoundsAsync(userId, token);
             }
             finally
             {
@@ -110,7 +69,7 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
         },
         cancellationToken);
 
-    /// <summary>Gives a cursor's hold on its feed back.</summary>
+    /// <summary>Releases a cursor's reference to its feed.</summary>
     internal void Release(UserFeed feed)
     {
         lock (_gate)
@@ -122,7 +81,7 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
         }
     }
 
-    /// <summary>All feeds that are open, into <paramref name="feeds"/>.</summary>
+    /// <summary>Adds all open feeds to <paramref name="feeds"/>.</summary>
     internal void CopyTo(List<UserFeed> feeds)
     {
         lock (_gate)
@@ -137,8 +96,8 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
         }
     }
 
-    /// <summary>Closes the feeds that have lingered, and subscribes again where that failed.</summary>
-    internal async Task TendAsync()
+    /// <summary>Closes the feeds whose linger time is over, and retries failed subscriptions.</summary>
+    internal async Task MaintainAsync()
     {
         List<Entry>? closing = null;
         List<Entry>? unsubscribed = null;
@@ -194,17 +153,6 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
         }
     }
 
-    // The feed followed another log than the one that there is now: nothing of that may reach this connection.
-    private static async Task<int> StartAnewAsync(
-        UserFeed feed, int epoch, LogBounds bounds, long seen, CancellationToken cancellationToken)
-    {
-        feed.Compare(bounds, seen);
-        await feed.Repair.WaitAsync(cancellationToken);
-        return feed.Epoch is var now && now != epoch
-            ? now
-            : throw new TimeoutException("The feed could not be brought into line with the log.");
-    }
-
     private async Task<UserFeed> AcquireAsync(string userId, CancellationToken cancellationToken)
     {
         Entry entry;
@@ -224,7 +172,7 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
 
         if (isFirst)
         {
-            // Shared by whoever comes meanwhile: hence it does not end with this one's token.
+            // Connections that open meanwhile share it, so it does not end with this caller's token.
             entry.Opening = OpenAsync(entry);
         }
 
@@ -247,12 +195,11 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
         {
             await entry.Predecessor;
 
-            // Order: subscribed first, then the head is read. What is committed after the read is announced to the subscription,
-            // and what was committed before it is below the head.
+            // Order: subscribe first, then read the head. Updates committed after the read are announced to the subscription; those
+            // committed before it are below the head.
             entry.Subscription = channel.SubscribeAsync(userId, entry.Feed.Accept, CancellationToken.None);
             await Task.WhenAny(entry.Subscription, Task.Delay(context.Options.SubscribeWait, context.Time));
             var bounds = await ReadBoundsAsync(userId, CancellationToken.None);
-            context.Database.Succeeded();
             entry.Feed.Start(bounds.Head);
             context.Metrics.FeedOpened();
             entry.Opened.SetResult();
@@ -264,7 +211,7 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
                 entry.IsClosing = true;
             }
 
-            // Told to those who wait for it; whoever comes next tries again.
+            // All current waiters get the exception; the next caller tries again.
             entry.Opened.SetException(e);
             LogNotOpened(entry.Opened.Task.Exception!.InnerException!.Message);
             await CloseAsync(entry);
@@ -286,7 +233,7 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
         }
         catch (Exception e)
         {
-            // The feed is closed all the same: what fails here is the end of a subscription.
+            // The feed is closed anyway: only ending the subscription can fail here.
             LogNotClosed(e);
         }
 
@@ -309,13 +256,13 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
     [LoggerMessage(4012, LogLevel.Debug, "A feed could not be opened: {Reason}")]
     private partial void LogNotOpened(string reason);
 
-    [LoggerMessage(4010, LogLevel.Warning, "The channel of a user could not be subscribed to; the sweep stands in and it is tried again: {Reason}")]
+    [LoggerMessage(4010, LogLevel.Warning, "Could not subscribe to a user's channel; the sweep covers for it until a retry succeeds: {Reason}")]
     private partial void LogNotSubscribed(string reason);
 
-    [LoggerMessage(4011, LogLevel.Warning, "The subscription of a feed could not be ended")]
+    [LoggerMessage(4011, LogLevel.Warning, "Could not end the subscription of a feed")]
     private partial void LogNotClosed(Exception exception);
 
-    // Guarded by the hub's lock, except what only the opening and then the sweep touch.
+    // Guarded by the hub's lock, except for what only the opening and, after it, the sweep access.
     private sealed class Entry(UserFeed feed, Task predecessor)
     {
         public UserFeed Feed { get; } = feed;

@@ -5,10 +5,10 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Feeds;
 
-/// <summary>All metrics and spans of feeds and transports, by the name <see cref="Name"/>. Ids of users and generations are never attributes of metrics.</summary>
+/// <summary>All metrics and spans of feeds and transports, under <see cref="Name"/>. User and generation ids are never metric attributes.</summary>
 internal sealed class FeedMetrics
 {
-    /// <summary>Name of the meter and of the activity source.</summary>
+    /// <summary>The name of the meter and of the activity source.</summary>
     public const string Name = "StatusUpdates.Api.Feeds";
 
     private const string TransportAttribute = "statusupdates.transport";
@@ -31,15 +31,15 @@ internal sealed class FeedMetrics
         var meter = meters.Create(Name);
         _connections = meter.CreateUpDownCounter<long>(
             "statusupdates.connections", "{connection}", "Connections that follow a user's updates.");
-        _feeds = meter.CreateUpDownCounter<long>("statusupdates.feeds", "{feed}", "Users that this instance follows.");
+        _feeds = meter.CreateUpDownCounter<long>("statusupdates.feeds", "{feed}", "Users whose feed is open on this instance.");
         _deliveries = meter.CreateCounter<long>("statusupdates.deliveries", "{update}", "Updates handed to connections.");
         _replays = meter.CreateCounter<long>("statusupdates.replays", "{page}", "Pages of the log read for connections that were behind.");
-        _gaps = meter.CreateCounter<long>("statusupdates.gaps.repaired", "{gap}", "Gaps in what Redis brought that were closed from the log.");
-        _resyncs = meter.CreateCounter<long>("statusupdates.resyncs", "{resync}", "Cursors that the log could not serve from where they were.");
-        _slowAborts = meter.CreateCounter<long>("statusupdates.aborts.slow", "{connection}", "Connections aborted because their peer took no byte.");
-        _deadPeers = meter.CreateCounter<long>("statusupdates.aborts.dead", "{connection}", "Connections aborted because their peer was silent.");
+        _gaps = meter.CreateCounter<long>("statusupdates.gaps.repaired", "{gap}", "Gaps in the hints from Redis, repaired from the log.");
+        _resyncs = meter.CreateCounter<long>("statusupdates.resyncs", "{resync}", "Cursors that the log could not continue from their position.");
+        _slowAborts = meter.CreateCounter<long>("statusupdates.aborts.slow", "{connection}", "Aborted connections whose peer accepted no data.");
+        _deadPeers = meter.CreateCounter<long>("statusupdates.aborts.dead", "{connection}", "Aborted connections whose peer was silent.");
         _streamsRefused = meter.CreateCounter<long>(
-            "statusupdates.streams.refused", "{request}", "Event streams that were answered with \"unavailable\", by the problem's code.");
+            "statusupdates.streams.refused", "{request}", "Event streams refused with the event \"unavailable\", by the problem's code.");
         _latency = meter.CreateHistogram<double>(
             "statusupdates.delivery.duration",
             "s",
@@ -66,12 +66,12 @@ internal sealed class FeedMetrics
 
     public void SlowAborted(string transport) => _slowAborts.Add(1, Tag(transport));
 
-    public void PeerDied(string transport) => _deadPeers.Add(1, Tag(transport));
+    public void DeadAborted(string transport) => _deadPeers.Add(1, Tag(transport));
 
-    /// <summary>A stream was refused by a stream: its status says 200.</summary>
+    /// <summary>A stream was refused with an <c>unavailable</c> event, so its HTTP status is 200.</summary>
     public void StreamRefused(string code) => _streamsRefused.Add(1, new KeyValuePair<string, object?>("error.type", code));
 
-    /// <summary>Counts frames that a transport has handed to the network, and times and traces those that were live.</summary>
+    /// <summary>Counts frames that a transport has handed to the network, and records latency and spans of live ones.</summary>
     public void Delivered(ReadOnlySpan<Frame> frames, bool live, string transport, DateTimeOffset startedAt, DateTimeOffset now)
     {
         _deliveries.Add(frames.Length, Tag(transport));
@@ -98,13 +98,13 @@ internal sealed class FeedMetrics
         }
     }
 
-    /// <summary>Records a sweep that failed; one that went well is none of a trace's business.</summary>
+    /// <summary>Records a failed sweep; successful ones are not traced.</summary>
     public static void SweepFailed(DateTimeOffset startedAt, DateTimeOffset now, Exception failure) =>
         BackgroundSpans.RecordFailure(Source, "sweep feeds", startedAt, now, failure);
 
     private static void Trace(Frame frame, string transport, DateTimeOffset startedAt, DateTimeOffset now)
     {
-        // Once for each update, not for each of a user's connections: a span costs more than the delivery itself.
+        // Once per update, not per connection of the user: a span costs more than the delivery itself.
         if (!frame.TryBeginTrace())
         {
             return;

@@ -5,20 +5,20 @@ namespace StatusUpdates.Api.Feeds;
 
 internal enum FeedReadKind
 {
-    /// <summary>Nothing: the cursor was signaled.</summary>
+    /// <summary>No updates: the cursor was signaled.</summary>
     Nothing,
 
-    /// <summary>Updates of the log, in order, right after the cursor's position.</summary>
+    /// <summary>Updates of the log, in order, directly after the cursor's position.</summary>
     Frames,
 
-    /// <summary>Updates whose publisher keeps no log.</summary>
-    WithoutSeq,
+    /// <summary>Updates without a <c>seq</c>: their publisher keeps no log.</summary>
+    Unlogged,
 
-    /// <summary>The log cannot serve the cursor from where it was; it goes on from <see cref="FeedRead.End"/>.</summary>
+    /// <summary>The log cannot serve the cursor from its position; it continues from <see cref="FeedRead.End"/>.</summary>
     Resync,
 }
 
-/// <summary>What a cursor read. The frames are in a pooled array: dispose it once, and keep no slice of it.</summary>
+/// <summary>The result of a cursor's read. The frames are in a pooled array: dispose it once, and keep no slice of it.</summary>
 internal readonly struct FeedRead : IDisposable
 {
     private readonly Frame[]? _frames;
@@ -37,10 +37,10 @@ internal readonly struct FeedRead : IDisposable
 
     public FeedReadKind Kind { get; }
 
-    /// <summary>The position after this read: with a filter it may be past the last frame.</summary>
+    /// <summary>The position after this read; with a filter it may be past the last frame.</summary>
     public LogPosition End { get; }
 
-    /// <summary>Whether the frames came as they happened, not from a replay.</summary>
+    /// <summary>Whether the frames are live, not from a replay.</summary>
     public bool IsLive { get; }
 
     public int Count => _count;
@@ -49,24 +49,21 @@ internal readonly struct FeedRead : IDisposable
 
     public static FeedRead Of(Frame[] rented, int count, LogPosition end, bool live) => new(FeedReadKind.Frames, rented, count, end, live);
 
-    public static FeedRead WithoutSeq(Frame[] rented, int count, LogPosition position) =>
-        new(FeedReadKind.WithoutSeq, rented, count, position, live: true);
+    public static FeedRead Unlogged(Frame[] rented, int count, LogPosition position) =>
+        new(FeedReadKind.Unlogged, rented, count, position, live: true);
 
     public static FeedRead Resync(LogPosition head) => new(FeedReadKind.Resync, null, 0, head, live: false);
 
     public static Frame[] Rent(int length) => ArrayPool<Frame>.Shared.Rent(length);
 
-    public static void Return(Frame[] frames, int count)
+    public static void Return(Frame[]? frames, int count)
     {
-        Array.Clear(frames, 0, count);
-        ArrayPool<Frame>.Shared.Return(frames);
-    }
-
-    public void Dispose()
-    {
-        if (_frames is not null)
+        if (frames is not null)
         {
-            Return(_frames, _count);
+            Array.Clear(frames, 0, count);
+            ArrayPool<Frame>.Shared.Return(frames);
         }
     }
+
+    public void Dispose() => Return(_frames, _count);
 }

@@ -3,31 +3,33 @@ using StatusUpdates.Data.Log;
 namespace StatusUpdates.Api.Feeds;
 
 /// <summary>
-/// Compares every feed's head with the log, always: whatever Redis does, an update is found within <see cref="FeedOptions.SweepInterval"/>.
-/// A log whose head is below a feed's is another log (a restored backup): the feed starts anew and its connections resync.
+/// Periodically compares every feed's head with the log, so an update is found within <see cref="FeedOptions.SweepInterval"/> even if Redis fails.
+/// A log whose head is below what a feed has seen, or that has another update at a feed's head, is another log (a restored backup): the feed is reset
+/// and its connections resync. Each pass begins with the hub's housekeeping.
 /// </summary>
 internal sealed partial class FeedSweeper(FeedHub hub, FeedContext context, ILogger<FeedSweeper> logger) : BackgroundService
 {
-    private const int Chunk = 1000;
+    private const int ChunkSize = 1000;
 
-    // An unanswered sweep must not keep the next ones from noticing that the database is back.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    // For one chunk; a chunk that takes longer ends the pass. A hanging pass must not delay the next ones, which detect that the database is back.
+    private static readonly TimeSpan SweepTimeout = TimeSpan.FromSeconds(5);
 
+    // Empty between passes; kept so that each pass does not allocate a list of all feeds.
     private readonly List<UserFeed> _feeds = [];
 
-    /// <summary>One comparison of all feeds. Not to be called by two at once.</summary>
+    /// <summary>One pass over all feeds. Must not run concurrently.</summary>
     internal async Task RunOnceAsync(CancellationToken cancellationToken)
     {
-        await hub.TendAsync();
+        await hub.MaintainAsync();
         _feeds.Clear();
         hub.CopyTo(_feeds);
-        for (var at = 0; at < _feeds.Count; at += Chunk)
+        for (var at = 0; at < _feeds.Count; at += ChunkSize)
         {
-            await SweepAsync(at, Math.Min(Chunk, _feeds.Count - at), cancellationToken);
+            await SweepAsync(at, Math.Min(ChunkSize, _feeds.Count - at), cancellationToken);
         }
 
         _feeds.Clear();
-        context.Hints.EndRound(hub.IsChannelConnected);
+        context.Hints.EndSweep(hub.IsChannelConnected);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -44,14 +46,14 @@ internal sealed partial class FeedSweeper(FeedHub hub, FeedContext context, ILog
             {
                 return;
             }
-            catch (Exception e) when (DatabaseWatch.IsAway(e) || e is OperationCanceledException)
+            catch (Exception e) when (DatabaseWatch.IsRetried(e) || e is OperationCanceledException)
             {
                 FeedMetrics.SweepFailed(startedAt, context.Time.GetUtcNow(), e);
                 context.Database.Failed(e);
             }
             catch (Exception e)
             {
-                // The sweep is what makes loss impossible: a fault in one round must not end all later ones.
+                // The sweep guarantees that no update is lost: a failure in one pass must not end all later ones.
                 FeedMetrics.SweepFailed(startedAt, context.Time.GetUtcNow(), e);
                 LogFailed(e);
             }
@@ -76,20 +78,20 @@ internal sealed partial class FeedSweeper(FeedHub hub, FeedContext context, ILog
         var seen = new long[count];
         for (var i = 0; i < count; i++)
         {
-            // Order: taken before the log is read, or a log that has grown since would look as if it had shrunk.
+            // Order: before the log is read; otherwise a log that grows in between would look as if it had shrunk.
             users[i] = _feeds[start + i].UserId;
-            seen[i] = _feeds[start + i].Seen;
+            seen[i] = _feeds[start + i].Log.Seen;
         }
 
-        using var patience = new CancellationTokenSource(Patience, context.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
-        var bounds = await context.Log.ReadBoundsAsync(users, either.Token);
+        using var timeout = new CancellationTokenSource(SweepTimeout, context.Time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        var bounds = await context.Log.ReadBoundsAsync(users, linked.Token);
         context.Database.Succeeded();
         for (var i = 0; i < count; i++)
         {
             var feed = _feeds[start + i];
             feed.Compare(bounds.GetValueOrDefault(feed.UserId, LogBounds.Empty), seen[i]);
-            feed.TrimIdle();
+            feed.Log.TrimIdle();
         }
     }
 

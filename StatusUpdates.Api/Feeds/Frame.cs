@@ -8,8 +8,8 @@ namespace StatusUpdates.Api.Feeds;
 
 /// <summary>
 /// One update, encoded once for all connections of its user: a whole WebSocket text frame (RFC 6455, section 5.2; servers do not mask)
-/// around <c>{"type":"status_update","payload":{…}}</c>. Other transports take the slice they need. Immutable but for
-/// the mark that its delivery has been traced; safe to share between threads.
+/// around <c>{"type":"status_update","payload":{…}}</c>. Other transports take the slice they need. Immutable except for the flag that
+/// its delivery has been traced; thread-safe.
 /// </summary>
 internal sealed class Frame
 {
@@ -37,23 +37,23 @@ internal sealed class Frame
         Check = update.Position?.Check;
         After = update.After is { } after && LogPosition.TryParse(after, out var before) ? before : null;
 
-        // The trace stays beside the frame: clients are not shown it.
+        // The trace is kept outside the encoded frame: clients must not see it.
         if (update.TraceParent is { } parent && ActivityContext.TryParse(parent, null, isRemote: true, out var context))
         {
             Trace = context;
         }
     }
 
-    /// <summary>The update's <c>seq</c>; for one without, its number among those of its feed.</summary>
+    /// <summary>The update's <c>seq</c>; for an update without one, its number among the feed's updates without one.</summary>
     public long Position { get; }
 
-    /// <summary>The check of the update; null where it is not known.</summary>
+    /// <summary>The update's check; null if unknown.</summary>
     public uint? Check { get; }
 
-    /// <summary>Its place in the log.</summary>
+    /// <summary>Its position in the log.</summary>
     public LogPosition Cursor => new(Position, Check);
 
-    /// <summary>What it follows in the log, if whoever announced it said so.</summary>
+    /// <summary>The position that it directly follows in the log, if its publisher named it.</summary>
     public LogPosition? After { get; }
 
     public string GenerationId { get; }
@@ -63,13 +63,13 @@ internal sealed class Frame
     /// <summary>When it was committed, in Unix milliseconds.</summary>
     public long Timestamp { get; }
 
-    /// <summary>The trace that the update belongs to; default if it names none.</summary>
+    /// <summary>The trace that the update belongs to; default if none.</summary>
     public ActivityContext Trace { get; }
 
-    /// <summary>The WebSocket frame, header included.</summary>
+    /// <summary>The WebSocket frame, including its header.</summary>
     public ReadOnlyMemory<byte> Wire => _wire;
 
-    /// <summary>The update as JSON, without <c>traceparent</c> and <c>after</c>, which are between services.</summary>
+    /// <summary>The update as JSON, without <c>traceparent</c> and <c>after</c>, which are internal to the services.</summary>
     public ReadOnlyMemory<byte> Payload => _wire.AsMemory(_headerLength + Prefix.Length, _wire.Length - _headerLength - Prefix.Length - 1);
 
     private static ReadOnlySpan<byte> Prefix => "{\"type\":\"status_update\",\"payload\":"u8;
@@ -79,9 +79,9 @@ internal sealed class Frame
         Encode(update, update.Seq ?? throw new ArgumentException("The update has no seq.", nameof(update)));
 
     /// <summary>Encodes an update whose publisher keeps no log.</summary>
-    public static Frame WithoutSeq(StatusUpdate update, long number) => Encode(update, number);
+    public static Frame Unlogged(StatusUpdate update, long number) => Encode(update, number);
 
-    /// <summary>Length of the header that a server's frame with a payload of this length has.</summary>
+    /// <summary>The header length of a server's frame with a payload of this length.</summary>
     public static int HeaderLength(int payloadLength) => payloadLength switch
     {
         < 126 => 2,
@@ -110,10 +110,10 @@ internal sealed class Frame
         }
     }
 
-    /// <summary>Whether its delivery is to be traced now: true for the first caller alone, and only if it belongs to a trace.</summary>
+    /// <summary>Whether to trace its delivery now: true for the first caller only, and only if it belongs to a trace.</summary>
     public bool TryBeginTrace() => Trace != default && !Volatile.Read(ref _traced) && !Interlocked.Exchange(ref _traced, true);
 
-    /// <summary>Whether this is the same update as <paramref name="other"/>, as far as anybody could tell them apart.</summary>
+    /// <summary>Whether this is the same update as <paramref name="other"/>, as far as can be determined.</summary>
     public bool IsSameAs(StatusUpdate other) =>
         (Check is null || other.Position?.Check is not { } check || Check == check)
         && Timestamp == other.Timestamp
@@ -133,10 +133,7 @@ internal sealed class Frame
         var writer = _threadWriter ??= new Utf8JsonWriter(buffer);
         buffer.ResetWrittenCount();
         writer.Reset(buffer);
-        JsonSerializer.Serialize(
-            writer,
-            update is { TraceParent: null, After: null } ? update : update with { TraceParent = null, After = null },
-            StatusJsonContext.Default.StatusUpdate);
+        JsonSerializer.Serialize(writer, update.ForClients(), StatusJsonContext.Default.StatusUpdate);
         writer.Flush();
 
         var payload = buffer.WrittenSpan;

@@ -3,10 +3,10 @@ using System.Numerics;
 namespace StatusUpdates.Api.Feeds;
 
 /// <summary>
-/// The latest frames of a feed by position, bounded in number and bytes. A cache: what is not in it is in the log.
-/// Concurrency: writers hold the feed's lock; readers hold nothing.
-/// Invariant: a slot holds the frame of a position, or another one's, or none; a reader compares and so never gets a wrong one. A frame
-/// is in the ring before its position is published as the head.
+/// The latest frames of a feed by position, bounded in number and bytes. A cache: frames that are not in it are in the log.
+/// Concurrency: writers hold the feed's lock; readers take no lock.
+/// Invariant: a slot holds the frame of this position, of another one, or none; readers compare positions and so never get a wrong frame.
+/// A frame is in the ring before its position is published as the head.
 /// </summary>
 internal sealed class FrameRing(int maxFrames, int maxBytes)
 {
@@ -20,7 +20,7 @@ internal sealed class FrameRing(int maxFrames, int maxBytes)
 
     public bool IsEmpty => _first == _next;
 
-    /// <summary>Any thread: the frame at a position, or null if it is not here (any more).</summary>
+    /// <summary>Any thread: the frame at a position, or null if it is not (or no longer) here.</summary>
     public Frame? Find(long position)
     {
         var slots = Volatile.Read(ref _slots);
@@ -28,7 +28,7 @@ internal sealed class FrameRing(int maxFrames, int maxBytes)
         return frame?.Position == position ? frame : null;
     }
 
-    /// <summary>Writers: adds the frame that follows the latest; after a jump the ring starts anew.</summary>
+    /// <summary>Writers: adds the frame that follows the latest one; after a jump the ring starts over.</summary>
     public void Append(Frame frame)
     {
         if (frame.Position != _next)
@@ -56,7 +56,7 @@ internal sealed class FrameRing(int maxFrames, int maxBytes)
         }
     }
 
-    /// <summary>Writers: forgets all frames and gives their memory back.</summary>
+    /// <summary>Writers: removes all frames and releases their memory.</summary>
     public void Clear()
     {
         Volatile.Write(ref _slots, null);

@@ -3,41 +3,43 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Api.Feeds;
 
 /// <summary>
-/// Notices that Redis brings nothing: where round after round the sweep finds updates that nobody announced, and no announcement comes at all.
-/// Thread-safe; rounds are ended by one caller.
+/// Detects that Redis delivers no hints: since the last one, several sweeps have found updates in the log that were not announced.
+/// Thread-safe; <see cref="EndSweep"/> has one caller.
 /// </summary>
 internal sealed class HintWatch(MessagingWatch watch)
 {
-    private const int Rounds = 3;
+    private const int MaxSilentSweeps = 3;
 
-    private int _heard;
+    private int _received;
     private int _missed;
-    private int _silent;
+    private int _silentSweeps;
 
-    /// <summary>An announcement of this system's came.</summary>
-    public void Heard()
+    /// <summary>A hint of this system arrived.</summary>
+    public void Received()
     {
-        if (Volatile.Read(ref _heard) == 0)
+        // Called for every message: a write each time would make all cores contend for this field.
+        if (Volatile.Read(ref _received) == 0)
         {
-            Volatile.Write(ref _heard, 1);
+            Volatile.Write(ref _received, 1);
         }
     }
 
-    /// <summary>The log had an update for a whole round, and nobody announced it.</summary>
+    /// <summary>An update was in the log for a whole sweep interval without being announced.</summary>
     public void Missed() => Volatile.Write(ref _missed, 1);
 
-    /// <summary>Judges what was heard and missed since the last call.</summary>
-    /// <param name="isConnected">Whether Redis is there at all; what it is not, others tell.</param>
-    public void EndRound(bool isConnected)
+    /// <summary>Evaluates what was received and missed since the last call.</summary>
+    /// <param name="isConnected">Whether Redis is connected at all; if it is not, that is reported elsewhere.</param>
+    public void EndSweep(bool isConnected)
     {
-        var heard = Interlocked.Exchange(ref _heard, 0) != 0;
+        var received = Interlocked.Exchange(ref _received, 0) != 0;
         var missed = Interlocked.Exchange(ref _missed, 0) != 0;
-        if (heard || !isConnected)
+        if (received || !isConnected)
         {
-            _silent = 0;
+            _silentSweeps = 0;
             watch.Hears(true);
         }
-        else if (missed && ++_silent >= Rounds)
+        // A sweep that found nothing unannounced proves nothing either way: the count stays.
+        else if (missed && ++_silentSweeps >= MaxSilentSweeps)
         {
             watch.Hears(false);
         }

@@ -2,21 +2,23 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Feeds;
 
-/// <summary>Where feeds hear of new updates. It may lose, repeat and reorder them.</summary>
+/// <summary>Announces new updates to feeds. It may lose, repeat and reorder them.</summary>
 internal interface IFeedChannel
 {
-    /// <summary>Whether it is there at all.</summary>
+    /// <summary>Whether it is connected. A channel that cannot lose a connection, as in tests, always is.</summary>
     bool IsConnected => true;
 
-    /// <summary>Hears of a user's updates until the result is disposed.</summary>
+    /// <summary>Receives a user's updates until the result is disposed.</summary>
     /// <param name="userId">Whose updates.</param>
-    /// <param name="handler">Called one update after the other; never waits.</param>
-    /// <param name="cancellationToken">Ends the wait for the acknowledgement.</param>
-    /// <returns>Done when the channel has acknowledged the subscription, or will do so when it is back.</returns>
+    /// <param name="handler">Called for one update at a time; never blocks.</param>
+    /// <param name="cancellationToken">Ends the wait for the acknowledgment.</param>
+    /// <returns>
+    /// The subscription, when the channel has acknowledged it; at once while the channel is not connected, which then subscribes when it is again.
+    /// </returns>
     Task<IAsyncDisposable> SubscribeAsync(string userId, Action<StatusUpdate> handler, CancellationToken cancellationToken);
 }
 
-/// <summary><see cref="IFeedChannel"/> over Redis.</summary>
+/// <summary><see cref="IFeedChannel"/> on Redis.</summary>
 internal sealed class RedisFeedChannel(StatusSubscriber subscriber) : IFeedChannel
 {
     public bool IsConnected => subscriber.IsConnected;

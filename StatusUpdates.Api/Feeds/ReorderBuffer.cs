@@ -1,15 +1,18 @@
 namespace StatusUpdates.Api.Feeds;
 
 /// <summary>
-/// Frames that came before their predecessor. Bounded: what does not fit is dropped, since the log has it. Not thread-safe: the feed's
-/// lock is held.
+/// Frames that arrived before their predecessor. Bounded: frames that do not fit are dropped, since the log has them. Not thread-safe:
+/// callers hold the feed's lock.
 /// </summary>
 internal sealed class ReorderBuffer(int capacity)
 {
     private SortedList<long, (Frame Frame, long Arrival)>? _frames;
     private long _arrivals;
 
-    /// <summary>How many frames ever came; marks a moment for <see cref="RemoveUnconfirmed"/>.</summary>
+    /// <summary>
+    /// The number of frames that were ever added; marks a moment for <see cref="RemoveUnconfirmed"/>. It never falls, not even in <see cref="Clear"/>,
+    /// because a read of the log may be holding an earlier value.
+    /// </summary>
     public long Arrivals => _arrivals;
 
     public int Count => _frames?.Count ?? 0;
@@ -19,12 +22,13 @@ internal sealed class ReorderBuffer(int capacity)
         _frames ??= new(4);
         if (_frames.ContainsKey(frame.Position))
         {
+            // A repeat. If the two differ, and the first does not follow the head when its turn comes, the feed reads the log.
             return;
         }
 
         if (_frames.Count >= capacity)
         {
-            // The nearest to the head are the ones that can still be of use.
+            // The frames nearest to the head are the useful ones.
             if (_frames.GetKeyAtIndex(_frames.Count - 1) < frame.Position)
             {
                 return;
@@ -36,7 +40,7 @@ internal sealed class ReorderBuffer(int capacity)
         _frames.Add(frame.Position, (frame, ++_arrivals));
     }
 
-    /// <summary>Takes the frame that follows the head, if it is here; drops those that the head has passed.</summary>
+    /// <summary>Takes the frame that follows the head, if it is here; drops frames that the head has passed.</summary>
     public Frame? TakeNext(long head)
     {
         while (_frames is { Count: > 0 } frames && frames.GetKeyAtIndex(0) <= head + 1)
@@ -52,7 +56,7 @@ internal sealed class ReorderBuffer(int capacity)
         return null;
     }
 
-    /// <summary>Drops frames above the log's last entry that had come before the log was read: nobody committed them.</summary>
+    /// <summary>Drops frames above the log's last entry that arrived before the log was read: they were never committed.</summary>
     public void RemoveUnconfirmed(long last, long arrivalsBeforeRead)
     {
         for (var i = Count - 1; i >= 0; i--)

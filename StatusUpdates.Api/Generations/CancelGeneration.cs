@@ -21,7 +21,7 @@ internal static class CancelGeneration
         StatusPublisher publisher,
         CancellationToken cancellationToken)
     {
-        if (!GenerationIds.IsPossible(id))
+        if (!GenerationIds.IsWellFormed(id))
         {
             return GenerationIds.NotFound();
         }
@@ -34,17 +34,17 @@ internal static class CancelGeneration
 
         if (result.Outcome == CancelOutcome.Requested)
         {
-            // The worker's heartbeat would find the request too, up to a third of a lease later.
+            // Without this hint the worker would find the request at its next heartbeat, up to a third of a lease later.
             await publisher.TryPublishCancelRequestAsync(id);
         }
 
-        // Read when it is announced: whoever has hung up by now has canceled all the same.
+        // Order: read after announcing, so that a client that has disconnected by now has still canceled the generation.
         if (result.Outcome == CancelOutcome.NotFound || await queries.FindAsync(user.GetUserId(), id, cancellationToken) is not { } generation)
         {
             return GenerationIds.NotFound();
         }
 
-        var view = new Success<GenerationView>(GenerationView.Of(generation));
+        var view = new Success<GenerationView>(generation.ToView());
         return result.Outcome switch
         {
             CancelOutcome.Canceled or CancelOutcome.AlreadyCanceled => TypedResults.Ok(view),
@@ -52,7 +52,7 @@ internal static class CancelGeneration
             CancelOutcome.Terminal => new ProblemResult(
                 StatusCodes.Status409Conflict,
                 ProblemCodes.GenerationTerminal,
-                $"The generation is {generation.Status.ToWireName()} and stays so."),
+                $"The generation is already {generation.Status.ToWireName()}."),
             _ => GenerationIds.NotFound(),
         };
     }

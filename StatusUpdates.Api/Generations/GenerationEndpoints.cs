@@ -1,6 +1,6 @@
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Hosting;
-using StatusUpdates.Api.OpenApi;
+using StatusUpdates.Api.Queries;
 using StatusUpdates.Api.RateLimiting;
 
 namespace StatusUpdates.Api.Generations;
@@ -30,8 +30,8 @@ internal static class GenerationEndpoints
             .WithName("SubmitGeneration")
             .WithSummary("Submits a generation")
             .WithDescription(
-                "With an Idempotency-Key the request can be repeated safely: the same key and request answer the same generation. " +
-                "With a deadline it fails unless it has completed by then.")
+                "With an Idempotency-Key the request can be retried safely: the same key and request return the same generation. " +
+                "A generation with a deadline fails unless it completes by then.")
             .WithMetadata(new SubmissionRateAttribute())
             .ProducesProblems(
                 StatusCodes.Status400BadRequest,
@@ -39,13 +39,13 @@ internal static class GenerationEndpoints
                 StatusCodes.Status413PayloadTooLarge,
                 StatusCodes.Status415UnsupportedMediaType,
                 StatusCodes.Status422UnprocessableEntity)
-            .DescribesParameters(GenerationParameters.IdempotencyKey);
+            .DescribesParameters(SubmitRequestReader.IdempotencyKey);
 
         group.MapGet("/", ListGenerations.HandleAsync)
             .WithName("ListGenerations")
             .WithSummary("Lists the caller's generations, newest first")
             .ProducesProblems(StatusCodes.Status400BadRequest)
-            .DescribesParameters(GenerationParameters.List);
+            .DescribesParameters(ListQuery.All);
 
         group.MapGet("/{id}", GetGeneration.HandleAsync)
             .WithName("GetGeneration")
@@ -56,12 +56,12 @@ internal static class GenerationEndpoints
             .WithName("GetGenerationHistory")
             .WithSummary("Lists a generation's updates")
             .ProducesProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound)
-            .DescribesParameters(GenerationParameters.History);
+            .DescribesParameters(GetHistory.Query);
 
         group.MapPost("/{id}/cancel", CancelGeneration.HandleAsync)
             .WithName("CancelGeneration")
             .WithSummary("Cancels a generation")
-            .WithDescription("A pending one is canceled at once (200); of a running one the worker is asked to stop (202).")
+            .WithDescription("A pending generation is canceled at once (200); for a running one, its worker is asked to stop it (202).")
             .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
     }
 }

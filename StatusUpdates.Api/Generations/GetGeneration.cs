@@ -4,6 +4,7 @@ using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Data.Generations;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Generations;
 
@@ -12,7 +13,7 @@ internal static class GetGeneration
 {
     public static async Task<Results<Ok<Success<GenerationView>>, ProblemResult>> HandleAsync(
         string id, ClaimsPrincipal user, GenerationQueries queries, CancellationToken cancellationToken) =>
-        GenerationIds.IsPossible(id) && await queries.FindAsync(user.GetUserId(), id, cancellationToken) is { } generation
-            ? TypedResults.Ok(new Success<GenerationView>(GenerationView.Of(generation)))
+        GenerationIds.IsWellFormed(id) && await queries.FindAsync(user.GetUserId(), id, cancellationToken) is { } generation
+            ? TypedResults.Ok(new Success<GenerationView>(generation.ToView()))
             : GenerationIds.NotFound();
 }

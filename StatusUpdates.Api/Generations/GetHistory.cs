@@ -5,34 +5,37 @@ using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Data.Log;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Generations;
 
 /// <summary><c>GET /api/v1/generations/{id}/history</c>.</summary>
 internal static class GetHistory
 {
-    public const int DefaultLimit = 100;
-    public const int MaxLimit = 1_000;
+    private static readonly Parameter<LogPosition?> Since =
+        Parameters.Position("since", "Only updates after this cursor or seq. With a cursor of another log, from the beginning.");
+
+    private static readonly Parameter<int> Limit = Parameters.Integer("limit", "The maximum number of updates.", 1, 1_000, absent: 100);
+
+    public static Parameter[] Query { get; } = [Since, Limit];
 
     public static async Task<Results<Ok<Success<HistoryPage>>, ProblemResult>> HandleAsync(
         string id, HttpRequest http, ClaimsPrincipal user, StatusLog log, CancellationToken cancellationToken)
     {
-        var query = new QueryReader(http.Query);
-        var since = query.Position("since") ?? default;
-        var limit = query.Integer("limit", 1, MaxLimit) ?? DefaultLimit;
+        var query = new QueryReader(http);
+        var since = query.Read(Since) ?? default;
+        var limit = query.Read(Limit);
         if (!query.Errors.IsEmpty)
         {
             return ProblemResult.Invalid(query.Errors);
         }
 
-        if (!GenerationIds.IsPossible(id)
+        if (!GenerationIds.IsWellFormed(id)
             || await log.ReadHistoryAsync(user.GetUserId(), id, since, limit, cancellationToken) is not { } history)
         {
             return GenerationIds.NotFound();
         }
 
-        // A trace's identity is ours, not the clients'.
-        var items = history.Items.Select(update => update with { TraceParent = null, After = null }).ToArray();
-        return TypedResults.Ok(new Success<HistoryPage>(new(items, history.IsComplete)));
+        return TypedResults.Ok(new Success<HistoryPage>(new([.. history.Items.Select(update => update.ForClients())], history.IsComplete)));
     }
 }

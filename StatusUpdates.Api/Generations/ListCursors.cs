@@ -7,14 +7,14 @@ using StatusUpdates.Data.Generations;
 namespace StatusUpdates.Api.Generations;
 
 /// <summary>
-/// A place in a list as clients hold it: base64url of creation time (microseconds since 1970, as exact as the database) and id. Opaque
-/// to clients, but no secret: it selects among the caller's own generations only.
+/// A position in a list, as clients hold it: base64url of the creation time (microseconds since 1970, the database's precision) and the id.
+/// Opaque to clients but not secret: it selects among the caller's own generations only.
 /// </summary>
 internal static class ListCursors
 {
     private const int MaxLength = 200;
 
-    // The years 1 to 9999, as far as DateTimeOffset goes.
+    // The range of DateTimeOffset: the years 1 to 9999.
     private static readonly long MinMicroseconds = MicrosecondsOf(DateTimeOffset.MinValue);
     private static readonly long MaxMicroseconds = MicrosecondsOf(DateTimeOffset.MaxValue);
 
@@ -35,7 +35,7 @@ internal static class ListCursors
             || !long.TryParse(decoded.AsSpan(0, dot), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var microseconds)
             || microseconds < MinMicroseconds
             || microseconds > MaxMicroseconds
-            || !GenerationIds.IsPossible(decoded[(dot + 1)..]))
+            || !GenerationIds.IsWellFormed(decoded[(dot + 1)..]))
         {
             return false;
         }

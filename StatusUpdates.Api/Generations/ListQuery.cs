@@ -1,47 +1,57 @@
-using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Generations;
 
-/// <summary>The parameters of a list, and how they become a filter.</summary>
+/// <summary>The parameters of a list request, and their conversion into a filter.</summary>
 internal static class ListQuery
 {
-    public const string Status = "status";
-    public const string Type = "type";
-    public const string StartDate = "startDate";
-    public const string EndDate = "endDate";
-    public const string Limit = "limit";
-    public const string Offset = "offset";
-    public const string Cursor = "cursor";
+    private static readonly Parameter<GenerationStatus?> Status =
+        Parameters.OneOf<GenerationStatus>("status", "Only generations with this status.", GenerationStatusNames.All, GenerationStatusNames.TryParse);
 
-    public const int DefaultLimit = 50;
-    public const int MaxLimit = 100;
-    public const int MaxOffset = 10_000;
+    private static readonly Parameter<GenerationType?> Type =
+        Parameters.OneOf<GenerationType>("type", "Only generations of this type.", GenerationTypeNames.All, GenerationTypeNames.TryParse);
 
-    /// <summary>The filter, or null after saying what is wrong.</summary>
-    public static GenerationFilter? Read(IQueryCollection values, string userId, FieldErrors errors)
+    private static readonly Parameter<IsoTime?> StartDate =
+        Parameters.Time("startDate", "Only generations created at or after this time: ISO 8601, in UTC unless an offset is given.");
+
+    private static readonly Parameter<IsoTime?> EndDate =
+        Parameters.Time("endDate", "Only generations created at or before this time; a date without a time means that whole day.");
+
+    private static readonly Parameter<int> Limit =
+        Parameters.Integer(NextPage.Limit, "The maximum number of generations in the page.", 1, 100, absent: 50);
+
+    private static readonly Parameter<int> Offset =
+        Parameters.Integer("offset", "How many to skip. Cannot be combined with cursor.", 0, 10_000, absent: 0);
+
+    private static readonly Parameter<GenerationListCursor?> Cursor = new(
+        NextPage.Cursor, "The nextCursor of the previous page.", Parameters.AnyText, ListCursors.TryDecode, "Must be the nextCursor of an earlier response.");
+
+    /// <summary>The parameters that select generations, on every page.</summary>
+    public static Parameter[] Filters { get; } = [Status, Type, StartDate, EndDate];
+
+    public static Parameter[] All { get; } = [.. Filters, Limit, Offset, Cursor];
+
+    /// <summary>The filter; of no use if there are errors.</summary>
+    public static GenerationFilter Read(QueryReader query, string userId)
     {
-        var query = new QueryReader(values, errors);
         var filter = new GenerationFilter
         {
             UserId = userId,
-            Status = query.Value<GenerationStatus>(Status, GenerationStatusNames.TryParse, AllowedOf(GenerationStatusNames.All)),
-            Type = query.Value<GenerationType>(Type, GenerationTypeNames.TryParse, AllowedOf(GenerationTypeNames.All)),
-            From = query.Value<IsoTime>(StartDate, IsoTime.TryParse, IsoTime.Expected)?.First,
-            Before = query.Value<IsoTime>(EndDate, IsoTime.TryParse, IsoTime.Expected)?.After,
-            Limit = query.Integer(Limit, 1, MaxLimit) ?? DefaultLimit,
-            Offset = query.Integer(Offset, 0, MaxOffset) ?? 0,
-            After = query.Reference<GenerationListCursor>(Cursor, ListCursors.TryDecode, "Must be a nextCursor of an earlier answer."),
+            Status = query.Read(Status),
+            Type = query.Read(Type),
+            From = query.Read(StartDate)?.First,
+            Before = query.Read(EndDate)?.After,
+            Limit = query.Read(Limit),
+            Offset = query.Read(Offset),
+            After = query.Read(Cursor),
         };
-        if (values.ContainsKey(Cursor) && values.ContainsKey(Offset))
+        if (query.Has(Cursor) && query.Has(Offset))
         {
-            errors.Add(Cursor, "Cannot be combined with offset.");
+            query.Errors.Add(Cursor.Name, "Cannot be combined with offset.");
         }
 
-        return errors.IsEmpty ? filter : null;
+        return filter;
     }
-
-    private static string AllowedOf(IEnumerable<string> names) => $"Allowed are: {string.Join(", ", names)}.";
 }

@@ -1,22 +1,32 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Data.Log;
 
 namespace StatusUpdates.Api.Generations;
 
-/// <summary>Checks a submission's <c>options</c>: a JSON object that Postgres can hold as <c>jsonb</c>.</summary>
+/// <summary>
+/// Checks a submission's <c>options</c>, which this API does not interpret: a JSON object that Postgres can store as <c>jsonb</c>, for the processor of
+/// the generation's task. These are not settings of this service.
+/// </summary>
 internal static class ProcessorOptions
 {
+    /// <summary>The maximum size of the compact JSON that <see cref="Read"/> returns, not of what the client sent.</summary>
     public const int MaxBytes = 16 * 1024;
+
+    /// <summary>The maximum number of nested objects and lists, with the outermost.</summary>
     public const int MaxDepth = 16;
 
     private const string Field = "options";
     private const int MaxNumberLength = 64;
     private const int MaxExponent = 300;
 
-    /// <summary>The object as compact JSON, or null after saying what is wrong with it.</summary>
+    // Letters count as what they are in UTF-8, not as escapes. Nothing here goes into a page.
+    private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>The object as compact JSON, or null after adding errors.</summary>
     public static string? Read(JsonElement options, FieldErrors errors)
     {
         if (options.ValueKind != JsonValueKind.Object)
@@ -34,7 +44,7 @@ internal static class ProcessorOptions
             }
 
             using var buffer = new MemoryStream();
-            using (var writer = new Utf8JsonWriter(buffer))
+            using (var writer = new Utf8JsonWriter(buffer, Compact))
             {
                 options.WriteTo(writer);
             }
@@ -48,13 +58,14 @@ internal static class ProcessorOptions
         }
         catch (InvalidOperationException)
         {
-            // How JsonElement says that an escaped text is half of a surrogate pair, in a name or a value.
+            // JsonElement throws this for an escaped lone surrogate, in a name or a value.
             errors.Add(Field, "Must not contain lone surrogates.");
         }
 
         return null;
     }
 
+    // The first problem of the value or of what is in it, in words; null if there is none.
     private static string? Problem(JsonElement value, int depth) => value.ValueKind switch
     {
         JsonValueKind.Object or JsonValueKind.Array when depth > MaxDepth => $"Must have at most {MaxDepth} levels.",
@@ -73,7 +84,8 @@ internal static class ProcessorOptions
 
     private const string UncleanText = "Must not contain U+0000 or lone surrogates.";
 
-    // Postgres keeps jsonb numbers as numeric, which refuses what is too large or has too many digits.
+    // Postgres stores jsonb numbers as numeric, which rejects numbers that are too large or have too many digits, and writes out every digit of what it
+    // accepts: 1e300 becomes 301 characters. The limits are well within what it accepts.
     private static bool IsStorable(string number)
     {
         if (number.Length > MaxNumberLength)

@@ -27,7 +27,7 @@ internal static class SubmitGeneration
     {
         var errors = new FieldErrors();
         var submission = SubmitRequestReader.Read(
-            request, http.Headers[SubmitRequestReader.IdempotencyKeyHeader], user.GetUserId(), time, errors);
+            request, http.Headers[SubmitRequestReader.IdempotencyKey.Name], user.GetUserId(), time, errors);
         if (submission is null)
         {
             return ProblemResult.Invalid(errors);
@@ -53,7 +53,7 @@ internal static class SubmitGeneration
             return new ProblemResult(
                 StatusCodes.Status422UnprocessableEntity,
                 ProblemCodes.IdempotencyKeyReused,
-                $"This {SubmitRequestReader.IdempotencyKeyHeader} was used for another request, which made {result.Generation.Id}.");
+                $"This {SubmitRequestReader.IdempotencyKey.Name} was already used for a different request, which created {result.Generation.Id}.");
         }
 
         if (result.Update is { } update)
@@ -62,7 +62,7 @@ internal static class SubmitGeneration
         }
 
         return TypedResults.Accepted(
-            $"{http.PathBase}{GenerationEndpoints.Path}/{result.Generation.Id}", new Success<GenerationView>(GenerationView.Of(result.Generation)));
+            $"{http.PathBase}{GenerationEndpoints.Path}/{result.Generation.Id}", new Success<GenerationView>(result.Generation.ToView()));
     }
 
     private static ProblemResult TooManyPending(HttpContext context, long limit)
@@ -77,5 +77,5 @@ internal static class SubmitGeneration
     private static ProblemResult TooManyStored(long limit) => new(
         StatusCodes.Status403Forbidden,
         ProblemCodes.StoredLimit,
-        string.Create(CultureInfo.InvariantCulture, $"A user may have {limit} generations stored. Old ones are deleted some time after their end; submit again then."));
+        string.Create(CultureInfo.InvariantCulture, $"A user may have {limit} generations stored. Old ones are deleted some time after they end; submit again then."));
 }

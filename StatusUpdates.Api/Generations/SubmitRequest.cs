@@ -7,26 +7,26 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Generations;
 
-/// <summary>Asks for a generation.</summary>
+/// <summary>Requests a generation.</summary>
 internal sealed record SubmitRequest
 {
-    /// <summary>The longest prompt, in UTF-16 characters.</summary>
+    /// <summary>The maximum length of a prompt, in UTF-16 code units.</summary>
     public const int MaxPromptLength = 8_000;
 
-    /// <summary>What to make.</summary>
+    /// <summary>The kind of generation.</summary>
     [Required]
     public GenerationType? Type { get; init; }
 
-    /// <summary>What it shall be, in the user's words.</summary>
+    /// <summary>What to generate, in the user's words.</summary>
     [Required]
     [StringLength(MaxPromptLength, MinimumLength = 1)]
     public string? Prompt { get; init; }
 
-    /// <summary>Which processor makes it; one of the type's. The type's first by default.</summary>
+    /// <summary>Which of the type's processors runs it. By default the type's first.</summary>
     public GenerationTask? Task { get; init; }
 
     /// <summary>
-    /// From when on a result is of no use: what has not completed by then fails. In the future, at most 30 days ahead; ISO 8601 with an offset.
+    /// The generation fails if it has not completed by then. In the future, at most 30 days ahead; ISO 8601 with an offset.
     /// </summary>
     [JsonConverter(typeof(OffsetTimeConverter))]
     public DateTimeOffset? Deadline { get; init; }

@@ -3,7 +3,9 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Primitives;
+using Microsoft.OpenApi;
 using StatusUpdates.Api.Errors;
+using StatusUpdates.Api.Queries;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
@@ -11,18 +13,24 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Generations;
 
-/// <summary>Makes a <see cref="Submission"/> of a request, or says what is wrong with it.</summary>
+/// <summary>Converts a request into a <see cref="Submission"/>, or adds errors.</summary>
 internal static class SubmitRequestReader
 {
-    public const string IdempotencyKeyHeader = "Idempotency-Key";
-
-    public const string DeadlineError = "Must lie in the future, at most 30 days ahead.";
+    /// <summary>Also the answer if the database finds that a first request, with a key, came after its deadline.</summary>
+    public const string DeadlineError = "Must be in the future, at most 30 days ahead.";
 
     private const int MaxKeyLength = 255;
 
-    /// <summary>How far ahead a deadline may lie.</summary>
+    public static Parameter IdempotencyKey { get; } = new(
+        "Idempotency-Key",
+        $"The client's unique key for this submission: 1 to {MaxKeyLength} printable ASCII characters.",
+        () => new() { Type = JsonSchemaType.String, MinLength = 1, MaxLength = MaxKeyLength },
+        ParameterLocation.Header);
+
+    /// <summary>How far ahead a deadline may be.</summary>
     public static readonly TimeSpan MaxDeadline = TimeSpan.FromDays(30);
 
+    /// <summary>The submission; null after adding errors.</summary>
     public static Submission? Read(SubmitRequest request, StringValues idempotencyKey, string userId, TimeProvider time, FieldErrors errors)
     {
         if (request.Type is null)
@@ -74,6 +82,7 @@ internal static class SubmitRequestReader
     {
         if (request.Type is not { } type)
         {
+            // Already an error: the result is not used.
             return default;
         }
 
@@ -85,13 +94,14 @@ internal static class SubmitRequestReader
 
         if (!tasks.Contains(task))
         {
-            errors.Add("task", $"With this type allowed are: {string.Join(", ", tasks.Select(t => t.ToWireName()))}.");
+            errors.Add("task", $"Allowed for this type are: {string.Join(", ", tasks.Select(t => t.ToWireName()))}.");
         }
 
         return task;
     }
 
-    // A repeat may come after the deadline, and is answered as any repeat; the database tells it from a first request.
+    // Repeatable: it has a key. A retry may arrive after the deadline and gets the usual response to a retry; only the database can tell it from a
+    // first request.
     private static void CheckDeadline(DateTimeOffset? deadline, bool isRepeatable, TimeProvider time, FieldErrors errors)
     {
         if ((deadline <= time.GetUtcNow() && !isRepeatable) || deadline > time.GetUtcNow() + MaxDeadline)
@@ -112,11 +122,13 @@ internal static class SubmitRequestReader
             return key;
         }
 
-        errors.Add(IdempotencyKeyHeader, $"Must be given once, with 1 to {MaxKeyLength} printable ASCII characters.");
+        errors.Add(IdempotencyKey.Name, $"Must be given once, with 1 to {MaxKeyLength} printable ASCII characters.");
         return null;
     }
 
-    // Over what is stored, so that the same request in another notation is the same. Each part is preceded by its length.
+    // Over the stored form, so that the same request in another notation has the same hash. BinaryWriter writes a string's length before it, so
+    // different requests never have the same bytes. Hashes are stored: if the bytes of a request change, its retry after an upgrade is refused as a
+    // different request. Something new is therefore appended, and only if it is set, as the deadline is.
     private static byte[] HashOf(GenerationType type, GenerationTask task, string prompt, string? options, DateTimeOffset? deadline)
     {
         using var buffer = new MemoryStream();

@@ -7,18 +7,18 @@ using StatusUpdates.Api.Json;
 
 namespace StatusUpdates.Api.Hosting;
 
-/// <summary>Bounds of what a client may send, and JSON rules, for all slices.</summary>
+/// <summary>Request limits, JSON rules and response headers for all slices.</summary>
 internal static class HttpDefaults
 {
-    /// <summary>The largest request body, in bytes. A submit is the largest request there is.</summary>
+    /// <summary>The maximum request body, in bytes. Submissions are the largest requests.</summary>
     public const int MaxBodyBytes = 64 * 1024;
 
-    /// <summary>The time-out policy of requests that are answered at once, by <see cref="RequestOptions.Timeout"/>.</summary>
+    /// <summary>The time-out policy of plain requests, which do not stream; see <see cref="RequestOptions.Timeout"/>.</summary>
     public const string PlainRequest = "plain-request";
 
     private const int MaxJsonDepth = 32;
 
-    // What browsers ask of those whom they know beforehand (hstspreload.org).
+    // The minimum for the browsers' preload list (hstspreload.org).
     private static readonly TimeSpan HstsMaxAge = TimeSpan.FromDays(365);
 
     public static void AddHttpDefaults(this WebApplicationBuilder builder)
@@ -28,7 +28,7 @@ internal static class HttpDefaults
             options.AddServerHeader = false;
             options.Limits.MaxRequestBodySize = MaxBodyBytes;
 
-            // A token may be carried in a header, or in the request line's query.
+            // A token may be in a header, or in the query of the request line.
             options.Limits.MaxRequestLineSize = 8 * 1024;
             options.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
             options.Limits.MaxRequestHeaderCount = 64;
@@ -48,32 +48,32 @@ internal static class HttpDefaults
         {
             var headers = file.Context.Response.Headers;
 
-            // Scripts of one version belong together: a browser keeps them, but asks by ETag each time whether they still are the ones.
+            // Scripts must all be of one version: a browser caches them but revalidates each by its ETag.
             headers.CacheControl = "no-cache";
 
-            // Nobody else's page may show this one in a frame and have its buttons clicked. A page cannot say so of itself
-            // (https://www.w3.org/TR/CSP3/#meta-element); the rest of its policy stands in index.html.
+            // No other page may frame this one and trick users into clicking its buttons. A meta element cannot set this
+            // (https://www.w3.org/TR/CSP3/#meta-element); the rest of the page's policy is in index.html.
             headers.ContentSecurityPolicy = "frame-ancestors 'none'";
         });
 
         builder.Services.AddHsts(options => options.MaxAge = HstsMaxAge);
-        builder.Services.AddSectionOptions<RequestOptions, RequestOptionsValidator>(RequestOptions.SectionName);
+        builder.Services.AddRetiredSections("DevToken", "Tickets", "Requests", "Gateway:WebSocket");
         builder.Services.AddRequestTimeouts();
         builder.Services.AddOptions<RequestTimeoutOptions>().Configure<IOptions<RequestOptions>>((timeouts, options) =>
             timeouts.AddPolicy(PlainRequest, new RequestTimeoutPolicy
             {
                 Timeout = options.Value.Timeout,
                 TimeoutStatusCode = StatusCodes.Status503ServiceUnavailable,
-                WriteTimeoutResponse = context => DatabaseFailures.Answer(context).ExecuteAsync(context),
+                WriteTimeoutResponse = context => DatabaseFailures.ToProblem(context).ExecuteAsync(context),
             }));
     }
 
-    /// <summary>Headers of every answer. Order: after the proxies, which say whether a request came by https.</summary>
-    public static void UseAnswerHeaders(this WebApplication app)
+    /// <summary>Headers of every response. Order: after the proxies, which set whether a request came over HTTPS.</summary>
+    public static void UseResponseHeaders(this WebApplication app)
     {
         if (!app.Environment.IsDevelopment())
         {
-            // RFC 6797: a browser that was here by https comes by nothing else.
+            // RFC 6797: a browser that has connected over HTTPS uses nothing else afterwards.
             app.UseHsts();
         }
 
@@ -82,11 +82,11 @@ internal static class HttpDefaults
 
     private static Task AddHeaders(HttpContext context, RequestDelegate next)
     {
-        // When the answer starts: what is set before is lost where an exception is what is answered.
+        // On starting: headers that are set earlier are lost when an exception replaces the response.
         context.Response.OnStarting(ForbidSniffing, context.Response.Headers);
         if (context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase))
         {
-            // Answers are one user's: no cache may keep them.
+            // Responses belong to one user: no cache may store them.
             context.Response.Headers.CacheControl = "no-store";
         }
 

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Options;
 namespace StatusUpdates.Api.Hosting;
 
 /// <summary>
-/// Forwarded headers of known proxies alone. <c>ASPNETCORE_FORWARDEDHEADERS_ENABLED=true</c> has ASP.NET Core believe them of everybody, and
-/// Aspire sets it on whatever it publishes; here it is the switch, and <see cref="ProxyOptions"/> says whom.
+/// Accepts forwarded headers from known proxies only. <c>ASPNETCORE_FORWARDEDHEADERS_ENABLED=true</c> makes ASP.NET Core accept them from
+/// everyone, and Aspire sets it on everything that it publishes; here it is the switch, and <see cref="ProxyOptions"/> names the proxies.
 /// </summary>
 internal static partial class Proxies
 {
@@ -14,14 +14,13 @@ internal static partial class Proxies
     public static void AddProxies(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddSingleton<IValidateOptions<ProxyOptions>>(new ProxyOptions());
-        services.AddOptions<ProxyOptions>().BindConfiguration(ProxyOptions.SectionName).ValidateOnStart();
+        services.AddSectionOptions<ProxyOptions>(ProxyOptions.SectionName);
 
-        // After ASP.NET Core's own setup, which forgets whom it knew.
+        // After ASP.NET Core's own setup, which clears the known proxies.
         services.AddOptions<ForwardedHeadersOptions>().PostConfigure<IOptions<ProxyOptions>>((forwarded, known) => Configure(forwarded, known.Value));
     }
 
-    /// <summary>Order: before everything, because all that follows goes by address and scheme.</summary>
+    /// <summary>Order: first, because everything after it depends on the client's address and scheme.</summary>
     public static void UseProxies(this WebApplication app)
     {
         var isOn = string.Equals(app.Configuration[Switch], "true", StringComparison.OrdinalIgnoreCase);
@@ -30,12 +29,12 @@ internal static partial class Proxies
         {
             if (isOn && known.CurrentValue.IsEmpty)
             {
-                LogNobodyKnown(app.Logger);
+                LogNoKnownProxies(app.Logger);
             }
         });
         if (!isOn)
         {
-            // With the variable ASP.NET Core has put this first already.
+            // With the variable set, ASP.NET Core has already added this middleware first.
             app.UseForwardedHeaders();
         }
     }
@@ -49,7 +48,7 @@ internal static partial class Proxies
         {
             if (isOn)
             {
-                // ASP.NET Core's own default: a proxy beside the process.
+                // ASP.NET Core's default: a proxy on the same machine.
                 forwarded.KnownIPNetworks.Add(new(System.Net.IPAddress.Loopback, 8));
                 forwarded.KnownProxies.Add(System.Net.IPAddress.IPv6Loopback);
             }
@@ -63,19 +62,14 @@ internal static partial class Proxies
             forwarded.KnownIPNetworks.Add(network);
         }
 
-        foreach (var proxy in known.Proxies())
-        {
-            forwarded.KnownProxies.Add(proxy);
-        }
-
-        // Back through as many as are known: the client is the first address that no known proxy has.
+        // From right to left, past all known proxies: the client is the first address that is not a known proxy's.
         forwarded.ForwardLimit = null;
     }
 
     [LoggerMessage(
         1201,
         LogLevel.Warning,
-        "ASPNETCORE_FORWARDEDHEADERS_ENABLED is true, but neither ForwardedHeaders:KnownNetworks nor :KnownProxies is set: X-Forwarded-For and -Proto are "
-        + "believed of this machine alone, and all who come through another proxy share one limit by address")]
-    private static partial void LogNobodyKnown(ILogger logger);
+        "ASPNETCORE_FORWARDEDHEADERS_ENABLED is true, but ForwardedHeaders:KnownNetworks is not set: X-Forwarded-For and -Proto are "
+        + "accepted from this machine only, and all clients behind another proxy share one rate limit by address")]
+    private static partial void LogNoKnownProxies(ILogger logger);
 }

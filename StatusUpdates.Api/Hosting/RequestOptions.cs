@@ -1,17 +1,8 @@
-using System.ComponentModel.DataAnnotations;
-using Microsoft.Extensions.Options;
-
 namespace StatusUpdates.Api.Hosting;
 
-/// <summary>Settings of plain requests (streams have none); configuration section <c>Requests</c>.</summary>
+/// <summary>Plain requests, which do not stream. Nothing here is a setting: only tests change it.</summary>
 internal sealed class RequestOptions
 {
-    public const string SectionName = "Requests";
-
-    /// <summary>How long a request may take before it is answered with 503. Default 10 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:00.100", "00:05:00")]
-    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(10);
+    /// <summary>How long a request may take until it gets a 503: longer than a database takes that is only slow, and shorter than clients wait.</summary>
+    public TimeSpan Timeout { get; internal set; } = TimeSpan.FromSeconds(10);
 }
-
-[OptionsValidator]
-internal sealed partial class RequestOptionsValidator : IValidateOptions<RequestOptions>;

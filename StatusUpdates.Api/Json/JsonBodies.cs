@@ -5,16 +5,13 @@ using StatusUpdates.Api.Errors;
 namespace StatusUpdates.Api.Json;
 
 /// <summary>
-/// Refuses a body in another charset than UTF-8 (RFC 8259, section 8.1) before it is read: the framework takes one that it does not know for a fault of the server's.
+/// Refuses a body in another charset than UTF-8 (RFC 8259, section 8.1) before it is read: the framework treats an unknown charset as a server error.
 /// </summary>
 internal static class JsonBodies
 {
-    /// <summary>What a body may be.</summary>
-    public const string Allowed = "The body must be application/json in UTF-8: Content-Type: application/json, with charset=utf-8 or without a charset.";
-
     private const string Utf8 = "utf-8";
 
-    /// <summary>Order: after routing, which knows who takes a body, and after authorization.</summary>
+    /// <summary>Order: after routing, which determines whether the endpoint takes a body, and after authorization.</summary>
     public static void UseJsonBodies(this WebApplication app) => app.Use((context, next) =>
         TakesBody(context) && !IsUtf8(context.Request)
             ? ProblemResult.Of(StatusCodes.Status415UnsupportedMediaType).ExecuteAsync(context)
@@ -24,7 +21,7 @@ internal static class JsonBodies
 
     private static bool IsUtf8(HttpRequest request)
     {
-        // What is no media type at all is told by the handler.
+        // A missing or invalid media type is left to the handler, which refuses it.
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type))
         {
             return true;
@@ -37,7 +34,7 @@ internal static class JsonBodies
                 return false;
             }
 
-            // The framework knows no charset in quotes (RFC 9110, section 5.6.6).
+            // The framework does not understand a quoted charset (RFC 9110, section 5.6.6).
             charset.Value = Utf8;
         }
 

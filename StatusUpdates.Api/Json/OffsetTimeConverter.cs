@@ -1,11 +1,15 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
+using StatusUpdates.Api.Queries;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Json;
 
-/// <summary>A time in a request: RFC 3339, hence with an offset, so that no server's time zone is guessed. Read to the millisecond, which is what is shown.</summary>
+/// <summary>
+/// A time in a request: RFC 3339, so always with an offset, and no time zone is guessed; seconds may be missing. Truncated to milliseconds, as in
+/// responses.
+/// </summary>
 internal sealed partial class OffsetTimeConverter : JsonConverter<DateTimeOffset>
 {
     private const string Expected = "Must be a time in ISO 8601 with an offset, such as 2024-01-31T12:00:00Z.";
@@ -14,13 +18,14 @@ internal sealed partial class OffsetTimeConverter : JsonConverter<DateTimeOffset
         reader.TokenType == JsonTokenType.String
         && reader.GetString() is { } text
         && Pattern().IsMatch(text)
-        && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal, out var time)
-            ? new(time.Ticks - (time.Ticks % TimeSpan.TicksPerMillisecond), TimeSpan.Zero)
-            : throw new JsonException(Expected);
+        && IsoTime.TryParse(text.ToUpperInvariant(), out var time)
+            ? time.First
+            : throw new UnacceptableValueException(Expected);
 
     public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
-        throw new NotSupportedException("Only requests are read by this one.");
+        throw new NotSupportedException("This converter only reads requests.");
 
+    // Only the form; the parser checks the ranges. It alone would also accept a time without an offset.
     [GeneratedRegex(
         @"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})\z",
         RegexOptions.CultureInvariant)]

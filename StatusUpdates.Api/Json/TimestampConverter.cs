@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace StatusUpdates.Api.Json;
 
-/// <summary>Times as this API shows them: UTC, milliseconds, <c>2024-01-01T00:00:00.000Z</c> (RFC 3339).</summary>
+/// <summary>The format of times in responses: UTC, milliseconds, <c>2024-01-01T00:00:00.000Z</c> (RFC 3339).</summary>
 internal sealed class TimestampConverter : JsonConverter<DateTimeOffset>
 {
     private const string Format = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";

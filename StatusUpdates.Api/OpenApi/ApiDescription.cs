@@ -4,7 +4,7 @@ using Scalar.AspNetCore;
 
 namespace StatusUpdates.Api.OpenApi;
 
-/// <summary>The API's description: <c>/openapi/v1.json</c>, and <c>/scalar</c> to read and try it.</summary>
+/// <summary>The OpenAPI document at <c>/openapi/v1.json</c>, and <c>/scalar</c> to read the API and try it.</summary>
 internal static class ApiDescription
 {
     public const string Name = "v1";
@@ -20,7 +20,7 @@ internal static class ApiDescription
             options.AddOperationTransformer<BearerOperationTransformer>();
             options.AddSchemaTransformer<WireNameSchemas>();
             options.AddSchemaTransformer<EncodedUpdateSchema>();
-            options.AddSchemaTransformer<PresentMemberSchemas>();
+            options.AddSchemaTransformer<RequiredMemberSchemas>();
         });
     }
 
@@ -36,15 +36,16 @@ internal static class ApiDescription
     {
         var encoded = await description.GetAsync();
 
-        // As of the page's files: kept, but asked for by its tag each time, so that it is never an older version's.
+        // As for the page's files: cached, but revalidated by ETag each time, so that it is never of an older version.
         response.Headers.CacheControl = "public, no-cache";
         return TypedResults.Bytes(encoded.Bytes, "application/json; charset=utf-8", entityTag: encoded.Tag);
     }
 
-    // Whoever tries the API here has a token in the page: nothing of it goes anywhere but to this host.
+    // A user who tries the API here enters a token in the page: the page may send data to this host only.
     private static void Configure(ScalarOptions options, HttpContext context)
     {
-        var nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(NonceBytes));
+        // Digits and letters, which are the same in a header and in HTML.
+        var nonce = RandomNumberGenerator.GetHexString(2 * NonceBytes, lowercase: true);
         options.WithTitle("StatusUpdates")
             .WithNonce(nonce)
             .DisableDefaultFonts()
@@ -53,7 +54,7 @@ internal static class ApiDescription
             .DisableMcp()
             .AddPreferredSecuritySchemes(BearerDocumentTransformer.Scheme);
 
-        // Its script makes its styles as elements of the page, which no nonce covers.
+        // Scalar's script adds style elements to the page, which a nonce does not cover.
         context.Response.Headers.ContentSecurityPolicy =
             $"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
             + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -4,7 +4,7 @@ using Microsoft.OpenApi;
 
 namespace StatusUpdates.Api.OpenApi;
 
-/// <summary>Titles the document and declares the security scheme.</summary>
+/// <summary>Sets the document's title and description, and declares the security scheme.</summary>
 internal sealed class BearerDocumentTransformer : IOpenApiDocumentTransformer
 {
     public const string Scheme = "Bearer";
@@ -30,7 +30,7 @@ internal sealed class BearerDocumentTransformer : IOpenApiDocumentTransformer
     }
 }
 
-/// <summary>Marks the operations that need a token.</summary>
+/// <summary>Marks the operations that require a token.</summary>
 internal sealed class BearerOperationTransformer : IOpenApiOperationTransformer
 {
     public Task TransformAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)

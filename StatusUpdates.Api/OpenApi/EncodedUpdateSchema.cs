@@ -1,11 +1,11 @@
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
-using StatusUpdates.Api.Transports.LongPolling;
+using StatusUpdates.Api.Json;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.OpenApi;
 
-/// <summary>Describes an encoded update as what it is.</summary>
+/// <summary>Gives an encoded update the schema of a <see cref="StatusUpdate"/>: what its converter writes cannot be inferred from its type.</summary>
 internal sealed class EncodedUpdateSchema : IOpenApiSchemaTransformer
 {
     public async Task TransformAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)

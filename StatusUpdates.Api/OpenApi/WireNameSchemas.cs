@@ -6,7 +6,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.OpenApi;
 
-/// <summary>Describes enums as their wire names.</summary>
+/// <summary>Describes enums by their names on the wire.</summary>
 internal sealed class WireNameSchemas : IOpenApiSchemaTransformer
 {
     public Task TransformAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)

@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace StatusUpdates.Api.Queries;
 
 /// <summary>
-/// A time of a query: ISO 8601 extended format, read as UTC without an offset. It stands for a span, because it names one: a bare date a
-/// day, and anything finer the millisecond that this API shows times in.
+/// A time in a query: ISO 8601 extended format, in UTC if it has no offset. It denotes a span: a date without a time is a whole day, and
+/// anything finer is one millisecond, the precision in which this API shows times.
 /// </summary>
 /// <param name="First">The span's first instant.</param>
 /// <param name="After">The first instant after it.</param>
@@ -42,6 +42,7 @@ internal readonly partial record struct IsoTime(DateTimeOffset First, DateTimeOf
         return TryMake(date.Ticks + clock.Ticks + (Milliseconds(match) * TimeSpan.TicksPerMillisecond) - offset.Ticks, Millisecond, out time);
     }
 
+    // An offset can move a time of the first or last day out of the range; a span at its very end is cut off there.
     private static bool TryMake(long ticks, TimeSpan length, out IsoTime time)
     {
         if (ticks < DateTimeOffset.MinValue.UtcTicks || ticks > DateTimeOffset.MaxValue.UtcTicks)
@@ -58,12 +59,13 @@ internal readonly partial record struct IsoTime(DateTimeOffset First, DateTimeOf
     private static int Number(Match match, string group) =>
         match.Groups[group] is { Success: true, ValueSpan: var digits } ? int.Parse(digits, CultureInfo.InvariantCulture) : 0;
 
+    // Cut off, not rounded, as in responses.
     private static int Milliseconds(Match match) =>
         match.Groups["fraction"] is { Success: true, Value: var digits }
             ? int.Parse(digits.PadRight(3, '0').AsSpan(0, 3), CultureInfo.InvariantCulture)
             : 0;
 
-    // In a query an unescaped "+" has become a space: before an offset nothing else can be meant.
+    // In a query an unescaped "+" is decoded as a space: before an offset it can mean nothing else. The date's month and day are checked by TryParse.
     [GeneratedRegex(
         @"^(?<date>[0-9]{4}-[0-9]{2}-[0-9]{2})
           (?:T(?<hour>[01][0-9]|2[0-3]):(?<minute>[0-5][0-9])(?::(?<second>[0-5][0-9])(?:[.,](?<fraction>[0-9]{1,9}))?)?

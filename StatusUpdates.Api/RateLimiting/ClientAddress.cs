@@ -8,8 +8,8 @@ internal static class ClientAddress
     private const int Ipv6PrefixBytes = 8;
 
     /// <summary>
-    /// Who an address is, for counting: an IPv4 address itself; of an IPv6 address the /64 network, within which a host can choose
-    /// addresses at will.
+    /// The key that an address is counted under: an IPv4 address itself; for an IPv6 address its /64 network, since a host can choose any
+    /// address within it.
     /// </summary>
     public static string KeyOf(IPAddress? address)
     {

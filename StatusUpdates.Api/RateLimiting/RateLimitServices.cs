@@ -6,11 +6,11 @@ using StatusUpdates.Api.Security;
 
 namespace StatusUpdates.Api.RateLimiting;
 
-/// <summary>Marks an endpoint whose requests are submissions: they have a rate of their own.</summary>
+/// <summary>Marks an endpoint whose requests are submissions, which have their own rate limit.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class SubmissionRateAttribute : Attribute;
 
-/// <summary>Limits by address, before anything is believed, and by user, once that is known. Endpoints opt out with <c>DisableRateLimiting</c>.</summary>
+/// <summary>Limits by address, before authentication, and by user, after it. Endpoints opt out with <c>DisableRateLimiting</c>.</summary>
 internal static class RateLimitServices
 {
     private const string Address = "address";
@@ -26,15 +26,15 @@ internal static class RateLimitServices
         services.AddKeyedSingleton(Submissions, (provider, _) => new RequestLimiter(Submissions, "submissions of this user", Options(provider).Submissions));
     }
 
-    /// <summary>Order: after routing and before authentication, so that guessing tokens is bounded too.</summary>
+    /// <summary>Order: after routing and before authentication, so that guessing tokens is limited too.</summary>
     public static void UseAddressRateLimit(this WebApplication app)
     {
         var limiter = app.Services.GetRequiredKeyedService<RequestLimiter>(Address);
-        var sparesLoopback = app.Environment.IsDevelopment();
+        var exemptsLoopback = app.Environment.IsDevelopment();
         app.Use((context, next) =>
         {
             var address = context.Connection.RemoteIpAddress;
-            return IsFree(context) || (sparesLoopback && address is not null && IPAddress.IsLoopback(address))
+            return IsExempt(context) || (exemptsLoopback && address is not null && IPAddress.IsLoopback(address))
                 ? next(context)
                 : limiter.Check(context, ClientAddress.KeyOf(address))?.ExecuteAsync(context) ?? next(context);
         });
@@ -47,7 +47,7 @@ internal static class RateLimitServices
         var submissions = app.Services.GetRequiredKeyedService<RequestLimiter>(Submissions);
         app.Use((context, next) =>
         {
-            if (IsFree(context) || AccessToken.Of(context.User.Identity as ClaimsIdentity) is not { } token)
+            if (IsExempt(context) || AccessToken.Of(context.User.Identity as ClaimsIdentity) is not { } token)
             {
                 return next(context);
             }
@@ -62,7 +62,7 @@ internal static class RateLimitServices
         });
     }
 
-    private static bool IsFree(HttpContext context) =>
+    private static bool IsExempt(HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<DisableRateLimitingAttribute>() is not null;
 
     private static RateLimitOptions Options(IServiceProvider provider) => provider.GetRequiredService<IOptions<RateLimitOptions>>().Value;

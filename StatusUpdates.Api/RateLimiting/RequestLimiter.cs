@@ -5,8 +5,8 @@ using StatusUpdates.Api.Errors;
 namespace StatusUpdates.Api.RateLimiting;
 
 /// <summary>
-/// Token buckets by key, with the headers that tell a client where it stands (draft-ietf-httpapi-ratelimit-headers): the quota is the
-/// burst, its window the time in which an empty bucket fills. Thread-safe; buckets of keys not seen for a while are dropped.
+/// Token buckets by key, with the headers that tell a client its remaining quota (draft-ietf-httpapi-ratelimit-headers): the quota is the
+/// burst, its window the time in which an empty bucket refills. Thread-safe; unused buckets are removed after a while.
 /// </summary>
 internal sealed class RequestLimiter : IDisposable
 {
@@ -20,8 +20,8 @@ internal sealed class RequestLimiter : IDisposable
     private readonly string _policy;
 
     /// <param name="name">The policy's name.</param>
-    /// <param name="what">What there may be too many of, for the answer.</param>
-    /// <param name="options">The buckets.</param>
+    /// <param name="what">What is limited, for the error message.</param>
+    /// <param name="options">The settings of the buckets.</param>
     public RequestLimiter(string name, string what, TokenBucketOptions options)
     {
         (_name, _what) = (name, what);
@@ -38,7 +38,7 @@ internal sealed class RequestLimiter : IDisposable
             StringComparer.Ordinal);
     }
 
-    /// <summary>Takes a permit of the key and writes the headers. Without one the answer is the problem to give: 429.</summary>
+    /// <summary>Takes a permit of the key and writes the headers. Returns the 429 problem if there is no permit, else null.</summary>
     public ProblemResult? Check(HttpContext context, string key)
     {
         using var lease = _buckets.AttemptAcquire(key);

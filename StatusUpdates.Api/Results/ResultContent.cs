@@ -3,12 +3,12 @@ using StatusUpdates.Data.Results;
 namespace StatusUpdates.Api.Results;
 
 /// <summary>
-/// The content of a result, read from the database in pieces as large as the reader's buffer, each when it is asked for: a client that takes its time holds one of them, and
-/// no connection to the database. Not thread-safe.
+/// The content of a result, read from the database on demand, in pieces of the reader's buffer size: a slow client holds one piece in memory,
+/// and no database connection. Not thread-safe.
 /// </summary>
-/// <param name="results">Where it is.</param>
-/// <param name="id">Which it is.</param>
-/// <param name="length">Its length, in bytes.</param>
+/// <param name="results">The store of results.</param>
+/// <param name="id">The result's id.</param>
+/// <param name="length">The result's length, in bytes.</param>
 internal sealed class ResultContent(GenerationResultStore results, string id, int length) : Stream
 {
     public override bool CanRead => true;
@@ -21,7 +21,7 @@ internal sealed class ResultContent(GenerationResultStore results, string id, in
 
     public override long Position { get; set; }
 
-    /// <exception cref="IOException">The result was removed meanwhile.</exception>
+    /// <exception cref="IOException">The result was removed in the meantime.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var count = (int)Math.Min(buffer.Length, length - Position);
@@ -33,7 +33,7 @@ internal sealed class ResultContent(GenerationResultStore results, string id, in
         var piece = await results.ReadPieceAsync(id, (int)Position, count, cancellationToken);
         if (piece?.Length != count)
         {
-            throw new IOException("The result was removed while it was sent.");
+            throw new IOException("The result was removed while it was being sent.");
         }
 
         piece.CopyTo(buffer);
@@ -55,9 +55,9 @@ internal sealed class ResultContent(GenerationResultStore results, string id, in
     {
     }
 
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("A result is read asynchronously.");
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("A result can only be read asynchronously.");
 
-    public override void SetLength(long value) => throw new NotSupportedException("A result is only read.");
+    public override void SetLength(long value) => throw new NotSupportedException("A result is read-only.");
 
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("A result is only read.");
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("A result is read-only.");
 }

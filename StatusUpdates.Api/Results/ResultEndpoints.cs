@@ -9,17 +9,17 @@ using StatusUpdates.Data.Results;
 namespace StatusUpdates.Api.Results;
 
 /// <summary>
-/// <c>GET /results/{id}</c>: what the built-in processors rendered. Open to who knows the id, which is 128 random bits, so that an address
-/// can be passed on and opened in a browser.
+/// <c>GET /results/{id}</c>: what providers rendered. Accessible to anyone who knows the id, which is 128 random bits, so that a
+/// URL can be shared and opened in a browser.
 /// </summary>
 internal static class ResultEndpoints
 {
     private const int IdLength = 32;
 
-    // Content that a provider made is shown, never run, and is in no origin's name.
+    // Provider-made content is displayed but never executed, and belongs to no origin.
     private const string ContentSecurityPolicy = "sandbox; default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'";
 
-    // What retention has removed is gone from caches a day later. A content never changes under its id.
+    // Caches keep a result at most a day after retention has removed it. The content of an id never changes.
     private const string CacheControl = "public, max-age=86400, immutable";
 
     public static void AddResults(this IHostApplicationBuilder builder) => builder.Services.AddSingleton<ResultLimiter>();
@@ -46,7 +46,7 @@ internal static class ResultEndpoints
             return ProblemResult.NotFound("There is no such result.");
         }
 
-        // What is left takes as long as the client does, and the server's least rate judges that one. Each piece has the database's own time-out.
+        // From here on the client sets the pace, bounded by the server's minimum data rate. Each piece has the database's own time-out.
         context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout();
         context.Response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
         context.Response.Headers.CacheControl = CacheControl;

@@ -5,24 +5,24 @@ using StatusUpdates.Api.RateLimiting;
 
 namespace StatusUpdates.Api.Results;
 
-/// <summary>How many results are sent to one address at once: each takes memory for as long as its client reads. Thread-safe.</summary>
+/// <summary>Limits concurrent downloads of results by one address: each takes memory for as long as its client reads. Thread-safe.</summary>
 internal sealed class ResultLimiter(IOptions<RateLimitOptions> options) : IDisposable
 {
     private const string Policy = "results";
 
-    // A result is sent in a moment, unless its client takes its time.
+    // A download is short, unless its client is slow.
     private const string RetryAfterSeconds = "1";
 
-    private readonly PartitionedRateLimiter<string> _places = PartitionedRateLimiter.Create<string, string>(
+    private readonly PartitionedRateLimiter<string> _slots = PartitionedRateLimiter.Create<string, string>(
         address => RateLimitPartition.GetConcurrencyLimiter(address, _ => new() { PermitLimit = options.Value.ResultsPerAddress, QueueLimit = 0 }),
         StringComparer.Ordinal);
 
-    /// <summary>Takes a place of the client's address until the request is over. Without one the answer is the problem to give: 429.</summary>
+    /// <summary>Takes a slot for the client's address until the request ends. Returns the 429 problem if there is no slot, else null.</summary>
     public ProblemResult? TryTake(HttpContext context)
     {
-        var place = _places.AttemptAcquire(ClientAddress.KeyOf(context.Connection.RemoteIpAddress));
-        context.Response.RegisterForDispose(place);
-        if (place.IsAcquired)
+        var slot = _slots.AttemptAcquire(ClientAddress.KeyOf(context.Connection.RemoteIpAddress));
+        context.Response.RegisterForDispose(slot);
+        if (slot.IsAcquired)
         {
             return null;
         }
@@ -32,8 +32,8 @@ internal sealed class ResultLimiter(IOptions<RateLimitOptions> options) : IDispo
         return new(
             StatusCodes.Status429TooManyRequests,
             ProblemCodes.TooManyConnections,
-            $"At most {options.Value.ResultsPerAddress} results are sent to one address at once; read those that are on their way first.");
+            $"At most {options.Value.ResultsPerAddress} results are sent to one address at once; finish reading those in progress first.");
     }
 
-    public void Dispose() => _places.Dispose();
+    public void Dispose() => _slots.Dispose();
 }

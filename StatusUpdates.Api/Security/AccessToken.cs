@@ -4,15 +4,18 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace StatusUpdates.Api.Security;
 
-/// <summary>A validated access token: whose it is and until when it holds, without the clock skew that validation allows.</summary>
+/// <summary>A validated access token: its user and its expiry, without the clock skew that validation allows.</summary>
 /// <param name="UserId">The <c>sub</c> claim.</param>
 /// <param name="ExpiresAt">The <c>exp</c> claim.</param>
 internal sealed record AccessToken(string UserId, DateTimeOffset ExpiresAt)
 {
-    /// <summary>The <c>iat</c> claim, if there is a usable one.</summary>
+    /// <summary>The tolerated difference between the clocks of issuer and API.</summary>
+    public static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
+
+    /// <summary>The <c>iat</c> claim, if it is present and valid.</summary>
     public DateTimeOffset? IssuedAt { get; init; }
 
-    /// <summary>The token behind a set of claims; null if they name no valid user or no expiry.</summary>
+    /// <summary>The token that a set of claims came from; null if they have no valid user or no expiry.</summary>
     public static AccessToken? Of(ClaimsIdentity? claims)
     {
         if (claims is null
@@ -27,7 +30,7 @@ internal sealed record AccessToken(string UserId, DateTimeOffset ExpiresAt)
         return new(userId, DateTimeOffset.FromUnixTimeSeconds(exp)) { IssuedAt = IssuedAtOf(claims) };
     }
 
-    /// <summary>Claims of which <see cref="Of"/> makes this token again.</summary>
+    /// <summary>Claims that <see cref="Of"/> converts back into this token.</summary>
     public ClaimsIdentity ToClaims(string authenticationType)
     {
         var claims = new ClaimsIdentity(authenticationType, JwtRegisteredClaimNames.Sub, roleType: null);
@@ -50,7 +53,7 @@ internal sealed record AccessToken(string UserId, DateTimeOffset ExpiresAt)
             ? DateTimeOffset.FromUnixTimeSeconds(issued)
             : null;
 
-    // A StringOrURI by RFC 7519, section 4.1.2. A list shows as several claims, an object as one of another value type.
+    // A StringOrURI (RFC 7519, section 4.1.2). A list appears as several claims, an object as a claim of another value type.
     private static string? UserOf(ClaimsIdentity claims)
     {
         Claim? subject = null;

@@ -3,7 +3,7 @@ using StatusUpdates.Data.Log;
 
 namespace StatusUpdates.Api.Security;
 
-/// <summary>What can be a user: 1 to 255 UTF-16 characters that Postgres and Redis can both hold.</summary>
+/// <summary>Valid user ids: 1 to 255 UTF-16 code units that Postgres and Redis can both store.</summary>
 internal static class UserIds
 {
     public const int MaxLength = 255;

@@ -1,11 +1,11 @@
 namespace StatusUpdates.Api.Transports;
 
-/// <summary>One clock for all connections, once a second, instead of timers of their own: an idle connection stays small.</summary>
+/// <summary>One timer for all connections, once a second, instead of timers of their own, so that idle connections stay small.</summary>
 internal sealed class ConnectionClock(ConnectionRegistry registry, TimeProvider time) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    /// <summary>Lets every connection look at the time.</summary>
+    /// <summary>Ticks every connection once.</summary>
     internal void RunOnce()
     {
         var timestamp = time.GetTimestamp();
@@ -28,7 +28,7 @@ internal sealed class ConnectionClock(ConnectionRegistry registry, TimeProvider 
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The host stops.
+            // The host is stopping.
         }
     }
 }

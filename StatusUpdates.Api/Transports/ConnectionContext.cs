@@ -19,7 +19,7 @@ internal sealed partial class ConnectionContext(
     [LoggerMessage(4202, LogLevel.Error, "A {Transport} connection failed")]
     public partial void LogFailed(string transport, Exception exception);
 
-    [LoggerMessage(4203, LogLevel.Information, "A {Transport} connection was aborted: its peer took nothing for {Timeout}")]
+    [LoggerMessage(4203, LogLevel.Information, "A {Transport} connection was aborted: its peer accepted no data for {Timeout}")]
     public partial void LogSlow(string transport, TimeSpan timeout);
 
     [LoggerMessage(4204, LogLevel.Debug, "A {Transport} connection was aborted: its peer was silent for {Timeout}")]

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Options;
 namespace StatusUpdates.Api.Transports;
 
 /// <summary>
-/// At shutdown closes all connections, spread over <see cref="ConnectionOptions.DrainTime"/>. Order: it runs before any hosted service
-/// is stopped, so before the server and the feeds.
+/// Closes all connections at shutdown, spread over <see cref="ConnectionOptions.DrainTime"/>. Order: it runs before any hosted service
+/// stops, and so before the server and the feeds.
 /// </summary>
 internal sealed partial class ConnectionDrain(
     ConnectionRegistry registry, IOptions<ConnectionOptions> options, TimeProvider time, ILogger<ConnectionDrain> logger) : IHostedLifecycleService
@@ -35,7 +35,7 @@ internal sealed partial class ConnectionDrain(
         }
         catch (OperationCanceledException)
         {
-            // The host's patience is at its end.
+            // The host's shutdown time-out has expired.
             LogOutOfTime();
             foreach (var connection in connections)
             {
@@ -48,8 +48,8 @@ internal sealed partial class ConnectionDrain(
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    // Few connections are no storm: they are not kept waiting for the whole time.
-    private async Task CloseAsync(ITransportConnection[] connections, CancellationToken cancellationToken)
+    // A few connections cause no reconnect storm: they are closed without using the whole drain time.
+    private async Task CloseAsync(TransportConnection[] connections, CancellationToken cancellationToken)
     {
         var steps = Math.Max(1, (int)(options.Value.DrainTime / Step));
         var perStep = Math.Max(MinClosesPerStep, (connections.Length + steps - 1) / steps);
@@ -70,9 +70,9 @@ internal sealed partial class ConnectionDrain(
         }
     }
 
-    [LoggerMessage(4101, LogLevel.Information, "Closing {Connections} connections before the stop")]
+    [LoggerMessage(4101, LogLevel.Information, "Closing {Connections} connections before shutdown")]
     private partial void LogDraining(int connections);
 
-    [LoggerMessage(4102, LogLevel.Warning, "Connections were cut off because the time for the stop is used up")]
+    [LoggerMessage(4102, LogLevel.Warning, "Connections were cut off because the shutdown time-out expired")]
     private partial void LogOutOfTime();
 }

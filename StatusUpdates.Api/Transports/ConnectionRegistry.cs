@@ -1,27 +1,29 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
+using StatusUpdates.Api.Errors;
 
 namespace StatusUpdates.Api.Transports;
 
-internal enum AdmissionRefusal
-{
-    None,
-    TooManyConnections,
-    TooManyConnectionsOfUser,
-    Draining,
-}
-
-/// <summary>The long-lived connections of this instance, counted against their limits from the handshake on. Thread-safe.</summary>
+/// <summary>The long-lived connections of this instance, counted against the limits from the handshake on. Thread-safe.</summary>
 internal sealed class ConnectionRegistry(IOptions<ConnectionOptions> options)
 {
+    private static readonly ProblemResult Draining = new(
+        StatusCodes.Status503ServiceUnavailable, ProblemCodes.Draining, "This instance is shutting down; connect again.");
+
+    private static readonly ProblemResult TooMany = new(
+        StatusCodes.Status429TooManyRequests, ProblemCodes.TooManyConnections, "This instance has too many connections open.");
+
+    private static readonly ProblemResult TooManyOfUser = new(
+        StatusCodes.Status429TooManyRequests, ProblemCodes.TooManyConnections, "You have too many connections open.");
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, int> _perUser = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<ITransportConnection, byte> _connections = new();
+    private readonly ConcurrentDictionary<TransportConnection, byte> _connections = new();
     private int _count;
     private bool _draining;
 
-    /// <summary>The connections that run. Safe to enumerate while others come and go.</summary>
-    public IEnumerable<ITransportConnection> Connections => _connections.Select(pair => pair.Key);
+    /// <summary>The running connections. Safe to enumerate while others open and close.</summary>
+    public IEnumerable<TransportConnection> Connections => _connections.Select(pair => pair.Key);
 
     public int Count
     {
@@ -34,55 +36,37 @@ internal sealed class ConnectionRegistry(IOptions<ConnectionOptions> options)
         }
     }
 
-    /// <summary>Takes a place for a connection of this user.</summary>
-    /// <param name="userId">Whose connection.</param>
-    /// <param name="place">The place; dispose it when the connection has ended, or did not come about.</param>
-    public AdmissionRefusal TryAdmit(string userId, out Place? place)
+    /// <summary>Counts a connection of this user, until <see cref="Leave"/>.</summary>
+    /// <returns>Why it is not admitted; null: it is.</returns>
+    public ProblemResult? TryEnter(string userId)
     {
-        place = null;
         lock (_gate)
         {
             if (_draining)
             {
-                return AdmissionRefusal.Draining;
+                return Draining;
             }
 
             if (_count >= options.Value.MaxConnections)
             {
-                return AdmissionRefusal.TooManyConnections;
+                return TooMany;
             }
 
             var ofUser = _perUser.GetValueOrDefault(userId);
             if (ofUser >= options.Value.MaxConnectionsPerUser)
             {
-                return AdmissionRefusal.TooManyConnectionsOfUser;
+                return TooManyOfUser;
             }
 
             _perUser[userId] = ofUser + 1;
             _count++;
-        }
-
-        place = new Place(this, userId);
-        return AdmissionRefusal.None;
-    }
-
-    /// <summary>Admits nobody from now on.</summary>
-    public void BeginDrain()
-    {
-        lock (_gate)
-        {
-            _draining = true;
+            return null;
         }
     }
 
-    private void Leave(string userId, ITransportConnection? connection)
+    /// <summary>The connection has ended, or could not be opened.</summary>
+    public void Leave(string userId)
     {
-        if (connection is not null)
-        {
-            connection.Release();
-            _connections.TryRemove(connection, out _);
-        }
-
         lock (_gate)
         {
             _count--;
@@ -98,38 +82,31 @@ internal sealed class ConnectionRegistry(IOptions<ConnectionOptions> options)
         }
     }
 
-    /// <summary>A connection's place.</summary>
-    public sealed class Place(ConnectionRegistry registry, string userId) : IDisposable
+    /// <summary>Registers the running connection with the clock and the drain.</summary>
+    public void Attach(TransportConnection connection)
     {
-        private ITransportConnection? _connection;
-        private bool _left;
+        _connections.TryAdd(connection, 0);
 
-        /// <summary>The connection runs: the clock and the drain see it from now on.</summary>
-        public void Hold(ITransportConnection connection)
+        // A connection that was admitted just before the drain began may be missing from the drain's list.
+        lock (_gate)
         {
-            _connection = connection;
-            registry._connections.TryAdd(connection, 0);
-
-            // One that came through the door as the drain began would be missed by it.
-            bool draining;
-            lock (registry._gate)
+            if (!_draining)
             {
-                draining = registry._draining;
-            }
-
-            if (draining)
-            {
-                connection.Drain();
+                return;
             }
         }
 
-        public void Dispose()
+        connection.Drain();
+    }
+
+    public void Detach(TransportConnection connection) => _connections.TryRemove(connection, out _);
+
+    /// <summary>Admits no further connections.</summary>
+    public void BeginDrain()
+    {
+        lock (_gate)
         {
-            if (!_left)
-            {
-                _left = true;
-                registry.Leave(userId, _connection);
-            }
+            _draining = true;
         }
     }
 }

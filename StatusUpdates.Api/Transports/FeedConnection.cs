@@ -5,43 +5,37 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Api.Transports;
 
 /// <summary>
-/// A connection that is sent a feed: what is the same for every transport. Its token ends it, a peer that takes no byte is aborted, and
-/// a closing one that does not end is cut off.
-/// Concurrency: the sending side runs by itself; the clock, the drain and, where there is one, the receiving side come from outside.
+/// A connection that is sent a feed: the part common to all transports. It ends when its token expires; a peer that accepts no data is
+/// aborted, and a closing connection that does not end is cut off.
+/// Concurrency: the sending side runs by itself; the clock, the drain and the receiving side (if any) call in from other threads.
 /// Lifecycle: open -> closing -> ended; a broken or overdue connection is aborted.
 /// </summary>
-internal abstract class FeedConnection : ITransportConnection
+internal abstract class FeedConnection : TransportConnection
 {
-    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly RequestAbort _abort;
-    private readonly string _transport;
-    private TokenClock _token;
+    private TokenSchedule _token;
 
-    // Of the clock alone: the token that was warned of, and timestamps.
-    private TokenClock? _warnedOf;
-    private long _beaten;
-    private long _closing;
+    // Used by the clock only: the token whose expiry was announced, and timestamps.
+    private TokenSchedule? _warnedToken;
+    private long _lastHeartbeat;
+    private long? _closingSince;
 
     protected FeedConnection(HttpContext http, FeedCursor cursor, AccessToken token, ConnectionContext context, string transport)
+        : base(http, transport)
     {
-        _abort = new RequestAbort(http);
-        _transport = transport;
-        _token = TokenClock.Of(token, BearerOptionsSetup.ClockSkew, context.Time.GetUtcNow());
-        _beaten = context.Time.GetTimestamp();
+        _token = TokenSchedule.Of(token, AccessToken.ClockSkew, context.Time.GetUtcNow());
+        _lastHeartbeat = context.Time.GetTimestamp();
         Cursor = cursor;
         UserId = token.UserId;
         Context = context;
     }
 
-    public Task Ended => _ended.Task;
-
-    /// <summary>Whether a write is under way that the peer, or the network, has not taken yet.</summary>
+    /// <summary>Whether a write is pending that the peer or the network has not accepted yet.</summary>
     internal bool IsWriting => Sender.WriteStarted is not null;
 
-    /// <summary>The position up to which the client has been given updates.</summary>
+    /// <summary>The position up to which updates were sent to the client.</summary>
     internal LogPosition Position => Cursor.Position;
 
-    /// <summary>The expiry of the token that holds.</summary>
+    /// <summary>The expiry of the current token.</summary>
     internal DateTimeOffset TokenExpiresAt => Volatile.Read(ref _token).ExpiresAt;
 
     protected FeedCursor Cursor { get; }
@@ -54,15 +48,12 @@ internal abstract class FeedConnection : ITransportConnection
 
     protected abstract bool IsClosing { get; }
 
-    public void Tick(long timestamp, DateTimeOffset now)
+    public override void Tick(long timestamp, DateTimeOffset now)
     {
         if (IsClosing)
         {
-            if (_closing == 0)
-            {
-                _closing = timestamp;
-            }
-            else if (Since(_closing, timestamp) >= Context.Options.CloseTimeout)
+            _closingSince ??= timestamp;
+            if (Since(_closingSince.Value, timestamp) >= Context.Options.CloseTimeout)
             {
                 Abort();
             }
@@ -71,85 +62,60 @@ internal abstract class FeedConnection : ITransportConnection
         }
 
         CheckToken(now);
-        Check(timestamp, IsBlocked(timestamp));
-        // A tick early rather than a tick late: the interval is a promise.
-        if (Since(_beaten, timestamp) > Context.Options.HeartbeatInterval - ConnectionClock.Interval)
+        CheckPeer(timestamp, IsBlocked(timestamp));
+        // Rather a tick early than a tick late: the interval is guaranteed.
+        if (Since(_lastHeartbeat, timestamp) > Context.Options.HeartbeatInterval - ConnectionClock.Interval)
         {
-            _beaten = timestamp;
-            Beat();
+            _lastHeartbeat = timestamp;
+            Heartbeat();
         }
     }
 
-    public abstract void Drain();
-
-    public void Abort() => _abort.Abort();
-
-    /// <summary>The request is about to be over: it can no longer be aborted. Call it before the handler returns.</summary>
-    public void Release() => _abort.Release();
-
-    /// <summary>
-    /// Serves the connection to its end. Hold it in its place first, so that the clock and the drain see it before its client hears that it stands.
-    /// </summary>
-    public async Task RunAsync()
-    {
-        try
-        {
-            await ServeAsync();
-        }
-        finally
-        {
-            _ended.SetResult();
-        }
-    }
-
-    /// <summary>Sends, and receives where the transport does, to the end.</summary>
-    protected abstract Task ServeAsync();
-
-    /// <summary>Sends to the end. Nothing escapes: a connection that broke is aborted.</summary>
+    /// <summary>Sends until the connection ends. Never throws: a broken connection is aborted.</summary>
     protected async Task SendAsync()
     {
         try
         {
             await Sender.RunAsync(UserId);
         }
-        catch (Exception e) when (IsLoss(e))
+        catch (Exception e) when (IsConnectionLoss(e))
         {
             Abort();
         }
         catch (Exception e)
         {
-            Context.LogFailed(_transport, e);
+            Context.LogFailed(Transport, e);
             Abort();
         }
     }
 
-    /// <summary>The token that holds from now on.</summary>
+    /// <summary>Replaces the token.</summary>
     protected void Renew(AccessToken token)
     {
-        Volatile.Write(ref _token, TokenClock.Of(token, BearerOptionsSetup.ClockSkew, Context.Time.GetUtcNow()));
+        Volatile.Write(ref _token, TokenSchedule.Of(token, AccessToken.ClockSkew, Context.Time.GetUtcNow()));
     }
 
     /// <summary>The token has expired: close.</summary>
     protected abstract void Expire();
 
-    /// <summary>The token is about to expire; where the client can be told, tell it.</summary>
+    /// <summary>The token is about to expire: notify the client, if the transport can.</summary>
     protected virtual void Warn(DateTimeOffset expiresAt)
     {
     }
 
-    /// <summary>Every second.</summary>
-    /// <param name="timestamp">Now.</param>
-    /// <param name="isBlocked">Whether a write is blocked. Such a peer is judged by that alone: its answers wait behind what it does not take.</param>
-    protected virtual void Check(long timestamp, bool isBlocked)
+    /// <summary>Called every second.</summary>
+    /// <param name="timestamp">The current timestamp.</param>
+    /// <param name="isBlocked">Whether a write is blocked. Then only the send time-out applies: the peer's replies wait behind data that it does not accept.</param>
+    protected virtual void CheckPeer(long timestamp, bool isBlocked)
     {
     }
 
-    /// <summary>Every <see cref="ConnectionOptions.HeartbeatInterval"/>.</summary>
-    protected abstract void Beat();
+    /// <summary>Called every <see cref="ConnectionOptions.HeartbeatInterval"/>.</summary>
+    protected abstract void Heartbeat();
 
     protected TimeSpan Since(long then, long timestamp) => Context.Time.GetElapsedTime(then, timestamp);
 
-    protected static bool IsLoss(Exception exception) => exception is IOException or OperationCanceledException or ObjectDisposedException;
+    protected static bool IsConnectionLoss(Exception exception) => exception is IOException or OperationCanceledException or ObjectDisposedException;
 
     private void CheckToken(DateTimeOffset now)
     {
@@ -158,9 +124,9 @@ internal abstract class FeedConnection : ITransportConnection
         {
             Expire();
         }
-        else if (now >= token.WarnAt && !ReferenceEquals(_warnedOf, token))
+        else if (now >= token.WarnAt && !ReferenceEquals(_warnedToken, token))
         {
-            _warnedOf = token;
+            _warnedToken = token;
             Warn(token.ExpiresAt);
         }
     }
@@ -174,8 +140,8 @@ internal abstract class FeedConnection : ITransportConnection
 
         if (Since(started, timestamp) >= Context.Options.SendTimeout)
         {
-            Context.LogSlow(_transport, Context.Options.SendTimeout);
-            Context.Metrics.SlowAborted(_transport);
+            Context.LogSlow(Transport, Context.Options.SendTimeout);
+            Context.Metrics.SlowAborted(Transport);
             Abort();
         }
 

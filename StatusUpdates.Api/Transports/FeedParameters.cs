@@ -1,25 +1,41 @@
 using Microsoft.OpenApi;
-using StatusUpdates.Api.OpenApi;
+using StatusUpdates.Api.Generations;
+using StatusUpdates.Api.Queries;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Transports;
 
-/// <summary>How the API's description shows the parameters of feeds.</summary>
+/// <summary>The parameters that the transports share.</summary>
 internal static class FeedParameters
 {
-    public static ParameterDescription Since { get; } =
-        new(FeedQuery.Since, "The last cursor that the client has, such as 42-9f3ab2c1; a bare seq is taken as well, and is not checked. Without it, from the head of the log.", Position);
+    /// <summary>The client's last position.</summary>
+    public static Parameter<LogPosition?> Since { get; } = Parameters.Position(
+        "since", "The client's last cursor, such as 42-9f3ab2c1; a bare seq is accepted too, but not checked. By default the feed starts at the head of the log.");
 
-    public static ParameterDescription GenerationId { get; } =
-        new("generationId", "Only this generation's updates.", () => new() { Type = JsonSchemaType.String });
+    /// <summary>The same for a stream of one generation, which starts elsewhere without it.</summary>
+    public static Parameter<LogPosition?> GenerationSince { get; } = Parameters.Position(
+        "since", "The client's last cursor. By default the stream starts with the generation's first update.");
 
-    public static ParameterDescription GenerationSince { get; } =
-        new(FeedQuery.Since, "The last cursor that the client has. Without it, from the generation's first update.", Position);
+    /// <summary>The only generation whose updates are wanted.</summary>
+    public static Parameter<string?> GenerationId { get; } =
+        Parameters.Text("generationId", "Only this generation's updates.", GenerationIds.IsWellFormed, "Must be a generation id.");
 
-    public static ParameterDescription LastEventId { get; } =
-        new(FeedQuery.LastEventId, "The id of the last event that the client has, as event-source-polyfill sends it. Wins over since.", Position);
+    // From event-source-polyfill, for which a header would need a preflight.
+    public static Parameter<LogPosition?> LastEventId { get; } = Parameters.Position(
+        "lastEventId", "The id of the client's last event, as event-source-polyfill sends it. Takes precedence over since.");
 
-    public static ParameterDescription LastEventIdHeader { get; } =
-        new(FeedQuery.LastEventIdHeader, "The id of the last event that the client has, as an EventSource sends it. Wins over the parameters.", Position, ParameterLocation.Header);
+    public static Parameter<LogPosition?> LastEventIdHeader { get; } = Parameters.Position(
+        "Last-Event-ID", "The id of the client's last event, as an EventSource sends it. Takes precedence over the parameters.", ParameterLocation.Header);
 
-    public static OpenApiSchema Position() => new() { Type = JsonSchemaType.String, Pattern = "^[0-9]{1,16}(-[0-9a-f]{8})?$" };
+    /// <summary>
+    /// The position from which an event stream continues. All three sources are parsed, so that an invalid one is reported even if another takes
+    /// precedence.
+    /// </summary>
+    public static LogPosition? ReadResumePosition(this QueryReader query)
+    {
+        var header = query.Read(LastEventIdHeader);
+        var last = query.Read(LastEventId);
+        var since = query.Read(Since);
+        return header ?? last ?? since;
+    }
 }

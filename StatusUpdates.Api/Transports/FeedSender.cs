@@ -4,26 +4,27 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Api.Transports;
 
 /// <summary>
-/// The sending side of a connection, and the only writer of its stream. What is due at one moment goes out in one write. While a write
-/// is blocked it holds those bytes and nothing else: not the frames, and not what is due after them.
+/// The sending side of a connection, and the only writer of its stream. Everything that is due at one moment goes out in one write. A blocked
+/// write holds only its own bytes: neither the frames, nor what is due after them.
 /// </summary>
-/// <param name="stream">Where to.</param>
-/// <param name="cursor">What is due.</param>
-/// <param name="format">How it is written.</param>
+/// <param name="stream">The stream to write to.</param>
+/// <param name="cursor">The source of updates.</param>
+/// <param name="format">The transport's format.</param>
 /// <param name="context">What all connections share.</param>
-/// <param name="generation">The one generation that is followed to its end; null: the feed has none.</param>
+/// <param name="transport">The transport's name in metrics.</param>
+/// <param name="generation">The generation that is followed to its end; null: the feed has no end.</param>
 internal sealed class FeedSender(
-    Stream stream, FeedCursor cursor, IFeedFormat format, ConnectionContext context, FollowedGeneration? generation = null)
+    Stream stream, FeedCursor cursor, IFeedFormat format, ConnectionContext context, string transport, FollowedGeneration? generation = null)
 {
-    // What the protocol allows in one batch.
+    // The protocol's limit for one batch.
     private const int MaxFrames = 256;
 
     private long _writeStarted;
 
-    /// <summary>When the write that is running began; null if none is.</summary>
+    /// <summary>When the current write began; null if there is none.</summary>
     public long? WriteStarted => Volatile.Read(ref _writeStarted) is not 0 and var started ? started : null;
 
-    /// <summary>Sends until the end: what the format says is the end, or the generation's terminal update.</summary>
+    /// <summary>Sends until the format reports the end, or until the generation's terminal update.</summary>
     /// <exception cref="IOException">The connection broke.</exception>
     public async Task RunAsync(string userId)
     {
@@ -35,37 +36,29 @@ internal sealed class FeedSender(
         while (true)
         {
             var read = await cursor.ReadAsync();
-            if (read.Kind == FeedReadKind.Resync)
-            {
-                if (await WriteResyncAsync(read.End))
-                {
-                    return;
-                }
-            }
-
-            if (await WriteAsync(read))
+            if ((read.Kind == FeedReadKind.Resync && await WriteResyncAsync(read.End)) || await WriteAsync(read))
             {
                 return;
             }
         }
     }
 
-    // True: nothing follows.
+    // True: the end; nothing follows.
     private async ValueTask<bool> WriteAsync(FeedRead read)
     {
         var at = 0;
-        do
+        while (true)
         {
             var startedAt = context.Time.GetUtcNow();
             var buffer = default(WriteBuffer);
-            if (format.AppendDue(ref buffer))
+            if (format.AppendPending(ref buffer))
             {
                 read.Dispose();
                 await WriteAsync(buffer);
                 return true;
             }
 
-            // The position after this write: with a filter the read may end past its last frame.
+            // The position after this write; with a filter the read may end past its last frame.
             var moves = read.Kind == FeedReadKind.Frames;
             var count = Take(read.Frames[at..], moves, out var ends);
             var isLast = ends || at + count == read.Count;
@@ -73,7 +66,7 @@ internal sealed class FeedSender(
             var write = Begin(read, at, count, ref buffer, startedAt);
             if (!write.IsCompleted)
             {
-                // Blocked. The rest of the read is let go: it will be read again, from wherever it then is.
+                // Blocked. The rest of the read is released: it will be read again later, from wherever it is by then.
                 isLast = true;
                 read.Dispose();
                 read = default;
@@ -95,27 +88,18 @@ internal sealed class FeedSender(
                 cursor.Advance(position);
             }
 
-            if (ends)
-            {
-                read.Dispose();
-                return true;
-            }
-
             if (isLast)
             {
-                break;
+                read.Dispose();
+                return ends;
             }
         }
-        while (true);
-
-        read.Dispose();
-        return false;
     }
 
     private ValueTask Begin(FeedRead read, int at, int count, ref WriteBuffer buffer, DateTimeOffset startedAt)
     {
         var frames = read.Frames.Slice(at, count);
-        var bytes = count == 1 && buffer.IsEmpty ? format.AsIs(frames[0]) : default;
+        var bytes = count == 1 && buffer.IsEmpty ? format.Preencoded(frames[0]) : default;
         if (bytes.IsEmpty)
         {
             if (count > 0)
@@ -135,13 +119,13 @@ internal sealed class FeedSender(
         var write = stream.WriteAsync(bytes);
         if (count > 0)
         {
-            context.Metrics.Delivered(frames, read.IsLive, format.Transport, startedAt, context.Time.GetUtcNow());
+            context.Metrics.Delivered(frames, read.IsLive, transport, startedAt, context.Time.GetUtcNow());
         }
 
         return write;
     }
 
-    // How many frames go into one write: at least one, however large; none after a followed generation's end.
+    // How many frames go into one write: at least one, however large; none after the end of a followed generation.
     private int Take(ReadOnlySpan<Frame> frames, bool inLog, out bool ends)
     {
         var count = 0;
@@ -170,7 +154,7 @@ internal sealed class FeedSender(
             return false;
         }
 
-        // A client that is cut off in between must not resume past what it has not got.
+        // A client that is cut off before it gets the state must not resume past it.
         format.AppendConnected(ref buffer, userId, new(state.Position - 1));
         return await WriteStateAsync(buffer, state);
     }
@@ -187,16 +171,16 @@ internal sealed class FeedSender(
 
         if (await generation.TryReadStateAsync() is not { } state)
         {
-            // It cannot be told now: the client comes back with the position that it has.
+            // The state is unavailable now: the client reconnects with the position that it has.
             return true;
         }
 
-        // As at the start: one that is cut off before the state must not resume past it.
+        // As at the start: a client that is cut off before it gets the state must not resume past it.
         format.AppendResync(ref buffer, head, new(state.Position - 1));
         return await WriteStateAsync(buffer, state);
     }
 
-    // A filtered cursor may pass over what came before the state: of its generation the state has all of that.
+    // A filtered cursor may skip what came before the state: the state includes all of that for its generation.
     private async ValueTask<bool> WriteStateAsync(WriteBuffer buffer, Frame state)
     {
         var position = state.Position > cursor.Position.Seq ? state.Cursor : cursor.Position;

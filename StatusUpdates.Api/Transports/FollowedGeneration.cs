@@ -6,34 +6,34 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Transports;
 
-/// <summary>The one generation that a stream follows to its end. One reader at a time.</summary>
+/// <summary>The generation that a stream follows to its end. One reader at a time.</summary>
 internal sealed class FollowedGeneration(string userId, string generationId, IServiceScopeFactory scopes, DatabaseWatch database)
 {
     public string Id => generationId;
 
-    /// <summary>What the stream begins with, where the log has none of the generation's updates any more; null: it begins with those.</summary>
+    /// <summary>The state that the stream begins with, if the log has none of the generation's updates any more; null: it begins with those.</summary>
     public Frame? Start { get; private set; }
 
-    /// <summary>Lets the stream begin with the present state. Order: after the cursor was opened, so that what follows the state follows the cursor.</summary>
-    /// <returns>Whether there is such a generation.</returns>
+    /// <summary>Makes the stream begin with the current state. Order: after the cursor was opened, which then delivers everything after the state.</summary>
+    /// <returns>Whether the generation exists.</returns>
     public async Task<bool> StartWithStateAsync(CancellationToken cancellationToken) =>
         (Start = await ReadStateAsync(cancellationToken)) is not null;
 
-    /// <summary>The generation as it is now, as an update; null if there is none.</summary>
+    /// <summary>The generation's current state as an update; null if it does not exist.</summary>
     public async Task<Frame?> ReadStateAsync(CancellationToken cancellationToken)
     {
-        // A scope of its own: a stream must not hold a context for as long as it lasts.
+        // A separate scope: a stream must not hold a DbContext for its whole lifetime.
         await using var scope = scopes.CreateAsyncScope();
         var generation = await scope.ServiceProvider.GetRequiredService<GenerationQueries>().FindAsync(userId, generationId, cancellationToken);
         return generation is null ? null : Frame.Of(UpdateOf(generation));
     }
 
-    /// <summary>The same; null also if the database is away.</summary>
+    /// <summary>The current state as an update; null also if the database is away.</summary>
     public async ValueTask<Frame?> TryReadStateAsync()
     {
         try
         {
-            // Bounded by the database's own limits, and by nothing of the connection's: whoever waits for it has to be told something.
+            // Bounded only by the database's own time-outs, not by the connection: its client must be sent something.
             return await ReadStateAsync(CancellationToken.None);
         }
         catch (Exception e) when (DatabaseFailures.IsUnavailable(e))

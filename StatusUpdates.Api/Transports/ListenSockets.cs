@@ -5,20 +5,20 @@ using Microsoft.Extensions.Options;
 
 namespace StatusUpdates.Api.Transports;
 
-/// <summary>What every connection inherits from the socket that it was accepted on.</summary>
+/// <summary>Socket settings that every connection inherits from the socket that accepted it.</summary>
 internal static class ListenSockets
 {
     private const int TcpProtocol = 6;
     private const int TcpUserTimeout = 18; // linux/tcp.h
 
-    /// <summary>Bounds what a connection holds, and how long the network may be silent about what was sent on it.</summary>
+    /// <summary>Limits a connection's buffers, and how long sent data may stay unacknowledged.</summary>
     public static void AddListenSockets(this IServiceCollection services)
     {
         services.AddOptions<KestrelServerOptions>().Configure<IOptions<ConnectionOptions>>(
             (kestrel, options) => kestrel.Limits.MaxResponseBufferSize = options.Value.ResponseBufferBytes);
         services.AddOptions<SocketTransportOptions>().Configure<IOptions<ConnectionOptions>>((transport, options) =>
         {
-            // The transport has a buffer of its own, and it is this one that plain HTTP and upgraded connections fill.
+            // The transport has its own buffer, which is the one that plain HTTP and upgraded connections fill.
             transport.MaxWriteBufferSize = options.Value.ResponseBufferBytes;
             var create = transport.CreateBoundListenSocket;
             transport.CreateBoundListenSocket = endpoint =>
@@ -41,8 +41,8 @@ internal static class ListenSockets
             socket.SendBufferSize = size;
         }
 
-        // A peer whose host vanished acknowledges nothing, and a stream that is only written to hears of it from the system alone: by
-        // default after a quarter of an hour (RFC 5482). Longer than the send time-out, which tells and counts what it does.
+        // A peer whose host has vanished acknowledges nothing, and for a write-only stream only the system can detect that: by default after a
+        // quarter of an hour (RFC 5482). Longer than the send time-out, which logs and counts its aborts.
         if (OperatingSystem.IsLinux())
         {
             Span<byte> milliseconds = stackalloc byte[sizeof(int)];

@@ -4,19 +4,20 @@ using Microsoft.Extensions.Options;
 namespace StatusUpdates.Api.Transports;
 
 /// <summary>
-/// Which pages may open a connection, and use the API at all (<see cref="Hosting.CrossOrigin"/>). Browsers send <c>Origin</c> with every WebSocket handshake but do not keep foreign pages from
-/// making one, so the server must (RFC 6455, section 10.2). Other clients send none and are judged by their token alone. Thread-safe.
+/// Which pages may open a connection, and use the API at all (<see cref="CrossOrigin"/>). Browsers send <c>Origin</c> with every
+/// WebSocket handshake but let any page make one, so the server must check it (RFC 6455, section 10.2). Other clients send none; only their
+/// token counts. Thread-safe.
 /// </summary>
 internal sealed class OriginPolicy(IOptions<ConnectionOptions> options)
 {
     private readonly HashSet<string> _allowed =
-        [.. options.Value.AllowedOrigins.Select(text => TryParse(text, out var origin) ? origin : throw new ArgumentException(text))];
+        [.. options.Value.AllowedOrigins.Select(text => TryNormalize(text, out var origin) ? origin : throw new ArgumentException(text))];
 
-    /// <summary>The allowed origins, beside the host itself, in their normal form.</summary>
+    /// <summary>The allowed origins, in addition to the host itself, in normal form.</summary>
     public IReadOnlyCollection<string> Allowed => _allowed;
 
-    /// <summary>An origin in its normal form: lower case, without a default port. A path, a query or credentials make it none.</summary>
-    public static bool TryParse(string? text, [NotNullWhen(true)] out string? origin)
+    /// <summary>An origin in its normal form: lower case, without a default port. A path, query, fragment or credentials make it invalid.</summary>
+    public static bool TryNormalize(string? text, [NotNullWhen(true)] out string? origin)
     {
         origin = null;
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri)
@@ -32,7 +33,7 @@ internal sealed class OriginPolicy(IOptions<ConnectionOptions> options)
         return true;
     }
 
-    /// <summary>Whether the request comes from no page, from a page of this host, or from one of the allowed origins.</summary>
+    /// <summary>Whether the request comes from no page, from a page of this host, or from an allowed origin.</summary>
     public bool IsAllowed(HttpRequest request)
     {
         var header = request.Headers.Origin;
@@ -41,10 +42,10 @@ internal sealed class OriginPolicy(IOptions<ConnectionOptions> options)
             return true;
         }
 
-        return header.Count == 1 && TryParse(header[0], out var origin) && (IsOwn(origin, request.Host) || _allowed.Contains(origin));
+        return header.Count == 1 && TryNormalize(header[0], out var origin) && (IsOwn(origin, request.Host) || _allowed.Contains(origin));
     }
 
-    // Host and port alone are compared: behind a proxy that ends TLS the two schemes differ.
+    // Only host and port are compared: behind a proxy that terminates TLS the schemes differ.
     private static bool IsOwn(string origin, HostString host) =>
         Uri.TryCreate(origin, UriKind.Absolute, out var page)
         && Uri.TryCreate($"{page.Scheme}://{host.Value}", UriKind.Absolute, out var own)

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace StatusUpdates.Api.Transports;
 
-/// <summary>What goes out in one write, in a pooled array that exists only while it is put together and written. Not thread-safe.</summary>
+/// <summary>The bytes of one write, in a pooled array that exists only while they are assembled and written. Not thread-safe.</summary>
 internal struct WriteBuffer : IDisposable
 {
     private const int MinSize = 256;
@@ -20,7 +20,7 @@ internal struct WriteBuffer : IDisposable
         _length += bytes.Length;
     }
 
-    /// <summary>Room for at least <paramref name="size"/> bytes; what was written into it counts after <see cref="Advance"/>.</summary>
+    /// <summary>Space for at least <paramref name="size"/> bytes; written bytes count after <see cref="Advance"/>.</summary>
     public Span<byte> GetSpan(int size)
     {
         if (_bytes is not { } bytes || bytes.Length - _length < size)

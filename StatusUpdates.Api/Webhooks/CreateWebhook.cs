@@ -5,8 +5,11 @@ using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
+using StatusUpdates.Webhooks;
+using StatusUpdates.Webhooks.Keys;
+using StatusUpdates.Webhooks.Messages;
+using StatusUpdates.Webhooks.Registration;
 
 namespace StatusUpdates.Api.Webhooks;
 
@@ -44,6 +47,8 @@ internal static class CreateWebhook
             Statuses = statuses,
             Types = types,
             SigningKeys = protector.Protect(id, keys),
+
+            // The database sets the times, by its own clock.
             CreatedAt = default,
             UpdatedAt = default,
         };
@@ -51,11 +56,12 @@ internal static class CreateWebhook
         if (created.At is not { } createdAt)
         {
             return created.Limit == WebhookLimit.PerUrl
-                ? WebhookAnswers.TooManyOfUrl(options.Value.MaxPerUrl)
+                ? WebhookResponses.TooManyOfUrl(options.Value.MaxPerUrl)
                 : new ProblemResult(
-                    StatusCodes.Status409Conflict, ProblemCodes.WebhookLimit, $"You have as many webhooks as a user may have: {options.Value.MaxPerUser}.");
+                    StatusCodes.Status409Conflict, ProblemCodes.WebhookLimit, $"A user may have at most {options.Value.MaxPerUser} webhooks.");
         }
 
+        // Only this response, and that of a rotation, has the secret.
         var view = WebhookView.Of(webhook, keys.PublicKey) with { Secret = keys.Secret, CreatedAt = createdAt, UpdatedAt = createdAt };
         return TypedResults.Created($"{http.PathBase}{WebhookEndpoints.Path}/{webhook.Id}", new Success<WebhookView>(view));
     }

@@ -2,7 +2,8 @@ using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Security;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Webhooks.Messages;
+using StatusUpdates.Webhooks.Registration;
 
 namespace StatusUpdates.Api.Webhooks;
 
@@ -12,11 +13,11 @@ internal static class DeleteWebhook
     public static async Task<Results<NoContent, ProblemResult>> HandleAsync(
         string id, ClaimsPrincipal user, WebhookStore store, WebhookQueries queries, CancellationToken cancellationToken)
     {
-        // Looked for first: a delete that is repeated after an unknown outcome finds nothing, and was one all the same.
+        // Looked up first: a delete that is repeated after an unknown outcome deletes no row, but still succeeds.
         var userId = user.GetUserId();
         if (!WebhookIds.IsWebhook(id) || await queries.FindAsync(userId, id, cancellationToken) is null)
         {
-            return WebhookAnswers.NotFound();
+            return WebhookResponses.NotFound();
         }
 
         await store.DeleteAsync(userId, id, cancellationToken);

@@ -1,47 +1,48 @@
-using System.Globalization;
 using System.Security.Claims;
-using Microsoft.AspNetCore.Http.Extensions;
 using Microsoft.AspNetCore.Http.HttpResults;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Api.Security;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Webhooks.Deliveries;
+using StatusUpdates.Webhooks.Messages;
+using StatusUpdates.Webhooks.Registration;
 
 namespace StatusUpdates.Api.Webhooks;
 
 /// <summary><c>GET /api/v1/webhooks/{id}/deliveries</c> and <c>GET /api/v1/webhooks/{id}/deliveries/{deliveryId}</c>.</summary>
 internal static class ListDeliveries
 {
-    public const string State = "state";
-    public const string Limit = "limit";
-    public const string Cursor = "cursor";
+    private static readonly Parameter<string?> State = Parameters.OneOf("state", "Only deliveries in this state.", DeliveryState.All);
 
-    public const int DefaultLimit = 50;
-    public const int MaxLimit = 100;
+    private static readonly Parameter<int> Limit =
+        Parameters.Integer(NextPage.Limit, "The maximum number of deliveries in the page.", 1, 100, absent: 50);
+
+    private static readonly Parameter<string?> Cursor = Parameters.Text(
+        NextPage.Cursor, "The nextCursor of the previous page.", WebhookIds.IsDelivery, "Must be the nextCursor of an earlier response.");
+
+    public static Parameter[] Query { get; } = [State, Limit, Cursor];
 
     public static async Task<Results<Ok<Success<DeliveryPage>>, ProblemResult>> HandleAsync(
         string id, HttpContext http, ClaimsPrincipal user, WebhookQueries queries, CancellationToken cancellationToken)
     {
-        var query = new QueryReader(http.Request.Query);
-        var filter = new DeliveryFilter(
-            query.Reference<string>(State, TryParseState, $"Allowed are: {string.Join(", ", DeliveryState.All)}."),
-            query.Reference<string>(Cursor, TryParseCursor, "Must be a nextCursor of an earlier answer."),
-            query.Integer(Limit, 1, MaxLimit) ?? DefaultLimit);
+        var query = new QueryReader(http.Request);
+        var filter = new DeliveryFilter(query.Read(State), query.Read(Cursor), query.Read(Limit));
         if (!query.Errors.IsEmpty)
         {
             return ProblemResult.Invalid(query.Errors);
         }
 
+        // An id that cannot exist is not looked up.
         if (!WebhookIds.IsWebhook(id)
             || await queries.ListDeliveriesAsync(user.GetUserId(), id, filter, cancellationToken) is not { } list)
         {
-            return WebhookAnswers.NotFound();
+            return WebhookResponses.NotFound();
         }
 
         if (list.Next is { } next)
         {
-            http.Response.Headers.Link = $"<{NextPage(http.Request, filter, next)}>; rel=\"next\"";
+            NextPage.Link(http, [State], filter.Limit, next);
         }
 
         return TypedResults.Ok(new Success<DeliveryPage>(new([.. list.Items.Select(DeliveryView.Of)], filter.Limit, list.Next)));
@@ -53,31 +54,5 @@ internal static class ListDeliveries
         && WebhookIds.IsDelivery(deliveryId)
         && await queries.FindDeliveryAsync(user.GetUserId(), id, deliveryId, cancellationToken) is { } delivery
             ? TypedResults.Ok(new Success<DeliveryView>(DeliveryView.WithAttempts(delivery)))
-            : WebhookAnswers.NoDelivery();
-
-    // RFC 8288 takes a relative reference, which holds behind any proxy.
-    private static string NextPage(HttpRequest request, DeliveryFilter filter, string cursor)
-    {
-        var query = new QueryBuilder();
-        if (filter.State is { } state)
-        {
-            query.Add(State, state);
-        }
-
-        query.Add(Limit, filter.Limit.ToString(CultureInfo.InvariantCulture));
-        query.Add(Cursor, cursor);
-        return $"{request.PathBase}{request.Path}{query}";
-    }
-
-    private static bool TryParseState(string text, out string? state)
-    {
-        state = text;
-        return DeliveryState.All.Contains(text, StringComparer.Ordinal);
-    }
-
-    private static bool TryParseCursor(string text, out string? cursor)
-    {
-        cursor = text;
-        return WebhookIds.IsDelivery(text);
-    }
+            : WebhookResponses.DeliveryNotFound();
 }

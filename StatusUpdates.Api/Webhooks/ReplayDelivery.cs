@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Webhooks.Messages;
+using StatusUpdates.Webhooks.Registration;
+using StatusUpdates.Webhooks.Replays;
 
 namespace StatusUpdates.Api.Webhooks;
 
@@ -21,23 +23,23 @@ internal static class ReplayDelivery
     {
         if (!WebhookIds.IsWebhook(id) || !WebhookIds.IsDelivery(deliveryId))
         {
-            return WebhookAnswers.NoDelivery();
+            return WebhookResponses.DeliveryNotFound();
         }
 
         return await store.ReplayAsync(user.GetUserId(), id, deliveryId, cancellationToken) switch
         {
-            ReplayOutcome.Disabled => WebhookAnswers.Disabled(),
-            ReplayOutcome.Unproven => WebhookAnswers.Unproven(),
+            ReplayOutcome.Disabled => WebhookResponses.Disabled(),
+            ReplayOutcome.Unproven => WebhookResponses.Unproven(),
             ReplayOutcome.AlreadyPending => new ProblemResult(
-                StatusCodes.Status409Conflict, ProblemCodes.DeliveryPending, "The delivery is pending: it is attempted anyway."),
+                StatusCodes.Status409Conflict, ProblemCodes.DeliveryPending, "The delivery is already pending and will be attempted."),
             ReplayOutcome.Gone => new ProblemResult(
-                StatusCodes.Status409Conflict, ProblemCodes.UpdatesGone, "The update is no longer kept, so that it cannot be delivered again."),
-            ReplayOutcome.TooManyPending => WebhookAnswers.TooManyPending(),
-            _ => await AcceptedAsync(id, deliveryId, http, user, queries, WebhookAnswers.NoDelivery(), cancellationToken),
+                StatusCodes.Status409Conflict, ProblemCodes.UpdatesGone, "The update is no longer stored, so it cannot be delivered again."),
+            ReplayOutcome.TooManyPending => WebhookResponses.TooManyPending(),
+            _ => await AcceptedAsync(id, deliveryId, http, user, queries, WebhookResponses.DeliveryNotFound(), cancellationToken),
         };
     }
 
-    /// <summary>The delivery as it is now, and where to look what becomes of it.</summary>
+    /// <summary>202 with the delivery's current state, and the address to follow it at.</summary>
     public static async Task<Results<Accepted<Success<DeliveryView>>, ProblemResult>> AcceptedAsync(
         string id,
         string deliveryId,

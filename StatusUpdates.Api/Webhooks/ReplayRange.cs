@@ -3,9 +3,11 @@ using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
-using StatusUpdates.Api.Queries;
 using StatusUpdates.Api.Security;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Messaging;
+using StatusUpdates.Webhooks.Deliveries;
+using StatusUpdates.Webhooks.Messages;
+using StatusUpdates.Webhooks.Replays;
 
 namespace StatusUpdates.Api.Webhooks;
 
@@ -28,7 +30,7 @@ internal static class ReplayRange
 
         if (!WebhookIds.IsWebhook(id))
         {
-            return WebhookAnswers.NotFound();
+            return WebhookResponses.NotFound();
         }
 
         var replay = await store.ReplayRangeAsync(user.GetUserId(), id, after, until, cancellationToken);
@@ -37,34 +39,34 @@ internal static class ReplayRange
             ReplayOutcome.Pending => TypedResults.Accepted(
                 $"{http.PathBase}{WebhookEndpoints.Path}/{id}/deliveries?state={DeliveryState.Pending}",
                 new Success<ReplayView>(new(replay.Count))),
-            ReplayOutcome.Disabled => WebhookAnswers.Disabled(),
-            ReplayOutcome.Unproven => WebhookAnswers.Unproven(),
+            ReplayOutcome.Disabled => WebhookResponses.Disabled(),
+            ReplayOutcome.Unproven => WebhookResponses.Unproven(),
             ReplayOutcome.BadRange => ProblemResult.Invalid(BadRange(after, until, replay.Position)),
             ReplayOutcome.TooMany => ProblemResult.Invalid(FieldErrors.Of(
                 Until, string.Create(CultureInfo.InvariantCulture, $"Must be at most {ReplayStore.MaxReplay} above since: replay a longer range in parts."))),
             ReplayOutcome.Gone => new ProblemResult(
                 StatusCodes.Status409Conflict,
                 ProblemCodes.UpdatesGone,
-                string.Create(CultureInfo.InvariantCulture, $"Updates of this range are no longer kept; since must be at least {replay.Oldest - 1}.")),
-            ReplayOutcome.TooManyPending => WebhookAnswers.TooManyPending(),
-            _ => WebhookAnswers.NotFound(),
+                string.Create(CultureInfo.InvariantCulture, $"Updates of this range are no longer stored; since must be at least {replay.Oldest - 1}.")),
+            ReplayOutcome.TooManyPending => WebhookResponses.TooManyPending(),
+            _ => WebhookResponses.NotFound(),
         };
     }
 
     private static long? Seq(string field, long? value, FieldErrors errors)
     {
-        if (value is >= 0 and <= QueryReader.MaxSeq)
+        if (value is >= 0 and <= LogPosition.MaxSeq)
         {
             return value;
         }
 
-        errors.Add(field, string.Create(CultureInfo.InvariantCulture, $"Must be an integer from 0 to {QueryReader.MaxSeq}."));
+        errors.Add(field, string.Create(CultureInfo.InvariantCulture, $"Must be an integer from 0 to {LogPosition.MaxSeq}."));
         return null;
     }
 
     private static FieldErrors BadRange(long since, long? until, long position) => until is null || until > position
         ? FieldErrors.Of(
             until is null ? Since : Until,
-            string.Create(CultureInfo.InvariantCulture, $"Must not be above the webhook's position, {position}: what follows is delivered anyway."))
+            string.Create(CultureInfo.InvariantCulture, $"Must not be above the webhook's position, {position}: later updates will be delivered anyway."))
         : FieldErrors.Of(Until, string.Create(CultureInfo.InvariantCulture, $"Must not be below since, {since}."));
 }

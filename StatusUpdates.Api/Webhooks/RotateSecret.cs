@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Webhooks.Keys;
+using StatusUpdates.Webhooks.Messages;
+using StatusUpdates.Webhooks.Registration;
 
 namespace StatusUpdates.Api.Webhooks;
 
@@ -16,7 +18,7 @@ internal static class RotateSecret
         ClaimsPrincipal user,
         WebhookStore store,
         WebhookQueries queries,
-        WebhookAnswers answers,
+        WebhookResponses responses,
         SigningKeyProtector protector,
         TimeProvider time,
         CancellationToken cancellationToken)
@@ -28,11 +30,11 @@ internal static class RotateSecret
                 "overlapSeconds", $"Must be an integer from 0 to {RotateSecretRequest.MaxOverlapSeconds}."));
         }
 
-        // Of rotations at the same time each goes on from the one before.
+        // Concurrent rotations build on each other: if the keys were replaced meanwhile, the loop rotates the new ones.
         var userId = user.GetUserId();
         while (WebhookIds.IsWebhook(id) && await queries.FindAsync(userId, id, cancellationToken) is { } webhook)
         {
-            var keys = answers.ReadKeys(webhook)?.Rotate(TimeSpan.FromSeconds(overlap), time.GetUtcNow()) ?? SigningKeys.Create();
+            var keys = responses.ReadKeys(webhook)?.Rotate(TimeSpan.FromSeconds(overlap), time.GetUtcNow()) ?? SigningKeys.Create();
             if (await store.ReplaceKeysAsync(userId, id, webhook.SigningKeys, protector.Protect(id, keys), cancellationToken) is { } updatedAt)
             {
                 return TypedResults.Ok(new Success<WebhookView>(
@@ -40,6 +42,6 @@ internal static class RotateSecret
             }
         }
 
-        return WebhookAnswers.NotFound();
+        return WebhookResponses.NotFound();
     }
 }

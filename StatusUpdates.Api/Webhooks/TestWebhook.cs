@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Webhooks.Messages;
+using StatusUpdates.Webhooks.Registration;
+using StatusUpdates.Webhooks.Replays;
 
 namespace StatusUpdates.Api.Webhooks;
 
@@ -15,17 +17,17 @@ internal static class TestWebhook
     {
         if (!WebhookIds.IsWebhook(id))
         {
-            return WebhookAnswers.NotFound();
+            return WebhookResponses.NotFound();
         }
 
         var deliveryId = WebhookIds.NewDelivery();
         var outcome = await store.TestAsync(user.GetUserId(), id, deliveryId, cancellationToken);
         return outcome switch
         {
-            ReplayOutcome.Disabled => WebhookAnswers.Disabled(),
+            ReplayOutcome.Disabled => WebhookResponses.Disabled(),
             ReplayOutcome.AlreadyPending => new ProblemResult(
-                StatusCodes.Status409Conflict, ProblemCodes.DeliveryPending, "A test is pending: see what becomes of it before you ask for another one."),
-            _ => await ReplayDelivery.AcceptedAsync(id, deliveryId, http, user, queries, WebhookAnswers.NotFound(), cancellationToken),
+                StatusCodes.Status409Conflict, ProblemCodes.DeliveryPending, "A test is already pending; wait for its outcome before you request another one."),
+            _ => await ReplayDelivery.AcceptedAsync(id, deliveryId, http, user, queries, WebhookResponses.NotFound(), cancellationToken),
         };
     }
 }

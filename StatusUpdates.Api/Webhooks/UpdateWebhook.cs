@@ -4,8 +4,11 @@ using Microsoft.Extensions.Options;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
-using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
+using StatusUpdates.Webhooks;
+using StatusUpdates.Webhooks.Keys;
+using StatusUpdates.Webhooks.Messages;
+using StatusUpdates.Webhooks.Registration;
 
 namespace StatusUpdates.Api.Webhooks;
 
@@ -19,7 +22,7 @@ internal static class UpdateWebhook
         WebhookRules rules,
         WebhookStore store,
         WebhookQueries queries,
-        WebhookAnswers answers,
+        WebhookResponses responses,
         SigningKeyProtector protector,
         IOptions<WebhookOptions> options,
         CancellationToken cancellationToken)
@@ -37,32 +40,32 @@ internal static class UpdateWebhook
             : WebhookUpdate.NotFound;
         if (outcome == WebhookUpdate.TooManyOfUrl)
         {
-            return WebhookAnswers.TooManyOfUrl(options.Value.MaxPerUrl);
+            return WebhookResponses.TooManyOfUrl(options.Value.MaxPerUrl);
         }
 
         if (outcome == WebhookUpdate.NotFound || await queries.FindAsync(userId, id, cancellationToken) is not { } webhook)
         {
-            return WebhookAnswers.NotFound();
+            return WebhookResponses.NotFound();
         }
 
-        if (!protector.IsBound(id, webhook.SigningKeys) && answers.ReadKeys(webhook) is { } keys)
+        if (!protector.IsBound(id, webhook.SigningKeys) && responses.ReadKeys(webhook) is { } keys)
         {
-            // Of before keys were encrypted for their webhook alone. Whoever replaced them meanwhile has bound them.
+            // Stored before keys were encrypted for one webhook only. If they were replaced meanwhile, the new ones are already bound.
             await store.ReplaceKeysAsync(userId, id, webhook.SigningKeys, protector.Protect(id, keys), cancellationToken);
         }
 
-        return TypedResults.Ok(new Success<WebhookView>(answers.View(webhook)));
+        return TypedResults.Ok(new Success<WebhookView>(responses.View(webhook)));
     }
 
     private static async Task<WebhookChange> ReadAsync(
         UpdateWebhookRequest request, string userId, WebhookRules rules, FieldErrors errors, CancellationToken cancellationToken)
     {
-        if (request.HasUrl)
+        if (request.Has(nameof(request.Url)))
         {
             await rules.CheckUrlAsync(request.Url, userId, errors, cancellationToken);
         }
 
-        if (request is { HasEnabled: true, Enabled: null })
+        if (request.Has(nameof(request.Enabled)) && request.Enabled is null)
         {
             errors.Add("enabled", "Must be true or false.");
         }
@@ -71,11 +74,11 @@ internal static class UpdateWebhook
         return new()
         {
             Url = request.Url,
-            SetsDescription = request.HasDescription,
+            SetsDescription = request.Has(nameof(request.Description)),
             Description = request.Description,
-            SetsStatuses = request.HasStatuses,
+            SetsStatuses = request.Has(nameof(request.Statuses)),
             Statuses = WebhookRules.Names("statuses", request.Statuses, status => status.ToWireName(), GenerationStatusNames.All, errors),
-            SetsTypes = request.HasTypes,
+            SetsTypes = request.Has(nameof(request.Types)),
             Types = WebhookRules.Names("types", request.Types, type => type.ToWireName(), GenerationTypeNames.All, errors),
             Enabled = request.Enabled,
         };

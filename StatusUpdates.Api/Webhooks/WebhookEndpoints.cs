@@ -1,22 +1,20 @@
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Hosting;
-using StatusUpdates.Api.OpenApi;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Api.Queries;
+using StatusUpdates.Webhooks;
 
 namespace StatusUpdates.Api.Webhooks;
 
-/// <summary>Registering webhooks, and seeing and repeating what was delivered to them. Workers deliver.</summary>
+/// <summary>Manages webhooks, and lists and replays their deliveries. The workers deliver.</summary>
 internal static class WebhookEndpoints
 {
     public const string Path = "/api/v1/webhooks";
 
     public static void AddWebhooks(this IHostApplicationBuilder builder)
     {
-        builder.AddWebhookSecrets();
-        builder.AddWebhookAddresses();
-        builder.Services.AddSectionOptions<WebhookOptions, WebhookOptionsValidator>(WebhookOptions.SectionName);
+        builder.AddWebhookRegistration();
         builder.Services.AddSingleton<WebhookRules>();
-        builder.Services.AddSingleton<WebhookAnswers>();
+        builder.Services.AddSingleton<WebhookResponses>();
         builder.Services.ConfigureHttpJsonOptions(
             options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, WebhooksJsonContext.Default));
     }
@@ -38,7 +36,7 @@ internal static class WebhookEndpoints
         group.MapPost("/", CreateWebhook.HandleAsync)
             .WithName("CreateWebhook")
             .WithSummary("Registers a webhook")
-            .WithDescription("From now on the caller's updates are posted to the URL, signed by Standard Webhooks 1.0. The secret is shown in this answer only.")
+            .WithDescription("From now on the caller's updates are posted to the URL, signed as in Standard Webhooks 1.0. The secret is shown in this response only.")
             .ProducesProblems(
                 StatusCodes.Status400BadRequest,
                 StatusCodes.Status409Conflict,
@@ -58,8 +56,8 @@ internal static class WebhookEndpoints
             .WithName("UpdateWebhook")
             .WithSummary("Changes a webhook")
             .WithDescription(
-                "What is left out stays; a filter that is null lets everything pass. With enabled true, updates are delivered from where they " +
-                "stopped. When it is enabled again, or gets another url, what is pending is attempted at once, from its first attempt on.")
+                "Omitted members stay unchanged; a filter that is null matches everything. With enabled true, updates are delivered from where they " +
+                "stopped. When the webhook is enabled again or its url changes, pending deliveries are attempted at once and start again with attempt 1.")
             .ProducesProblems(
                 StatusCodes.Status400BadRequest,
                 StatusCodes.Status404NotFound,
@@ -75,7 +73,7 @@ internal static class WebhookEndpoints
         group.MapPost("/{id}/rotate-secret", RotateSecret.HandleAsync)
             .WithName("RotateWebhookSecret")
             .WithSummary("Gives a webhook a new secret")
-            .WithDescription("Until the overlap is over, messages are signed with the earlier keys too. The new secret is shown in this answer only.")
+            .WithDescription("During the overlap, messages are also signed with the earlier keys. The new secret is shown in this response only.")
             .ProducesProblems(
                 StatusCodes.Status400BadRequest,
                 StatusCodes.Status404NotFound,
@@ -85,7 +83,7 @@ internal static class WebhookEndpoints
         group.MapPost("/{id}/test", TestWebhook.HandleAsync)
             .WithName("TestWebhook")
             .WithSummary("Sends a message of type webhook.test")
-            .WithDescription("One at a time: while a test is pending there is no other one.")
+            .WithDescription("Only one test can be pending at a time.")
             .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
     }
 
@@ -95,8 +93,8 @@ internal static class WebhookEndpoints
             .WithName("ReplayWebhook")
             .WithSummary("Delivers a range of updates again")
             .WithDescription(
-                "Those that the webhook wants, with since < seq <= until; until is the webhook's position by default. Ids of messages stay the same. " +
-                "Not while more than 10,000 deliveries are pending, nor before the webhook has taken a message at its present url.")
+                "The updates that match the webhook's filters, with since < seq <= until; until is the webhook's position by default. Message ids stay the same. " +
+                "Refused while more than 10,000 deliveries are pending, and until the webhook has accepted a message at its current url.")
             .ProducesProblems(
                 StatusCodes.Status400BadRequest,
                 StatusCodes.Status404NotFound,
@@ -108,7 +106,7 @@ internal static class WebhookEndpoints
             .WithName("ListWebhookDeliveries")
             .WithSummary("Lists a webhook's deliveries, newest first")
             .ProducesProblems(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound)
-            .DescribesParameters(WebhookParameters.Deliveries);
+            .DescribesParameters(ListDeliveries.Query);
 
         group.MapGet("/{id}/deliveries/{deliveryId}", ListDeliveries.GetAsync)
             .WithName("GetWebhookDelivery")

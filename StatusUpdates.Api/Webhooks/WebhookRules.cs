@@ -2,18 +2,20 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Data.Log;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Egress;
+using StatusUpdates.Webhooks;
+using StatusUpdates.Webhooks.Registration;
 
 namespace StatusUpdates.Api.Webhooks;
 
-/// <summary>What the parts of a webhook must be, the same when it is registered and when it is changed. Thread-safe.</summary>
-internal sealed class WebhookRules(AddressPolicy policy, HostLookUps lookUps, IOptions<WebhookOptions> options)
+/// <summary>Validates the parts of a webhook, by the same rules for creation and changes. Thread-safe.</summary>
+internal sealed class WebhookRules(AddressPolicy policy, HostLookups lookups, IOptions<WebhookOptions> options)
 {
     private const string Url = "url";
 
     /// <summary>
-    /// Judges a URL by its text, and its host by the addresses that it has now. A name that has none, or not in time, is accepted: where it
-    /// leads is judged again for every connection.
+    /// Checks a URL's text and its host's current addresses. A host name that does not resolve, or not in time, is accepted: its addresses are
+    /// checked again for every connection.
     /// </summary>
     public async Task CheckUrlAsync(string? url, string userId, FieldErrors errors, CancellationToken cancellationToken)
     {
@@ -27,7 +29,7 @@ internal sealed class WebhookRules(AddressPolicy policy, HostLookUps lookUps, IO
         timeout.CancelAfter(options.Value.ResolveTimeout);
         try
         {
-            await WebhookHttp.ResolveAsync(parsed.IdnHost, userId, policy, lookUps, timeout.Token);
+            await EgressHttp.ResolveAsync(parsed.IdnHost, userId, policy, lookups, timeout.Token);
         }
         catch (ForbiddenAddressException e)
         {
@@ -36,7 +38,7 @@ internal sealed class WebhookRules(AddressPolicy policy, HostLookUps lookUps, IO
         catch (Exception e) when (e is SocketException or ArgumentException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            // Nobody knows the name yet, nobody answers, or it is none: then nothing will be delivered either.
+            // The name does not exist yet, DNS does not respond, or it is not a valid name: then nothing is delivered either.
         }
     }
 
@@ -52,7 +54,7 @@ internal sealed class WebhookRules(AddressPolicy policy, HostLookUps lookUps, IO
         }
     }
 
-    /// <summary>The wire names of a filter; null for all, also after saying what is wrong.</summary>
+    /// <summary>The wire names of a filter; null for all, or after adding errors.</summary>
     public static string[]? Names<T>(string field, IReadOnlyList<T>? values, Func<T, string> nameOf, IReadOnlyList<string> all, FieldErrors errors)
     {
         if (values is null)
@@ -62,7 +64,7 @@ internal sealed class WebhookRules(AddressPolicy policy, HostLookUps lookUps, IO
 
         if (values.Count == 0 || values.Distinct().Count() < values.Count)
         {
-            errors.Add(field, $"Must be left out, or a list of some of these, each once: {string.Join(", ", all)}.");
+            errors.Add(field, $"Must be omitted, or a list of some of these, each once: {string.Join(", ", all)}.");
             return null;
         }
 

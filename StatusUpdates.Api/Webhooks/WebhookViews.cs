@@ -1,7 +1,7 @@
 using System.Text.Json.Serialization;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Webhooks.Deliveries;
 
 namespace StatusUpdates.Api.Webhooks;
 
@@ -14,10 +14,10 @@ internal sealed record WebhookView
     /// <summary>Where updates are posted.</summary>
     public required string Url { get; init; }
 
-    /// <summary>The owner's words about it.</summary>
+    /// <summary>The owner's description.</summary>
     public string? Description { get; init; }
 
-    /// <summary>Only updates of these statuses; absent for all.</summary>
+    /// <summary>Only updates with these statuses; absent for all.</summary>
     public IReadOnlyList<string>? Statuses { get; init; }
 
     /// <summary>Only updates of these types; absent for all.</summary>
@@ -26,28 +26,28 @@ internal sealed record WebhookView
     /// <summary>Whether updates are delivered.</summary>
     public required bool Enabled { get; init; }
 
-    /// <summary>Since when they are not.</summary>
+    /// <summary>When it was disabled.</summary>
     public DateTimeOffset? DisabledAt { get; init; }
 
-    /// <summary>Why: <c>owner</c>, <c>gone</c> (it answered 410) or <c>failing</c> (for days).</summary>
+    /// <summary>Why it was disabled: <c>owner</c>, <c>gone</c> (it answered 410) or <c>failing</c> (for days).</summary>
     public string? DisabledReason { get; init; }
 
-    /// <summary>Since when every attempt has failed.</summary>
+    /// <summary>The time since which every attempt has failed.</summary>
     public DateTimeOffset? FailingSince { get; init; }
 
-    /// <summary>When it took a message last, at its present URL.</summary>
+    /// <summary>When it last accepted a message at its current URL.</summary>
     public DateTimeOffset? LastSuccessAt { get; init; }
 
-    /// <summary>What <c>v1a</c> signatures are verified with: <c>whpk_…</c>. No secret.</summary>
+    /// <summary>The key to verify <c>v1a</c> signatures with: <c>whpk_…</c>. Not secret.</summary>
     public string? PublicKey { get; init; }
 
-    /// <summary>What <c>v1</c> signatures are verified with: <c>whsec_…</c>. Shown once, when it is made.</summary>
+    /// <summary>The secret to verify <c>v1</c> signatures with: <c>whsec_…</c>. Shown once, when it is created.</summary>
     public string? Secret { get; init; }
 
     /// <summary>When it was registered.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>When its owner changed it last.</summary>
+    /// <summary>When its owner last changed it.</summary>
     public required DateTimeOffset UpdatedAt { get; init; }
 
     public static WebhookView Of(Webhook webhook, string? publicKey) => new()
@@ -67,27 +67,27 @@ internal sealed record WebhookView
         UpdatedAt = webhook.UpdatedAt,
     };
 
-    // Never a secret in a log.
+    // The secret must never get into a log.
     public override string ToString() => $"{nameof(WebhookView)} {Id}";
 }
 
 /// <summary>All webhooks of a user.</summary>
-/// <param name="Items">The oldest first.</param>
+/// <param name="Items">The webhooks, oldest first.</param>
 internal sealed record WebhookList(IReadOnlyList<WebhookView> Items);
 
-/// <summary>What became of one message for one webhook.</summary>
+/// <summary>The delivery of one message to one webhook.</summary>
 internal sealed record DeliveryView
 {
     /// <summary><c>dlv-…</c>.</summary>
     public required string Id { get; init; }
 
-    /// <summary>The header <c>webhook-id</c>, the same for every attempt.</summary>
+    /// <summary>The <c>webhook-id</c> header, the same for every attempt.</summary>
     public required string MessageId { get; init; }
 
     /// <summary>The message's <c>type</c>.</summary>
     public required string Type { get; init; }
 
-    /// <summary>The update's position in the log; absent for what is no update.</summary>
+    /// <summary>The update's position in the log; absent for messages that are not updates.</summary>
     public long? Seq { get; init; }
 
     /// <summary>The update's generation.</summary>
@@ -96,25 +96,25 @@ internal sealed record DeliveryView
     /// <summary><c>pending</c>, <c>delivered</c> or <c>failed</c>.</summary>
     public required string State { get; init; }
 
-    /// <summary>Attempts since it was made, replayed, or its webhook enabled.</summary>
+    /// <summary>The number of attempts since it was created or replayed, or since its webhook was enabled.</summary>
     public required int Attempt { get; init; }
 
-    /// <summary>What was answered to the last attempt.</summary>
+    /// <summary>The response status of the last attempt.</summary>
     public int? StatusCode { get; init; }
 
-    /// <summary>When it was made.</summary>
+    /// <summary>When it was created.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>When it was attempted last.</summary>
+    /// <summary>When it was last attempted.</summary>
     public DateTimeOffset? LastAttemptAt { get; init; }
 
-    /// <summary>When it is attempted next; absent if that is at once, or when an earlier one of its generation is over.</summary>
+    /// <summary>When it will be attempted next; absent if that is at once, or as soon as an earlier delivery of its generation is finished.</summary>
     public DateTimeOffset? NextAttemptAt { get; init; }
 
-    /// <summary>The last attempt: time, answer, duration, and the beginning of the answer's body.</summary>
+    /// <summary>The last attempt: time, response status, duration, and the beginning of the response body.</summary>
     public AttemptView? LastAttempt { get; init; }
 
-    /// <summary>The latest attempts, oldest first; only where one delivery is asked for.</summary>
+    /// <summary>The latest attempts, oldest first; only in a response about one delivery.</summary>
     public IReadOnlyList<AttemptView>? Attempts { get; init; }
 
     public static DeliveryView Of(WebhookDelivery delivery) => new()
@@ -137,13 +137,13 @@ internal sealed record DeliveryView
         Of(delivery) with { Attempts = [.. DeliveryAttempts.Parse(delivery.Attempts).Select(AttemptView.Of)] };
 }
 
-/// <summary>One attempt.</summary>
+/// <summary>An attempt.</summary>
 /// <param name="At">When it began.</param>
-/// <param name="Attempt">Which it was, from 1.</param>
-/// <param name="StatusCode">What was answered; absent if nothing was.</param>
-/// <param name="DurationMs">How long it took, in milliseconds.</param>
-/// <param name="Error">Why it failed; absent if it did not.</param>
-/// <param name="Response">The beginning of the answer's body.</param>
+/// <param name="Attempt">Its number, from 1.</param>
+/// <param name="StatusCode">The response status; absent if there was no response.</param>
+/// <param name="DurationMs">Its duration, in milliseconds.</param>
+/// <param name="Error">Why it failed; absent if it succeeded.</param>
+/// <param name="Response">The beginning of the response body.</param>
 internal sealed record AttemptView(DateTimeOffset At, int Attempt, int? StatusCode, double DurationMs, string? Error, string? Response)
 {
     public static AttemptView Of(DeliveryAttempt attempt) =>
@@ -152,12 +152,12 @@ internal sealed record AttemptView(DateTimeOffset At, int Attempt, int? StatusCo
 
 /// <summary>A page of a webhook's deliveries.</summary>
 /// <param name="Items">The page, newest first.</param>
-/// <param name="Limit">How many were asked for.</param>
-/// <param name="NextCursor">What to ask the next page with; absent on the last page.</param>
+/// <param name="Limit">The maximum number of items that was requested.</param>
+/// <param name="NextCursor">The cursor of the next page; absent on the last page.</param>
 internal sealed record DeliveryPage(IReadOnlyList<DeliveryView> Items, int Limit, string? NextCursor);
 
-/// <summary>What a replay does.</summary>
-/// <param name="Count">How many updates are pending by it.</param>
+/// <summary>The effect of a replay.</summary>
+/// <param name="Count">How many updates it made pending.</param>
 internal sealed record ReplayView(int Count);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

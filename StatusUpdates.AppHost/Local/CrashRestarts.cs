@@ -8,29 +8,29 @@ using StatusUpdates.NativeServers.Hosting;
 namespace StatusUpdates.AppHost.Local;
 
 /// <summary>
-/// Starts projects and native servers again that end unasked, with a growing pause between. Aspire leaves them stopped. What somebody stops
-/// in the dashboard stays stopped, and so does what ends again and again without ever having run for long.
+/// Restarts projects and native servers that exit unexpectedly, with increasing delays; Aspire leaves them stopped. A resource that was stopped
+/// in the dashboard stays stopped, as does one that exits repeatedly soon after its start.
 /// </summary>
 internal sealed partial class CrashRestarts(
     ResourceCommandService commands, ResourceNotificationService notifications, ResourceLoggerService loggers, TimeProvider time)
     : IHostedService, IDisposable
 {
-    /// <summary>How often a process may end early, one time after the other, before it is left alone.</summary>
-    private const int MostEarlyEnds = 8;
+    /// <summary>The number of early exits in a row after which a process is not restarted again.</summary>
+    private const int MaxEarlyExits = 8;
 
     private const string Property = "Restarts";
 
     private static readonly string[] StoppingCommands =
         [KnownResourceCommands.StopCommand, KnownResourceCommands.RestartCommand, KnownResourceCommands.RebuildCommand];
 
-    /// <summary>A process that ran for so long has earned a fresh start of the pauses.</summary>
-    private static readonly TimeSpan Long = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+    /// <summary>A process that ran for this long resets the count of early exits, and with it the delay.</summary>
+    private static readonly TimeSpan StableAfter = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan InitialDelay = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(30);
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<string, bool> _watched = new();
-    private readonly ConcurrentDictionary<string, bool> _stoppedByHand = new();
+    private readonly ConcurrentDictionary<string, bool> _stoppedManually = new();
     private readonly ConcurrentDictionary<string, Count> _counts = new();
 
     /// <summary>The latest restart of each instance.</summary>
@@ -52,7 +52,7 @@ internal sealed partial class CrashRestarts(
         {
             if (IsOurs(started.Resource))
             {
-                RememberStops(started.Resource);
+                TrackManualStops(started.Resource);
             }
 
             return Task.CompletedTask;
@@ -61,7 +61,7 @@ internal sealed partial class CrashRestarts(
         {
             if (IsOurs(stopped.Resource))
             {
-                // Runs on its own: whoever raises the event is what has to start the resource again. It never fails.
+                // Not awaited: the publisher of the event is what must restart the resource. The task never fails.
                 _restarts[stopped.ResourceEvent.ResourceId] = RestartAsync(stopped.ResourceEvent);
             }
 
@@ -71,8 +71,8 @@ internal sealed partial class CrashRestarts(
 
     private static bool IsOurs(IResource resource) => resource is ProjectResource or NativeServerResource;
 
-    // The command is what tells a stop that was asked for from one that was not.
-    private void RememberStops(IResource resource)
+    // A requested stop can be recognized only by its command.
+    private void TrackManualStops(IResource resource)
     {
         if (!_watched.TryAdd(resource.Name, true))
         {
@@ -88,7 +88,14 @@ internal sealed partial class CrashRestarts(
                 command.UpdateState,
                 context =>
                 {
-                    _stoppedByHand[context.ResourceName] = true;
+                    CountOf(context.ResourceName).RecordStop();
+
+                    // The event of this stop takes the mark off. A resource that has stopped already raises none, and a mark that stayed would hide a later crash.
+                    if (!HasStopped(context.ResourceName))
+                    {
+                        _stoppedManually[context.ResourceName] = true;
+                    }
+
                     return command.ExecuteCommand(context);
                 },
                 command.DisplayDescription,
@@ -105,31 +112,33 @@ internal sealed partial class CrashRestarts(
         var logger = loggers.GetLogger(ended.ResourceId);
         try
         {
-            if (_stoppedByHand.TryRemove(ended.ResourceId, out _))
+            if (_stoppedManually.TryRemove(ended.ResourceId, out _))
             {
                 return;
             }
 
-            var count = _counts.GetOrAdd(ended.ResourceId, _ => new Count());
-            var ranFor = ended.Snapshot.StartTimeStamp is { } began ? time.GetUtcNow().UtcDateTime - began.ToUniversalTime() : TimeSpan.Zero;
-            count.Early = ranFor >= Long ? 1 : count.Early + 1;
+            var count = CountOf(ended.ResourceId);
+            var stops = count.Stops;
+            var ranFor = ended.Snapshot.StartTimeStamp is { } startedAt ? time.GetUtcNow().UtcDateTime - startedAt.ToUniversalTime() : TimeSpan.Zero;
+            count.Early = ranFor >= StableAfter ? 1 : count.Early + 1;
             count.All++;
             var exitCode = ended.Snapshot.ExitCode?.ToString(CultureInfo.InvariantCulture) ?? "unknown";
-            if (count.Early >= MostEarlyEnds)
+            if (count.Early >= MaxEarlyExits)
             {
-                LeftAlone(logger, exitCode, MostEarlyEnds);
+                LogGaveUp(logger, exitCode, MaxEarlyExits);
                 return;
             }
 
-            var pause = PauseAfter(count.Early);
-            StartingAgain(logger, exitCode, pause.TotalSeconds);
+            var delay = DelayAfter(count.Early);
+            LogRestarting(logger, exitCode, delay.TotalSeconds);
             await notifications.PublishUpdateAsync(ended.Resource, ended.ResourceId, snapshot => snapshot with
             {
                 Properties = [.. snapshot.Properties.Where(property => property.Name != Property), new(Property, count.All)],
             });
-            await Task.Delay(pause, time, _stopping.Token);
+            await Task.Delay(delay, time, _stopping.Token);
 
-            while (IsEnded(ended.ResourceId))
+            // It may have been started or stopped manually in the meantime.
+            while (HasStopped(ended.ResourceId) && count.Stops == stops)
             {
                 var result = await commands.ExecuteCommandAsync(ended.ResourceId, KnownResourceCommands.StartCommand, _stopping.Token);
                 if (result.Success)
@@ -137,47 +146,54 @@ internal sealed partial class CrashRestarts(
                     return;
                 }
 
-                CannotStart(logger, result.Message ?? "no reason given");
-                await Task.Delay(LongestPause, time, _stopping.Token);
+                LogRestartFailed(logger, result.Message ?? "no reason given");
+                await Task.Delay(MaxDelay, time, _stopping.Token);
             }
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
-            // The application stops.
+            // The application is stopping.
         }
-#pragma warning disable CA1031 // Nobody awaits this; what went wrong must be seen where the resource's owner looks.
+#pragma warning disable CA1031 // The task is not awaited: the failure must show up in the resource's log.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            CannotStart(logger, e.Message);
+            LogRestartFailed(logger, e.Message);
         }
     }
 
-    // Somebody may have been quicker.
-    private bool IsEnded(string resourceId) =>
-        notifications.TryGetCurrentState(resourceId, out var now) && KnownResourceStates.TerminalStates.Contains(now.Snapshot.State?.Text)
-        && !_stoppedByHand.ContainsKey(resourceId);
+    private Count CountOf(string resourceId) => _counts.GetOrAdd(resourceId, _ => new Count());
 
-    private static TimeSpan PauseAfter(int earlyEnds)
+    private bool HasStopped(string resourceId) =>
+        notifications.TryGetCurrentState(resourceId, out var now) && KnownResourceStates.TerminalStates.Contains(now.Snapshot.State?.Text);
+
+    private static TimeSpan DelayAfter(int earlyExits)
     {
-        var plain = Math.Min(FirstPause.TotalSeconds * Math.Pow(2, earlyEnds - 1), LongestPause.TotalSeconds);
-        return TimeSpan.FromSeconds(plain * (0.75 + (Random.Shared.NextDouble() / 2)));
+        var withoutJitter = Math.Min(InitialDelay.TotalSeconds * Math.Pow(2, earlyExits - 1), MaxDelay.TotalSeconds);
+        return TimeSpan.FromSeconds(withoutJitter * (0.75 + (Random.Shared.NextDouble() / 2)));
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "Ended unasked with exit code {ExitCode}. Starting again in {Seconds:0.0} s.")]
-    private static partial void StartingAgain(ILogger logger, string exitCode, double seconds);
+    [LoggerMessage(1, LogLevel.Warning, "Stopped unexpectedly with exit code {ExitCode}. Restarting in {Seconds:0.0} s.")]
+    private static partial void LogRestarting(ILogger logger, string exitCode, double seconds);
 
-    [LoggerMessage(2, LogLevel.Error, "Ended with exit code {ExitCode}, {Times} times in a row soon after its start. It is left alone now; start it by hand.")]
-    private static partial void LeftAlone(ILogger logger, string exitCode, int times);
+    [LoggerMessage(2, LogLevel.Error, "Stopped with exit code {ExitCode}, {Times} times in a row soon after its start. It is not restarted again; start it manually.")]
+    private static partial void LogGaveUp(ILogger logger, string exitCode, int times);
 
-    [LoggerMessage(3, LogLevel.Error, "It could not be started again: {Reason}")]
-    private static partial void CannotStart(ILogger logger, string reason);
+    [LoggerMessage(3, LogLevel.Error, "The restart failed: {Reason}")]
+    private static partial void LogRestartFailed(ILogger logger, string reason);
 
     private sealed class Count
     {
-        /// <summary>Ends in a row, each soon after its start.</summary>
+        private int _stops;
+
+        /// <summary>Manual stops.</summary>
+        public int Stops => Volatile.Read(ref _stops);
+
+        /// <summary>Exits in a row, each soon after the start.</summary>
         public int Early { get; set; }
 
         public int All { get; set; }
+
+        public void RecordStop() => Interlocked.Increment(ref _stops);
     }
 }

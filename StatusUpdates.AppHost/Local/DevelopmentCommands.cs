@@ -3,12 +3,12 @@ using System.Text.Json.Nodes;
 
 namespace StatusUpdates.AppHost.Local;
 
-/// <summary>Links and buttons of the dashboard.</summary>
+/// <summary>Links and buttons in the dashboard.</summary>
 internal static class DevelopmentCommands
 {
     private const string DefaultUser = "user-456";
 
-    // By the wire's name of the type; the prompts are what a first-time visitor of the page would write.
+    // Type is the wire name; the prompts are what a first-time visitor of the page would write.
     private static readonly (string Type, string Title, string Prompt)[] Samples =
     [
         ("product_card", "product card", "Product card: clean"),
@@ -16,7 +16,9 @@ internal static class DevelopmentCommands
         ("chat", "chat answer", "Why is the sky blue?"),
     ];
 
-    /// <summary>Names of its addresses, a development token to copy, and a sample generation of each type, for a user that the dialog asks for.</summary>
+    /// <summary>
+    /// Adds named links, a command that shows a development token, and one sample generation per type. The commands ask for a user.
+    /// </summary>
     public static IResourceBuilder<ProjectResource> WithDevelopmentCommands(this IResourceBuilder<ProjectResource> api)
     {
         if (!api.ApplicationBuilder.ExecutionContext.IsRunMode)
@@ -36,7 +38,7 @@ internal static class DevelopmentCommands
                 using var http = new HttpClient { BaseAddress = new Uri(endpoint.Url) };
                 var user = UserOf(context);
                 var token = await TokenAsync(http, user, context.CancellationToken);
-                return CommandResults.Success($"A token of {user}, for Authorization: Bearer.", token, CommandResultFormat.Text, displayImmediately: true);
+                return CommandResults.Success($"A token of {user}, to use with Authorization: Bearer.", token, CommandResultFormat.Text, displayImmediately: true);
             },
             Options("A token that the API accepts for 12 hours, for curl and clients.", "Key"));
         foreach (var (type, title, prompt) in Samples)
@@ -50,7 +52,7 @@ internal static class DevelopmentCommands
                     var user = UserOf(context);
                     http.DefaultRequestHeaders.Authorization = new("Bearer", await TokenAsync(http, user, context.CancellationToken));
                     var generation = await PostAsync(http, "/api/v1/generations", new JsonObject { ["type"] = type, ["prompt"] = prompt }, context.CancellationToken);
-                    return CommandResults.Success($"{generation.GetProperty("id").GetString()} is on its way; the page shows it to {user}.");
+                    return CommandResults.Success($"Submitted {generation.GetProperty("id").GetString()}; the page shows it to {user}.");
                 },
                 Options($"Submits a {title}, as the page does.", "Sparkle"));
         }
@@ -58,7 +60,7 @@ internal static class DevelopmentCommands
         return api;
     }
 
-    /// <summary>Shows how to open psql on this server.</summary>
+    /// <summary>Adds a command that shows how to open psql on this server.</summary>
     public static IResourceBuilder<PostgresServerResource> WithPsqlCommand(this IResourceBuilder<PostgresServerResource> postgres, string database)
     {
         if (!postgres.ApplicationBuilder.ExecutionContext.IsRunMode)
@@ -74,7 +76,7 @@ internal static class DevelopmentCommands
                 var uri = await postgres.Resource.UriExpression.GetValueAsync(context.CancellationToken);
                 return CommandResults.Success("In a terminal:", $"psql '{uri}/{database}'", CommandResultFormat.Text, displayImmediately: true);
             },
-            new CommandOptions { Description = "Shows the command that opens PostgreSQL's terminal on the database.", IconName = "WindowConsole" });
+            new CommandOptions { Description = "Shows the command that opens PostgreSQL's terminal (psql) on the database.", IconName = "WindowConsole" });
     }
 
     private static CommandOptions Options(string description, string icon) => new()
@@ -91,15 +93,15 @@ internal static class DevelopmentCommands
     private static async Task<string> TokenAsync(HttpClient http, string user, CancellationToken cancellationToken) =>
         (await PostAsync(http, "/api/v1/dev/token", new JsonObject { ["userId"] = user }, cancellationToken)).GetProperty("token").GetString()!;
 
-    // The API's problem details say what was wrong with the input.
+    // On failure, the exception includes the API's problem details, which explain what is wrong with the input.
     private static async Task<JsonElement> PostAsync(HttpClient http, string path, JsonObject body, CancellationToken cancellationToken)
     {
         using var content = new StringContent(body.ToJsonString(), System.Text.Encoding.UTF8, "application/json");
-        using var answer = await http.PostAsync(new Uri(path, UriKind.Relative), content, cancellationToken);
-        var text = await answer.Content.ReadAsStringAsync(cancellationToken);
-        if (!answer.IsSuccessStatusCode)
+        using var response = await http.PostAsync(new Uri(path, UriKind.Relative), content, cancellationToken);
+        var text = await response.Content.ReadAsStringAsync(cancellationToken);
+        if (!response.IsSuccessStatusCode)
         {
-            throw new DistributedApplicationException($"The API answered {(int)answer.StatusCode}: {text}");
+            throw new DistributedApplicationException($"The API answered {(int)response.StatusCode}: {text}");
         }
 
         using var json = JsonDocument.Parse(text);

@@ -2,14 +2,16 @@ using System.Reflection;
 
 namespace StatusUpdates.AppHost.Local;
 
-/// <summary>An application that cannot start says why without a stack, and exits with code 1. At log level Debug the stack comes too.</summary>
+/// <summary>
+/// When the application cannot start, writes the reason without a stack trace (at log level Debug with it) and exits with code 1.
+/// </summary>
 internal static class FailedStart
 {
     private const string DetailsVariable = "Logging__LogLevel__Default";
 
     public static void Explain()
     {
-        // A test that runs AppHost.cs inside its own process keeps its own ways.
+        // Not in tests that run AppHost.cs in their own process.
         if (Assembly.GetEntryAssembly() == typeof(FailedStart).Assembly)
         {
             AppDomain.CurrentDomain.UnhandledException += (_, failure) => Environment.Exit(Explain((Exception)failure.ExceptionObject));
@@ -20,7 +22,7 @@ internal static class FailedStart
     {
         if (failure is OperationCanceledException)
         {
-            return 0; // Ctrl+C or SIGTERM while it was still starting.
+            return 0; // Ctrl+C or SIGTERM during startup.
         }
 
         var isDetailed = Environment.GetEnvironmentVariable(DetailsVariable) is "Debug" or "Trace";

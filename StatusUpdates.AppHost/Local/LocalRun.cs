@@ -4,11 +4,11 @@ using StatusUpdates.NativeServers.Hosting;
 
 namespace StatusUpdates.AppHost.Local;
 
-/// <summary>What a run on a developer's machine has beside what Aspire gives it. Publishing knows nothing of it.</summary>
+/// <summary>Additions for runs on a developer's machine. They do not affect publishing.</summary>
 internal static class LocalRun
 {
     /// <summary>
-    /// Checks ports before anything starts, starts again what crashes, keeps <c>resources.json</c> up to date, and says when all is up.
+    /// Checks ports before anything starts, restarts crashed resources, keeps <c>resources.json</c> up to date, and reports when everything is up.
     /// </summary>
     public static void AddLocalRun(this IDistributedApplicationBuilder builder)
     {

@@ -7,7 +7,9 @@ using StatusUpdates.NativeServers.Hosting;
 
 namespace StatusUpdates.AppHost.Local;
 
-/// <summary>What a local run does before it starts. A subscriber, so that it comes after Aspire's own, which puts the dashboard into the model.</summary>
+/// <summary>
+/// Prepares a local run before it starts. A subscriber, because it must run after Aspire's own, which adds the dashboard to the model.
+/// </summary>
 internal sealed class LocalRunEvents(IConfiguration configuration, NativeServerSettings settings, CrashRestarts restarts, TimeProvider time)
     : IDistributedApplicationEventingSubscriber
 {
@@ -17,13 +19,13 @@ internal sealed class LocalRunEvents(IConfiguration configuration, NativeServerS
         eventing.Subscribe<BeforeStartEvent>(async (started, stopping) =>
         {
             await PortCheck.ThrowIfTakenAsync(started.Model, configuration, settings, time, stopping);
-            AskForNoCertificate(started.Model);
+            DisableCertificates(started.Model);
         });
         return Task.CompletedTask;
     }
 
-    // Aspire warns of a missing development certificate wherever one could be used. Who serves plain HTTP alone needs none.
-    private static void AskForNoCertificate(DistributedApplicationModel model)
+    // Aspire warns about a missing development certificate wherever one could be used. Resources that serve only plain HTTP need none.
+    private static void DisableCertificates(DistributedApplicationModel model)
     {
         foreach (var resource in model.Resources.Where(resource => !resource.Annotations.OfType<EndpointAnnotation>().Any(endpoint => endpoint.UriScheme == "https")))
         {

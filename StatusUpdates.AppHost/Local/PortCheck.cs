@@ -4,41 +4,41 @@ using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.AppHost.Local;
 
-/// <summary>Looks at all ports before anything starts, so that one message names every one that is taken. Aspire would wait for them.</summary>
+/// <summary>Checks all ports before anything starts and reports every taken one in a single message. Aspire would wait for them.</summary>
 internal static class PortCheck
 {
-    // The dashboard, where telemetry is sent to, and where the dashboard asks for resources.
+    // The dashboard, the telemetry endpoint, and the service from which the dashboard reads resources.
     private static readonly string[] DashboardUrls = ["ASPNETCORE_URLS", "ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL", "ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL"];
 
-    /// <summary>How long what a killed run has started may take to be gone.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
+    /// <summary>How long the processes of a killed run may take to exit.</summary>
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Waits for the ports of a run that was killed a moment ago.</summary>
-    /// <exception cref="DistributedApplicationException">Ports are taken; the message has a line for each, with its holder and the way out.</exception>
+    /// <summary>If the last run was killed, first waits for its processes to release their ports.</summary>
+    /// <exception cref="DistributedApplicationException">Ports are taken; the message has a line for each, with its holder and a remedy.</exception>
     public static async Task ThrowIfTakenAsync(
         DistributedApplicationModel model, IConfiguration configuration, NativeServerSettings settings, TimeProvider time, CancellationToken cancellationToken)
     {
-        // As tests want it: whatever port is asked for, a free one is taken.
+        // Set by tests: every configured port is replaced by a free one.
         if (bool.TryParse(configuration["DcpPublisher:RandomizePorts"], out var randomize) && randomize)
         {
             return;
         }
 
         var wanted = Wanted(model, configuration).ToList();
-        var began = time.GetTimestamp();
+        var startedAt = time.GetTimestamp();
         while (wanted.Where(port => !LoopbackPort.IsFree(port.Number)).ToList() is { Count: > 0 } taken)
         {
-            if (!settings.LastRunWasKilled || time.GetElapsedTime(began) > Patience)
+            if (!settings.LastRunWasKilled || time.GetElapsedTime(startedAt) > Timeout)
             {
                 throw new DistributedApplicationException(string.Join(Environment.NewLine, taken.Select(Describe)));
             }
 
-            await Task.Delay(Poll, time, cancellationToken);
+            await Task.Delay(PollInterval, time, cancellationToken);
         }
     }
 
-    // The dashboard's own resource is left out: its addresses are those of the variables.
+    // The dashboard's own resource is skipped: its addresses come from the variables.
     private static IEnumerable<WantedPort> Wanted(DistributedApplicationModel model, IConfiguration configuration) =>
     [
         .. from resource in model.Resources

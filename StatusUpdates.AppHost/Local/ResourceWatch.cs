@@ -5,8 +5,8 @@ namespace StatusUpdates.AppHost.Local;
 internal static class ResourceWatch
 {
     /// <summary>
-    /// The latest of every instance (a replica is one), in the order in which they appeared, again after each change. The collection is the same
-    /// each time and changes with the next step.
+    /// Yields, after each change, the latest event of every instance (each replica is one), in the order of their first appearance. Always the same
+    /// collection, which changes with the next step.
     /// </summary>
     public static async IAsyncEnumerable<IReadOnlyCollection<ResourceEvent>> WatchAllAsync(
         this ResourceNotificationService notifications, [EnumeratorCancellation] CancellationToken cancellationToken)

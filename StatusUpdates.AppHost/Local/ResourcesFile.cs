@@ -9,8 +9,8 @@ using StatusUpdates.NativeServers.Native;
 namespace StatusUpdates.AppHost.Local;
 
 /// <summary>
-/// Keeps <c>resources.json</c> in the state directory (mode 600: it holds passwords): what runs, where, and as which process, for psql,
-/// redis-cli and scripts. The file is there for as long as the application runs.
+/// Maintains <c>resources.json</c> in the state directory (mode 600: it contains passwords): what is running, its address and its process id, for
+/// psql, redis-cli and scripts. The file exists while the application runs.
 /// </summary>
 internal sealed class ResourcesFile(
     ResourceNotificationService notifications, NativeServerSettings settings, IConfiguration configuration) : BackgroundService
@@ -20,7 +20,7 @@ internal sealed class ResourcesFile(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         Directory.CreateDirectory(settings.StateDirectory);
-        File.Delete(PathOfFile); // A run that was killed left it.
+        File.Delete(PathOfFile); // A killed run may have left it.
         var written = "";
         try
         {
@@ -35,7 +35,7 @@ internal sealed class ResourcesFile(
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The application stops.
+            // The application is stopping.
         }
         finally
         {
@@ -77,7 +77,7 @@ internal sealed class ResourcesFile(
             return new ResourceEntry(
                 KindOf(resource)!,
 
-                // redis-cli takes an empty user name for a name; everything else takes "default" for what it is.
+                // redis-cli treats an empty user name as a name; "default" is understood by every client.
                 url?.Replace("redis://:", "redis://default:", StringComparison.Ordinal),
                 await server.GetConnectionStringAsync(cancellationToken),
                 ProcessOf(instance));
@@ -97,7 +97,7 @@ internal sealed class ResourcesFile(
         _ => null,
     };
 
-    // What the orchestrator starts may be a launcher (a server's guard, `dotnet run` under a debugger); the program itself is its child.
+    // The orchestrator may have started a launcher (a server's guard, `dotnet run` under a debugger), whose child is the program itself.
     private static int? ProcessOf(ResourceEvent instance)
     {
         var launcher = instance.Snapshot.Properties.FirstOrDefault(property => property.Name == "executable.pid")?.Value switch

@@ -3,30 +3,30 @@ using Microsoft.Extensions.Hosting;
 namespace StatusUpdates.AppHost.Local;
 
 /// <summary>
-/// Stops the projects before the servers when the application stops. The orchestrator ends all at once, and a worker that has lost its database can
-/// hand nothing back.
+/// Stops the projects before the servers when the application stops. The orchestrator would stop all at once, and a worker that has lost its
+/// database cannot release its generations.
 /// </summary>
 internal sealed class ServicesStopFirst(ResourceNotificationService notifications, ResourceCommandService commands) : BackgroundService
 {
-    /// <summary>The orchestrator kills what has not ended 6 s after SIGTERM.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
+    /// <summary>The orchestrator kills a process that has not exited 6 s after SIGTERM.</summary>
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(8);
 
     private volatile IReadOnlyCollection<ResourceEvent> _instances = [];
 
-    // Stopped first, because it is registered last: the orchestrator's own service is still there.
+    // Stopped first because it is registered last: the orchestrator's own service is still running.
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         var running = _instances.Where(instance => instance.Resource is ProjectResource && instance.Snapshot.State?.Text == KnownResourceStates.Running).ToList();
         await base.StopAsync(cancellationToken);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Patience);
+        limit.CancelAfter(Timeout);
         try
         {
             await Task.WhenAll(running.Select(instance => commands.ExecuteCommandAsync(instance.ResourceId, KnownResourceCommands.StopCommand, limit.Token)));
         }
         catch (OperationCanceledException)
         {
-            // Whatever takes longer is the orchestrator's to end.
+            // The orchestrator stops the rest.
         }
     }
 
@@ -41,7 +41,7 @@ internal sealed class ServicesStopFirst(ResourceNotificationService notification
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The application stops.
+            // The application is stopping.
         }
     }
 }

@@ -6,7 +6,7 @@ using StatusUpdates.NativeServers.Hosting;
 
 namespace StatusUpdates.AppHost.Local;
 
-/// <summary>Tells whoever started the application when all is up and where to go, or what it still waits for.</summary>
+/// <summary>Reports on the console when everything is up and at which addresses, or what is still missing.</summary>
 internal sealed class StartReport(
     DistributedApplicationModel model,
     ResourceNotificationService notifications,
@@ -14,8 +14,8 @@ internal sealed class StartReport(
     IConfiguration configuration,
     TimeProvider time) : BackgroundService
 {
-    /// <summary>A start that takes longer has met something that its owner should know of.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    /// <summary>A start that takes longer has a problem that is worth reporting.</summary>
+    private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(60);
 
     private volatile string _missing = "nothing has started";
 
@@ -27,7 +27,7 @@ internal sealed class StartReport(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var began = time.GetTimestamp();
+        var startedAt = time.GetTimestamp();
         var up = UntilAllAreUpAsync(stoppingToken);
         try
         {
@@ -35,20 +35,20 @@ internal sealed class StartReport(
             {
                 try
                 {
-                    await up.WaitAsync(Patience, time, stoppingToken);
+                    await up.WaitAsync(ReportInterval, time, stoppingToken);
                     break;
                 }
                 catch (TimeoutException)
                 {
-                    await Console.Error.WriteLineAsync($"Not up after {time.GetElapsedTime(began).TotalSeconds:0} s: {_missing}.");
+                    await Console.Error.WriteLineAsync($"Not up after {time.GetElapsedTime(startedAt).TotalSeconds:0} s: {_missing}.");
                 }
             }
 
-            await Console.Out.WriteLineAsync(Describe(time.GetElapsedTime(began)));
+            await Console.Out.WriteLineAsync(Describe(time.GetElapsedTime(startedAt)));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The application stops.
+            // The application is stopping.
         }
     }
 
@@ -87,11 +87,11 @@ internal sealed class StartReport(
             ("Page", api),
             ("Dashboard", DashboardOf(configuration) ?? "off"),
             ("API reference", $"{api}/scalar"),
-            ("Data", $"{settings.StateDirectory} (delete it while nothing runs to begin anew)"),
+            ("Data", $"{settings.StateDirectory} (to start over, delete it while nothing is running)"),
         ];
         if (model.Resources.All(resource => resource.Name != "bot"))
         {
-            lines.Add(("Telegram bot", "off; set TELEGRAM_BOT_TOKEN to a token of @BotFather to switch it on (docs/bot.md)"));
+            lines.Add(("Telegram bot", "off; set TELEGRAM_BOT_TOKEN to a token from @BotFather to turn it on (docs/bot.md)"));
         }
 
         return string.Create(CultureInfo.InvariantCulture, $"""

@@ -3,13 +3,13 @@ using StatusUpdates.Benchmarks.Servers;
 
 namespace StatusUpdates.Benchmarks.Append;
 
-/// <summary>What one run of one case came to.</summary>
-/// <param name="PerSecond">Durable updates in a second.</param>
-/// <param name="Calls">How long callers waited.</param>
-/// <param name="PerCommit">Updates that shared a transaction, on average; NaN where it was not counted.</param>
-/// <param name="Cpu">Processor time of all of it, warm-up included.</param>
-/// <param name="Seconds">How long that was.</param>
-/// <param name="Updates">How many updates there were in it.</param>
+/// <summary>The figures of one run of one case.</summary>
+/// <param name="PerSecond">Durable updates per second.</param>
+/// <param name="Calls">The durations of the calls.</param>
+/// <param name="PerCommit">Updates per transaction, on average.</param>
+/// <param name="Cpu">Processor time of the whole run, including the warm-up.</param>
+/// <param name="Seconds">Duration of the whole run.</param>
+/// <param name="Updates">Number of updates in the whole run.</param>
 internal sealed record AppendFigures(
     double PerSecond, Distribution Calls, double PerCommit, CpuReading Cpu, double Seconds, long Updates)
 {

@@ -8,7 +8,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Benchmarks.Append;
 
-/// <summary>Runs the cases of <c>append</c>, each over the same generations.</summary>
+/// <summary>Runs the cases of <c>append</c>, all over the same generations.</summary>
 internal sealed class AppendRun(
     BenchmarkSystem system,
     StatusLogOptions options,
@@ -21,16 +21,16 @@ internal sealed class AppendRun(
 {
     private const int FirstAttempt = 1;
 
-    /// <summary>The floor: batches of a size, on as many connections as the log has lanes.</summary>
-    /// <param name="withIndexes">Whether into the table with the log's indexes.</param>
-    /// <param name="setBased">Whether by one statement for all of a batch; else by one for each update, in one message.</param>
-    /// <param name="size">Updates in a transaction.</param>
+    /// <summary>The floor: batches of a fixed size, on as many connections as the log has lanes.</summary>
+    /// <param name="withIndexes">Whether to use the table with the log's indexes.</param>
+    /// <param name="setBased">Whether to use one statement per batch instead of one per update, sent in one message.</param>
+    /// <param name="size">Updates per transaction.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public async Task<AppendFigures> RawBatchesAsync(bool withIndexes, bool setBased, int size, CancellationToken cancellationToken)
     {
         var raw = withIndexes ? floor : bareFloor;
 
-        // Connections share no user, so that no one waits for another's locks, and no batch has a generation twice.
+        // Connections share no users, so they never wait for each other's locks. No batch contains a generation twice.
         var shares = Enumerable.Range(0, options.Lanes).Select(lane => many.Where(m => Lane(m.UserId) == lane).ToArray()).ToArray();
         var callersOf = new Callers();
         callersOf.Start(options.Lanes, (lane, call) =>
@@ -41,7 +41,7 @@ internal sealed class AppendRun(
         return await MeasureAsync(callersOf, .., size, _ => size, cancellationToken);
     }
 
-    /// <summary>One update in a transaction, by raw Npgsql.</summary>
+    /// <summary>One update per transaction, with raw Npgsql.</summary>
     public async Task<AppendFigures> OneByOneAsync(int callers, CancellationToken cancellationToken)
     {
         var running = new Callers();
@@ -50,9 +50,9 @@ internal sealed class AppendRun(
     }
 
     /// <summary>Through <see cref="StatusLog"/>.</summary>
-    /// <param name="callers">On generations of many users.</param>
-    /// <param name="hotCallers">Beside them, on generations of one user; the figures are of the others, if there are others.</param>
-    /// <param name="publisher">Announces what is committed.</param>
+    /// <param name="callers">Callers that write to generations of many users.</param>
+    /// <param name="hotCallers">Callers that at the same time write to generations of one user. Measured only if there are no other callers.</param>
+    /// <param name="publisher">Publishes the committed updates; null for none.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public async Task<AppendFigures> LogAsync(int callers, int hotCallers, StatusPublisher? publisher, CancellationToken cancellationToken)
     {
@@ -65,12 +65,12 @@ internal sealed class AppendRun(
         using var transactions = new CommitCounter();
         var figures = await MeasureAsync(running, callers > 0 ? ..callers : .., 1, _ => transactions.PerCommit, cancellationToken);
 
-        // Every update that was acknowledged is there, once, and numbers have no hole.
+        // Every acknowledged update is in the log exactly once, and the seqs have no gap.
         var after = await CountAsync(cancellationToken);
         return after.Events - before.Events == running.Count && after.Events == after.Numbers
             ? figures
             : throw new BenchmarkFailedException(
-                $"{running.Count} updates were acknowledged and {after.Events - before.Events} are there, of {after.Numbers} numbers {after.Events}.");
+                $"{running.Count} updates were acknowledged, {after.Events - before.Events} were written; the log has {after.Events} events for {after.Numbers} seqs.");
     }
 
     private static async Task AppendAsync(StatusLog log, (string UserId, string GenerationId) generation, int call)
@@ -102,7 +102,7 @@ internal sealed class AppendRun(
         return new AppendFigures(calls.Count * updatesPerCall / seconds, calls, perCommit(calls.Count), system.ReadCpu() - cpu, whole, (long)callers.Count * updatesPerCall);
     }
 
-    // Callers have generations of their own.
+    // Callers share no generations.
     private static (string UserId, string GenerationId) Pick(IReadOnlyList<(string, string)> from, int caller, int call, int callers) =>
         from[((call * callers) + caller) % (from.Count / callers * callers)];
 

@@ -6,11 +6,11 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Benchmarks.Append;
 
-/// <summary>Durable updates in a second through <see cref="StatusLog"/>: the scenario <c>append</c>.</summary>
+/// <summary>Durable updates per second through <see cref="StatusLog"/>: the scenario <c>append</c>.</summary>
 internal static class AppendScenario
 {
     private const string Floor = "floor: raw SQL in batches";
-    private const string OneByOne = "one in a transaction, 1 caller";
+    private const string OneByOne = "one update per transaction, 1 caller";
     private const string Log512 = "log, 512 callers";
     private const int ManyCallers = 512;
     private const int FewCallers = 64;
@@ -37,7 +37,7 @@ internal static class AppendScenario
         await using var redis = await ConnectionMultiplexer.ConnectAsync(system.Redis + ",abortConnect=false,connectRetry=100");
         var publisher = new StatusPublisher(redis);
 
-        // The floor's batches are those that the log came to.
+        // The floor's batches are as large as those of the log.
         var batch = 1;
         List<(string Name, Func<Task<AppendFigures>> Run)> cases =
         [
@@ -48,17 +48,17 @@ internal static class AppendScenario
                 return figures;
             }),
             (Floor, () => run.RawBatchesAsync(withIndexes: true, setBased: false, batch, cancellationToken)),
-            ("raw SQL, one statement for a batch", () => run.RawBatchesAsync(withIndexes: true, setBased: true, batch, cancellationToken)),
+            ("raw SQL, one statement per batch", () => run.RawBatchesAsync(withIndexes: true, setBased: true, batch, cancellationToken)),
             ("the same without the log's indexes", () => run.RawBatchesAsync(withIndexes: false, setBased: true, batch, cancellationToken)),
             (OneByOne, () => run.OneByOneAsync(1, cancellationToken)),
-            ("one in a transaction, 32 callers", () => run.OneByOneAsync(32, cancellationToken)),
+            ("one update per transaction, 32 callers", () => run.OneByOneAsync(32, cancellationToken)),
             ("log, 1 caller", () => run.LogAsync(1, 0, null, cancellationToken)),
             ("log, 8 callers", () => run.LogAsync(8, 0, null, cancellationToken)),
             ("log, 64 callers", () => run.LogAsync(FewCallers, 0, null, cancellationToken)),
             ("log, 512 callers, all on one user", () => run.LogAsync(0, ManyCallers, null, cancellationToken)),
-            ("log, 64 callers beside 448 on one user: the 64", () => run.LogAsync(FewCallers, ManyCallers - FewCallers, null, cancellationToken)),
-            ("log, 512 callers, announcing, Redis up", () => run.LogAsync(ManyCallers, 0, publisher, cancellationToken)),
-            ("log, 512 callers, announcing, Redis killed", async () =>
+            ("log, 64 callers next to 448 on one user: the 64", () => run.LogAsync(FewCallers, ManyCallers - FewCallers, null, cancellationToken)),
+            ("log, 512 callers, publishing, Redis up", () => run.LogAsync(ManyCallers, 0, publisher, cancellationToken)),
+            ("log, 512 callers, publishing, Redis killed", async () =>
             {
                 await system.KillRedisAsync();
                 var figures = await run.LogAsync(ManyCallers, 0, publisher, cancellationToken);
@@ -68,7 +68,7 @@ internal static class AppendScenario
             }),
         ];
 
-        // Once for nothing: connections, plans and compiled code are those of a process that has run for a while.
+        // Not counted: opens connections, prepares plans and compiles code.
         await run.LogAsync(ManyCallers, 0, publisher, cancellationToken);
         await run.RawBatchesAsync(withIndexes: true, setBased: false, ManyCallers / options.Lanes, cancellationToken);
         await run.RawBatchesAsync(withIndexes: true, setBased: true, ManyCallers / options.Lanes, cancellationToken);
@@ -84,14 +84,14 @@ internal static class AppendScenario
         }
 
         return new Report(
-            $"Durable updates in a second over {many.Count:#,0} generations of {users:#,0} users; {options.Lanes} connections",
-            ["median of the runs", "updates/s", "/ floor", "/ one by one", "p50, ms", "p99, ms", "in a commit", "client, µs", "PostgreSQL, µs", "CPU / floor"],
+            $"Durable updates per second over {many.Count:#,0} generations of {users:#,0} users; {options.Lanes} connections",
+            ["median of the runs", "updates/s", "/ floor", "/ one by one", "p50, ms", "p99, ms", "per commit", "client, µs", "PostgreSQL, µs", "CPU / floor"],
             [.. cases.Select(c => Row(c.Name, figures[c.Name], figures[Floor], figures[OneByOne]))],
             [
-                "floor: counts up a user's row and inserts the event, no more, into a table with the log's columns and indexes: raw Npgsql (NpgsqlBatch), a statement for each update, " +
-                "in batches as large as the log's came to be. 'One statement for a batch' does the same set-based; 'one in a transaction' is the floor without batches.",
-                "Every caller has one update under way. p50 and p99 are what a caller waits (the floor's: a batch). Client and PostgreSQL: processor time for each update.",
-                "After each run: as many updates are in the log as were acknowledged, and their numbers have no hole.",
+                "floor: only increments the user's counter and inserts the event, into a table with the log's columns and indexes. It uses raw Npgsql (NpgsqlBatch) with one statement " +
+                "per update and batches as large as the log's. 'One statement per batch' does the same set-based; 'one update per transaction' is the floor without batches.",
+                "Every caller has one update in flight. p50 and p99 are the durations of calls (of the floor: of batches). Client and PostgreSQL: processor time per update.",
+                "Checked after each run: the log has as many updates as were acknowledged, and their seqs have no gap.",
                 .. Comparison.Disturbances(figures[Floor].Select(f => f.Cpu.Others / f.Seconds)),
             ])
         {
@@ -106,7 +106,7 @@ internal static class AppendScenario
         await using var writer = await Writer.CreateAsync(system.Database, users, generationsOfEach, cancellationToken, prefix);
         await writer.ClaimAllAsync(cancellationToken);
 
-        // Users in turn, as they would come.
+        // Interleaved users, as in production.
         return [.. Enumerable.Range(0, generationsOfEach).SelectMany(i => writer.Users.Select(user => (user.Id, user.Generations[i])))];
     }
 

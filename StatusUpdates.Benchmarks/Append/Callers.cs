@@ -2,16 +2,16 @@ using System.Diagnostics;
 
 namespace StatusUpdates.Benchmarks.Append;
 
-/// <summary>Callers that each have one update under way at any time: the next begins when the answer to the one before is here.</summary>
+/// <summary>Concurrent callers, each with one call in flight at any time: the next starts when the previous one has returned.</summary>
 internal sealed class Callers
 {
     private readonly List<Task> _running = [];
     private readonly List<List<(long At, long Took)>> _calls = [];
     private volatile bool _stopped;
 
-    /// <summary>Starts so many callers.</summary>
+    /// <summary>Starts callers.</summary>
     /// <param name="count">How many.</param>
-    /// <param name="call">Appends an update, or several of one transaction; given the caller's number and how many calls it made before. Returns how many updates it appended.</param>
+    /// <param name="call">Appends one update, or several in one transaction. Receives the caller's number and the number of its previous calls.</param>
     public void Start(int count, Func<int, int, Task> call)
     {
         for (var i = 0; i < count; i++)
@@ -22,8 +22,8 @@ internal sealed class Callers
         }
     }
 
-    /// <summary>Lets them run for a while, stops them and waits for what is under way.</summary>
-    /// <returns>When counting began and ended, as timestamps.</returns>
+    /// <summary>Lets the callers run, then stops them and waits for the calls in flight.</summary>
+    /// <returns>Start and end of the measured window, as timestamps.</returns>
     public async Task<(long From, long To)> RunForAsync(TimeSpan warmUp, TimeSpan duration, CancellationToken cancellationToken)
     {
         await Task.Delay(warmUp, cancellationToken);
@@ -36,11 +36,11 @@ internal sealed class Callers
         return (from, to);
     }
 
-    /// <summary>What the calls took that ended in between, in milliseconds; of the callers in this order of their start.</summary>
+    /// <summary>The durations, in milliseconds, of the calls that ended within the window. Callers are numbered in the order of their start.</summary>
     public IEnumerable<double> Durations((long From, long To) window, Range callers) => _calls[callers]
         .SelectMany(calls => calls).Where(call => call.At >= window.From && call.At < window.To).Select(call => call.Took * 1000.0 / Stopwatch.Frequency);
 
-    /// <summary>How many calls there were in all, warm-up included.</summary>
+    /// <summary>The total number of calls, including the warm-up.</summary>
     public int Count => _calls.Sum(calls => calls.Count);
 
     private async Task RunAsync(int caller, Func<int, int, Task> call, List<(long, long)> calls)

@@ -3,7 +3,7 @@ using StatusUpdates.Data.Database;
 
 namespace StatusUpdates.Benchmarks.Append;
 
-/// <summary>Listens to the log's metric of updates in a transaction.</summary>
+/// <summary>Listens to the log's metric of updates per transaction.</summary>
 internal sealed class CommitCounter : IDisposable
 {
     private const string BatchSize = "statusupdates.log.batch.size";

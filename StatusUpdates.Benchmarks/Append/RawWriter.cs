@@ -5,8 +5,8 @@ using StatusUpdates.Benchmarks.Load;
 namespace StatusUpdates.Benchmarks.Append;
 
 /// <summary>
-/// The least that a durable, numbered update costs: count up the user's row and insert the event, by one statement over raw Npgsql, in
-/// tables of the log's columns. No generation, no lifecycle, no fencing, no order of locks.
+/// The minimum cost of a durable, numbered update: increment the user's counter and insert the event, in one statement over raw Npgsql, into
+/// tables with the log's columns. No generation, lifecycle, fencing or lock order.
 /// </summary>
 internal sealed class RawWriter : IAsyncDisposable
 {
@@ -47,16 +47,16 @@ internal sealed class RawWriter : IAsyncDisposable
             """;
     }
 
-    /// <summary>Makes the tables.</summary>
+    /// <summary>Creates the tables.</summary>
     /// <param name="connectionString">The database.</param>
-    /// <param name="name">Begins their names.</param>
-    /// <param name="withIndexes">Whether the log's indexes stand beside the primary key: a generation's updates, and update ids once.</param>
-    /// <param name="users">Those whom updates will be of.</param>
+    /// <param name="name">Prefix of the table names.</param>
+    /// <param name="withIndexes">Whether to add the log's other indexes to the primary key: a generation's updates, and unique update ids.</param>
+    /// <param name="users">The users of all later updates.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public static async Task<RawWriter> CreateAsync(
         string connectionString, string name, bool withIndexes, IEnumerable<string> users, CancellationToken cancellationToken)
     {
-        // Prepared statements with one plan, as the log's are.
+        // Prepared statements with generic plans, like the log's.
         var writer = new RawWriter(
             NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString)
             {
@@ -73,7 +73,7 @@ internal sealed class RawWriter : IAsyncDisposable
         return writer;
     }
 
-    /// <summary>Appends one update for each of these in one transaction. Two calls at once have users of their own, or may wait for each other.</summary>
+    /// <summary>Appends one update for each entry, in one transaction. Concurrent calls should not share users, or they wait for each other.</summary>
     public async Task AppendAsync(IReadOnlyList<(string UserId, string GenerationId)> updates, int progress, CancellationToken cancellationToken)
     {
         await using var command = _dataSource.CreateCommand(_appendSql);
@@ -95,7 +95,7 @@ internal sealed class RawWriter : IAsyncDisposable
         }
     }
 
-    /// <summary>As <see cref="AppendAsync"/>, by a statement for each update; all in one message and one transaction (Npgsql's own batching).</summary>
+    /// <summary>Like <see cref="AppendAsync"/>, but with one statement per update, all in one message and transaction (Npgsql's batching).</summary>
     public async Task AppendEachAsync(IReadOnlyList<(string UserId, string GenerationId)> updates, int progress, CancellationToken cancellationToken)
     {
         await using var batch = _dataSource.CreateBatch();

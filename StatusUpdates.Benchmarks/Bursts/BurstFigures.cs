@@ -2,7 +2,7 @@ using StatusUpdates.Benchmarks.Servers;
 
 namespace StatusUpdates.Benchmarks.Bursts;
 
-/// <summary>What one run of bursts came to.</summary>
+/// <summary>The figures of one run of bursts.</summary>
 internal sealed record BurstFigures
 {
     public required long Deliveries { get; init; }
@@ -11,16 +11,16 @@ internal sealed record BurstFigures
 
     public required long Updates { get; init; }
 
-    /// <summary>From the publishing of a burst to its last receipt, all bursts together, in seconds.</summary>
+    /// <summary>From the publishing of a burst to its last receipt, in seconds; the sum over all bursts.</summary>
     public required double DeliverySeconds { get; init; }
 
-    /// <summary>What the appends took, in seconds.</summary>
+    /// <summary>The total duration of the appends, in seconds.</summary>
     public required double AppendSeconds { get; init; }
 
     /// <summary>Processor time of the run, from the first append to the last receipt.</summary>
     public required CpuReading Cpu { get; init; }
 
-    /// <summary>The part of it while updates were delivered.</summary>
+    /// <summary>The part of <see cref="Cpu"/> that was used while updates were delivered.</summary>
     public required CpuReading DeliveryCpu { get; init; }
 
     public double PerSecond => Deliveries / DeliverySeconds;

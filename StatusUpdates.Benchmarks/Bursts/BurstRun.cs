@@ -5,8 +5,8 @@ using StatusUpdates.Benchmarks.Servers;
 namespace StatusUpdates.Benchmarks.Bursts;
 
 /// <summary>
-/// One run against one server. A burst is committed before it is published, and the next one is appended when every client has got it: the
-/// writer cannot be what limits deliveries, and nothing is appended while they are timed.
+/// One run against one server. A burst is committed before it is published, and the next one is appended when every client has received it:
+/// the writer cannot limit the deliveries, and nothing is appended while they are timed.
 /// </summary>
 internal sealed class BurstRun(BenchmarkSystem system, Writer writer, BurstLoad load, ServerProcess server, IDelivery delivery)
 {
@@ -14,7 +14,7 @@ internal sealed class BurstRun(BenchmarkSystem system, Writer writer, BurstLoad 
 
     private readonly (LoadUser User, string GenerationId)[] _burst =
     [
-        .. Enumerable.Range(0, load.UpdatesOfEach)
+        .. Enumerable.Range(0, load.UpdatesPerUser)
             .SelectMany(i => writer.Users.Take(load.Users).Select(user => (user, user.Generations[i]))),
     ];
 
@@ -23,7 +23,7 @@ internal sealed class BurstRun(BenchmarkSystem system, Writer writer, BurstLoad 
         await using var followers = new Followers();
         await followers.OpenAsync(
             server.Address,
-            [.. writer.Users.Take(load.Users).SelectMany(user => Enumerable.Repeat(user, load.SocketsOfEach))],
+            [.. writer.Users.Take(load.Users).SelectMany(user => Enumerable.Repeat(user, load.SocketsPerUser))],
             system.Token,
             BufferSize,
             cancellationToken);
@@ -40,7 +40,7 @@ internal sealed class BurstRun(BenchmarkSystem system, Writer writer, BurstLoad 
         var started = Stopwatch.GetTimestamp();
         do
         {
-            followers.Expect(load.UpdatesOfEach);
+            followers.Expect(load.UpdatesPerUser);
             var appendStarted = Stopwatch.GetTimestamp();
             var burst = await writer.AppendAsync(_burst, cancellationToken);
             var cpu = system.ReadCpu(server);
@@ -63,9 +63,9 @@ internal sealed class BurstRun(BenchmarkSystem system, Writer writer, BurstLoad 
             Cpu = system.ReadCpu(server) - cpuBefore,
             DeliveryCpu = deliveryCpu,
         };
-        var due = updates * load.SocketsOfEach;
-        return figures.Deliveries == due
+        var expected = updates * load.SocketsPerUser;
+        return figures.Deliveries == expected
             ? figures
-            : throw new BenchmarkFailedException($"{figures.Deliveries} deliveries were counted where {due} were due.");
+            : throw new BenchmarkFailedException($"{figures.Deliveries} deliveries were counted, {expected} were expected.");
     }
 }

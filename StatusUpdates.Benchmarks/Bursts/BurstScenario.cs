@@ -4,18 +4,18 @@ using StatusUpdates.Benchmarks.Servers;
 
 namespace StatusUpdates.Benchmarks.Bursts;
 
-/// <summary>How much the gateway delivers when it has to deliver all it can: the scenarios <c>fanout</c> and <c>unicast</c>.</summary>
+/// <summary>The gateway's delivery throughput at full load: the scenarios <c>fanout</c> and <c>unicast</c>.</summary>
 internal static class BurstScenario
 {
-    private const string Share = "while delivering, ";
-    private const string ServerShare = Share + "server, processors";
-    private const string StoresShare = Share + "Redis and PostgreSQL, processors";
-    private const string LoadShare = Share + "load, processors";
+    private const string WhileDelivering = "while delivering, ";
+    private const string ServerCores = WhileDelivering + "server, processors";
+    private const string StoreCores = WhileDelivering + "Redis and PostgreSQL, processors";
+    private const string LoadCores = WhileDelivering + "load, processors";
 
-    // Of the machine's processors: above it there is nothing left to be had.
-    private const double Full = 0.85;
+    // The share of the machine's processors above which it counts as fully used.
+    private const double FullUse = 0.85;
 
-    // All sockets of one user come from one client here; the limits that keep users from doing that are not what is measured.
+    // All sockets of a user come from one client here. The limits that normally prevent this are not measured.
     private static readonly Dictionary<string, string> ApiSettings = new()
     {
         ["Gateway__Connections__MaxConnectionsPerUser"] = "20000",
@@ -41,7 +41,7 @@ internal static class BurstScenario
         var settings = Settings.Read(arguments);
         return await RunAsync(
             $"Deliveries to {users} users with one socket each",
-            [new($"bursts of {burst} for each", users, 1, burst)],
+            [new($"bursts of {burst} per user", users, 1, burst)],
             settings,
             cancellationToken);
     }
@@ -51,14 +51,14 @@ internal static class BurstScenario
     {
         await using var system = await BenchmarkSystem.StartAsync(cancellationToken);
         await using var writer = await Writer.CreateAsync(
-            system.Database, loads.Max(load => load.Users), loads.Max(load => load.UpdatesOfEach), cancellationToken);
+            system.Database, loads.Max(load => load.Users), loads.Max(load => load.UpdatesPerUser), cancellationToken);
         await writer.ClaimAllAsync(cancellationToken);
         var comparison = new Comparison();
         for (var run = 1; run <= settings.Runs; run++)
         {
             foreach (var load in loads)
             {
-                // In turn, so that both see the same machine.
+                // Alternating: both see the same machine load.
                 var bare = await RunBareAsync(system, writer, load, settings, cancellationToken);
                 var api = await RunApiAsync(system, writer, load, settings, cancellationToken);
                 Add(comparison, load.Name, bare, api);
@@ -73,7 +73,7 @@ internal static class BurstScenario
     private static async Task<BurstFigures> RunBareAsync(
         BenchmarkSystem system, Writer writer, BurstLoad load, Settings settings, CancellationToken cancellationToken)
     {
-        await using var server = await ServerProcess.StartPartAsync("serve-floor", cancellationToken);
+        await using var server = await ServerProcess.StartHelperAsync("serve-floor", cancellationToken);
         await using var feed = await FloorFeed.ConnectAsync(server.Address, cancellationToken);
         return await new BurstRun(system, writer, load, server, feed).RunAsync(settings.WarmUp, settings.Duration, cancellationToken);
     }
@@ -90,16 +90,16 @@ internal static class BurstScenario
     {
         Add("deliveries, 1/s", "#,0", f => f.PerSecond);
         Add("bytes, MB/s", "#,0.0", f => f.Bytes / f.DeliverySeconds / 1e6);
-        Add("server's CPU, s per million deliveries", "0.00", f => f.PerMillion(f.Cpu.Server));
+        Add("server CPU, s per million deliveries", "0.00", f => f.PerMillion(f.Cpu.Server));
         Add("of which while delivering", "0.00", f => f.PerMillion(f.DeliveryCpu.Server));
-        Add("Redis' CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Redis));
-        Add("PostgreSQL's CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Postgres));
-        Add("load's CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Load));
-        Add(ServerShare, "0.00", f => f.Cores(f.DeliveryCpu.Server));
-        Add(StoresShare, "0.00", f => f.Cores(f.DeliveryCpu.Redis + f.DeliveryCpu.Postgres));
-        Add(LoadShare, "0.00", f => f.Cores(f.DeliveryCpu.Load));
-        Add(Share + Comparison.Others, "0.00", f => f.Cores(f.DeliveryCpu.Others));
-        Add("appends beside, 1/s", "#,0", f => f.Updates / f.AppendSeconds);
+        Add("Redis CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Redis));
+        Add("PostgreSQL CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Postgres));
+        Add("load CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Load));
+        Add(ServerCores, "0.00", f => f.Cores(f.DeliveryCpu.Server));
+        Add(StoreCores, "0.00", f => f.Cores(f.DeliveryCpu.Redis + f.DeliveryCpu.Postgres));
+        Add(LoadCores, "0.00", f => f.Cores(f.DeliveryCpu.Load));
+        Add(WhileDelivering + Comparison.Others, "0.00", f => f.Cores(f.DeliveryCpu.Others));
+        Add("appends, 1/s", "#,0", f => f.Updates / f.AppendSeconds);
 
         void Add(string figure, string format, Func<BurstFigures, double> value) =>
             comparison.Add($"{load}: {figure}", format, value(bare), value(api));
@@ -109,18 +109,18 @@ internal static class BurstScenario
     {
         List<string> notes =
         [
-            "bare Kestrel: upgraded sockets that are written the same bytes, in writes of the same size; no token, log, cursor or Redis.",
-            "Each burst is appended by StatusLog in one commit, then published (API: StatusPublisher, Redis; bare: a socket), then waited for. " +
-            "Timed is from the publishing to the last receipt: the writer limits nothing. Every client checked that it got every update, in order, once.",
-            "CPU per million is of the whole run, appends included; load is the benchmark's own process: writer and clients.",
+            "bare Kestrel: upgraded sockets to which the same bytes are written, in writes of the same size; no token, log, cursor or Redis.",
+            "Each burst is appended by StatusLog in one commit, then published (API: StatusPublisher, Redis; bare: a socket), then awaited. " +
+            "The time is from the publishing to the last receipt: the writer is not a bottleneck. Every client checked that it received every update once and in order.",
+            "CPU per million covers the whole run, including appends; load is the benchmark's own process: writer and clients.",
         ];
         foreach (var load in loads)
         {
-            var used = new[] { ServerShare, StoresShare, LoadShare, Share + Comparison.Others }
+            var used = new[] { ServerCores, StoreCores, LoadCores, WhileDelivering + Comparison.Others }
                 .Sum(part => Statistics.Median(comparison.Figures.Single(figure => figure.Name == $"{load.Name}: {part}").Api));
-            notes.Add($"{load.Name}: " + (used >= Full * Environment.ProcessorCount
-                ? "what limits the API are the machine's processors."
-                : "the API left processors idle; what limits is the way of a burst from one process to the next."));
+            notes.Add($"{load.Name}: " + (used >= FullUse * Environment.ProcessorCount
+                ? "the machine's processors limit the API."
+                : "the API left processors idle; the limit is the latency of a burst from one process to the next."));
         }
 
         notes.AddRange(comparison.Disturbances());

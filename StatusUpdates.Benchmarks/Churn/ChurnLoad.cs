@@ -8,7 +8,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Benchmarks.Churn;
 
-/// <summary>Generations at a steady rate, from submission through claim and progress to completion, as API and worker write them.</summary>
+/// <summary>Generations at a steady rate, from submission through claim and progress to completion, written as API and worker do.</summary>
 internal sealed class ChurnLoad(StatusDatabase database, int users, int rate, int progress) : IAsyncDisposable
 {
     private const int ClaimLimit = 100;
@@ -23,7 +23,7 @@ internal sealed class ChurnLoad(StatusDatabase database, int users, int rate, in
 
     public long Completed => Interlocked.Read(ref _completed);
 
-    /// <summary>Runs until it is stopped; what runs then is left as it is.</summary>
+    /// <summary>Runs until it is stopped; unfinished generations stay unfinished.</summary>
     public Task RunAsync(CancellationToken stop) => Task.WhenAll(SubmitAsync(stop), ClaimAsync(stop));
 
     public ValueTask DisposeAsync() => _log.DisposeAsync();

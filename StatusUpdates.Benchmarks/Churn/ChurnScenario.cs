@@ -3,18 +3,17 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Benchmarks.Servers;
 using StatusUpdates.Data.Database;
-using StatusUpdates.Data.Retention;
 using StatusUpdates.Worker.Retention;
 
 namespace StatusUpdates.Benchmarks.Churn;
 
-/// <summary>How large the tables get while as much is removed as comes in: the scenario <c>churn</c>.</summary>
+/// <summary>Table sizes under a steady load in which retention removes as much as is added: the scenario <c>churn</c>.</summary>
 internal static class ChurnScenario
 {
-    private const int Moments = 6;
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private const int SampleCount = 6;
+    private static readonly TimeSpan RetentionInterval = TimeSpan.FromSeconds(1);
 
-    // A minute by default: too rare to be seen in a run of minutes.
+    // The default of one minute is too long for a run of a few minutes.
     private static readonly Dictionary<string, string> ServerSettings = new() { ["autovacuum_naptime"] = "5s" };
 
     public static async Task<Report> RunAsync(ScenarioArguments arguments, CancellationToken cancellationToken)
@@ -32,19 +31,19 @@ internal static class ChurnScenario
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var removed = (Generations: 0L, Updates: 0L);
         var running = Task.WhenAll(load.RunAsync(stop.Token), RemoveAsync(stop.Token));
-        var moments = new List<(TimeSpan At, IReadOnlyList<ChurnSizes> Sizes)>();
+        var samples = new List<(TimeSpan At, IReadOnlyList<ChurnSizes> Sizes)>();
         var started = Stopwatch.GetTimestamp();
-        for (var moment = 1; moment <= Moments; moment++)
+        for (var sample = 1; sample <= SampleCount; sample++)
         {
-            var due = TimeSpan.FromSeconds((double)seconds * moment / Moments) - Stopwatch.GetElapsedTime(started);
+            var due = TimeSpan.FromSeconds((double)seconds * sample / SampleCount) - Stopwatch.GetElapsedTime(started);
             if (await Task.WhenAny(running, Task.Delay(due > TimeSpan.Zero ? due : TimeSpan.Zero, cancellationToken)) == running)
             {
                 await running;
             }
 
             var sizes = await ChurnSizes.ReadAsync(database.DataSource, cancellationToken);
-            moments.Add((Stopwatch.GetElapsedTime(started), sizes));
-            Console.WriteLine($"{moments[^1].At.TotalSeconds:0} s: {load.Completed:#,0} of {load.Submitted:#,0} generations completed, {removed.Generations:#,0} deleted");
+            samples.Add((Stopwatch.GetElapsedTime(started), sizes));
+            Console.WriteLine($"{samples[^1].At.TotalSeconds:0} s: {load.Completed:#,0} of {load.Submitted:#,0} generations completed, {removed.Generations:#,0} deleted");
         }
 
         await stop.CancelAsync();
@@ -54,17 +53,17 @@ internal static class ChurnScenario
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // Stopped; what failed before that is thrown.
+            // Stopped. Earlier failures are thrown.
         }
 
-        return Tell(
-            moments,
+        return CreateReport(
+            samples,
             [
-                $"{load.Submitted:#,0} generations of {users:#,0} users submitted, each with {progress} progress updates and an end; removed again: " +
-                $"{removed.Generations:#,0} generations and {removed.Updates:#,0} updates, {keep} s after their end or writing, by retention as the worker has it, every second.",
-                "PostgreSQL's normal settings and the migrations' for each table, with autovacuum_naptime = 5s instead of a minute.",
-                $"HOT: the share of updates that touched no index. Of a generation's {progress + 2} updates the claim and the end move it in the list's index, " +
-                $"so that at most {Report.Number(100.0 * progress / (progress + 2), "0")} % can be.",
+                $"{load.Submitted:#,0} generations of {users:#,0} users were submitted, each with {progress} progress updates and an end. The worker's retention, run every second, " +
+                $"removed {removed.Generations:#,0} generations, {keep} s after their end, and {removed.Updates:#,0} updates, {keep} s after they were written.",
+                "PostgreSQL has its default settings and the migrations' settings per table, except autovacuum_naptime = 5s instead of one minute.",
+                $"HOT: the share of row updates that touched no index. Of a generation's {progress + 2} updates, the claim and the end change its entry in the list's index, " +
+                $"so at most {Report.Number(100.0 * progress / (progress + 2), "0")} % can be HOT.",
             ]);
 
         async Task RemoveAsync(CancellationToken token)
@@ -74,20 +73,20 @@ internal static class ChurnScenario
                 new RetentionStore(database), Options.Create(options), TimeProvider.System, NullLogger<RetentionService>.Instance);
             while (true)
             {
-                await Task.Delay(Pause, token);
+                await Task.Delay(RetentionInterval, token);
                 var pass = await retention.RunOnceAsync(token);
                 removed = (removed.Generations + pass!.Generations, removed.Updates + pass.Updates);
             }
         }
     }
 
-    private static Report Tell(List<(TimeSpan At, IReadOnlyList<ChurnSizes> Sizes)> moments, IReadOnlyList<string> notes)
+    private static Report CreateReport(List<(TimeSpan At, IReadOnlyList<ChurnSizes> Sizes)> samples, IReadOnlyList<string> notes)
     {
         var rows = new List<IReadOnlyList<string>>();
         for (var table = 0; table < ChurnSizes.Tables.Count; table++)
         {
             var name = ChurnSizes.Tables[table];
-            var over = moments.Select(moment => moment.Sizes[table]).ToArray();
+            var over = samples.Select(sample => sample.Sizes[table]).ToArray();
             rows.Add([$"{name}: rows", .. over.Select(sizes => $"{sizes.Rows:#,0}"), Growth(over, sizes => sizes.Rows)]);
             rows.Add([$"{name}: table, KiB", .. over.Select(sizes => $"{sizes.Bytes / 1024:#,0}"), Growth(over, sizes => sizes.Bytes)]);
             rows.Add([$"{name}: indexes, KiB", .. over.Select(sizes => $"{sizes.IndexBytes / 1024:#,0}"), Growth(over, sizes => sizes.IndexBytes)]);
@@ -99,11 +98,11 @@ internal static class ChurnScenario
 
         return new Report(
             "Sizes under steady churn: submitted, claimed, in progress, completed, removed",
-            ["after", .. moments.Select(moment => $"{moment.At.TotalSeconds:0} s"), "last / middle"],
+            ["after", .. samples.Select(sample => $"{sample.At.TotalSeconds:0} s"), "last / middle"],
             rows,
             notes);
     }
 
     private static string Growth(ChurnSizes[] over, Func<ChurnSizes, long> value) =>
-        Report.Number((double)value(over[^1]) / Math.Max(1, value(over[(Moments / 2) - 1])), "0.00");
+        Report.Number((double)value(over[^1]) / Math.Max(1, value(over[(SampleCount / 2) - 1])), "0.00");
 }

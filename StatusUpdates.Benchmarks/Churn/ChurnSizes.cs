@@ -2,13 +2,13 @@ using Npgsql;
 
 namespace StatusUpdates.Benchmarks.Churn;
 
-/// <summary>A table at one moment.</summary>
-/// <param name="Table">Which.</param>
-/// <param name="Bytes">Of its rows.</param>
-/// <param name="IndexBytes">Of its indexes.</param>
-/// <param name="Rows">How many there are.</param>
-/// <param name="Updates">Since the beginning.</param>
-/// <param name="HotUpdates">Those that touched no index.</param>
+/// <summary>A table's sizes at one moment.</summary>
+/// <param name="Table">The table's name.</param>
+/// <param name="Bytes">Size without indexes.</param>
+/// <param name="IndexBytes">Size of its indexes.</param>
+/// <param name="Rows">Number of rows.</param>
+/// <param name="Updates">Row updates since the start.</param>
+/// <param name="HotUpdates">Row updates that touched no index.</param>
 internal sealed record ChurnSizes(string Table, long Bytes, long IndexBytes, long Rows, long Updates, long HotUpdates)
 {
     public static IReadOnlyList<string> Tables { get; } = ["generations", "status_events", "user_streams", "generation_counts"];

@@ -6,8 +6,8 @@ using StatusUpdates.Data.Database;
 namespace StatusUpdates.Benchmarks.Claims;
 
 /// <summary>
-/// Jobs that take no time, from submit to completed, by real workers in processes of their own: what the queue itself can do. Beside it the
-/// same workers with claims of one job each. And users with single jobs beside one with a backlog.
+/// Jobs that take no time, from submit to completed, run by real workers in their own processes: the throughput of the queue itself, compared to
+/// the same workers with claims of one job each. Also measures users with single jobs while another user has a backlog.
 /// </summary>
 internal static class ClaimScenario
 {
@@ -32,19 +32,19 @@ internal static class ClaimScenario
             }
 
             Console.WriteLine(
-                $"run {run} of {settings.Runs}: one by one {one[Figures.PerSecond]:#,0} jobs/s, all that can start {many[Figures.PerSecond]:#,0} jobs/s; " +
-                $"p99 wait beside the backlog {one[Figures.P99]:0.0} and {many[Figures.P99]:0.0} ms");
+                $"run {run} of {settings.Runs}: claims of one {one[Figures.PerSecond]:#,0} jobs/s, of all that can start {many[Figures.PerSecond]:#,0} jobs/s; " +
+                $"p99 wait with the backlog {one[Figures.P99]:0.0} and {many[Figures.P99]:0.0} ms");
         }
 
         return new Report(
             $"Jobs that take no time, {settings.Workers} workers with {settings.Concurrency} slots",
-            ["median of the runs", "claims of one", "claims of what can start", "ratio"],
+            ["median of the runs", "claims of one", "claims of all that can start", "ratio"],
             comparison.Rows,
             [
                 $"Submit to completed: {settings.Jobs} jobs of {settings.Users} users, {Submitters} submitters, from the first submit to the last completion.",
-                $"Beside a backlog: {settings.Backlog} jobs of one user wait; {settings.LightUsers} others submit a job each at intervals, for {settings.Seconds} s in all. " +
-                "Their wait is from submit to the claim. Jobs/s are those of all, from the first start to the last completion.",
-                "Every job was checked to be completed once, by its first attempt, with pending, processing, completed in a gapless log.",
+                $"With a backlog: {settings.Backlog} jobs of one user are waiting; {settings.LightUsers} other users submit single jobs at intervals, for {settings.Seconds} s. " +
+                "Their wait is from submit to claim. Jobs/s include all jobs, from the first start to the last completion.",
+                "Checked: every job was completed once, by its first attempt, with pending, processing and completed in a gapless log.",
                 .. comparison.Disturbances(),
             ])
         {
@@ -76,11 +76,11 @@ internal static class ClaimScenario
             figures[Figures.PostgresCpu] = cpu.Postgres * 1000 / settings.Jobs;
             before = system.ReadCpu(workers);
             var clock = Stopwatch.GetTimestamp();
-            await RunBesideBacklogAsync(load, settings, cancellationToken);
+            await RunWithBacklogAsync(load, settings, cancellationToken);
             figures[Figures.BacklogPerSecond] = await load.PerSecondAsync("started_at", cancellationToken);
             figures[Figures.P50] = await load.WaitAsync(Heavy, 0.5, cancellationToken);
             figures[Figures.P99] = await load.WaitAsync(Heavy, 0.99, cancellationToken);
-            figures[Figures.Beside] = 100 * await load.BesideAsync(Heavy, cancellationToken);
+            figures[Figures.DuringBacklog] = 100 * await load.ShareDuringBacklogAsync(Heavy, cancellationToken);
             figures[Figures.Others] = (system.ReadCpu(workers) - before).Others / Stopwatch.GetElapsedTime(clock).TotalSeconds;
             return figures;
         }
@@ -100,11 +100,11 @@ internal static class ClaimScenario
             Enumerable.Range(0, settings.Jobs),
             new ParallelOptions { MaxDegreeOfParallelism = Submitters, CancellationToken = cancellationToken },
             async (i, token) => await load.SubmitAsync($"user-{i % settings.Users}", token));
-        await load.WhenEmptyAsync(cancellationToken);
+        await load.WaitUntilEmptyAsync(cancellationToken);
         await load.CheckAsync(settings.Jobs, cancellationToken);
     }
 
-    private static async Task RunBesideBacklogAsync(JobLoad load, Settings settings, CancellationToken cancellationToken)
+    private static async Task RunWithBacklogAsync(JobLoad load, Settings settings, CancellationToken cancellationToken)
     {
         await load.ClearAsync(cancellationToken);
         await load.FillAsync(Heavy, settings.Backlog, cancellationToken);
@@ -120,7 +120,7 @@ internal static class ClaimScenario
             }
         });
         await Task.WhenAll(lights);
-        await load.WhenEmptyAsync(cancellationToken);
+        await load.WaitUntilEmptyAsync(cancellationToken);
         await load.CheckAsync(settings.Backlog + (settings.LightUsers * settings.Seconds), cancellationToken);
     }
 
@@ -128,17 +128,17 @@ internal static class ClaimScenario
     {
         public const string PerSecond = "submit to completed, jobs/s";
         public const string PerClaim = "submit to completed: jobs per claim";
-        public const string WorkersCpu = "submit to completed: CPU of the workers, ms per job";
-        public const string PostgresCpu = "submit to completed: CPU of PostgreSQL, ms per job";
-        public const string BacklogPerSecond = "beside a backlog, jobs/s";
-        public const string P50 = "beside a backlog: others wait, ms, p50";
-        public const string P99 = "beside a backlog: others wait, ms, p99";
-        public const string Beside = "beside a backlog: others submitted while it lasted, %";
-        public const string Others = "beside a backlog: " + Comparison.Others;
+        public const string WorkersCpu = "submit to completed: workers CPU, ms per job";
+        public const string PostgresCpu = "submit to completed: PostgreSQL CPU, ms per job";
+        public const string BacklogPerSecond = "with a backlog, jobs/s";
+        public const string P50 = "with a backlog: wait of other users, ms, p50";
+        public const string P99 = "with a backlog: wait of other users, ms, p99";
+        public const string DuringBacklog = "with a backlog: other users' jobs submitted during it, %";
+        public const string Others = "with a backlog: " + Comparison.Others;
 
         public static readonly (string Name, string Format)[] Names =
         [
-            (PerSecond, "#,0"), (PerClaim, "0.0"), (WorkersCpu, "0.00"), (PostgresCpu, "0.00"), (BacklogPerSecond, "#,0"), (P50, "0.0"), (P99, "0.0"), (Beside, "0"), (Others, "0.00"),
+            (PerSecond, "#,0"), (PerClaim, "0.0"), (WorkersCpu, "0.00"), (PostgresCpu, "0.00"), (BacklogPerSecond, "#,0"), (P50, "0.0"), (P99, "0.0"), (DuringBacklog, "0"), (Others, "0.00"),
         ];
     }
 

@@ -10,7 +10,7 @@ using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Benchmarks.Claims;
 
-/// <summary>The worker with providers that return at once; with <see cref="OneByOne"/> all of it but the way it claims.</summary>
+/// <summary>The worker with providers that return at once. With <see cref="OneByOne"/> it claims one job at a time.</summary>
 internal static class JobHost
 {
     /// <summary>The setting that replaces the runner.</summary>
@@ -18,10 +18,10 @@ internal static class JobHost
 
     public static Task RunAsync()
     {
-        var builder = WorkerPart.CreateBuilder<InstantProvider>();
+        var builder = WorkerBuilder.Create<InstantProvider>();
         if (builder.Configuration.GetValue<bool>(OneByOne))
         {
-            // What AddJobs has added last is the runner as a service.
+            // The last hosted service that AddJobs added is the runner.
             builder.Services.Remove(builder.Services.Last(service => service.ServiceType == typeof(IHostedService)));
             builder.Services.AddHostedService<OneByOneRunner>();
         }

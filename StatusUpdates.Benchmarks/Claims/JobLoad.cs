@@ -8,17 +8,17 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Benchmarks.Claims;
 
-/// <summary>Fills the queue, waits until it is empty, and reads from the log what became of every job. Times are the database's.</summary>
+/// <summary>Fills the queue, waits until it is empty, and evaluates all jobs from the log. Times are the database's.</summary>
 internal sealed class JobLoad(StatusDatabase database, IConnectionMultiplexer redis)
 {
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly StatusPublisher _publisher = new(redis);
 
     public Task ClearAsync(CancellationToken cancellationToken) =>
         ExecuteAsync("TRUNCATE generations, status_events, user_streams, generation_counts", cancellationToken);
 
-    /// <summary>Submits and announces one job, as the API does.</summary>
+    /// <summary>Submits one job and publishes its update, as the API does.</summary>
     public async Task SubmitAsync(string userId, CancellationToken cancellationToken)
     {
         var builder = new DbContextOptionsBuilder<StatusDbContext>();
@@ -29,7 +29,7 @@ internal sealed class JobLoad(StatusDatabase database, IConnectionMultiplexer re
         await _publisher.TryPublishAsync([result.Update!]);
     }
 
-    /// <summary>Puts so many jobs of one user into the queue, at once.</summary>
+    /// <summary>Adds jobs of one user to the queue, in one statement.</summary>
     public Task FillAsync(string userId, int count, CancellationToken cancellationToken) => ExecuteAsync(
         $"""
         WITH stream AS (
@@ -51,17 +51,17 @@ internal sealed class JobLoad(StatusDatabase database, IConnectionMultiplexer re
         """,
         cancellationToken);
 
-    public async Task WhenEmptyAsync(CancellationToken cancellationToken)
+    public async Task WaitUntilEmptyAsync(CancellationToken cancellationToken)
     {
         while (await ScalarAsync<bool>(
             "SELECT EXISTS (SELECT FROM generations WHERE status = 'pending') OR EXISTS (SELECT FROM generations WHERE status = 'processing')",
             cancellationToken))
         {
-            await Task.Delay(Look, cancellationToken);
+            await Task.Delay(PollInterval, cancellationToken);
         }
     }
 
-    /// <exception cref="BenchmarkFailedException">Not every job was done exactly once, with all its updates in a gapless log.</exception>
+    /// <exception cref="BenchmarkFailedException">Not every job was completed exactly once, with all its updates in a gapless log.</exception>
     public async Task CheckAsync(int jobs, CancellationToken cancellationToken)
     {
         await using var command = database.DataSource.CreateCommand(
@@ -78,19 +78,20 @@ internal sealed class JobLoad(StatusDatabase database, IConnectionMultiplexer re
         var (completed, other, gaps) = (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2));
         if (completed != jobs || other != 0 || gaps != 0)
         {
-            throw new BenchmarkFailedException($"Of {jobs} jobs {completed} were completed at once; {other} had other updates, {gaps} logs had gaps.");
+            throw new BenchmarkFailedException(
+                $"Of {jobs} jobs, {completed} were completed by their first attempt; {other} had unexpected updates, {gaps} logs had gaps.");
         }
     }
 
-    /// <summary>Jobs a second, from the first of these times to the last completion.</summary>
+    /// <summary>Jobs per second, from the earliest time in the given column to the last completion.</summary>
     public Task<double> PerSecondAsync(string from, CancellationToken cancellationToken) => ScalarAsync<double>(
         $"SELECT count(*) / extract(epoch FROM max(completed_at) - min({from}))::double precision FROM generations", cancellationToken);
 
-    /// <summary>How many jobs one claim brought: what became processing in one transaction.</summary>
+    /// <summary>The average number of jobs per claim: jobs whose status became processing in the same transaction.</summary>
     public Task<double> PerClaimAsync(CancellationToken cancellationToken) => ScalarAsync<double>(
         "SELECT count(*)::double precision / count(DISTINCT xmin::text) FROM status_events WHERE status = 'processing'", cancellationToken);
 
-    /// <summary>How long jobs of users other than <paramref name="userId"/> waited for a worker, in ms: of this share of them at most so long.</summary>
+    /// <summary>The percentile of the time, in ms, that jobs of users other than <paramref name="userId"/> waited for a worker.</summary>
     public Task<double> WaitAsync(string userId, double share, CancellationToken cancellationToken) => ScalarAsync<double>(
         FormattableString.Invariant(
             $"""
@@ -99,8 +100,8 @@ internal sealed class JobLoad(StatusDatabase database, IConnectionMultiplexer re
             """),
         cancellationToken);
 
-    /// <summary>How many of these were submitted while jobs of <paramref name="userId"/> still waited, as a share.</summary>
-    public Task<double> BesideAsync(string userId, CancellationToken cancellationToken) => ScalarAsync<double>(
+    /// <summary>The share of these jobs that were submitted while jobs of <paramref name="userId"/> were still waiting.</summary>
+    public Task<double> ShareDuringBacklogAsync(string userId, CancellationToken cancellationToken) => ScalarAsync<double>(
         $"""
         SELECT avg((created_at < (SELECT max(started_at) FROM generations WHERE user_id = '{userId}'))::int)::double precision
         FROM generations WHERE user_id <> '{userId}'

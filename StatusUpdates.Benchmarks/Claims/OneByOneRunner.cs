@@ -1,15 +1,17 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Attempts;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Processors;
 
 namespace StatusUpdates.Benchmarks.Claims;
 
 /// <summary>
-/// What workers often do: each slot claims one job by a <c>FOR UPDATE SKIP LOCKED</c> of its own, does it, and claims the next. The
-/// statement is the same, with a limit of one; all else is the worker's.
+/// A common worker design: each slot claims one job with its own <c>FOR UPDATE SKIP LOCKED</c>, executes it, and claims the next. The statement
+/// is the worker's with a limit of one; everything else is the worker's own.
 /// </summary>
 internal sealed class OneByOneRunner(
     GenerationQueue queue,
@@ -18,12 +20,26 @@ internal sealed class OneByOneRunner(
     ProcessorRegistry processors,
     WorkerIdentity identity,
     StatusPublisher publisher,
+    StatusSubscriber subscriber,
     IOptions<WorkerOptions> options) : BackgroundService
 {
-    private static readonly TimeSpan EmptyPause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan EmptyDelay = TimeSpan.FromMilliseconds(10);
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Enumerable.Range(0, options.Value.Concurrency).Select(_ => RunSlotAsync(stoppingToken)));
+    private long _sweptAt;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await using var subscription = await subscriber.SubscribeAllAsync(
+            update =>
+            {
+                if (update.Status == GenerationStatus.Pending)
+                {
+                    queue.Hint(update);
+                }
+            },
+            stoppingToken);
+        await Task.WhenAll(Enumerable.Range(0, options.Value.Concurrency).Select(_ => RunSlotAsync(stoppingToken)));
+    }
 
     private async Task RunSlotAsync(CancellationToken stoppingToken)
     {
@@ -34,22 +50,33 @@ internal sealed class OneByOneRunner(
             Limit = 1,
             Lease = options.Value.Lease,
             MaxFailures = options.Value.MaxFailures,
-            Sweep = false,
         };
         while (!stoppingToken.IsCancellationRequested)
         {
-            var result = await queue.ClaimAsync(request, stoppingToken);
+            var (result, claimed) = await jobs.ClaimAsync(
+                () => queue.ClaimAsync(request with { Sweep = IsTimeToSweep() }, stoppingToken), stoppingToken);
             if (result.Claimed.Count == 0)
             {
-                await Task.Delay(EmptyPause, stoppingToken);
+                await Task.Delay(EmptyDelay, stoppingToken);
                 continue;
             }
 
-            var (_, claimed) = await jobs.ClaimAsync(() => Task.FromResult(result), stoppingToken);
             await publisher.TryPublishAsync(result.Updates);
             claimed[0].Start(RunAsync);
             await claimed[0].Ended;
         }
+    }
+
+    // At the interval of the worker's own runner, by whichever slot claims next.
+    private bool IsTimeToSweep()
+    {
+        if (_sweptAt != 0 && Stopwatch.GetElapsedTime(_sweptAt) < JobRunner.SweepInterval)
+        {
+            return false;
+        }
+
+        _sweptAt = Stopwatch.GetTimestamp();
+        return true;
     }
 
     private async Task RunAsync(RunningJob job)

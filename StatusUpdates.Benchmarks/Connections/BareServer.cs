@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace StatusUpdates.Benchmarks.Connections;
 
-/// <summary>The floor: a WebSocket on Kestrel that says one word and then waits, without a user, a feed or a time limit.</summary>
+/// <summary>The floor: a WebSocket on Kestrel that sends one message and then waits, without a user, feed or time limit.</summary>
 internal static class BareServer
 {
     private static readonly byte[] Hello = "{\"type\":\"connected\"}"u8.ToArray();
@@ -13,7 +13,7 @@ internal static class BareServer
     {
         var builder = WebApplication.CreateSlimBuilder();
 
-        // The end of a run cuts thousands of sockets off: that is nothing to report.
+        // The end of a run cuts thousands of sockets, which is not worth logging.
         builder.Logging.ClearProviders();
         var app = builder.Build();
         app.UseWebSockets();
@@ -23,7 +23,7 @@ internal static class BareServer
             using var socket = await context.WebSockets.AcceptWebSocketAsync();
             await socket.SendAsync(Hello, System.Net.WebSockets.WebSocketMessageType.Text, true, context.RequestAborted);
 
-            // An empty buffer: nothing is rented until there is something to read.
+            // With an empty buffer, no memory is rented until there is something to read.
             await socket.ReceiveAsync(Memory<byte>.Empty, context.RequestAborted);
         });
         return app.RunAsync();

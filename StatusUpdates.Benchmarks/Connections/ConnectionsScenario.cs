@@ -3,8 +3,8 @@ using StatusUpdates.Benchmarks.Servers;
 namespace StatusUpdates.Benchmarks.Connections;
 
 /// <summary>
-/// How much memory an idle, authenticated WebSocket costs the API, each of another user, beside a bare Kestrel WebSocket. The growth of
-/// the process's resident set from no sockets to N, each server in a process of its own and a fresh one for each N.
+/// The API's memory per idle, authenticated WebSocket, each of a different user, compared to a bare Kestrel WebSocket. Measured as the growth of
+/// the process's resident set from 0 to N sockets; each server runs in its own process, a fresh one for each N.
 /// </summary>
 internal static class ConnectionsScenario
 {
@@ -22,28 +22,28 @@ internal static class ConnectionsScenario
         foreach (var count in counts)
         {
             var bare = new List<double>();
-            var ours = new List<double>();
+            var api = new List<double>();
             for (var run = 1; run <= runs; run++)
             {
-                // In turn, so that both see the same machine.
+                // Alternating: both see the same machine load.
                 bare.Add(await MeasureAsync(
-                    () => ServerProcess.StartPartAsync("serve-bare", cancellationToken), "/ws", count, _ => null, settle, cancellationToken));
-                ours.Add(await MeasureAsync(
+                    () => ServerProcess.StartHelperAsync("serve-bare", cancellationToken), "/ws", count, _ => null, settle, cancellationToken));
+                api.Add(await MeasureAsync(
                     () => system.StartApiAsync(ApiSettings, cancellationToken), "/ws/status", count, i => system.Token($"user-{i}"), settle, cancellationToken));
-                Console.WriteLine($"{count} sockets, run {run} of {runs}: bare {bare[^1]:0.0} KiB, API {ours[^1]:0.0} KiB each");
+                Console.WriteLine($"{count} sockets, run {run} of {runs}: bare {bare[^1]:0.0} KiB, API {api[^1]:0.0} KiB each");
             }
 
-            var (floor, cost) = (Statistics.Median(bare), Statistics.Median(ours));
+            var (floor, cost) = (Statistics.Median(bare), Statistics.Median(api));
             rows.Add([$"{count}", Report.Number(floor), Report.Number(cost), Report.Number(cost - floor), Report.Number(cost / floor, "0.00")]);
         }
 
         return new Report(
-            "Resident memory for each idle socket, KiB (medians)",
+            "Resident memory per idle socket, KiB (medians)",
             ["sockets", "bare Kestrel", "API", "difference", "ratio"],
             rows,
             [
                 "bare Kestrel: a WebSocket that waits in an empty receive, without user, feed or time limit.",
-                "API: /ws/status with a JWT, every socket of another user, hence with a feed and a Redis subscription of its own.",
+                "API: /ws/status with a JWT. Every socket has a different user, hence its own feed and Redis subscription.",
             ]);
     }
 
@@ -57,7 +57,7 @@ internal static class ConnectionsScenario
     {
         await using var server = await start();
 
-        // A few come and go first: what the first socket of a process costs (code, pools) is no socket's own.
+        // A few sockets first: one-time costs (code, pools) must not count.
         using (var warmUp = new IdleSockets())
         {
             await warmUp.OpenAsync(server.Address, path, 200, tokenOf, 16, cancellationToken);

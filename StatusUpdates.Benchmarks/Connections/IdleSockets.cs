@@ -3,14 +3,14 @@ using StatusUpdates.Benchmarks.Load;
 
 namespace StatusUpdates.Benchmarks.Connections;
 
-/// <summary>WebSockets that are opened and then left alone.</summary>
+/// <summary>WebSockets that stay idle after they are opened.</summary>
 internal sealed class IdleSockets : IDisposable
 {
     private const int ReceiveBuffer = 4096;
 
     private readonly List<Socket> _sockets = [];
 
-    /// <summary>Opens sockets, <paramref name="concurrency"/> at a time, and waits until each has got its first message.</summary>
+    /// <summary>Opens sockets, <paramref name="concurrency"/> at a time, and waits until each has received its first message.</summary>
     public async Task OpenAsync(
         Uri server, string path, int count, Func<int, string?> tokenOf, int concurrency, CancellationToken cancellationToken) =>
         await Parallel.ForEachAsync(

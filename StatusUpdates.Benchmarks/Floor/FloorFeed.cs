@@ -10,15 +10,15 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Benchmarks.Floor;
 
 /// <summary>
-/// Hands the floor the very bytes that the API would send. Updates of one user that follow each other go into one record, and so into one
-/// write, of the size that the API's writes have.
+/// Sends the floor server exactly the bytes that the API would send. Consecutive updates of one user form one record, and therefore one write, of
+/// the same size as the API's writes.
 /// </summary>
 internal sealed class FloorFeed : IDelivery
 {
     private static readonly int WriteBytes = new ConnectionOptions().WriteBytes;
 
     private readonly Socket _socket;
-    private readonly SemaphoreSlim _turn = new(1);
+    private readonly SemaphoreSlim _sendLock = new(1);
     private readonly ArrayBufferWriter<byte> _buffer = new(1024 * 1024);
 
     private FloorFeed(Socket socket) => _socket = socket;
@@ -28,7 +28,7 @@ internal sealed class FloorFeed : IDelivery
 
     public async Task PublishAsync(IReadOnlyList<StatusUpdate> updates, CancellationToken cancellationToken)
     {
-        await _turn.WaitAsync(cancellationToken);
+        await _sendLock.WaitAsync(cancellationToken);
         try
         {
             _buffer.ResetWrittenCount();
@@ -44,14 +44,14 @@ internal sealed class FloorFeed : IDelivery
         }
         finally
         {
-            _turn.Release();
+            _sendLock.Release();
         }
     }
 
     public ValueTask DisposeAsync()
     {
         _socket.Dispose();
-        _turn.Dispose();
+        _sendLock.Dispose();
         return ValueTask.CompletedTask;
     }
 

@@ -10,9 +10,9 @@ using StatusUpdates.Api.Transports.WebSockets;
 namespace StatusUpdates.Benchmarks.Floor;
 
 /// <summary>
-/// The floor of what is delivered: Kestrel with upgraded sockets, and a feed that says which bytes go to whose sockets. No token, log,
-/// cursor, check or time limit: nothing that delivers over Kestrel's sockets can do less. Records of the feed are
-/// <c>length of user (2), user, length (4), bytes</c>; the bytes of one record go out in one write to each socket.
+/// The floor for deliveries: Kestrel with upgraded sockets, and a feed that specifies which bytes go to which user's sockets. No token, log,
+/// cursor, check or time limit: no server that delivers over Kestrel's sockets can do less. The feed's records are
+/// <c>length of user (2), user, length (4), bytes</c>; the bytes of one record are sent in one write to each socket.
 /// </summary>
 internal static class FloorServer
 {
@@ -42,9 +42,9 @@ internal static class FloorServer
             sockets.Add(stream);
         }
 
-        // What clients say is of no interest here, but their end is.
-        var said = new byte[1];
-        while (await stream.ReadAsync(said, context.RequestAborted) > 0)
+        // Reads only to notice the end of the connection.
+        var ignored = new byte[1];
+        while (await stream.ReadAsync(ignored, context.RequestAborted) > 0)
         {
         }
     }
@@ -77,7 +77,7 @@ internal static class FloorServer
             return;
         }
 
-        // On all processors, as the API's cursors are.
+        // On all processors, like the API's cursors.
         await Parallel.ForEachAsync(
             Enumerable.Range(0, Environment.ProcessorCount),
             cancellationToken,

@@ -3,20 +3,20 @@ using Npgsql;
 namespace StatusUpdates.Benchmarks.History;
 
 /// <summary>
-/// Generations in numbers, filled in by one statement with the indexes made afterwards: as long ago as 90 days, a tenth of them not completed.
-/// One user has all but 1,000, which are another's, spread evenly. That a chat failed is rare and long ago.
+/// Large numbers of generations, inserted by one statement before the indexes are created: up to 90 days old, about a tenth of them not completed.
+/// One user has all but 1,000, which belong to another user and are spread evenly. Failed chats are rare and old.
 /// </summary>
 internal static class HistoryData
 {
     public const string HeavyUser = "heavy";
     public const string LightUser = "light";
 
-    /// <summary>How many the light user has.</summary>
+    /// <summary>The number of the light user's generations.</summary>
     public const int LightCount = 1000;
 
     /// <summary>Replaces all generations.</summary>
-    /// <param name="dataSource">Where.</param>
-    /// <param name="count">How many; a multiple of 1,000, from 2,000.</param>
+    /// <param name="dataSource">The database.</param>
+    /// <param name="count">How many; a multiple of 1,000, at least 2,000.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public static async Task FillAsync(NpgsqlDataSource dataSource, int count, CancellationToken cancellationToken)
     {

@@ -6,13 +6,13 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Benchmarks.History;
 
-/// <summary>One way to ask for the list.</summary>
-/// <param name="Name">What it is called.</param>
-/// <param name="Filter">What is asked for.</param>
-/// <param name="IsLimited">Whether its page must not cost more the more there are.</param>
-internal sealed record HistoryQuery(string Name, GenerationFilter Filter, bool IsLimited = true);
+/// <summary>A query for the list of generations.</summary>
+/// <param name="Name">Its name in the report.</param>
+/// <param name="Filter">The filter and page.</param>
+/// <param name="HasConstantCost">Whether the cost of a page must not grow with the number of generations.</param>
+internal sealed record HistoryQuery(string Name, GenerationFilter Filter, bool HasConstantCost = true);
 
-/// <summary>The list as the API asks for it, and the statements that this sends.</summary>
+/// <summary>Runs the API's list queries and records the statements that they send.</summary>
 internal sealed class HistoryQueries : IAsyncDisposable
 {
     private readonly SentStatements _sent = new();
@@ -27,13 +27,13 @@ internal sealed class HistoryQueries : IAsyncDisposable
         _queries = new GenerationQueries(_context);
     }
 
-    /// <summary>Every filter and place that a user's list can have, in <see cref="HistoryData"/>.</summary>
+    /// <summary>All kinds of filters and positions for a user's list in <see cref="HistoryData"/>.</summary>
     public async Task<IReadOnlyList<HistoryQuery>> AllAsync(string user, CancellationToken cancellationToken)
     {
         var first = new GenerationFilter { UserId = user, Limit = 50 };
         var total = (await _queries.ListAsync(first, cancellationToken)).Total;
 
-        // Found as a client's cursor would have been, without paging all the way there.
+        // The cursors that a client would have there, without paging all the way.
         var times = await _context.Generations.Where(g => g.UserId == user)
             .GroupBy(_ => 1).Select(g => new { First = g.Min(x => x.CreatedAt), Last = g.Max(x => x.CreatedAt) }).SingleAsync(cancellationToken);
         var deep = new GenerationListCursor(times.First + ((times.Last - times.First) * 0.1), "gen-");
@@ -55,13 +55,13 @@ internal sealed class HistoryQueries : IAsyncDisposable
             {
                 Status = GenerationStatus.Completed, Type = GenerationType.ProductCard, From = middle, Before = middle + TimeSpan.FromDays(1),
             }),
-            new("offset 10,000", first with { Offset = (int)Math.Min(10_000, total / 2) }, IsLimited: false),
+            new("offset 10,000", first with { Offset = (int)Math.Min(10_000, total / 2) }, HasConstantCost: false),
         ];
     }
 
-    /// <summary>Asks once.</summary>
-    /// <returns>What was sent for the total and for the page, and what came of it.</returns>
-    public async Task<(GenerationList List, SentStatement Total, SentStatement Page)> AskAsync(
+    /// <summary>Runs a query once.</summary>
+    /// <returns>The result, and the statements that were sent for the total and for the page.</returns>
+    public async Task<(GenerationList List, SentStatement Total, SentStatement Page)> RunAsync(
         HistoryQuery query, CancellationToken cancellationToken)
     {
         _sent.Take();

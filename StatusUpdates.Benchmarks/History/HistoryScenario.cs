@@ -4,15 +4,15 @@ using StatusUpdates.Data.Database;
 
 namespace StatusUpdates.Benchmarks.History;
 
-/// <summary>What a page of the list costs with few and with many generations: the scenario <c>history</c>.</summary>
+/// <summary>The cost of a page of the list with few and with many generations: the scenario <c>history</c>.</summary>
 internal static class HistoryScenario
 {
-    private const double Limit = 1.5;
+    private const double MaxRatio = 1.5;
 
     public static async Task<Report> RunAsync(ScenarioArguments arguments, CancellationToken cancellationToken)
     {
-        var few = Thousands(arguments.Int("few", 100_000, 50_000));
-        var many = Thousands(arguments.Int("many", 5_000_000, 500_000));
+        var few = CheckCount(arguments.Int("few", 100_000, 50_000));
+        var many = CheckCount(arguments.Int("many", 5_000_000, 500_000));
         var runs = arguments.Int("runs", 21, 5);
         arguments.ThrowIfUnknown();
 
@@ -22,19 +22,19 @@ internal static class HistoryScenario
         var withMany = await MeasureAsync(database, many, runs, cancellationToken);
 
         var rows = withFew.Zip(withMany).Select(pair => Row(pair.First, pair.Second)).ToArray();
-        var ratios = withFew.Zip(withMany).Where(pair => pair.First.IsLimited).Select(pair => Math.Max(
+        var ratios = withFew.Zip(withMany).Where(pair => pair.First.HasConstantCost).Select(pair => Math.Max(
             Ratio(pair.First.Page, pair.Second.Page), Ratio(pair.First.GenericPage, pair.Second.GenericPage))).ToArray();
         var worst = ratios.Max();
         return new Report(
-            $"The list of generations, {few:#,0} and {many:#,0} of them: pages of PostgreSQL's that one request reads, and its time",
+            $"The list of generations with {few:#,0} and {many:#,0} of them: PostgreSQL buffers read by one request, and its duration",
             ["user: list", $"page, {few:#,0}", $"page, {many:#,0}", "ratio", "generic", $"total, {few:#,0}", $"total, {many:#,0}", $"ms, {few:#,0}", $"ms, {many:#,0}"],
             rows,
             [
-                $"heavy has all generations but {HistoryData.LightCount:#,0}, which are light's, spread evenly. A page is 50 generations.",
-                "page and total: buffers by EXPLAIN (ANALYZE, BUFFERS) of the two statements that EF Core sends, prepared, with a plan for the values; " +
-                $"generic: the page's, {many:#,0}, with the plan for all values. ms: the whole request to the database, warm, median of {runs}.",
-                "Totals are kept as counts; with dates they are counted, over the range of the index. An offset is walked over.",
-                $"The limit for the ratio, offsets excepted, with either plan, is {Report.Number(Limit)}: {(worst <= Limit ? "kept" : "NOT KEPT")}, at {Report.Number(worst, "0.00")}.",
+                $"heavy has all generations except {HistoryData.LightCount:#,0}, which belong to light and are spread evenly. A page has 50 generations.",
+                "page and total: buffers from EXPLAIN (ANALYZE, BUFFERS) of the two statements that EF Core sends, prepared, with a custom plan; " +
+                $"generic: of the page, with {many:#,0} generations and a generic plan. ms: the whole request to the database, warm, median of {runs}.",
+                "Totals are stored as counts; with dates they are counted over the range of the index. An offset is skipped row by row.",
+                $"The limit for the ratio, except for offsets, with either plan, is {Report.Number(MaxRatio)}: {(worst <= MaxRatio ? "met" : "NOT MET")}, at {Report.Number(worst, "0.00")}.",
             ]);
     }
 
@@ -43,7 +43,7 @@ internal static class HistoryScenario
     {
         var watch = Stopwatch.StartNew();
         await HistoryData.FillAsync(database.DataSource, count, cancellationToken);
-        Console.WriteLine($"{count:#,0} generations filled in, in {watch.Elapsed.TotalSeconds:0} s");
+        Console.WriteLine($"{count:#,0} generations inserted in {watch.Elapsed.TotalSeconds:0} s");
         await using var queries = new HistoryQueries(database);
         await using var connection = await database.DataSource.OpenConnectionAsync(cancellationToken);
         var costs = new List<Cost>();
@@ -51,18 +51,18 @@ internal static class HistoryScenario
         {
             foreach (var query in await queries.AllAsync(user, cancellationToken))
             {
-                var (_, total, page) = await queries.AskAsync(query, cancellationToken);
+                var (_, total, page) = await queries.RunAsync(query, cancellationToken);
                 var times = new List<double>();
                 for (var run = 0; run < runs; run++)
                 {
                     var started = Stopwatch.GetTimestamp();
-                    await queries.AskAsync(query, cancellationToken);
+                    await queries.RunAsync(query, cancellationToken);
                     times.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
                 }
 
                 costs.Add(new(
                     $"{user}: {query.Name}",
-                    query.IsLimited,
+                    query.HasConstantCost,
                     (await page.ExplainAsync(connection, isGeneric: false, cancellationToken)).Buffers,
                     (await page.ExplainAsync(connection, isGeneric: true, cancellationToken)).Buffers,
                     (await total.ExplainAsync(connection, isGeneric: false, cancellationToken)).Buffers,
@@ -88,10 +88,10 @@ internal static class HistoryScenario
 
     private static double Ratio(long few, long many) => (double)many / Math.Max(1, few);
 
-    // HistoryData spreads the light user's evenly.
-    private static int Thousands(int count) => count % 1000 == 0 && count >= 2000
+    // HistoryData spreads the light user's generations evenly.
+    private static int CheckCount(int count) => count % 1000 == 0 && count >= 2000
         ? count
-        : throw new UsageException($"few and many must be multiples of 1,000 from 2,000, not {count}.");
+        : throw new UsageException($"few and many must be multiples of 1,000, at least 2,000, not {count}.");
 
-    private sealed record Cost(string Name, bool IsLimited, long Page, long GenericPage, long Total, double Milliseconds);
+    private sealed record Cost(string Name, bool HasConstantCost, long Page, long GenericPage, long Total, double Milliseconds);
 }

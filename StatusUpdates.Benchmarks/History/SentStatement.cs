@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace StatusUpdates.Benchmarks.History;
 
-/// <summary>A statement as it was sent, with its values, to be executed again under EXPLAIN.</summary>
+/// <summary>A sent statement with its values, which can be executed again with EXPLAIN.</summary>
 internal sealed record SentStatement(string Sql, IReadOnlyList<(string Type, string Literal)> Values)
 {
     public static SentStatement Of(DbCommand command)
@@ -22,11 +22,11 @@ internal sealed record SentStatement(string Sql, IReadOnlyList<(string Type, str
         return new(sql, values);
     }
 
-    /// <summary>Executes it as a prepared statement, as Npgsql prepares what is sent often, and tells what that took.</summary>
-    /// <param name="connection">On which its planner setting changes.</param>
-    /// <param name="isGeneric">With the plan that serves all values; else with one for these.</param>
+    /// <summary>Executes it with EXPLAIN as a prepared statement: Npgsql prepares frequent statements too.</summary>
+    /// <param name="connection">A connection; its planner setting changes.</param>
+    /// <param name="isGeneric">Whether to use the generic plan instead of a plan for these values.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task<Explained> ExplainAsync(NpgsqlConnection connection, bool isGeneric, CancellationToken cancellationToken)
+    public async Task<ExplainResult> ExplainAsync(NpgsqlConnection connection, bool isGeneric, CancellationToken cancellationToken)
     {
         var types = Values.Count == 0 ? "" : $" ({string.Join(", ", Values.Select(value => value.Type))})";
         var literals = Values.Count == 0 ? "" : $" ({string.Join(", ", Values.Select(value => value.Literal))})";
@@ -36,7 +36,7 @@ internal sealed record SentStatement(string Sql, IReadOnlyList<(string Type, str
         {
             await using var command = new NpgsqlCommand($"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE sent{literals}", connection);
             command.CommandTimeout = 0;
-            return Explained.Parse((string)(await command.ExecuteScalarAsync(cancellationToken))!);
+            return ExplainResult.Parse((string)(await command.ExecuteScalarAsync(cancellationToken))!);
         }
         finally
         {
@@ -56,17 +56,17 @@ internal sealed record SentStatement(string Sql, IReadOnlyList<(string Type, str
         int number => ("int", number.ToString(CultureInfo.InvariantCulture)),
         DateTimeOffset time => ("timestamptz", $"'{time.ToUniversalTime():O}'"),
         DateTime time => ("timestamptz", $"'{time:O}'"),
-        _ => throw new InvalidOperationException($"A value of type {value?.GetType().Name ?? "null"} was not expected."),
+        _ => throw new InvalidOperationException($"Unexpected value of type {value?.GetType().Name ?? "null"}."),
     };
 }
 
-/// <summary>What an execution took.</summary>
-/// <param name="Buffers">Pages that were looked at, in memory or not.</param>
-/// <param name="Milliseconds">Its time.</param>
-/// <param name="Nodes">Its steps.</param>
-internal sealed record Explained(long Buffers, double Milliseconds, IReadOnlyList<string> Nodes)
+/// <summary>The cost of one execution.</summary>
+/// <param name="Buffers">Shared buffers that were read, from memory or not.</param>
+/// <param name="Milliseconds">Execution time.</param>
+/// <param name="Nodes">The node types of the plan.</param>
+internal sealed record ExplainResult(long Buffers, double Milliseconds, IReadOnlyList<string> Nodes)
 {
-    public static Explained Parse(string json)
+    public static ExplainResult Parse(string json)
     {
         using var document = JsonDocument.Parse(json);
         var root = document.RootElement[0];

@@ -3,12 +3,12 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace StatusUpdates.Benchmarks.History;
 
-/// <summary>Keeps what EF Core sends, in its order: what is explained is what the API sends.</summary>
+/// <summary>Records the statements that EF Core sends, in order, so that EXPLAIN runs exactly what the API sends.</summary>
 internal sealed class SentStatements : DbCommandInterceptor
 {
     private readonly List<SentStatement> _statements = [];
 
-    /// <summary>What was sent since the last call.</summary>
+    /// <summary>Returns the statements that were sent since the last call.</summary>
     public IReadOnlyList<SentStatement> Take()
     {
         SentStatement[] taken = [.. _statements];

@@ -2,7 +2,7 @@ using StatusUpdates.Benchmarks.Servers;
 
 namespace StatusUpdates.Benchmarks.Latency;
 
-/// <summary>What one run came to.</summary>
+/// <summary>The figures of one run.</summary>
 internal sealed record LatencyFigures
 {
     public required Distribution Delivery { get; init; }

@@ -5,8 +5,8 @@ using StatusUpdates.Benchmarks.Servers;
 namespace StatusUpdates.Benchmarks.Latency;
 
 /// <summary>
-/// One run against one server. The load is open: what is due is appended when it is due, however long the updates before it took. It comes
-/// in lanes that have their own users, as batches of a worker would; a lane that was kept waiting appends all that is due by then at once.
+/// One run against one server. The load is open-loop: updates are appended when they are due, however long earlier ones took. Each of several
+/// lanes has its own users, like the batches of a worker; a delayed lane appends everything that is due by then at once.
 /// </summary>
 internal sealed class LatencyRun(BenchmarkSystem system, Writer writer, LatencyLoad load, ServerProcess server, IDelivery delivery)
 {
@@ -16,7 +16,7 @@ internal sealed class LatencyRun(BenchmarkSystem system, Writer writer, LatencyL
 
     public async Task<LatencyFigures> RunAsync(CancellationToken cancellationToken)
     {
-        // Twice of what is due: lanes and their users are not in step.
+        // Twice the expected number: lanes and their users do not progress equally.
         var total = load.WarmUp + load.Duration;
         var capacity = (2 * (int)(load.Rate * total.TotalSeconds / load.Users)) + 16;
         var receipts = writer.Users.ToDictionary(user => user.Id, user => new ReceiptTimes(user.Head, capacity), StringComparer.Ordinal);
@@ -65,7 +65,7 @@ internal sealed class LatencyRun(BenchmarkSystem system, Writer writer, LatencyL
             appends.Add((committed, committed - before));
             foreach (var update in updates)
             {
-                receipts[update.UserId].NoteCommitted(update.Seq!.Value, committed);
+                receipts[update.UserId].RecordCommitted(update.Seq!.Value, committed);
             }
 
             await delivery.PublishAsync(updates, cancellationToken);

@@ -4,7 +4,7 @@ using StatusUpdates.Benchmarks.Servers;
 
 namespace StatusUpdates.Benchmarks.Latency;
 
-/// <summary>How long an update takes from its commit to its client, at a steady rate over many users: the scenario <c>latency</c>.</summary>
+/// <summary>The time from an update's commit to its client's receipt, at a steady rate over many users: the scenario <c>latency</c>.</summary>
 internal static class LatencyScenario
 {
     public static async Task<Report> RunAsync(ScenarioArguments arguments, CancellationToken cancellationToken)
@@ -23,7 +23,7 @@ internal static class LatencyScenario
         var comparison = new Comparison();
         for (var run = 1; run <= runs; run++)
         {
-            // In turn, so that both see the same machine.
+            // Alternating: both see the same machine load.
             var bare = await RunBareAsync(system, writer, load, cancellationToken);
             var api = await RunApiAsync(system, writer, load, cancellationToken);
             Add(comparison, bare, api);
@@ -37,9 +37,9 @@ internal static class LatencyScenario
             Comparison.Columns,
             comparison.Rows,
             [
-                "From the moment that the append's answer is here, which is when its commit is known, to the moment that the client has read the update.",
-                "bare Kestrel: the same appends by StatusLog, then the same bytes over a socket to a server that writes them to the user's; the API's go by StatusPublisher and Redis.",
-                "Every client checked that it got every update, in order, once.",
+                "Measured from the return of the append, when the commit is known, until the client has read the update.",
+                "bare Kestrel: the same appends by StatusLog, then the same bytes over a socket to a server that writes them to the user's socket; for the API, by StatusPublisher and Redis.",
+                "Every client checked that it received every update once and in order.",
                 .. comparison.Disturbances(),
             ])
         {
@@ -50,7 +50,7 @@ internal static class LatencyScenario
     private static async Task<LatencyFigures> RunBareAsync(
         BenchmarkSystem system, Writer writer, LatencyLoad load, CancellationToken cancellationToken)
     {
-        await using var server = await ServerProcess.StartPartAsync("serve-floor", cancellationToken);
+        await using var server = await ServerProcess.StartHelperAsync("serve-floor", cancellationToken);
         await using var feed = await FloorFeed.ConnectAsync(server.Address, cancellationToken);
         return await new LatencyRun(system, writer, load, server, feed).RunAsync(cancellationToken);
     }
@@ -68,13 +68,13 @@ internal static class LatencyScenario
         Add("commit to receipt, p50, ms", "0.00", f => f.Delivery.P50);
         Add("commit to receipt, p99, ms", "0.00", f => f.Delivery.P99);
         Add("commit to receipt, max, ms", "0.0", f => f.Delivery.Max);
-        Add("append beside, p50, ms", "0.00", f => f.Append.P50);
-        Add("append beside, p99, ms", "0.00", f => f.Append.P99);
+        Add("append, p50, ms", "0.00", f => f.Append.P50);
+        Add("append, p99, ms", "0.00", f => f.Append.P99);
         Add("updates, 1/s", "#,0", f => f.PerSecond);
-        Add("server's CPU, s per million deliveries", "0.00", f => f.PerMillion(f.Cpu.Server));
-        Add("Redis' CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Redis));
-        Add("PostgreSQL's CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Postgres));
-        Add("load's CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Load));
+        Add("server CPU, s per million deliveries", "0.00", f => f.PerMillion(f.Cpu.Server));
+        Add("Redis CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Redis));
+        Add("PostgreSQL CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Postgres));
+        Add("load CPU, s per million", "0.00", f => f.PerMillion(f.Cpu.Load));
         Add(Comparison.Others, "0.00", f => f.Cpu.Others / f.Seconds);
 
         void Add(string figure, string format, Func<LatencyFigures, double> value) => comparison.Add(figure, format, value(bare), value(api));

@@ -6,8 +6,8 @@ using System.Net.Sockets;
 namespace StatusUpdates.Benchmarks.Load;
 
 /// <summary>
-/// A client that checks every update it gets: each must follow the one before. Reads frames by their headers and of an update its
-/// <c>seq</c> alone; answers pings.
+/// A client that checks every received update: each must directly follow the previous one. Parses frame headers and, of an update, only its
+/// <c>seq</c>; answers pings.
 /// </summary>
 internal sealed class Follower(Socket socket, LoadUser user, Followers all, int bufferSize)
 {
@@ -16,7 +16,7 @@ internal sealed class Follower(Socket socket, LoadUser user, Followers all, int 
     private const int MaxShortLength = 125;
     private const int MaxHeader = 10;
 
-    // A masked pong without data; a mask of zeros is one (RFC 6455, section 5.3).
+    // A masked pong without data; a mask of zeros is allowed (RFC 6455, section 5.3).
     private static readonly byte[] Pong = [0x8A, 0x80, 0, 0, 0, 0];
 
     private readonly byte[] _buffer = new byte[bufferSize];
@@ -28,26 +28,26 @@ internal sealed class Follower(Socket socket, LoadUser user, Followers all, int 
 
     public LoadUser User => user;
 
-    /// <summary>Position of the latest update it got.</summary>
+    /// <summary>Position of the latest received update.</summary>
     public long Position => Volatile.Read(ref _position);
 
     public long Updates => Position - _start;
 
-    /// <summary>Bytes of updates, frame headers included.</summary>
+    /// <summary>Bytes of updates, including frame headers.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 
-    /// <summary>Takes the moment of each receipt; null unless receipts are timed.</summary>
+    /// <summary>Records the time of each receipt; null unless receipts are timed.</summary>
     public ReceiptTimes? Receipts { get; init; }
 
     private static ReadOnlySpan<byte> UpdateStart => "{\"type\":\"status_update\""u8;
 
     private static ReadOnlySpan<byte> SeqMember => "\"seq\":"u8;
 
-    /// <summary>Counts down in <see cref="Followers"/> when it has got so many more. Nothing must be on its way to it.</summary>
+    /// <summary>Counts down in <see cref="Followers"/> once this many more updates are received. No update may be in flight.</summary>
     public void Expect(int updates) => Volatile.Write(ref _target, _position + updates);
 
     /// <summary>Receives until the socket is closed from this side.</summary>
-    /// <exception cref="BenchmarkFailedException">An update is missing, repeated, or the server ended the connection.</exception>
+    /// <exception cref="BenchmarkFailedException">An update is missing or repeated, or the server closed the connection.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var filled = 0;
@@ -70,7 +70,7 @@ internal sealed class Follower(Socket socket, LoadUser user, Followers all, int 
         }
     }
 
-    // Returns how much of it is whole frames.
+    // Returns the number of bytes in complete frames.
     private int Parse(ReadOnlySpan<byte> bytes, long now)
     {
         var at = 0;
@@ -78,7 +78,7 @@ internal sealed class Follower(Socket socket, LoadUser user, Followers all, int 
         {
             if (header + length > _buffer.Length)
             {
-                throw new BenchmarkFailedException($"A frame of {length} bytes is larger than this client reads.");
+                throw new BenchmarkFailedException($"A frame of {length} bytes is too large for this client.");
             }
 
             if (bytes.Length - at < header + length)
@@ -86,7 +86,7 @@ internal sealed class Follower(Socket socket, LoadUser user, Followers all, int 
                 break;
             }
 
-            Take(bytes[at], bytes.Slice(at + header, length), header + length, now);
+            Process(bytes[at], bytes.Slice(at + header, length), header + length, now);
             at += header + length;
         }
 
@@ -111,34 +111,34 @@ internal sealed class Follower(Socket socket, LoadUser user, Followers all, int 
         return header > 0;
     }
 
-    private void Take(byte first, ReadOnlySpan<byte> payload, int size, long now)
+    private void Process(byte first, ReadOnlySpan<byte> payload, int size, long now)
     {
         switch (first)
         {
             case Text when payload.StartsWith(UpdateStart):
-                TakeUpdate(payload, size, now);
+                ProcessUpdate(payload, size, now);
                 break;
             case Ping:
                 _pings++;
                 break;
             default:
                 throw new BenchmarkFailedException(
-                    $"A socket of {user.Id} got, after update {Position}: {System.Text.Encoding.UTF8.GetString(payload)}");
+                    $"A socket of {user.Id} received, after update {Position}: {System.Text.Encoding.UTF8.GetString(payload)}");
         }
     }
 
-    private void TakeUpdate(ReadOnlySpan<byte> payload, int size, long now)
+    private void ProcessUpdate(ReadOnlySpan<byte> payload, int size, long now)
     {
         var member = payload.IndexOf(SeqMember);
         if (member < 0 || !Utf8Parser.TryParse(payload[(member + SeqMember.Length)..], out long seq, out _) || seq != _position + 1)
         {
             throw new BenchmarkFailedException(
-                $"A socket of {user.Id} got, instead of update {_position + 1}: {System.Text.Encoding.UTF8.GetString(payload)}");
+                $"A socket of {user.Id} received, instead of update {_position + 1}: {System.Text.Encoding.UTF8.GetString(payload)}");
         }
 
         Volatile.Write(ref _position, seq);
         Volatile.Write(ref _bytes, _bytes + size);
-        Receipts?.Note(seq, now);
+        Receipts?.RecordReceived(seq, now);
         if (seq == Volatile.Read(ref _target))
         {
             all.CountDown();

@@ -3,12 +3,12 @@ using System.Net.Sockets;
 
 namespace StatusUpdates.Benchmarks.Load;
 
-/// <summary>Many clients of one server. The first fault of one of them is the end of the benchmark.</summary>
+/// <summary>Many clients of one server. The first failure of a client ends the benchmark.</summary>
 internal sealed class Followers : IAsyncDisposable
 {
     private const int ReceiveBuffer = 64 * 1024;
-    private const int HandshakesAtOnce = 32;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private const int MaxConcurrentHandshakes = 32;
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -34,10 +34,10 @@ internal sealed class Followers : IAsyncDisposable
         IReadOnlyDictionary<string, ReceiptTimes>? receipts = null) =>
         await Parallel.ForEachAsync(
             users,
-            new ParallelOptions { MaxDegreeOfParallelism = HandshakesAtOnce, CancellationToken = cancellationToken },
+            new ParallelOptions { MaxDegreeOfParallelism = MaxConcurrentHandshakes, CancellationToken = cancellationToken },
             async (user, token) =>
             {
-                // The floor knows no tokens: there the user is a parameter, which the API does not look at.
+                // The floor has no tokens: it takes the user from the query parameter, which the API ignores.
                 var socket = await RawWebSocket.ConnectAsync(
                     server, $"/ws/status?since={user.Head}&user={user.Id}", tokenOf(user.Id), ReceiveBuffer, token);
                 var follower = new Follower(socket, user, this, bufferSize) { Receipts = receipts?[user.Id] };
@@ -47,7 +47,7 @@ internal sealed class Followers : IAsyncDisposable
                 }
             });
 
-    /// <summary>From now on every client is to get so many updates more. To be called before they are appended, with nothing under way.</summary>
+    /// <summary>Makes every client expect this many more updates. Call it before they are appended, with no update in flight.</summary>
     public void Expect(int updatesOfEach)
     {
         _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -58,14 +58,14 @@ internal sealed class Followers : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until all have got what they were to expect.</summary>
+    /// <summary>Waits until all clients have received the expected updates.</summary>
     /// <returns>The timestamp of the last receipt.</returns>
-    /// <exception cref="BenchmarkFailedException">A client failed, or waits in vain.</exception>
+    /// <exception cref="BenchmarkFailedException">A client failed or timed out.</exception>
     public async Task<long> WhenCompleteAsync(CancellationToken cancellationToken)
     {
         try
         {
-            await (await Task.WhenAny(_done.Task, _failed.Task).WaitAsync(Patience, cancellationToken));
+            await (await Task.WhenAny(_done.Task, _failed.Task).WaitAsync(Timeout, cancellationToken));
             return await _done.Task;
         }
         catch (TimeoutException)
@@ -74,7 +74,7 @@ internal sealed class Followers : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until all have got what was appended for their users.</summary>
+    /// <summary>Waits until all clients have received everything that was appended for their users.</summary>
     public async Task WhenCaughtUpAsync(CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
@@ -85,7 +85,7 @@ internal sealed class Followers : IAsyncDisposable
                 await _failed.Task;
             }
 
-            if (Stopwatch.GetElapsedTime(started) > Patience)
+            if (Stopwatch.GetElapsedTime(started) > Timeout)
             {
                 throw Incomplete();
             }
@@ -94,7 +94,6 @@ internal sealed class Followers : IAsyncDisposable
         }
     }
 
-    /// <summary>Throws if a client has failed.</summary>
     public void ThrowIfFailed()
     {
         if (_failed.Task.Exception is { } failure)
@@ -131,7 +130,7 @@ internal sealed class Followers : IAsyncDisposable
         }
         catch (Exception e) when (_stop.IsCancellationRequested && e is OperationCanceledException or SocketException or ObjectDisposedException)
         {
-            // The end.
+            // Stopped.
         }
         catch (Exception e)
         {
@@ -143,7 +142,7 @@ internal sealed class Followers : IAsyncDisposable
     {
         var behind = _all.Select(one => one.Follower).Where(follower => follower.Position < follower.User.Head).ToArray();
         return new(
-            $"After {Patience.TotalSeconds} s {behind.Length} of {_all.Count} clients have not got everything; " +
+            $"After {Timeout.TotalSeconds} s, {behind.Length} of {_all.Count} clients have not received everything; " +
             $"one of {behind.FirstOrDefault()?.User.Id} is at {behind.FirstOrDefault()?.Position} of {behind.FirstOrDefault()?.User.Head}.");
     }
 }

@@ -5,11 +5,11 @@ using System.Text;
 
 namespace StatusUpdates.Benchmarks.Load;
 
-/// <summary>The opening handshake on a plain socket: the load shares its processors with the server, so it is kept as small as it can be.</summary>
+/// <summary>The WebSocket handshake on a plain socket. Minimal, because the load shares the processors with the server.</summary>
 internal static class RawWebSocket
 {
-    /// <summary>Connects, and waits for the first message, which both servers send as <c>{"type":"connected",…}</c>.</summary>
-    /// <exception cref="BenchmarkFailedException">The server refused it.</exception>
+    /// <summary>Connects and waits for the first message, <c>{"type":"connected",…}</c> from both servers.</summary>
+    /// <exception cref="BenchmarkFailedException">The server refused the WebSocket.</exception>
     public static async Task<Socket> ConnectAsync(
         Uri server, string path, string? accessToken, int receiveBuffer, CancellationToken cancellationToken)
     {
@@ -43,7 +43,7 @@ internal static class RawWebSocket
 
     private static async Task ReceiveConnectedAsync(Socket socket, CancellationToken cancellationToken)
     {
-        // Nothing is published while sockets open, so no update can hide behind this message.
+        // Nothing is published while sockets open, so no update can follow in the same read.
         var buffer = ArrayPool<byte>.Shared.Rent(4096);
         try
         {

@@ -6,7 +6,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Benchmarks.Load;
 
-/// <summary>As a worker announces updates: <see cref="StatusPublisher"/>, on both channels of Redis, sealed with the system's key.</summary>
+/// <summary>Publishes updates as a worker does: with <see cref="StatusPublisher"/>, on both Redis channels, sealed with the system's key.</summary>
 internal sealed class RedisDelivery : IDelivery
 {
     private readonly ConnectionMultiplexer _redis;

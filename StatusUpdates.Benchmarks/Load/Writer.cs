@@ -9,8 +9,8 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Benchmarks.Load;
 
 /// <summary>
-/// Appends updates as a worker does: its generations are submitted and claimed first, and then report progress, through
-/// <see cref="StatusLog"/>. <see cref="AppendAsync"/> may run for several users at once, for one user once at a time.
+/// Appends updates as a worker does: generations are first submitted and claimed, then report progress through <see cref="StatusLog"/>.
+/// <see cref="AppendAsync"/> may run concurrently for different users, but not for the same user.
 /// </summary>
 internal sealed class Writer : IAsyncDisposable
 {
@@ -31,7 +31,7 @@ internal sealed class Writer : IAsyncDisposable
 
     public IReadOnlyList<LoadUser> Users { get; }
 
-    /// <summary>Submits so many generations of so many new users.</summary>
+    /// <summary>Creates users and submits generations for each.</summary>
     public static async Task<Writer> CreateAsync(
         string connectionString, int users, int generationsOfEach, CancellationToken cancellationToken, string prefix = "user")
     {
@@ -71,8 +71,8 @@ internal sealed class Writer : IAsyncDisposable
         }
     }
 
-    /// <summary>Appends one progress update for each of these generations, in one commit.</summary>
-    /// <returns>The updates, in that order.</returns>
+    /// <summary>Appends one progress update for each generation, in one commit.</summary>
+    /// <returns>The updates, in the order of the generations.</returns>
     /// <exception cref="BenchmarkFailedException">The log refused one.</exception>
     public async Task<IReadOnlyList<StatusUpdate>> AppendAsync(
         IReadOnlyList<(LoadUser User, string GenerationId)> generations, CancellationToken cancellationToken)

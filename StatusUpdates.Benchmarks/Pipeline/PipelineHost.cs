@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using StatusUpdates.Benchmarks.Servers;
 using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Attempts;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Processors;
 using StatusUpdates.Worker.Providers;
@@ -14,8 +15,8 @@ using StatusUpdates.Worker.Providers;
 namespace StatusUpdates.Benchmarks.Pipeline;
 
 /// <summary>
-/// The worker with providers that go on for ever. What it is told over HTTP, it does: calls of <c>UpdateStatusAsync</c> for what runs, at a
-/// rate or as fast as they are answered; and answers with the moment at which each began.
+/// The worker with providers that never finish. On an HTTP request it calls <c>UpdateStatusAsync</c> for its running jobs, at a given rate or as
+/// fast as the calls return, and responds with the time at which each call started.
 /// </summary>
 internal static class PipelineHost
 {
@@ -23,19 +24,19 @@ internal static class PipelineHost
 
     public static Task RunAsync()
     {
-        var builder = WorkerPart.CreateBuilder<EndlessProvider>();
+        var builder = WorkerBuilder.Create<EndlessProvider>();
         builder.AddProcessors();
         var app = builder.Build();
         app.MapGet("/ready", () => "ready");
         app.MapPost("/jobs", (RunningJobs jobs) => jobs.Snapshot().Count.ToString(CultureInfo.InvariantCulture));
-        app.MapPost("/steady", async (RunningJobs jobs, ProcessorRegistry processors, int rate, int milliseconds) =>
-            Text(await SteadyAsync(new Updates(jobs, processors), rate, TimeSpan.FromMilliseconds(milliseconds))));
-        app.MapPost("/saturated", async (RunningJobs jobs, ProcessorRegistry processors, int milliseconds) =>
-            Text(await SaturatedAsync(new Updates(jobs, processors), TimeSpan.FromMilliseconds(milliseconds))));
+        app.MapPost("/steady", async (RunningJobs jobs, AttemptWriter writer, int rate, int milliseconds) =>
+            Text(await SteadyAsync(new Updates(jobs, writer), rate, TimeSpan.FromMilliseconds(milliseconds))));
+        app.MapPost("/saturated", async (RunningJobs jobs, AttemptWriter writer, int milliseconds) =>
+            Text(await SaturatedAsync(new Updates(jobs, writer), TimeSpan.FromMilliseconds(milliseconds))));
         return app.RunAsync();
     }
 
-    /// <summary>What is due is begun when it is due, however long the ones before take.</summary>
+    /// <summary>Open loop: starts calls when they are due, however long earlier ones take.</summary>
     private static async Task<Updates> SteadyAsync(Updates updates, int rate, TimeSpan duration)
     {
         var calls = new List<Task>();
@@ -53,7 +54,7 @@ internal static class PipelineHost
         return updates;
     }
 
-    /// <summary>Every generation has one update under way at any time.</summary>
+    /// <summary>Every generation has one update in flight at any time.</summary>
     private static async Task<Updates> SaturatedAsync(Updates updates, TimeSpan duration)
     {
         var started = Stopwatch.GetTimestamp();
@@ -67,23 +68,22 @@ internal static class PipelineHost
         return updates;
     }
 
-    // A line each: user, seq, when it began, when the call was over.
+    // One line per call: user, seq, start time, end time.
     private static string Text(Updates updates) => string.Join('\n', updates.Done.Select(
-        update => string.Create(CultureInfo.InvariantCulture, $"{update.UserId} {update.Seq} {update.Began} {update.Ended}")));
+        update => string.Create(CultureInfo.InvariantCulture, $"{update.UserId} {update.Seq} {update.Started} {update.Ended}")));
 
-    private sealed class Updates(RunningJobs jobs, ProcessorRegistry processors)
+    private sealed class Updates(RunningJobs jobs, AttemptWriter writer)
     {
         public IReadOnlyList<RunningJob> Jobs { get; } = jobs.Snapshot();
 
-        public ConcurrentQueue<(string UserId, long Seq, long Began, long Ended)> Done { get; } = [];
+        public ConcurrentQueue<(string UserId, long Seq, long Started, long Ended)> Done { get; } = [];
 
         public async Task UpdateAsync(int number)
         {
             var job = Jobs[number % Jobs.Count];
-            var began = Stopwatch.GetTimestamp();
-            var update = await processors.Find(job.Generation.Task).UpdateStatusAsync(
-                job, GenerationStatus.Processing, new StatusDetails { Progress = number % 100 });
-            Done.Enqueue((update.UserId, update.Seq!.Value, began, Stopwatch.GetTimestamp()));
+            var started = Stopwatch.GetTimestamp();
+            var update = await writer.UpdateStatusAsync(job, job.ChangeTo(GenerationStatus.Processing) with { Progress = number % 100 });
+            Done.Enqueue((update.UserId, update.Seq!.Value, started, Stopwatch.GetTimestamp()));
         }
     }
 

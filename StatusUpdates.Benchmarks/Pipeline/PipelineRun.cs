@@ -7,40 +7,40 @@ using StatusUpdates.Benchmarks.Servers;
 
 namespace StatusUpdates.Benchmarks.Pipeline;
 
-/// <summary>One worker, one API, and a client on a socket for each user.</summary>
+/// <summary>One worker, one API, and a client with one socket for each user.</summary>
 internal sealed class PipelineRun(BenchmarkSystem system, ServerProcess worker, ServerProcess api, IReadOnlyList<LoadUser> users)
 {
     private const int BufferSize = 64 * 1024;
-    private const int SlackOfEach = 64;
+    private const int SlackPerUser = 64;
 
-    /// <summary>Lets the worker do something while all clients listen.</summary>
-    /// <param name="command">What, as a path.</param>
-    /// <param name="warmUp">How much of its beginning does not count.</param>
-    /// <param name="atMost">How many updates it may come to.</param>
+    /// <summary>Runs a command in the worker while all clients listen.</summary>
+    /// <param name="command">The path of the command.</param>
+    /// <param name="warmUp">The initial time that is not measured.</param>
+    /// <param name="maxUpdates">The maximum number of updates.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task<PipelineFigures> RunAsync(string command, TimeSpan warmUp, int atMost, CancellationToken cancellationToken)
+    public async Task<PipelineFigures> RunAsync(string command, TimeSpan warmUp, int maxUpdates, CancellationToken cancellationToken)
     {
         await ReadHeadsAsync(cancellationToken);
         var receipts = users.ToDictionary(
-            user => user.Id, user => new ReceiptTimes(user.Head, (atMost / users.Count) + SlackOfEach), StringComparer.Ordinal);
+            user => user.Id, user => new ReceiptTimes(user.Head, (maxUpdates / users.Count) + SlackPerUser), StringComparer.Ordinal);
         await using var followers = new Followers();
         await followers.OpenAsync(api.Address, users, system.Token, BufferSize, cancellationToken, receipts);
 
-        var (cpu, workerCpu, began) = (system.ReadCpu(api), worker.ProcessorSeconds(), Stopwatch.GetTimestamp());
-        var answer = await worker.PostAsync(command, cancellationToken);
+        var (cpu, workerCpu, started) = (system.ReadCpu(api), worker.ProcessorSeconds(), Stopwatch.GetTimestamp());
+        var response = await worker.PostAsync(command, cancellationToken);
         await ReadHeadsAsync(cancellationToken);
         await followers.WhenCaughtUpAsync(cancellationToken);
-        var (used, workerUsed, took) = (system.ReadCpu(api) - cpu, worker.ProcessorSeconds() - workerCpu, Stopwatch.GetElapsedTime(began).TotalSeconds);
+        var (used, workerUsed, took) = (system.ReadCpu(api) - cpu, worker.ProcessorSeconds() - workerCpu, Stopwatch.GetElapsedTime(started).TotalSeconds);
         followers.ThrowIfFailed();
 
         var returns = new List<double>();
-        var from = began + (long)(warmUp.TotalSeconds * Stopwatch.Frequency);
+        var from = started + (long)(warmUp.TotalSeconds * Stopwatch.Frequency);
         var counted = 0;
-        foreach (var line in answer.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var line in response.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             var fields = line.Split(' ');
             var (seq, start, end) = (Number(fields[1]), Number(fields[2]), Number(fields[3]));
-            receipts[fields[0]].NoteCommitted(seq, start);
+            receipts[fields[0]].RecordCommitted(seq, start);
             if (start >= from)
             {
                 counted++;
@@ -48,11 +48,11 @@ internal sealed class PipelineRun(BenchmarkSystem system, ServerProcess worker, 
             }
         }
 
-        // Of one user in the order of their numbers, which need not be that of their calls; so all of them, and those within the window.
+        // DurationsSince goes by seq, whose order within a user may differ from that of the calls: it must cover all updates of the window.
         var toReceipt = receipts.Values.SelectMany(times => times.DurationsSince(from)).Select(Milliseconds).ToArray();
         if (toReceipt.Length != counted || counted == 0)
         {
-            throw new BenchmarkFailedException($"Of {counted} updates {toReceipt.Length} were received.");
+            throw new BenchmarkFailedException($"Of {counted} updates, {toReceipt.Length} were received.");
         }
 
         var seconds = Stopwatch.GetElapsedTime(from, receipts.Values.Max(times => times.LastReceipt)).TotalSeconds;

@@ -12,7 +12,7 @@ namespace StatusUpdates.Benchmarks.Pipeline;
 /// <summary>From <c>UpdateStatusAsync</c> in the worker to a client's receipt: the scenario <c>pipeline</c>.</summary>
 internal static class PipelineScenario
 {
-    private const int MostPerSecond = 100_000;
+    private const int MaxPerSecond = 100_000;
 
     public static async Task<Report> RunAsync(ScenarioArguments arguments, CancellationToken cancellationToken)
     {
@@ -32,13 +32,13 @@ internal static class PipelineScenario
         List<(double Append, PipelineFigures Steady, PipelineFigures Saturated)> figures = [];
         for (var i = 1; i <= runs; i++)
         {
-            // What the load before has left to be written to disk and swept up is not this one's.
+            // Write-back and vacuum work of the previous load must not count for this one.
             await system.SettleAsync(cancellationToken);
             var steady = await run.RunAsync(
                 $"/steady?rate={rate}&milliseconds={milliseconds}", warmUp, rate * milliseconds / 1000, cancellationToken);
             var append = await AppendAsync(system, writer.Users, warmUp, TimeSpan.FromSeconds(seconds), cancellationToken);
             await system.SettleAsync(cancellationToken);
-            var saturated = await run.RunAsync($"/saturated?milliseconds={milliseconds}", warmUp, MostPerSecond * milliseconds / 1000, cancellationToken);
+            var saturated = await run.RunAsync($"/saturated?milliseconds={milliseconds}", warmUp, MaxPerSecond * milliseconds / 1000, cancellationToken);
             figures.Add((append, steady, saturated));
             Console.WriteLine(
                 $"run {i} of {runs}: append {append:#,0}/s; at {steady.PerSecond:#,0}/s p50 {steady.ToReceipt.P50:0.0} ms, p99 {steady.ToReceipt.P99:0.0} ms; " +
@@ -46,23 +46,24 @@ internal static class PipelineScenario
         }
 
         return new Report(
-            $"From UpdateStatusAsync in a worker to a client on a WebSocket: {users:#,0} users with a generation and a socket each",
+            $"From UpdateStatusAsync in a worker to a client on a WebSocket: {users:#,0} users with one generation and one socket each",
             ["median of the runs", "updates/s", "/ append", "p50, ms", "p99, ms", "durable p50, ms", "durable p99, ms", "worker", "API", "PostgreSQL", "Redis", "clients"],
             [
-                ["floor: append alone, as many callers", Median("#,0", figures.Select(f => f.Append)), "1.00", "", "", "", "", "", "", "", "", ""],
+                ["floor: append only, same number of callers", Median("#,0", figures.Select(f => f.Append)), "1.00", "", "", "", "", "", "", "", "", ""],
                 Row("at a steady rate", figures.Select(f => (f.Steady, f.Append))),
-                Row("as fast as they are answered", figures.Select(f => (f.Saturated, f.Append))),
+                Row("at saturation", figures.Select(f => (f.Saturated, f.Append))),
             ],
             [
-                "ms: from the call to the client's receipt; durable: from the call to its return. The last five columns: processors in use, on the machine that all share.",
-                "append: the same generations through StatusLog in this process, nobody announcing or listening.",
-                "Every client checked that it got every update, in order, once; and every call's update was received.",
+                "At saturation: each generation's next update is sent as soon as the previous call returns.",
+                "ms: from the call to the client's receipt; durable: from the call to its return. The last five columns: processors in use; all share one machine.",
+                "append: the same generations through StatusLog in this process, without publishing and without clients.",
+                "Every client checked that it received every update once and in order, and every call's update was received.",
                 .. Comparison.Disturbances(figures.SelectMany(f => (double[])[f.Steady.Others, f.Saturated.Others])),
             ])
         {
             Samples =
             [
-                new("at saturation, updates/s; append beside", "#,0", [.. figures.Select(f => f.Append)], [.. figures.Select(f => f.Saturated.PerSecond)]),
+                new("at saturation, updates/s; compared to append", "#,0", [.. figures.Select(f => f.Append)], [.. figures.Select(f => f.Saturated.PerSecond)]),
                 new("at a steady rate, p99 ms", "0.00", [], [.. figures.Select(f => f.Steady.ToReceipt.P99)]),
             ],
         };
@@ -70,7 +71,7 @@ internal static class PipelineScenario
 
     private static async Task<ServerProcess> StartWorkerAsync(BenchmarkSystem system, int jobs, CancellationToken cancellationToken)
     {
-        var worker = await ServerProcess.StartPartAsync("run-pipeline", cancellationToken, new Dictionary<string, string>
+        var worker = await ServerProcess.StartHelperAsync("run-pipeline", cancellationToken, new Dictionary<string, string>
         {
             ["ConnectionStrings__statusdb"] = system.Database,
             ["ConnectionStrings__redis"] = system.Redis,

@@ -10,7 +10,7 @@ using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Benchmarks.Servers;
 
-/// <summary>PostgreSQL and Redis of a scenario's own, with their normal settings and an empty, migrated database; starts APIs over them.</summary>
+/// <summary>A scenario's own PostgreSQL and Redis, with default settings and an empty, migrated database. Starts APIs and workers that use them.</summary>
 internal sealed class BenchmarkSystem : IAsyncDisposable
 {
     private const string Issuer = "statusupdates-benchmark";
@@ -38,21 +38,27 @@ internal sealed class BenchmarkSystem : IAsyncDisposable
     {
         var postgres = await PostgresServer.StartAsync(
             new PostgresServerOptions { Settings = settings ?? new Dictionary<string, string>() }, cancellationToken);
+        RedisServer? redis = null;
         try
         {
-            var redis = await RedisServer.StartAsync(new RedisServerOptions(), cancellationToken);
+            redis = await RedisServer.StartAsync(new RedisServerOptions(), cancellationToken);
             var system = new BenchmarkSystem(postgres, redis, key ?? RandomNumberGenerator.GetBytes(48));
             await system.CreateDatabaseAsync(cancellationToken);
             return system;
         }
         catch
         {
+            if (redis is not null)
+            {
+                await redis.DisposeAsync();
+            }
+
             await postgres.DisposeAsync();
             throw;
         }
     }
 
-    /// <summary>Starts an API with normal settings, those of <paramref name="settings"/> excepted.</summary>
+    /// <summary>Starts an API with default settings, except for <paramref name="settings"/>.</summary>
     public Task<ServerProcess> StartApiAsync(IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken)
     {
         var environment = new Dictionary<string, string>(settings)
@@ -70,9 +76,9 @@ internal sealed class BenchmarkSystem : IAsyncDisposable
             Path.Combine(AppContext.BaseDirectory, "StatusUpdates.Api.dll"), [], environment, "/health", cancellationToken);
     }
 
-    /// <summary>Starts a worker whose providers return at once, as a part of this program.</summary>
+    /// <summary>Starts a helper process: a worker whose providers return at once.</summary>
     public Task<ServerProcess> StartWorkerAsync(IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken) =>
-        ServerProcess.StartPartAsync(
+        ServerProcess.StartHelperAsync(
             "run-jobs",
             cancellationToken,
             new Dictionary<string, string>(settings)
@@ -93,7 +99,7 @@ internal sealed class BenchmarkSystem : IAsyncDisposable
         SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(key), SecurityAlgorithms.HmacSha256),
     });
 
-    /// <summary>Lets PostgreSQL write to disk and vacuum what there is: what comes next has its own alone.</summary>
+    /// <summary>Runs VACUUM and CHECKPOINT, so that the next measurement does not pay for earlier writes.</summary>
     public async Task SettleAsync(CancellationToken cancellationToken)
     {
         await using var connection = new NpgsqlConnection(Database);
@@ -107,10 +113,10 @@ internal sealed class BenchmarkSystem : IAsyncDisposable
 
     public Task KillRedisAsync() => _redis.KillAsync();
 
-    /// <summary>Starts Redis again, where it was.</summary>
+    /// <summary>Starts Redis again, on the same port.</summary>
     public Task RestartRedisAsync(CancellationToken cancellationToken) => _redis.RestartAsync(cancellationToken);
 
-    /// <summary>Processor time until now.</summary>
+    /// <summary>Reads the processor time used so far.</summary>
     public CpuReading ReadCpu(params IReadOnlyList<ServerProcess> servers) => new(
         servers.Sum(server => server.ProcessorSeconds()),
         ProcessorTime.OfTree(_postgres.ProcessId),

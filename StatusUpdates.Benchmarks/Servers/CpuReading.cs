@@ -1,11 +1,11 @@
 namespace StatusUpdates.Benchmarks.Servers;
 
-/// <summary>Processor time used until one moment, or between two, in seconds.</summary>
+/// <summary>Processor time in seconds, used until a moment or between two moments.</summary>
 /// <param name="Server">The server under measurement.</param>
 /// <param name="Postgres">PostgreSQL with all its processes.</param>
 /// <param name="Redis">Redis.</param>
 /// <param name="Load">This process: the writer and the clients.</param>
-/// <param name="Machine">Everything on the machine, the four included; 0 where the system does not say.</param>
+/// <param name="Machine">Everything on the machine, including these four; 0 if the operating system does not report it.</param>
 internal readonly record struct CpuReading(double Server, double Postgres, double Redis, double Load, double Machine)
 {
     public double Others => Math.Max(0, Machine - Server - Postgres - Redis - Load);

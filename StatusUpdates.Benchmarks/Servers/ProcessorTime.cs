@@ -4,19 +4,19 @@ using System.Globalization;
 namespace StatusUpdates.Benchmarks.Servers;
 
 /// <summary>
-/// Processor time of processes, in seconds. On Linux from <c>/proc</c> (proc(5)), in steps of a hundredth; elsewhere as .NET knows it, which
-/// is one process without its children.
+/// Processor time of processes, in seconds. On Linux from <c>/proc</c> (proc(5)), in steps of a hundredth; elsewhere from .NET, which does not
+/// include children.
 /// </summary>
 internal static class ProcessorTime
 {
-    // Of USER_HZ, which is 100 on every architecture that .NET runs on.
+    // USER_HZ, which is 100 on every architecture that .NET supports.
     private const double TicksPerSecond = 100;
 
-    // Fields of /proc/PID/stat after the name in parentheses.
+    // Indexes of fields of /proc/PID/stat, counted after the name in parentheses.
     private const int Utime = 11;
     private const int Stime = 12;
-    private const int ChildrensUtime = 13;
-    private const int ChildrensStime = 14;
+    private const int ChildUtime = 13;
+    private const int ChildStime = 14;
 
     public static double Own()
     {
@@ -35,7 +35,7 @@ internal static class ProcessorTime
         return process.TotalProcessorTime.TotalSeconds;
     }
 
-    /// <summary>A server that forks for its sessions: its children that run, and those that have ended.</summary>
+    /// <summary>For a server that forks for its sessions: includes its running children and those that have exited.</summary>
     public static double OfTree(int processId)
     {
         if (!OperatingSystem.IsLinux())
@@ -43,7 +43,7 @@ internal static class ProcessorTime
             return Of(processId);
         }
 
-        var sum = Read(processId, Utime, Stime, ChildrensUtime, ChildrensStime);
+        var sum = Read(processId, Utime, Stime, ChildUtime, ChildStime);
         foreach (var child in File.ReadAllText($"/proc/{processId}/task/{processId}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
             try
@@ -52,14 +52,14 @@ internal static class ProcessorTime
             }
             catch (IOException)
             {
-                // It ended in between: the next reading finds it among those that have ended.
+                // It has just exited: the next reading includes it among the exited children.
             }
         }
 
         return sum;
     }
 
-    /// <summary>All processors together, without their idle time; 0 where the system does not say.</summary>
+    /// <summary>All processors together, without idle time; 0 if the operating system does not report it.</summary>
     public static double OfMachine()
     {
         if (!OperatingSystem.IsLinux())
@@ -67,7 +67,7 @@ internal static class ProcessorTime
             return 0;
         }
 
-        // user nice system idle iowait irq softirq steal; guests are counted in user already.
+        // user nice system idle iowait irq softirq steal; user already includes guests.
         var fields = File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..]
             .Select(field => double.Parse(field, CultureInfo.InvariantCulture)).ToArray();
         return (fields[0] + fields[1] + fields[2] + fields[5] + fields[6]) / TicksPerSecond;

@@ -4,7 +4,7 @@ using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Benchmarks.Servers;
 
-/// <summary>A server under measurement, in a process of its own.</summary>
+/// <summary>A server under measurement, in its own process.</summary>
 internal sealed class ServerProcess : IAsyncDisposable
 {
     private readonly Process _process;
@@ -17,8 +17,8 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public Uri Address { get; }
 
-    /// <summary>Starts a server that is a part of this program, in a process of its own so that what it takes is its own.</summary>
-    public static Task<ServerProcess> StartPartAsync(
+    /// <summary>Starts a helper of this program in its own process, so that its resource usage can be measured separately.</summary>
+    public static Task<ServerProcess> StartHelperAsync(
         string name, CancellationToken cancellationToken, IReadOnlyDictionary<string, string>? settings = null) =>
         StartAsync(
             typeof(ServerProcess).Assembly.Location,
@@ -49,7 +49,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 
         var process = Process.Start(start)!;
 
-        // Servers log warnings and worse alone, and those belong into the sight of whoever reads the figures.
+        // Servers log only warnings and errors, which are shown along with the figures.
         process.OutputDataReceived += (_, e) =>
         {
             if (e.Data is { } line)
@@ -65,7 +65,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             cancellationToken.ThrowIfCancellationRequested();
             if (process.HasExited)
             {
-                throw new InvalidOperationException($"{Path.GetFileName(assembly)} ended with code {process.ExitCode} before it was ready.");
+                throw new InvalidOperationException($"{Path.GetFileName(assembly)} exited with code {process.ExitCode} before it was ready.");
             }
 
             try
@@ -84,7 +84,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Resident set size in bytes, as the operating system counts it (<c>VmRSS</c> of <c>/proc</c>; the working set elsewhere).</summary>
+    /// <summary>Resident set size in bytes (<c>VmRSS</c> of <c>/proc</c>; the working set elsewhere).</summary>
     public long ResidentBytes()
     {
         if (!OperatingSystem.IsLinux())
@@ -97,9 +97,9 @@ internal sealed class ServerProcess : IAsyncDisposable
         return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Tells the server something; for the parts of this program.</summary>
-    /// <returns>Its answer.</returns>
-    /// <exception cref="BenchmarkFailedException">It did not succeed.</exception>
+    /// <summary>Sends a command to a helper of this program.</summary>
+    /// <returns>The response body.</returns>
+    /// <exception cref="BenchmarkFailedException">The response has no success status.</exception>
     public async Task<string> PostAsync(string path, CancellationToken cancellationToken)
     {
         using var http = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromMinutes(5) };
@@ -107,10 +107,10 @@ internal sealed class ServerProcess : IAsyncDisposable
         var text = await response.Content.ReadAsStringAsync(cancellationToken);
         return response.IsSuccessStatusCode
             ? text
-            : throw new BenchmarkFailedException($"{path} was answered {(int)response.StatusCode}: {text}");
+            : throw new BenchmarkFailedException($"The response to {path} was {(int)response.StatusCode}: {text}");
     }
 
-    /// <summary>Processor time that it has used, in seconds.</summary>
+    /// <summary>Processor time used so far, in seconds.</summary>
     public double ProcessorSeconds() => ProcessorTime.Of(_process.Id);
 
     public async ValueTask DisposeAsync()

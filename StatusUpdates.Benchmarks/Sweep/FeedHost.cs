@@ -4,18 +4,18 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using StatusUpdates.Api.Feeds;
-using StatusUpdates.Data.Database;
+using StatusUpdates.Data;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Benchmarks.Sweep;
 
 /// <summary>
-/// The API's feeds over the real database and the real Redis, with waiting cursors in place of sockets, and the sweep to be switched on and
-/// off: the difference is what the sweep costs, for more users than one process may have sockets.
+/// The API's feeds with a real database and a real Redis, but with waiting cursors instead of sockets, and a sweep that can be turned on and off:
+/// the difference is the cost of the sweep, for more users than one process may have sockets.
 /// </summary>
 internal static class FeedHost
 {
-    private const int OpenAtOnce = 32;
+    private const int MaxConcurrentOpens = 32;
 
     public static Task RunAsync()
     {
@@ -26,7 +26,7 @@ internal static class FeedHost
         builder.AddStatusMessaging();
         builder.AddFeeds();
 
-        // What AddFeeds has just added is the sweep as a service that runs from the start; here it is told to.
+        // The last hosted service that AddFeeds added is the sweep. Here it does not run from the start but on request.
         builder.Services.Remove(builder.Services.Last(service => service.ServiceType == typeof(IHostedService)));
         var app = builder.Build();
         var cursors = new List<(FeedCursor Cursor, Task<FeedRead> Read)>();
@@ -43,7 +43,7 @@ internal static class FeedHost
         int users, FeedHub hub, List<(FeedCursor Cursor, Task<FeedRead> Read)> cursors, CancellationToken cancellationToken) =>
         await Parallel.ForEachAsync(
             Enumerable.Range(0, users),
-            new ParallelOptions { MaxDegreeOfParallelism = OpenAtOnce, CancellationToken = cancellationToken },
+            new ParallelOptions { MaxDegreeOfParallelism = MaxConcurrentOpens, CancellationToken = cancellationToken },
             async (i, token) =>
             {
                 var cursor = await hub.OpenAsync(new FeedRequest($"user-{i}", null, null, 8192), token);

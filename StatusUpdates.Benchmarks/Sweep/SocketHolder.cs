@@ -8,8 +8,8 @@ using StatusUpdates.Benchmarks.Servers;
 namespace StatusUpdates.Benchmarks.Sweep;
 
 /// <summary>
-/// Holds sockets that get nothing but pings, in a process of its own: a process may have fewer open files than a scenario needs clients. It
-/// is ready when all are open.
+/// Holds sockets that receive nothing but pings, in its own process: a process may have fewer open files than a scenario needs clients. It is
+/// ready when all sockets are open.
 /// </summary>
 internal static class SocketHolder
 {
@@ -22,7 +22,7 @@ internal static class SocketHolder
 
     public static Task<ServerProcess> StartAsync(
         ServerProcess server, ReadOnlyMemory<LoadUser> users, int first, byte[] key, CancellationToken cancellationToken) =>
-        ServerProcess.StartPartAsync(
+        ServerProcess.StartHelperAsync(
             "hold-sockets",
             cancellationToken,
             new Dictionary<string, string>

@@ -6,12 +6,12 @@ using StatusUpdates.Benchmarks.Servers;
 namespace StatusUpdates.Benchmarks.Sweep;
 
 /// <summary>
-/// What connected users cost while nothing happens: the scenario <c>sweep</c>. Two measurements: sockets on several servers, each within what
-/// a process may have open, which is all that an idle user costs; and the sweep alone, of all users in one process.
+/// The cost of connected users while nothing happens: the scenario <c>sweep</c>. Two measurements: the total cost of idle users, with sockets on
+/// several servers, each within a process's limit of open files; and the sweep alone, with all users in one process.
 /// </summary>
 internal static class SweepScenario
 {
-    private const double Limit = 0.1;
+    private const double MaxProcessors = 0.1;
     private const int SocketsPerServer = 10_000;
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(3);
 
@@ -27,18 +27,18 @@ internal static class SweepScenario
         var comparison = new Comparison();
         for (var run = 1; run <= runs; run++)
         {
-            // In turn, so that both see the same machine.
+            // Alternating: both see the same machine load.
             var bare = await MeasureSocketsAsync(
-                system, writer, () => ServerProcess.StartPartAsync("serve-floor", cancellationToken), duration, cancellationToken);
+                system, writer, () => ServerProcess.StartHelperAsync("serve-floor", cancellationToken), duration, cancellationToken);
             var api = await MeasureSocketsAsync(
                 system, writer, () => system.StartApiAsync(new Dictionary<string, string>(), cancellationToken), duration, cancellationToken);
-            comparison.Add("all of it, with sockets: server, processors", "0.0000", bare.Server, api.Server);
-            comparison.Add("all of it, with sockets: PostgreSQL, processors", "0.0000", bare.Postgres, api.Postgres);
+            comparison.Add("everything, with sockets: server, processors", "0.0000", bare.Server, api.Server);
+            comparison.Add("everything, with sockets: PostgreSQL, processors", "0.0000", bare.Postgres, api.Postgres);
             var (sweep, once) = await MeasureSweepAsync(system, users, duration, cancellationToken);
             comparison.Add("the sweep alone: server, processors", "0.0000", null, sweep.Server);
             comparison.Add("the sweep alone: PostgreSQL, processors", "0.0000", null, sweep.Postgres);
             comparison.Add("the sweep alone: together, processors", "0.0000", null, sweep.Server + sweep.Postgres);
-            comparison.Add("the sweep alone: one takes, ms", "0.0", null, once);
+            comparison.Add("the sweep alone: duration of one, ms", "0.0", null, once);
             comparison.Add(Comparison.Others, "0.00", bare.Others, api.Others);
             Console.WriteLine(
                 $"run {run} of {runs}: sockets, server and PostgreSQL: bare {bare.Server:0.000}, API {api.Server:0.000} + {api.Postgres:0.000}; " +
@@ -47,14 +47,14 @@ internal static class SweepScenario
 
         var cost = Statistics.Median(comparison.Figures.Single(figure => figure.Name.Contains("together", StringComparison.Ordinal)).Api);
         return new Report(
-            $"{users:#,0} connected users to whom nothing happens",
+            $"{users:#,0} connected users without updates",
             Comparison.Columns,
             comparison.Rows,
             [
-                $"With sockets: {Servers(users)} server(s) that share the users, at most {SocketsPerServer:#,0} sockets each, everything at its defaults; bare Kestrel's do nothing.",
-                "The sweep alone: one process with the API's feeds and a waiting cursor for each user, over the same PostgreSQL and Redis; " +
-                "processor time with the sweep (every 1.5 s) less that without it.",
-                $"The limit for the sweep is a tenth of a processor: {(cost < Limit ? "kept" : "NOT KEPT")}, at {Report.Number(cost, "0.000")}.",
+                $"With sockets: {Servers(users)} server(s) that share the users, at most {SocketsPerServer:#,0} sockets each, all settings at their defaults; bare Kestrel's sockets do nothing.",
+                "The sweep alone: one process with the API's feeds and a waiting cursor for each user, with the same PostgreSQL and Redis; " +
+                "processor time with the sweep (every 1.5 s) minus that without it.",
+                $"The limit for the sweep is a tenth of a processor: {(cost < MaxProcessors ? "met" : "NOT MET")}, at {Report.Number(cost, "0.000")}.",
                 .. comparison.Disturbances(),
             ])
         {
@@ -74,9 +74,9 @@ internal static class SweepScenario
             LoadUser[] users = [.. writer.Users];
             for (var first = 0; first < users.Length; first += SocketsPerServer)
             {
-                var ofOne = users.AsMemory(first, Math.Min(SocketsPerServer, users.Length - first));
+                var share = users.AsMemory(first, Math.Min(SocketsPerServer, users.Length - first));
                 servers.Add(await start());
-                holders.Add(await SocketHolder.StartAsync(servers[^1], ofOne, first, system.Key, cancellationToken));
+                holders.Add(await SocketHolder.StartAsync(servers[^1], share, first, system.Key, cancellationToken));
             }
 
             await Task.Delay(Settle, cancellationToken);
@@ -100,7 +100,7 @@ internal static class SweepScenario
     private static async Task<(CpuReading Sweep, double OnceMilliseconds)> MeasureSweepAsync(
         BenchmarkSystem system, int users, TimeSpan duration, CancellationToken cancellationToken)
     {
-        await using var host = await ServerProcess.StartPartAsync(
+        await using var host = await ServerProcess.StartHelperAsync(
             "serve-feeds",
             cancellationToken,
             new Dictionary<string, string>
@@ -110,7 +110,7 @@ internal static class SweepScenario
             });
         await host.PostAsync($"/open?users={users}", cancellationToken);
 
-        // Compiled, and once more so that the figure is that of a warm one.
+        // The first sweep is the warm-up, the second one is measured.
         await host.PostAsync("/once", cancellationToken);
         var once = double.Parse(await host.PostAsync("/once", cancellationToken), CultureInfo.InvariantCulture);
         await Task.Delay(Settle, cancellationToken);
@@ -122,7 +122,7 @@ internal static class SweepScenario
         return (with - without, once);
     }
 
-    // In processors: seconds of processor time in a second.
+    // In processors: seconds of processor time per second.
     private static async Task<CpuReading> MeasureAsync(
         BenchmarkSystem system, IReadOnlyList<ServerProcess> servers, TimeSpan duration, CancellationToken cancellationToken)
     {

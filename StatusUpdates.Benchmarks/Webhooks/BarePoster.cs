@@ -7,11 +7,11 @@ using StatusUpdates.Benchmarks.Servers;
 
 namespace StatusUpdates.Benchmarks.Webhooks;
 
-/// <summary>The floor: a loop around <see cref="HttpClient"/> that posts bodies of the same size. It knows no log, signature, order, retry or record.</summary>
+/// <summary>The floor: a loop around <see cref="HttpClient"/> that posts bodies of the same size. No log, signatures, order, retries or records.</summary>
 internal static class BarePoster
 {
-    /// <summary>Its name among the parts of this program.</summary>
-    public const string Part = "post-bare";
+    /// <summary>The name of this helper.</summary>
+    public const string Command = "post-bare";
 
     public static Task RunAsync()
     {
@@ -38,7 +38,7 @@ internal static class BarePoster
         return app.RunAsync();
     }
 
-    /// <summary>Has it post.</summary>
+    /// <summary>Makes a running poster send requests.</summary>
     public static Task PostAsync(ServerProcess poster, string url, int count, int size, int concurrency, CancellationToken cancellationToken) =>
         poster.PostAsync(
             string.Create(CultureInfo.InvariantCulture, $"/post?url={WebUtility.UrlEncode(url)}&count={count}&size={size}&concurrency={concurrency}"),

@@ -2,18 +2,18 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using StatusUpdates.Benchmarks.Servers;
-using StatusUpdates.Data.Database;
+using StatusUpdates.Data;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
-using StatusUpdates.Worker.Webhooks;
+using StatusUpdates.Webhooks;
 
 namespace StatusUpdates.Benchmarks.Webhooks;
 
-/// <summary>Of the worker what delivers to webhooks, alone: what it takes is the deliveries'.</summary>
+/// <summary>Only the webhook delivery of the worker: the process's resource usage is that of the deliveries.</summary>
 internal static class DeliveryHost
 {
-    /// <summary>Its name among the parts of this program.</summary>
-    public const string Part = "run-webhooks";
+    /// <summary>The name of this helper.</summary>
+    public const string Command = "run-webhooks";
 
     public static Task RunAsync()
     {
@@ -30,14 +30,14 @@ internal static class DeliveryHost
     }
 
     public static Task<ServerProcess> StartAsync(BenchmarkSystem system, CancellationToken cancellationToken) =>
-        ServerProcess.StartPartAsync(Part, cancellationToken, new Dictionary<string, string>
+        ServerProcess.StartHelperAsync(Command, cancellationToken, new Dictionary<string, string>
         {
             ["ConnectionStrings__statusdb"] = system.Database,
             ["ConnectionStrings__redis"] = system.Redis,
             ["Webhooks__AllowHttp"] = "true",
             ["Webhooks__AllowedNetworks__0"] = "127.0.0.0/8",
 
-            // All receivers are on one address here.
+            // All receivers share one address here.
             ["Webhooks__Delivery__AddressInFlight"] = "10000",
         });
 }

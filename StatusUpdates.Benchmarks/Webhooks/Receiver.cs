@@ -14,8 +14,8 @@ using Microsoft.Extensions.Logging;
 namespace StatusUpdates.Benchmarks.Webhooks;
 
 /// <summary>
-/// The receivers of all webhooks: reads each message, notes when it came, and answers 204. Below <c>/bad</c> it answers 500, hangs, or ends
-/// the connection. Of each generation the messages have to come in order; one that comes again is counted.
+/// The receivers of all webhooks: reads each message, records when it arrived, and answers 204. Under <c>/bad</c> it answers 500, hangs, or closes
+/// the connection. Counts repeated messages, and those that arrive out of their generation's order.
 /// </summary>
 internal sealed class Receiver : IAsyncDisposable
 {
@@ -26,22 +26,22 @@ internal sealed class Receiver : IAsyncDisposable
     private long _bare;
     private long _bytes;
     private long _repeated;
-    private long _disordered;
+    private long _outOfOrder;
 
     private Receiver(WebApplication app) => _app = app;
 
     public string Address { get; private set; } = "";
 
-    /// <summary>How many messages have come, each counted once.</summary>
+    /// <summary>How many messages have arrived, each counted once.</summary>
     public int Count => Volatile.Read(ref _count);
 
-    /// <summary>How many came again.</summary>
+    /// <summary>How many messages arrived again.</summary>
     public long Repeated => Volatile.Read(ref _repeated);
 
-    /// <summary>How many came after a later one of their generation.</summary>
-    public long Disordered => Volatile.Read(ref _disordered);
+    /// <summary>How many messages arrived after a later one of their generation.</summary>
+    public long OutOfOrder => Volatile.Read(ref _outOfOrder);
 
-    /// <summary>Requests without a message: the floor's.</summary>
+    /// <summary>Requests without a message, as the floor sends them.</summary>
     public long Bare => Volatile.Read(ref _bare);
 
     /// <summary>Mean size of a message, in bytes.</summary>
@@ -54,24 +54,24 @@ internal sealed class Receiver : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         var app = builder.Build();
         var receiver = new Receiver(app);
-        app.Run(receiver.TakeAsync);
+        app.Run(receiver.HandleAsync);
         await app.StartAsync(cancellationToken);
         receiver.Address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         return receiver;
     }
 
-    /// <summary>When a message came (<see cref="Stopwatch.GetTimestamp"/>); null if it has not.</summary>
+    /// <summary>When a message arrived (<see cref="Stopwatch.GetTimestamp"/>); null if it has not.</summary>
     public long? ReceivedAt(string path, long seq) => _received.TryGetValue((path, seq), out var at) ? at : null;
 
     public async ValueTask DisposeAsync()
     {
-        using var now = new CancellationTokenSource();
-        await now.CancelAsync();
-        await _app.StopAsync(now.Token);
+        using var canceled = new CancellationTokenSource();
+        await canceled.CancelAsync();
+        await _app.StopAsync(canceled.Token);
         await _app.DisposeAsync();
     }
 
-    private async Task TakeAsync(HttpContext context)
+    private async Task HandleAsync(HttpContext context)
     {
         var path = context.Request.Path.Value!;
         if (path.StartsWith("/bad/hang", StringComparison.Ordinal))
@@ -99,10 +99,10 @@ internal sealed class Receiver : IAsyncDisposable
             return;
         }
 
-        Note(path, body);
+        Record(path, body);
     }
 
-    private void Note(string path, ReadOnlyMemory<byte> body)
+    private void Record(string path, ReadOnlyMemory<byte> body)
     {
         var at = Stopwatch.GetTimestamp();
         using var message = JsonDocument.Parse(body);
@@ -119,7 +119,7 @@ internal sealed class Receiver : IAsyncDisposable
         var head = _heads.AddOrUpdate((path, data.GetProperty("generationId").GetString()!), seq, (_, before) => Math.Max(before, seq));
         if (head != seq)
         {
-            Interlocked.Increment(ref _disordered);
+            Interlocked.Increment(ref _outOfOrder);
         }
     }
 

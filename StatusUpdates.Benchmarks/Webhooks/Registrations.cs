@@ -1,24 +1,23 @@
-using Microsoft.AspNetCore.DataProtection;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Webhooks.Keys;
+using StatusUpdates.Webhooks.Messages;
+using StatusUpdates.Webhooks.Registration;
 
 namespace StatusUpdates.Benchmarks.Webhooks;
 
 /// <summary>Registers webhooks as the API does, and removes them.</summary>
 internal sealed class Registrations(StatusDatabase database)
 {
-    /// <summary>A webhook that is told what its user's log gets from now on.</summary>
+    /// <summary>Registers webhooks that receive the updates of their users from now on.</summary>
     public async Task RegisterAsync(IEnumerable<(string UserId, string Url)> webhooks, CancellationToken cancellationToken)
     {
         await using var services = new ServiceCollection()
             .AddLogging()
-            .AddDbContext<StatusDbContext>(database.Configure)
-            .AddDataProtection().SetApplicationName("StatusUpdates").PersistKeysToDbContext<StatusDbContext>()
-            .Services.AddSingleton<SigningKeyProtector>()
-            .BuildServiceProvider();
+            .AddSingleton(database)
+            .AddSigningKeyProtector()
+            .Services.BuildServiceProvider();
         var protector = services.GetRequiredService<SigningKeyProtector>();
         var store = new WebhookStore(database);
         foreach (var (userId, url) in webhooks)
@@ -49,8 +48,8 @@ internal sealed class Registrations(StatusDatabase database)
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>How many deliveries of healthy webhooks were not recorded as delivered, once and at the first attempt.</summary>
-    public async Task<long> CountUnlikelyAsync(CancellationToken cancellationToken)
+    /// <summary>How many deliveries of healthy webhooks were not recorded as delivered by the first attempt.</summary>
+    public async Task<long> CountNotDeliveredFirstAsync(CancellationToken cancellationToken)
     {
         await using var command = database.DataSource.CreateCommand(
             """

@@ -6,12 +6,12 @@ using StatusUpdates.Data.Database;
 namespace StatusUpdates.Benchmarks.Webhooks;
 
 /// <summary>
-/// Deliveries to webhooks by a worker process: as fast as they go, beside a bare <see cref="HttpClient"/> loop; and at a steady rate, without and
-/// with receivers that are no good.
+/// Deliveries to webhooks by a worker process: at full speed, compared to a bare <see cref="HttpClient"/> loop; and at a steady rate, without and
+/// with bad receivers.
 /// </summary>
 internal static class WebhookScenario
 {
-    private const int PostsAtOnce = 64;
+    private const int MaxConcurrentPosts = 64;
 
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(10);
 
@@ -27,19 +27,19 @@ internal static class WebhookScenario
         var registrations = new Registrations(database);
         await registrations.RegisterAsync(writer.Users.Select(user => (user.Id, $"{receiver.Address}/{user.Id}")), cancellationToken);
         await using var worker = await DeliveryHost.StartAsync(system, cancellationToken);
-        await using var poster = await ServerProcess.StartPartAsync(BarePoster.Part, cancellationToken);
+        await using var poster = await ServerProcess.StartHelperAsync(BarePoster.Command, cancellationToken);
         var load = new WebhookLoad(writer, redis, receiver);
 
-        // Compiled and connected before anything counts.
+        // Warm-up: compiles code and opens connections.
         await load.BurstAsync(settings.Deliveries / 5, cancellationToken);
-        await BarePoster.PostAsync(poster, receiver.Address, settings.Deliveries / 5, receiver.MeanSize, PostsAtOnce, cancellationToken);
+        await BarePoster.PostAsync(poster, receiver.Address, settings.Deliveries / 5, receiver.MeanSize, MaxConcurrentPosts, cancellationToken);
 
         List<WebhookFigures> figures = [];
         for (var run = 1; run <= settings.Runs; run++)
         {
             await system.SettleAsync(cancellationToken);
             var bare = await MeasureAsync(system, [poster], settings.Deliveries, () => BarePoster.PostAsync(
-                poster, receiver.Address, settings.Deliveries, receiver.MeanSize, PostsAtOnce, cancellationToken));
+                poster, receiver.Address, settings.Deliveries, receiver.MeanSize, MaxConcurrentPosts, cancellationToken));
             await system.SettleAsync(cancellationToken);
             var burst = await MeasureAsync(system, [worker], settings.Deliveries, () => load.BurstAsync(settings.Deliveries, cancellationToken));
 
@@ -48,17 +48,17 @@ internal static class WebhookScenario
             await registrations.RegisterAsync(
                 writer.Users.Take(settings.Bad).Select((user, i) => (user.Id, $"{receiver.Address}/bad/{((string[])["error", "hang", "close"])[i % 3]}/{i}")),
                 cancellationToken);
-            var (_, beside) = await SteadyAsync(system, worker, load, settings, cancellationToken);
+            var (_, withBad) = await SteadyAsync(system, worker, load, settings, cancellationToken);
             await registrations.RemoveBadAsync(cancellationToken);
-            figures.Add(new(bare, burst, steady, alone, beside));
+            figures.Add(new(bare, burst, steady, alone, withBad));
             Console.WriteLine(
                 $"run {run} of {settings.Runs}: bare {bare.PerSecond:#,0}/s, webhooks {burst.PerSecond:#,0}/s ({burst.PerSecond * 60:#,0}/min); " +
-                $"at {settings.PerMinute:#,0}/min p50 {alone.P50:0.0} ms, p99 {alone.P99:0.0} ms; beside bad receivers {beside.P50:0.0} and {beside.P99:0.0} ms");
+                $"at {settings.PerMinute:#,0}/min p50 {alone.P50:0.0} ms, p99 {alone.P99:0.0} ms; with bad receivers {withBad.P50:0.0} and {withBad.P99:0.0} ms");
         }
 
-        if (receiver.Disordered > 0 || await registrations.CountUnlikelyAsync(cancellationToken) is not 0)
+        if (receiver.OutOfOrder > 0 || await registrations.CountNotDeliveredFirstAsync(cancellationToken) is not 0)
         {
-            throw new BenchmarkFailedException("A delivery came out of its generation's order, or was not recorded as delivered at its first attempt.");
+            throw new BenchmarkFailedException("A delivery arrived out of its generation's order, or was not recorded as delivered by its first attempt.");
         }
 
         return Table(settings, figures, receiver);
@@ -93,27 +93,27 @@ internal static class WebhookScenario
             ["median of the runs", "deliveries/s", "deliveries/min", "/ bare", "sender, CPU ms each", "/ bare", "PostgreSQL, CPU ms each", "p50, ms", "p99, ms"],
             [
                 Row("floor: HttpClient in a loop", f => f.Bare, null),
-                Row("webhooks, as fast as they go", f => f.Burst, null),
+                Row("webhooks, at full speed", f => f.Burst, null),
                 Row("webhooks, at a steady rate", f => f.Steady, f => f.Alone),
-                Row($"the same webhooks, beside {settings.Bad} bad receivers", null, f => f.Beside),
+                Row($"the same webhooks, with {settings.Bad} bad receivers in addition", null, f => f.WithBad),
             ],
             [
-                $"Messages of {receiver.MeanSize} bytes on average; the floor posts as many bytes to the same receiver, {PostsAtOnce} at a time, and does nothing else. " +
-                "Sender: the worker, or the loop, alone. A delivery is claimed, read, signed twice (HMAC-SHA256, Ed25519), posted, and recorded with its cursor.",
-                $"Steady: {settings.PerMinute:#,0} a minute for {settings.Seconds} s, one update in a commit. ms: from the commit to the receipt. Bad receivers answer 500, hang or end the connection.",
-                $"Every delivery was checked to come once and in its generation's order, and to be recorded; {receiver.Repeated} came again.",
+                $"Messages of {receiver.MeanSize} bytes on average; the floor posts as many bytes to the same receiver, {MaxConcurrentPosts} at a time, and does nothing else. " +
+                "Sender: only the worker, or the loop. A delivery is claimed, read, signed twice (HMAC-SHA256, Ed25519), posted, and recorded with its cursor.",
+                $"Steady: {settings.PerMinute:#,0} per minute for {settings.Seconds} s, one update per commit. ms: from the commit to the receipt. Bad receivers answer 500, hang or close the connection.",
+                $"Checked: every delivery arrived in its generation's order and was recorded; {receiver.Repeated} arrived more than once.",
                 .. Comparison.Disturbances(figures.SelectMany(f => (double[])[f.Bare.Others, f.Burst.Others, f.Steady.Others])),
             ])
         {
             Samples =
             [
-                new("as fast as they go, deliveries/s, beside bare", "#,0", [.. figures.Select(f => f.Bare.PerSecond)], [.. figures.Select(f => f.Burst.PerSecond)]),
-                new("sender's CPU ms each, beside bare", "0.000", [.. figures.Select(f => f.Bare.Sender)], [.. figures.Select(f => f.Burst.Sender)]),
-                new("p99 ms beside bad receivers, beside alone", "0.0", [.. figures.Select(f => f.Alone.P99)], [.. figures.Select(f => f.Beside.P99)]),
+                new("at full speed, deliveries/s, compared to bare", "#,0", [.. figures.Select(f => f.Bare.PerSecond)], [.. figures.Select(f => f.Burst.PerSecond)]),
+                new("sender CPU ms each, compared to bare", "0.000", [.. figures.Select(f => f.Bare.Sender)], [.. figures.Select(f => f.Burst.Sender)]),
+                new("p99 ms with bad receivers, compared to without", "0.0", [.. figures.Select(f => f.Alone.P99)], [.. figures.Select(f => f.WithBad.P99)]),
             ],
         };
 
-        // Ratios are of the runs' own pairs: what the rest of the machine does weighs on both alike.
+        // Ratios are taken within each run: other load on the machine affects both sides about equally.
         string[] Row(string name, Func<WebhookFigures, DeliveryCost>? cost, Func<WebhookFigures, Latency>? latency) =>
         [
             name,
@@ -148,14 +148,14 @@ internal static class WebhookScenario
     }
 }
 
-/// <summary>What deliveries took.</summary>
-/// <param name="PerSecond">How many a second.</param>
-/// <param name="Sender">Processor time of the sending process for each, in ms.</param>
-/// <param name="Postgres">Processor time of PostgreSQL for each, in ms.</param>
-/// <param name="Others">Processors that were nobody's here.</param>
+/// <summary>The cost of deliveries.</summary>
+/// <param name="PerSecond">Deliveries per second.</param>
+/// <param name="Sender">Processor time of the sending process per delivery, in ms.</param>
+/// <param name="Postgres">Processor time of PostgreSQL per delivery, in ms.</param>
+/// <param name="Others">Processors used by other processes on the machine.</param>
 internal readonly record struct DeliveryCost(double PerSecond, double Sender, double Postgres, double Others);
 
 /// <summary>From commit to receipt, in ms.</summary>
 internal readonly record struct Latency(double P50, double P99);
 
-internal sealed record WebhookFigures(DeliveryCost Bare, DeliveryCost Burst, DeliveryCost Steady, Latency Alone, Latency Beside);
+internal sealed record WebhookFigures(DeliveryCost Bare, DeliveryCost Burst, DeliveryCost Steady, Latency Alone, Latency WithBad);

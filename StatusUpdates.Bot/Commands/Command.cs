@@ -1,15 +1,15 @@
 namespace StatusUpdates.Bot.Commands;
 
-/// <summary>A command as it was written in a chat (https://core.telegram.org/bots/features#commands).</summary>
-/// <param name="Name">Its name in lower case, without the slash.</param>
-/// <param name="Argument">What follows it; null for nothing.</param>
-/// <param name="IsNamed">Whether it names us.</param>
-internal readonly record struct Command(string Name, string? Argument, bool IsNamed)
+/// <summary>A command in a chat message (https://core.telegram.org/bots/features#commands).</summary>
+/// <param name="Name">The name in lower case, without the slash.</param>
+/// <param name="Argument">The text after the name; null if there is none.</param>
+/// <param name="IsAddressed">Whether it names this bot.</param>
+internal readonly record struct Command(string Name, string? Argument, bool IsAddressed)
 {
-    /// <summary>Reads a message.</summary>
+    /// <summary>Parses a message.</summary>
     /// <param name="text">The message.</param>
-    /// <param name="botName">Our name: a command can name the bot that it is meant for.</param>
-    /// <returns>Null if it is no command, or another bot's.</returns>
+    /// <param name="botName">This bot's name: a command can name the bot that it is meant for.</param>
+    /// <returns>Null if it is not a command, or is meant for another bot.</returns>
     public static Command? Parse(string text, string botName)
     {
         if (!text.StartsWith('/'))

@@ -4,50 +4,50 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Bot.Notifications;
 using StatusUpdates.Bot.Telegram;
+using StatusUpdates.ChatLinks;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
-using StatusUpdates.Data.Telegram;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Bot.Commands;
 
 /// <summary>
-/// Does what a message asks for, and says what to answer. Telegram may bring a message again after a crash: doing it twice is the same as
-/// doing it once. Thread-safe.
+/// Carries out the command in a message and returns the answer. Telegram may deliver a message again after a crash: handling it twice has the
+/// same effect as handling it once. Thread-safe.
 /// </summary>
 internal sealed partial class CommandHandler(
     TelegramLinkStore links, IServiceScopeFactory scopes, IOptions<TelegramOptions> options, ILogger<CommandHandler> logger)
 {
     public const string Help =
         """
-        I tell you how your generations are doing.
-        /start <code> links this chat; the code comes from the application
+        I send you updates about your generations.
+        /start <code> links this chat; the application gives you the code
         /status shows your latest generations
         /stop unlinks this chat
         """;
 
     public const string Explanation =
-        "To link this chat, ask the application for a link code and send it here as\n/start <code>\nA code works once, within 10 minutes.";
+        "To link this chat, get a link code from the application and send it here as\n/start <code>\nA code works once, within 10 minutes.";
 
-    public const string BadCode = "This code is not valid: it was used already, or is too old. Ask the application for a new one.";
-    public const string BadCodeWhileLinked = "This code is not valid any more. This chat is linked, and goes on as it is.";
-    public const string Linked = "This chat is linked: from now on you are told here how your generations are doing. /stop ends it.";
-    public const string Unlinked = "This chat is not linked any more.";
+    public const string BadCode = "This code is not valid: it has already been used, or it has expired. Get a new one from the application.";
+    public const string BadCodeWhileLinked = "This code is no longer valid. This chat is already linked and stays linked.";
+    public const string Linked = "This chat is now linked: you will get updates about your generations here. Send /stop to unlink it.";
+    public const string Unlinked = "This chat is no longer linked.";
     public const string NotLinked = "This chat is not linked.\n\n" + Explanation;
     public const string NoGenerations = "There are no generations yet.";
-    public const string Failed = "That did not work just now. Please try again in a while.";
+    public const string Failed = "Something went wrong. Please try again later.";
 
     private const int Latest = 5;
     private const int MaxNameLength = 255;
 
     private readonly long _botId = options.Value.BotId;
 
-    /// <summary>The answer to a message; null where none is due.</summary>
+    /// <summary>Returns the answer to a message; null if it needs none.</summary>
     public async Task<string?> HandleAsync(IncomingMessage message, string botName, CancellationToken cancellationToken)
     {
         if (message is { MigrateToChatId: not null } or { MigrateFromChatId: not null })
         {
-            await FollowAsync(message.MigrateFromChatId ?? message.Chat.Id, message.MigrateToChatId ?? message.Chat.Id, cancellationToken);
+            await MoveLinkAsync(message.MigrateFromChatId ?? message.Chat.Id, message.MigrateToChatId ?? message.Chat.Id, cancellationToken);
             return null;
         }
 
@@ -72,19 +72,19 @@ internal sealed partial class CommandHandler(
                 { Name: "status" } => await DescribeAsync(message.Chat.Id, cancellationToken),
 
                 // In a group it may be meant for another bot.
-                _ => message.Chat.IsPrivate || command.IsNamed ? Help : null,
+                _ => message.Chat.IsPrivate || command.IsAddressed ? Help : null,
             };
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // Whatever it is: who asked is told, and the others' commands are not kept waiting by it.
+            // Any failure: the sender gets an answer, and the commands of others do not wait.
             LogFailed(e is Npgsql.NpgsqlException ? null : e, command.Name, e.Message);
             return Failed;
         }
     }
 
-    // Telegram says it in both chats, and a message to the old one is refused with the new number: whichever comes first, the link has moved.
-    private async Task FollowAsync(long from, long to, CancellationToken cancellationToken)
+    // Telegram reports the migration in both chats, and refuses messages to the old one with the new id: whichever comes first moves the link.
+    private async Task MoveLinkAsync(long from, long to, CancellationToken cancellationToken)
     {
         try
         {
@@ -92,7 +92,7 @@ internal sealed partial class CommandHandler(
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // Whatever it is: then the next message there tells, and the others' commands are not kept waiting.
+            // Any failure: the next message to the old chat reports the new id again, and the commands of others do not wait.
             LogFailed(e is Npgsql.NpgsqlException ? null : e, "migrate", e.Message);
         }
     }
@@ -105,7 +105,7 @@ internal sealed partial class CommandHandler(
             return Linked;
         }
 
-        // Also the answer to a command that was done before a crash.
+        // Also reached when a command is repeated after a crash.
         return await links.FindUserAsync(_botId, chat.Id, cancellationToken) is null ? BadCode : BadCodeWhileLinked;
     }
 
@@ -143,7 +143,7 @@ internal sealed partial class CommandHandler(
                 .Append(": ").Append(generation.Status.ToWireName());
             if (generation is { Status: GenerationStatus.Processing, Progress: { } progress })
             {
-                text.Append(", ").Append(progress).Append(" %");
+                text.Append(", ").Append(progress).Append('%');
             }
 
             text.Append('\n');
@@ -164,6 +164,6 @@ internal sealed partial class CommandHandler(
     [LoggerMessage(5302, LogLevel.Information, "Chat {ChatId} was linked")]
     private partial void LogLinked(long chatId);
 
-    [LoggerMessage(5303, LogLevel.Information, "Chat {ChatId} was unlinked by its own command")]
+    [LoggerMessage(5303, LogLevel.Information, "Chat {ChatId} was unlinked by command")]
     private partial void LogUnlinked(long chatId);
 }

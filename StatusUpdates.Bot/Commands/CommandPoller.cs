@@ -3,56 +3,57 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using StatusUpdates.Bot.Telegram;
-using StatusUpdates.Data.Telegram;
+using StatusUpdates.ChatLinks;
+using StatusUpdates.Messaging;
 using Telegram.Bot.Exceptions;
 
 namespace StatusUpdates.Bot.Commands;
 
 /// <summary>
-/// Asks Telegram for messages and answers them, one after the other. Of several instances one has the turn; the others wait for it to end.
-/// A message is forgotten at Telegram once the next question names a higher number, hence only after it was handled.
+/// Polls Telegram for messages and answers them, one at a time. Of several instances, the one that holds a lock polls; the others wait for the lock.
+/// Telegram drops a message once a later poll asks for a higher update id, hence only after it was handled.
 /// </summary>
 internal sealed partial class CommandPoller(
-    TelegramTurns turns,
+    TelegramPollLocks pollLocks,
     TelegramApi api,
-    SendPace pace,
+    SendRateLimiter rateLimiter,
     CommandHandler handler,
     TelegramLinkStore links,
     IOptions<TelegramOptions> options,
     TimeProvider time,
     ILogger<CommandPoller> logger) : BackgroundService
 {
-    /// <summary>How often the holder makes sure that it still has the turn. Telegram refuses a second asker meanwhile, so nothing comes twice.</summary>
-    private static readonly TimeSpan TurnCheck = TimeSpan.FromSeconds(2);
+    /// <summary>How often the holder checks its lock. Telegram refuses a second poller meanwhile, so no message is delivered twice.</summary>
+    private static readonly TimeSpan LockCheckInterval = TimeSpan.FromSeconds(2);
 
-    private const int MaxAnswerTries = 3;
+    private const int MaxAnswerAttempts = 3;
 
-    /// <summary>Takes the turn and keeps it until it is lost or the service stops.</summary>
-    /// <returns>False if another instance has it.</returns>
-    /// <exception cref="NpgsqlException">The database is away.</exception>
-    internal async Task<bool> RunTurnAsync(CancellationToken stopping)
+    /// <summary>Takes the lock and polls until it is lost or the service stops.</summary>
+    /// <returns>False if another instance holds it.</returns>
+    /// <exception cref="NpgsqlException">The database is unavailable.</exception>
+    internal async Task<bool> TryPollAsync(CancellationToken stopping)
     {
-        await using var turn = await turns.TryTakeAsync(options.Value.BotId, stopping);
-        if (turn is null)
+        await using var pollLock = await pollLocks.TryTakeAsync(options.Value.BotId, stopping);
+        if (pollLock is null)
         {
             return false;
         }
 
-        LogTurn();
-        if (await links.CountOfOthersAsync(options.Value.BotId, stopping) is > 0 and var others)
+        LogPolling();
+        if (await links.CountLinksOfOtherBotsAsync(options.Value.BotId, stopping) is > 0 and var others)
         {
-            LogOthers(others, options.Value.BotId);
+            LogOtherBots(others, options.Value.BotId);
         }
 
         using var held = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        var watch = WatchAsync(turn, held);
+        var watch = WatchAsync(pollLock, held);
         try
         {
             await PollAsync(held.Token, stopping);
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
         {
-            LogTurnLost();
+            LogLockLost();
         }
         finally
         {
@@ -72,14 +73,14 @@ internal sealed partial class CommandPoller(
                 var startedAt = time.GetUtcNow();
                 try
                 {
-                    await RunTurnAsync(stoppingToken);
+                    await TryPollAsync(stoppingToken);
                     failures = 0;
-                    await Task.Delay(options.Value.StandbyInterval * (0.5 + (Random.Shared.NextDouble() / 2)), time, stoppingToken);
+                    await Task.Delay(Backoff.Spread(options.Value.StandbyInterval), time, stoppingToken);
                 }
                 catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
-                    // Whatever it is: notifications go on, and commands wait at Telegram.
-                    var pause = BackOff.After(++failures, options.Value);
+                    // Any failure: notifications continue, and commands wait at Telegram.
+                    var pause = options.Value.Backoff.After(++failures);
                     BotTelemetry.PollFailed(startedAt, time.GetUtcNow(), e);
                     LogFailed(e is NpgsqlException ? null : e, pause, e.Message);
                     await Task.Delay(pause, time, stoppingToken);
@@ -88,7 +89,7 @@ internal sealed partial class CommandPoller(
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // What was not handled is asked for again, by whoever is next.
+            // The next poller gets what was not handled.
         }
     }
 
@@ -113,16 +114,16 @@ internal sealed partial class CommandPoller(
             }
             catch (RequestException e)
             {
-                var pause = e is ApiRequestException { ErrorCode: 429 } limited ? SendFailures.Of(limited).RetryAfter : BackOff.After(++failures, options.Value);
+                var pause = e is ApiRequestException { ErrorCode: 429 } limited ? SendFailures.Of(limited).RetryAfter : options.Value.Backoff.After(++failures);
                 BotTelemetry.PollFailed(startedAt, time.GetUtcNow(), e);
-                LogNotAsked(pause, e.Message);
+                LogPollFailed(pause, e.Message);
                 await Task.Delay(pause, time, held);
             }
         }
     }
 
-    // Goes through once begun, so that a stop leaves no command half answered; what it waits for is bounded, and is never one chat's own
-    // limit: the others' commands would wait with it. The command is done then, only the answer is left out.
+    // Runs to its end once begun, because a stop must not leave a command half done. Its waits are bounded, and it never waits for one chat's rate
+    // limit, which would delay the commands of others: then the command is done, but not answered.
     private async Task AnswerAsync(IncomingUpdate update, string name, CancellationToken held)
     {
         if (update.Fault is { } fault)
@@ -136,51 +137,51 @@ internal sealed partial class CommandPoller(
             return;
         }
 
-        if (!pace.TryTakeAnswer(message.Chat.Id))
+        if (!rateLimiter.TryTakeAnswer(message.Chat.Id))
         {
-            LogNotAnswered(message.Chat.Id, "it asks too often");
+            LogNotAnswered(message.Chat.Id, "it sends commands too often");
             return;
         }
 
         var place = message.Place;
-        for (var tries = 1; ; tries++)
+        for (var attempt = 1; ; attempt++)
         {
-            await pace.WaitAsync(CancellationToken.None);
+            await rateLimiter.WaitAsync(CancellationToken.None);
             var result = await api.SendTextAsync(place, answer, CancellationToken.None);
             if (result.Outcome == SendOutcome.Sent)
             {
                 return;
             }
 
-            if (result.Outcome == SendOutcome.ChatMoved && tries < MaxAnswerTries)
+            if (result.Outcome == SendOutcome.ChatMoved && attempt < MaxAnswerAttempts)
             {
-                // The link follows by the message that says so.
+                // Telegram's message about the migration moves the link.
                 place = new(result.MovedTo);
                 continue;
             }
 
-            if (result.Outcome != SendOutcome.Failed || tries == MaxAnswerTries || held.IsCancellationRequested)
+            if (result.Outcome != SendOutcome.Failed || attempt == MaxAnswerAttempts || held.IsCancellationRequested)
             {
                 LogNotAnswered(message.Chat.Id, result.Reason);
                 return;
             }
 
-            var pause = BackOff.After(tries, options.Value);
+            var pause = options.Value.Backoff.After(attempt);
             await Task.Delay(pause < options.Value.RequestTimeout ? pause : options.Value.RequestTimeout, time, held)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private async Task WatchAsync(TelegramTurn turn, CancellationTokenSource held)
+    private async Task WatchAsync(TelegramPollLock pollLock, CancellationTokenSource held)
     {
         while (!held.IsCancellationRequested)
         {
-            await Task.Delay(TurnCheck, time, held.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(LockCheckInterval, time, held.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             var startedAt = time.GetUtcNow();
             try
             {
-                // Without the token: a canceled statement would leave the connection in the middle of it.
-                await turn.CheckAsync(CancellationToken.None);
+                // Without the token: canceling would leave the connection in the middle of a statement.
+                await pollLock.CheckAsync(CancellationToken.None);
             }
             catch (Exception e) when (e is NpgsqlException or InvalidOperationException)
             {
@@ -191,27 +192,27 @@ internal sealed partial class CommandPoller(
         }
     }
 
-    [LoggerMessage(5401, LogLevel.Information, "This instance asks Telegram for commands")]
-    private partial void LogTurn();
+    [LoggerMessage(5401, LogLevel.Information, "This instance now polls Telegram for commands")]
+    private partial void LogPolling();
 
-    [LoggerMessage(5402, LogLevel.Warning, "This instance asks Telegram for commands no more: another one may")]
-    private partial void LogTurnLost();
+    [LoggerMessage(5402, LogLevel.Warning, "This instance no longer polls Telegram for commands; another one may")]
+    private partial void LogLockLost();
 
-    [LoggerMessage(5403, LogLevel.Warning, "The connection that holds the turn is lost: {Reason}")]
+    [LoggerMessage(5403, LogLevel.Warning, "The connection that holds the polling lock was lost: {Reason}")]
     private partial void LogConnectionLost(string reason);
 
-    [LoggerMessage(5404, LogLevel.Warning, "Telegram was not asked for commands; the next try is in {Pause}: {Reason}")]
-    private partial void LogNotAsked(TimeSpan pause, string reason);
+    [LoggerMessage(5404, LogLevel.Warning, "A poll of Telegram failed; the next attempt is in {Pause}: {Reason}")]
+    private partial void LogPollFailed(TimeSpan pause, string reason);
 
     [LoggerMessage(5405, LogLevel.Warning, "Chat {ChatId} got no answer to its command: {Reason}")]
     private partial void LogNotAnswered(long chatId, string? reason);
 
-    [LoggerMessage(5406, LogLevel.Warning, "Asking for commands failed; the next try is in {Pause}: {Reason}")]
+    [LoggerMessage(5406, LogLevel.Warning, "Polling for commands failed; the next attempt is in {Pause}: {Reason}")]
     private partial void LogFailed(Exception? exception, TimeSpan pause, string reason);
 
-    [LoggerMessage(5407, LogLevel.Warning, "The update {UpdateId} cannot be read and is passed over: {Reason}")]
+    [LoggerMessage(5407, LogLevel.Warning, "Update {UpdateId} cannot be parsed and is skipped: {Reason}")]
     private partial void LogUnreadable(int updateId, string reason);
 
-    [LoggerMessage(5408, LogLevel.Warning, "{Chats} chats are linked to other bots than {BotId}, whose token this is: here they are told nothing")]
-    private partial void LogOthers(long chats, long botId);
+    [LoggerMessage(5408, LogLevel.Warning, "{Chats} chats are linked to other bots than {BotId}, the bot of the configured token; they get no messages from this bot")]
+    private partial void LogOtherBots(long chats, long botId);
 }

@@ -5,9 +5,10 @@ namespace StatusUpdates.Bot.Commands;
 
 internal static class CommandServices
 {
-    /// <summary>Adds the answering of commands; needs the data side and the way to Telegram.</summary>
+    /// <summary>Adds command handling; needs the services of StatusUpdates.Data, <c>AddChatLinks</c> and <c>AddTelegram</c>.</summary>
     public static void AddCommands(this IHostApplicationBuilder builder)
     {
+        builder.Services.AddSingleton<TelegramPollLocks>();
         builder.Services.AddSingleton<CommandHandler>();
         builder.Services.AddHostedService<CommandPoller>();
     }

@@ -2,15 +2,15 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Bot.Results;
 using StatusUpdates.Bot.Telegram;
+using StatusUpdates.ChatLinks;
 using StatusUpdates.Data.Cursors;
-using StatusUpdates.Data.Telegram;
 
 namespace StatusUpdates.Bot.Notifications;
 
-/// <summary>Tells chats what happens to their users' generations: a cursor over the user's log for each chat.</summary>
+/// <summary>Notifies chats of what happens to their users' generations, with a durable cursor over the user's log for each chat.</summary>
 internal sealed class ChatNotifier(
     TelegramApi api,
-    SendPace pace,
+    SendRateLimiter rateLimiter,
     ResultSender results,
     TelegramLinkStore links,
     IOptions<TelegramOptions> options,
@@ -21,7 +21,7 @@ internal sealed class ChatNotifier(
 
     public TelegramApi Api => api;
 
-    public SendPace Pace => pace;
+    public SendRateLimiter RateLimiter => rateLimiter;
 
     public ResultSender Results => results;
 

@@ -1,49 +1,48 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using StatusUpdates.Bot.Telegram;
+using StatusUpdates.ChatLinks;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Log;
-using StatusUpdates.Data.Telegram;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Bot.Notifications;
 
 /// <summary>
-/// Tells one chat what is due, entry by entry. A change of status is a message; what follows under the same status (progress, another
-/// attempt) is written into it. After each acknowledgement it is stored what was sent, so that a crash repeats at most the one request
-/// whose acknowledgement was lost. Nothing is left out or overtaken because Telegram is away: the cursor stays, and comes back later.
+/// Sends one chat the updates that are due, entry by entry. A change of status is a new message; what follows under the same status (progress,
+/// another attempt) edits that message. What was sent is stored after each acknowledgment, so a crash repeats at most the one request whose
+/// acknowledgment was lost. While Telegram is unavailable, nothing is skipped or reordered: the cursor stays where it is and is claimed again later.
 /// </summary>
 internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, CancellationToken stopping)
 {
     private const int PageSize = 100;
 
-    // After so many failures of a result in a row it is the result that Telegram fails by, if it does answer other questions.
-    private const int FailuresOfWay = 5;
+    // After this many failures in a row, the way in which a result is sent is taken to be the cause, if Telegram answers other requests.
+    private const int MaxFailuresOfWay = 5;
 
-    // Who waited no longer need not look whether the chat is still to be told.
+    // After a longer wait, the cursor is saved before anything is sent, to check that it is still held.
     private static readonly TimeSpan ShortWait = TimeSpan.FromSeconds(1);
 
-    private static readonly TimeSpan NotAllowedPause = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan MaxNotAllowedPause = TimeSpan.FromHours(1);
+    private static readonly Backoff NotAllowed = new(TimeSpan.FromMinutes(10), TimeSpan.FromHours(1), Jitter: 0);
 
     private readonly long _chatId = TelegramLinkStore.ChatOf(cursor.Owner);
     private readonly ILogger _logger = notifier.Logger;
     private ChatState _state = ChatState.Parse(cursor.State);
     private ChatPlace _place = new(TelegramLinkStore.ChatOf(cursor.Owner));
 
-    // The last entry that is done with; stored with the next save.
+    // The last entry that is complete; stored with the next save.
     private LogPosition _position = cursor.Position;
 
     /// <summary>Runs until nothing is due, Telegram asks for a pause, or the service stops.</summary>
     public async Task RunAsync()
     {
-        while (await TellPageAsync())
+        while (await SendPageAsync())
         {
         }
     }
 
-    private async Task<bool> TellPageAsync()
+    private async Task<bool> SendPageAsync()
     {
         var page = await cursor.ReadAsync(PageSize, cursor.Lost);
         var continues = page.Continues(cursor.Position);
@@ -69,7 +68,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
 
         foreach (var update in page.Items)
         {
-            if (!await TellAsync(update, messages, isLatest: last[update.GenerationId] == update.Seq))
+            if (!await SendUpdateAsync(update, messages, isLatest: last[update.GenerationId] == update.Seq))
             {
                 return false;
             }
@@ -83,7 +82,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         return true;
     }
 
-    private async Task<bool> TellAsync(StatusUpdate update, Dictionary<string, ChatMessage> messages, bool isLatest)
+    private async Task<bool> SendUpdateAsync(StatusUpdate update, Dictionary<string, ChatMessage> messages, bool isLatest)
     {
         using var span = BotTelemetry.StartNotify(update);
         var seq = update.Seq!.Value;
@@ -94,7 +93,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             var isKnown = messages.TryGetValue(update.GenerationId, out var message) && message.Status == update.Status.ToWireName();
             if (isKnown && (!isLatest || message.MessageId == 0))
             {
-                // What follows says more; or the message's number is not known.
+                // A later update says more, or the message's id is not known.
                 _position = update.Position!.Value;
                 return true;
             }
@@ -113,10 +112,10 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             {
                 effect = MessageEffects.Sent(_chatId, update, outcome.MessageId);
                 messages[update.GenerationId] = new ChatMessage(outcome.MessageId, update.Status.ToWireName());
-                BotTelemetry.Told(update, notifier.Time.GetUtcNow());
+                BotTelemetry.UpdateSent(update, notifier.Time.GetUtcNow());
             }
 
-            await PartDoneAsync(update, ++sent, urls.Count, effect);
+            await SavePartAsync(update, ++sent, urls.Count, effect);
         }
 
         while (sent <= urls.Count)
@@ -127,7 +126,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
                 return false;
             }
 
-            await PartDoneAsync(update, ++sent, urls.Count, null);
+            await SavePartAsync(update, ++sent, urls.Count, null);
         }
 
         return true;
@@ -148,11 +147,11 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         return true;
     }
 
-    /// <summary>One request, when its turn has come.</summary>
-    /// <returns>Its outcome if things go on, also without it; null if they end here: then the cursor is released, or gone.</returns>
+    /// <summary>Sends one request, once the rate limits permit it.</summary>
+    /// <returns>Its outcome if the run continues, sent or not; null if the run ends here: then the cursor is released or lost.</returns>
     private async Task<SendResult?> RequestAsync(Func<CancellationToken, Task<SendResult>> send, bool isResult = false)
     {
-        if (notifier.Pace.TryTake(_chatId) is { } wait)
+        if (notifier.RateLimiter.TryTake(_chatId) is { } wait)
         {
             await ReleaseAsync(wait);
             return null;
@@ -162,7 +161,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         try
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, cursor.Lost);
-            await notifier.Pace.WaitAsync(either.Token);
+            await notifier.RateLimiter.WaitAsync(either.Token);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -172,15 +171,15 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
 
         if (notifier.Time.GetElapsedTime(started) > ShortWait)
         {
-            // Its user may have changed meanwhile: then this tells, and nothing more is sent.
+            // The chat may be linked to another user by now: then this save fails, and nothing more is sent.
             await SaveAsync();
         }
 
-        // Not ended by a stop: what is under way is finished, so that it is known whether it was sent.
-        return await JudgeAsync(await send(cursor.Lost), isResult);
+        // Not canceled by a stop: a request under way is finished, because its outcome must be known.
+        return await HandleResultAsync(await send(cursor.Lost), isResult);
     }
 
-    private async Task<SendResult?> JudgeAsync(SendResult result, bool isResult)
+    private async Task<SendResult?> HandleResultAsync(SendResult result, bool isResult)
     {
         switch (result.Outcome)
         {
@@ -188,7 +187,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
                 return result;
 
             case SendOutcome.Refused:
-                // It would be refused for ever, and everything behind it would wait.
+                // It would be refused forever, and everything after it would wait.
                 BotTelemetry.CountSkipped();
                 LogRefused(cursor.Owner, result.Reason);
                 return result;
@@ -217,18 +216,18 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
 
             case SendOutcome.NotAllowed:
                 _state = _state with { Failures = _state.Failures + 1 };
-                await PauseAsync(NotAllowedPause * Math.Min(Math.Pow(2, _state.Failures - 1), MaxNotAllowedPause / NotAllowedPause), result);
+                await PauseAsync(NotAllowed.After(_state.Failures), result);
                 return null;
 
             default:
                 _state = _state with { Failures = _state.Failures + 1 };
-                if (isResult && _state.Failures >= FailuresOfWay && await notifier.Api.IsThereAsync(cursor.Lost))
+                if (isResult && _state.Failures >= MaxFailuresOfWay && await notifier.Api.IsReachableAsync(cursor.Lost))
                 {
                     LogWayGivenUp(cursor.Owner, _state.Failures);
                     _state = _state with { WaysGivenUp = _state.WaysGivenUp + 1, Failures = 0 };
                 }
 
-                await PauseAsync(BackOff.After(_state.Failures, notifier.Options), result);
+                await PauseAsync(notifier.Options.Backoff.After(_state.Failures), result);
                 return null;
         }
     }
@@ -239,15 +238,15 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         return ReleaseAsync(pause);
     }
 
-    private Task PartDoneAsync(StatusUpdate update, int sent, int results, CursorEffect? effect)
+    private Task SavePartAsync(StatusUpdate update, int sent, int results, CursorEffect? effect)
     {
-        var isWhole = sent > results;
-        _state = isWhole ? new ChatState() : new ChatState { Seq = update.Seq!.Value, Sent = sent };
-        _position = isWhole ? update.Position!.Value : _position;
+        var isComplete = sent > results;
+        _state = isComplete ? new ChatState() : new ChatState { Seq = update.Seq!.Value, Sent = sent };
+        _position = isComplete ? update.Position!.Value : _position;
         return SaveAsync(effect);
     }
 
-    // What was acknowledged and is not stored would be sent again. So it is tried for as long as the database is away, and this is the holder.
+    // What was acknowledged but not stored would be sent again. So this retries while the database is unavailable and the cursor is held here.
     private async Task SaveAsync(CursorEffect? effect = null)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, cursor.Lost);
@@ -258,10 +257,10 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
                 await cursor.SaveAsync(new CursorSave(_position) { State = _state.Encode() }, effect);
                 return;
             }
-            catch (NpgsqlException e) when (DatabaseErrors.MayPass(e) && !either.IsCancellationRequested)
+            catch (NpgsqlException e) when (DatabaseErrors.IsTransient(e) && !either.IsCancellationRequested)
             {
                 LogNotStored(cursor.Owner, e.Message);
-                await Task.Delay(BackOff.After(1, notifier.Options), notifier.Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(notifier.Options.Backoff.After(1), notifier.Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
@@ -275,30 +274,30 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         Release = true,
     });
 
-    [LoggerMessage(5101, LogLevel.Warning, "{Owner} at {Position} is outside its log, {Oldest} to {Last}, or another update stands there; it is told so, and goes on from the end")]
+    [LoggerMessage(5101, LogLevel.Warning, "{Owner} at {Position} is outside its log, {Oldest} to {Last}, or the log has another update there; it gets a notice and continues from the end")]
     private partial void LogResync(string owner, long position, long oldest, long last);
 
-    [LoggerMessage(5102, LogLevel.Warning, "Telegram refused a message for {Owner}, which is left out: {Reason}")]
+    [LoggerMessage(5102, LogLevel.Warning, "Telegram refused a message for {Owner}; it is skipped: {Reason}")]
     private partial void LogRefused(string owner, string? reason);
 
-    [LoggerMessage(5103, LogLevel.Information, "Telegram asks to leave {Owner} alone for {Pause}")]
+    [LoggerMessage(5103, LogLevel.Information, "Telegram limits the rate of messages to {Owner}; the next attempt is in {Pause}")]
     private partial void LogRetryAfter(string owner, TimeSpan pause);
 
-    [LoggerMessage(5104, LogLevel.Information, "{Owner} cannot be written to any more and was unlinked: {Reason}")]
+    [LoggerMessage(5104, LogLevel.Information, "{Owner} can no longer be written to and was unlinked: {Reason}")]
     private partial void LogUnlinked(string owner, string? reason);
 
-    [LoggerMessage(5105, LogLevel.Information, "The group of {Owner} has become {ChatId}")]
+    [LoggerMessage(5105, LogLevel.Information, "The group of {Owner} has a new chat id, {ChatId}")]
     private partial void LogMoved(string owner, long chatId);
 
-    [LoggerMessage(5109, LogLevel.Information, "The topic {TopicId} of {Owner} is gone; it is told outside of topics")]
+    [LoggerMessage(5109, LogLevel.Information, "Topic {TopicId} of {Owner} was deleted; messages are now sent outside of topics")]
     private partial void LogTopicGone(string owner, int topicId);
 
-    [LoggerMessage(5106, LogLevel.Warning, "Telegram did not take a message for {Owner}, failure {Failures} in a row; the next try is in {Pause}: {Reason}")]
+    [LoggerMessage(5106, LogLevel.Warning, "Telegram did not accept a message for {Owner}, failure {Failures} in a row; the next attempt is in {Pause}: {Reason}")]
     private partial void LogFailed(string owner, int failures, TimeSpan pause, string? reason);
 
-    [LoggerMessage(5107, LogLevel.Warning, "Telegram failed by a result for {Owner} {Failures} times in a row; it is sent in another way")]
+    [LoggerMessage(5107, LogLevel.Warning, "Sending a result to {Owner} failed {Failures} times in a row; it is sent in another way")]
     private partial void LogWayGivenUp(string owner, int failures);
 
-    [LoggerMessage(5108, LogLevel.Warning, "What {Owner} was told could not be stored, which is tried again: {Reason}")]
+    [LoggerMessage(5108, LogLevel.Warning, "What was sent to {Owner} could not be stored; retrying: {Reason}")]
     private partial void LogNotStored(string owner, string reason);
 }

@@ -3,29 +3,29 @@ using System.Text.Json.Serialization;
 
 namespace StatusUpdates.Bot.Notifications;
 
-/// <summary>What a chat's cursor keeps beside its position.</summary>
+/// <summary>What a chat's cursor stores in addition to its position.</summary>
 internal sealed record ChatState
 {
-    private static readonly ChatState Nothing = new();
+    private static readonly ChatState Empty = new();
 
-    /// <summary>The entry whose telling has begun; 0 for none.</summary>
+    /// <summary>The entry that was sent in part; 0 for none.</summary>
     public long Seq { get; init; }
 
     /// <summary>How many of its parts Telegram has acknowledged: its text, then each result.</summary>
     public int Sent { get; init; }
 
-    /// <summary>How many ways of sending the next result are given up, because Telegram has always failed by them.</summary>
+    /// <summary>How many ways of sending the next result were given up because they always failed.</summary>
     public int WaysGivenUp { get; init; }
 
-    /// <summary>How many tries in a row have failed.</summary>
+    /// <summary>How many attempts in a row have failed.</summary>
     public int Failures { get; init; }
 
-    /// <summary>Reads what <see cref="Encode"/> made.</summary>
+    /// <summary>Parses what <see cref="Encode"/> returned.</summary>
     public static ChatState Parse(string? json) =>
-        json is null ? Nothing : JsonSerializer.Deserialize(json, ChatStateJsonContext.Default.ChatState) ?? Nothing;
+        json is null ? Empty : JsonSerializer.Deserialize(json, ChatStateJsonContext.Default.ChatState) ?? Empty;
 
-    /// <summary>As a JSON object; null if there is nothing to keep.</summary>
-    public string? Encode() => this == Nothing ? null : JsonSerializer.Serialize(this, ChatStateJsonContext.Default.ChatState);
+    /// <summary>As a JSON object; null if there is nothing to store.</summary>
+    public string? Encode() => this == Empty ? null : JsonSerializer.Serialize(this, ChatStateJsonContext.Default.ChatState);
 }
 
 [JsonSourceGenerationOptions(

@@ -4,13 +4,13 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Bot.Notifications;
 
-/// <summary>What is stored of a message, in the statement that stores that it was sent.</summary>
+/// <summary>What is stored about a message, in the statement that stores that it was sent.</summary>
 internal static class MessageEffects
 {
-    // Of generations whose end was never told here, such as those of a log that was trimmed, rows would stay: whoever adds one removes some.
-    private const string KeepSql =
+    // Rows of generations whose end was never sent here, such as those of a trimmed log, would stay forever: each insert deletes a few old ones.
+    private const string StoreSql =
         """
-        , kept AS (
+        , stored AS (
             INSERT INTO telegram_messages (chat_id, generation_id, message_id, status, updated_at)
             SELECT $11, $12, $13, $14, clock_timestamp() FROM held
             ON CONFLICT (chat_id, generation_id) DO UPDATE SET
@@ -25,14 +25,14 @@ internal static class MessageEffects
         )
         """;
 
-    private const string ForgetSql =
-        ", forgotten AS (DELETE FROM telegram_messages WHERE chat_id = $11 AND generation_id = $12 AND EXISTS (SELECT FROM held))";
+    private const string RemoveSql =
+        ", removed AS (DELETE FROM telegram_messages WHERE chat_id = $11 AND generation_id = $12 AND EXISTS (SELECT FROM held))";
 
-    /// <summary>This is now the latest message about that generation. After an end nothing follows: then there is nothing to keep.</summary>
+    /// <summary>Stores the latest message about a generation. After a terminal status nothing follows, so the row is deleted.</summary>
     public static CursorEffect Sent(long chatId, StatusUpdate update, int messageId) => update.Status.IsTerminal()
-        ? new CursorEffect(ForgetSql, parameters => AddKey(parameters, chatId, update))
+        ? new CursorEffect(RemoveSql, parameters => AddKey(parameters, chatId, update))
         : new CursorEffect(
-            KeepSql,
+            StoreSql,
             parameters =>
             {
                 AddKey(parameters, chatId, update);

@@ -2,16 +2,16 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using StatusUpdates.Bot.Results;
 using StatusUpdates.Data.Cursors;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Egress;
 
 namespace StatusUpdates.Bot.Notifications;
 
 internal static class NotificationServices
 {
-    /// <summary>Adds the telling of updates; needs the data side, messaging and the way to Telegram.</summary>
+    /// <summary>Adds notifications; needs the services of StatusUpdates.Data, messaging, <c>AddChatLinks</c> and <c>AddTelegram</c>.</summary>
     public static void AddNotifications(this IHostApplicationBuilder builder)
     {
-        builder.AddWebhookAddresses();
+        builder.AddEgress();
         builder.Services.AddSingleton<ResultFetcher>();
         builder.Services.AddSingleton<ResultSender>();
         builder.AddDurableCursors<ChatNotifier>();

@@ -6,15 +6,15 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Bot.Notifications;
 
-/// <summary>The texts of notifications: plain, so that nothing a user or a provider wrote is taken for markup.</summary>
+/// <summary>The texts of notifications: plain text, because nothing from a user or a provider may be interpreted as markup.</summary>
 internal static class NotificationText
 {
-    /// <summary>Said once where some of the log is gone.</summary>
-    public const string Resync = "Some updates could not be shown here: they are too old. /status has the latest.";
+    /// <summary>Sent once if a part of the log is missing.</summary>
+    public const string Resync = "Some older updates are no longer available and were not sent here. Send /status to see the latest.";
 
     private const int TailLength = 8;
 
-    /// <summary>What an update says, in at most <see cref="TelegramApi.MaxTextLength"/> UTF-16 code units.</summary>
+    /// <summary>The text for an update, of at most <see cref="TelegramApi.MaxTextLength"/> UTF-16 code units.</summary>
     public static string Of(StatusUpdate update)
     {
         var text = new StringBuilder();
@@ -25,7 +25,7 @@ internal static class NotificationText
             text.Append('\n').Append(details);
         }
 
-        // Behind the tag, so that whatever has to be cut off is a provider's.
+        // After the tag: if the text is too long, only the provider's message is cut.
         text.Append('\n').Append(TagOf(update.GenerationId));
         if (update.Metadata?.ErrorMessage is { Length: > 0 } error)
         {
@@ -35,7 +35,7 @@ internal static class NotificationText
         return ProviderText.Clean(text.ToString(), TelegramApi.MaxTextLength)!;
     }
 
-    /// <summary>Tells generations apart. A hashtag: touched, it shows all messages about this one.</summary>
+    /// <summary>A hashtag that identifies a generation; tapping it shows all messages about the generation.</summary>
     public static string TagOf(string generationId)
     {
         var tail = generationId.Length > TailLength ? generationId[^TailLength..] : generationId;
@@ -50,7 +50,7 @@ internal static class NotificationText
         {
             if (metadata?.Progress is { } progress)
             {
-                parts.Add(string.Create(CultureInfo.InvariantCulture, $"{progress} %"));
+                parts.Add(string.Create(CultureInfo.InvariantCulture, $"{progress}%"));
             }
 
             if (metadata?.Attempt is > 1 and var attempt)
@@ -67,7 +67,7 @@ internal static class NotificationText
         if (update.Status == GenerationStatus.Pending && metadata?.RetryAt is { } retryAt)
         {
             parts.Add(string.Create(
-                CultureInfo.InvariantCulture, $"tried again at {DateTimeOffset.FromUnixTimeMilliseconds(retryAt):HH:mm:ss} UTC"));
+                CultureInfo.InvariantCulture, $"next attempt at {DateTimeOffset.FromUnixTimeMilliseconds(retryAt):HH:mm:ss} UTC"));
         }
 
         return string.Join(", ", parts);

@@ -1,17 +1,17 @@
 using System.Net;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Egress;
 
 namespace StatusUpdates.Bot.Results;
 
-/// <summary>What Telegram may be able to fetch by itself.</summary>
+/// <summary>Which results Telegram may be able to fetch itself.</summary>
 internal static class PublicAddresses
 {
     private static readonly AddressPolicy Public = new([], allowHttp: false);
 
     // Names that no public server has (RFC 6761, RFC 6762, RFC 8375, and .internal, which is reserved for private use).
-    private static readonly string[] InnerSuffixes = [".localhost", ".local", ".internal", ".lan", ".home.arpa", ".test"];
+    private static readonly string[] PrivateSuffixes = [".localhost", ".local", ".internal", ".lan", ".home.arpa", ".test"];
 
-    /// <summary>Whether it is https, at a name that can be known outside or at a public address.</summary>
+    /// <summary>Whether the URL is https, with a host name that can be public or a public IP address.</summary>
     public static bool IsReachable(Uri url)
     {
         if (url.Scheme != Uri.UriSchemeHttps || url.UserInfo.Length > 0)
@@ -26,6 +26,6 @@ internal static class PublicAddresses
 
         var host = url.IdnHost.TrimEnd('.');
         return host.Contains('.', StringComparison.Ordinal)
-            && !Array.Exists(InnerSuffixes, suffix => host.EndsWith(suffix, StringComparison.OrdinalIgnoreCase));
+            && !Array.Exists(PrivateSuffixes, suffix => host.EndsWith(suffix, StringComparison.OrdinalIgnoreCase));
     }
 }

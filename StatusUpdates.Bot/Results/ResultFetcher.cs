@@ -1,23 +1,23 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using StatusUpdates.Bot.Telegram;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.ChatLinks;
+using StatusUpdates.Egress;
 
 namespace StatusUpdates.Bot.Results;
 
 /// <summary>A result's content.</summary>
-/// <param name="ContentType">Its media type, as its server says.</param>
+/// <param name="ContentType">Its media type, as stated by its server.</param>
 /// <param name="Bytes">Its content.</param>
 internal sealed record FetchedResult(string ContentType, byte[] Bytes);
 
 /// <summary>
-/// Fetches results that Telegram could not fetch itself, within bounds. Addresses are the providers' word: nothing is fetched from outside
-/// the public internet but from <see cref="TelegramOptions.ResultNetworks"/>. Thread-safe.
+/// Fetches results that Telegram could not fetch itself, within limits. Result URLs come from providers, so only the public internet and
+/// <see cref="TelegramOptions.ResultNetworks"/> are accessed. Thread-safe.
 /// </summary>
 internal sealed partial class ResultFetcher : IDisposable
 {
-    /// <summary>What a bot may upload as a photo: 10 MiB.</summary>
+    /// <summary>The largest photo that a bot may upload: 10 MiB.</summary>
     public const int MaxBytes = 10 * 1024 * 1024;
 
     private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(15);
@@ -25,20 +25,20 @@ internal sealed partial class ResultFetcher : IDisposable
     private readonly HttpClient _http;
     private readonly ILogger _logger;
 
-    public ResultFetcher(IOptions<TelegramOptions> options, HostLookUps lookUps, ILogger<ResultFetcher> logger)
+    public ResultFetcher(IOptions<TelegramOptions> options, HostLookups lookups, ILogger<ResultFetcher> logger)
     {
         _logger = logger;
 
-        // Guarded as webhooks are: the address that was judged is the one that is connected to.
+        // Protected like webhooks: the connection is made to the very address that was checked.
         var policy = new AddressPolicy(options.Value.ResultNetworks.Select(text => IPNetwork.Parse(text)), allowHttp: true);
-        _http = new HttpClient(WebhookHttp.CreateHandler(policy, lookUps))
+        _http = new HttpClient(EgressHttp.CreateHandler(policy, lookups))
         {
             Timeout = TimeLimit,
             MaxResponseContentBufferSize = MaxBytes,
         };
     }
 
-    /// <summary>The content of an image, a video or a sound; null if it is none, too large, or cannot be had.</summary>
+    /// <summary>The content of an image, video or audio file; null if it is something else, too large, or cannot be fetched.</summary>
     public async Task<FetchedResult?> TryFetchAsync(Uri url, CancellationToken cancellationToken)
     {
         if ((url.Scheme != Uri.UriSchemeHttps && url.Scheme != Uri.UriSchemeHttp) || url.UserInfo.Length > 0)

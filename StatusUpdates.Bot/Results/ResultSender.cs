@@ -7,26 +7,26 @@ using StatusUpdates.Data.Results;
 namespace StatusUpdates.Bot.Results;
 
 /// <summary>
-/// Sends one result in the best way that Telegram takes: a photo that it fetches itself, an upload, and in the end its address. The system's
-/// own results are read from where the API reads them, since the address under which people reach the API may be none of the internet. Thread-safe.
+/// Sends one result in the best way that Telegram accepts: as a photo that Telegram fetches itself, as an upload, and finally as its URL. The
+/// system's own results are read from the API's store, since the API's address may not be reachable from the internet. Thread-safe.
 /// </summary>
 internal sealed class ResultSender(TelegramApi api, GenerationResultStore store, ResultFetcher fetcher)
 {
     private const string OwnPath = "/results/";
     private const int OwnIdLength = 32;
 
-    /// <summary>Sends it: each way after the other until Telegram has it, or there is another reason to stop.</summary>
-    /// <param name="place">Where to.</param>
-    /// <param name="url">The result's address.</param>
-    /// <param name="skip">How many of the ways to leave out.</param>
-    /// <param name="stopping">Ends it between two requests, of which none that is under way is cut short.</param>
-    /// <param name="cancellationToken">Ends it at once.</param>
+    /// <summary>Tries one way after the other until Telegram accepts the result, or there is another reason to stop.</summary>
+    /// <param name="place">The destination.</param>
+    /// <param name="url">The result's URL.</param>
+    /// <param name="skip">How many of the ways to skip.</param>
+    /// <param name="stopping">Stops it between two requests; a request under way is finished.</param>
+    /// <param name="cancellationToken">Cancels it at once.</param>
     public async Task<SendResult> SendAsync(ChatPlace place, string url, int skip, CancellationToken stopping, CancellationToken cancellationToken)
     {
         var ways = Uri.TryCreate(url, UriKind.Absolute, out var address) ? WaysOf(place, address, stopping, cancellationToken) : [];
         foreach (var way in ways.Skip(skip))
         {
-            if (await way() is { } result && !IsAboutFiles(result))
+            if (await way() is { } result && !IsFileRejected(result))
             {
                 return result;
             }
@@ -37,10 +37,10 @@ internal sealed class ResultSender(TelegramApi api, GenerationResultStore store,
         return await api.SendTextAsync(place, ProviderText.Clean(url, TelegramApi.MaxTextLength)!, cancellationToken);
     }
 
-    // Also where photos or files are not allowed, texts may be.
-    private static bool IsAboutFiles(SendResult result) => result.Outcome is SendOutcome.Refused or SendOutcome.NotAllowed;
+    // Where photos or files are not allowed, texts may be.
+    private static bool IsFileRejected(SendResult result) => result.Outcome is SendOutcome.Refused or SendOutcome.NotAllowed;
 
-    // Null: there is no such way for this one.
+    // A way returns null if it does not apply to the result.
     private IEnumerable<Func<Task<SendResult?>>> WaysOf(
         ChatPlace place, Uri url, CancellationToken stopping, CancellationToken cancellationToken)
     {
@@ -74,11 +74,11 @@ internal sealed class ResultSender(TelegramApi api, GenerationResultStore store,
             return await api.SendTextAsync(place, text, cancellationToken);
         }
 
-        // Of an animation, which a webp may be, a photo would show one frame.
+        // Not image/webp, which may be an animation: a photo would show only one frame.
         if (type is "image/png" or "image/jpeg")
         {
             var result = await api.SendPhotoAsync(place, bytes, NameOf(type), cancellationToken);
-            if (!IsAboutFiles(result))
+            if (!IsFileRejected(result))
             {
                 return result;
             }
@@ -100,7 +100,7 @@ internal sealed class ResultSender(TelegramApi api, GenerationResultStore store,
         _ => "result.bin",
     };
 
-    // By its id, which nobody guesses, whatever the host before it is: deployments have several addresses.
+    // Recognized by its id, which cannot be guessed, and not by its host: deployments have several addresses.
     private static string? OwnIdOf(Uri url)
     {
         var at = url.AbsolutePath.LastIndexOf(OwnPath, StringComparison.Ordinal);

@@ -1,6 +1,6 @@
 namespace StatusUpdates.Bot.Telegram;
 
-/// <summary>Where a message goes.</summary>
-/// <param name="ChatId">Telegram's number of the chat.</param>
-/// <param name="TopicId">The topic in it (<c>message_thread_id</c>); null for none. Messages to General, where it is open, name none.</param>
+/// <summary>The destination of a message.</summary>
+/// <param name="ChatId">Telegram's id of the chat.</param>
+/// <param name="TopicId">The topic in it (<c>message_thread_id</c>); null for none. Messages to the topic General, while it is open, have none.</param>
 internal readonly record struct ChatPlace(long ChatId, int? TopicId = null);

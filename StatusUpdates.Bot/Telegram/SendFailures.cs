@@ -3,7 +3,7 @@ using Telegram.Bot.Exceptions;
 
 namespace StatusUpdates.Bot.Telegram;
 
-/// <summary>Tells what a failed request means. The Bot API has codes for the coarse things alone; the fine ones are in its descriptions.</summary>
+/// <summary>Maps a failed request to its meaning. The Bot API's error codes are coarse; details are only in its descriptions.</summary>
 internal static class SendFailures
 {
     private static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(5);
@@ -15,14 +15,14 @@ internal static class SendFailures
 
     private static readonly string[] TopicGone = ["message thread not found", "TOPIC_DELETED", "TOPIC_ID_INVALID"];
 
-    // Administrators give rights back and open topics again.
+    // Temporary: administrators can restore rights and reopen topics.
     private static readonly string[] NotAllowed =
     [
         "not enough rights", "have no rights", "need administrator rights", "CHAT_WRITE_FORBIDDEN", "CHAT_SEND_", "CHAT_RESTRICTED", "CHAT_ADMIN_REQUIRED",
         "TOPIC_CLOSED",
     ];
 
-    /// <summary>What an answer of the Bot API means.</summary>
+    /// <summary>The meaning of an error response of the Bot API.</summary>
     public static SendResult Of(ApiRequestException e) => e switch
     {
         { ErrorCode: 429 } => With(SendOutcome.RetryAfter, e) with
@@ -38,11 +38,11 @@ internal static class SendFailures
         { ErrorCode: 400 } when Says(e, MessageGone) => With(SendOutcome.MessageGone, e),
         { ErrorCode: 400 or 413 } => With(SendOutcome.Refused, e),
 
-        // 401 and 404: the token is no bot's. It may be mended; what is to be told waits until then.
+        // 401 and 404: the token is invalid. That can be fixed; messages wait until then.
         _ => With(SendOutcome.Failed, e),
     };
 
-    /// <summary>What it means to have no answer, or none that can be read.</summary>
+    /// <summary>The meaning of no response, or of one that cannot be parsed.</summary>
     public static SendResult Of(RequestException e) => e.HttpStatusCode switch
     {
         HttpStatusCode.RequestEntityTooLarge => new SendResult(SendOutcome.Refused) { Reason = e.Message },

@@ -1,49 +1,49 @@
 namespace StatusUpdates.Bot.Telegram;
 
-/// <summary>What became of a request to Telegram.</summary>
+/// <summary>The outcome of a request to Telegram.</summary>
 internal enum SendOutcome
 {
-    /// <summary>Telegram has it, and said so.</summary>
+    /// <summary>Telegram has acknowledged it.</summary>
     Sent,
 
-    /// <summary>Telegram takes no such thing, now or later.</summary>
+    /// <summary>Telegram will never accept it.</summary>
     Refused,
 
-    /// <summary>The message that was to be edited is not there any more.</summary>
+    /// <summary>The message to edit no longer exists.</summary>
     MessageGone,
 
-    /// <summary>The bot was blocked or removed, or the chat is no more.</summary>
+    /// <summary>The bot was blocked or removed, or the chat no longer exists.</summary>
     ChatGone,
 
-    /// <summary>The group has another number.</summary>
+    /// <summary>The group has a new id.</summary>
     ChatMoved,
 
-    /// <summary>The topic was removed; the chat is there.</summary>
+    /// <summary>The topic was deleted; the chat still exists.</summary>
     TopicGone,
 
-    /// <summary>Too much at once: not before <see cref="SendResult.RetryAfter"/>.</summary>
+    /// <summary>Too many requests: wait for <see cref="SendResult.RetryAfter"/>.</summary>
     RetryAfter,
 
-    /// <summary>The bot may not write there as things are, which people can change: a right is missing, or the topic is closed.</summary>
+    /// <summary>The bot may not write there now, which people can change: a right is missing, or the topic is closed.</summary>
     NotAllowed,
 
-    /// <summary>Telegram was not reached, did not answer, or had trouble of its own. Whether it has it is not known.</summary>
+    /// <summary>Telegram was unreachable, did not answer, or had an internal error. It is unknown whether it has the message.</summary>
     Failed,
 }
 
-/// <summary>An outcome with what belongs to it.</summary>
-/// <param name="Outcome">What became of it.</param>
+/// <summary>An outcome with its details.</summary>
+/// <param name="Outcome">The outcome.</param>
 internal readonly record struct SendResult(SendOutcome Outcome)
 {
-    /// <summary>Telegram's number of the message, of what was sent; 0 if that is not known.</summary>
+    /// <summary>Telegram's id of the message that was sent; 0 if it is not known.</summary>
     public int MessageId { get; init; }
 
-    /// <summary>How long the chat is to be left alone.</summary>
+    /// <summary>How long to wait before the next message to the chat.</summary>
     public TimeSpan RetryAfter { get; init; }
 
-    /// <summary>The group's new number.</summary>
+    /// <summary>The group's new id.</summary>
     public long MovedTo { get; init; }
 
-    /// <summary>What Telegram said; null if all is well.</summary>
+    /// <summary>What went wrong; null if nothing did.</summary>
     public string? Reason { get; init; }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using Microsoft.Extensions.Options;
+using StatusUpdates.ChatLinks;
 using Telegram.Bot;
 using Telegram.Bot.Exceptions;
 using Telegram.Bot.Types;
@@ -8,25 +9,25 @@ using Telegram.Bot.Types;
 namespace StatusUpdates.Bot.Telegram;
 
 /// <summary>
-/// What the bot asks of Telegram: each call is one request, which is never repeated here, because who repeats has to know what may come
-/// twice. Thread-safe.
+/// The bot's requests to Telegram. Each call is one request, which is never repeated here: only the caller knows what may be sent twice.
+/// Thread-safe.
 /// </summary>
 /// <remarks>
-/// The token is in the address of every request. So this has an HTTP client of its own that makes no spans and no logs; and nothing
-/// repeats its requests, as the resilience that other clients get would.
+/// The token is in the URL of every request. So this class has an HTTP client of its own, which creates no spans and no logs, and has none of
+/// the resilience handlers of other clients, which would repeat requests.
 /// </remarks>
 internal sealed class TelegramApi : IDisposable
 {
     /// <summary>The longest text of a message, in UTF-16 code units.</summary>
     public const int MaxTextLength = 4096;
 
-    // A file has this much more, be it uploaded by a slow line or fetched by Telegram, which answers once it has it.
+    // Requests with files get this many times more: uploads can be slow, and Telegram answers only after it has fetched a file.
     private const int FileFactor = 4;
 
-    // For the rest of an answer whose status has come: it says the message's number, which is good to have and no more.
+    // For the rest of a response whose status has arrived. It has the message's id, which is useful but not required.
     private static readonly TimeSpan AnswerBodyTimeout = TimeSpan.FromSeconds(5);
 
-    private static readonly AsyncLocal<Answer?> Awaited = new();
+    private static readonly AsyncLocal<PendingResponse?> Pending = new();
 
     private static readonly LinkPreviewOptions NoPreview = new() { IsDisabled = true };
 
@@ -37,28 +38,28 @@ internal sealed class TelegramApi : IDisposable
     public TelegramApi(IOptions<TelegramOptions> options)
     {
         _options = options.Value;
-        _http = new HttpClient(new AnswerWatch(new SocketsHttpHandler
+        _http = new HttpClient(new StatusObserver(new SocketsHttpHandler
         {
-            // Without it no span is made, which would show the address.
+            // Without a propagator no span is created, which would reveal the URL.
             ActivityHeadersPropagator = null,
             AllowAutoRedirect = false,
             ConnectTimeout = TimeSpan.FromSeconds(5),
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
         }))
         {
-            // Each request has its own.
+            // Each request has a time-out of its own.
             Timeout = Timeout.InfiniteTimeSpan,
         };
 
-        // Who is told to wait gives its cursor back meanwhile, so the client must not wait by itself.
+        // The client must not wait after a 429: the caller releases its cursor meanwhile.
         _client = new TelegramBotClient(new TelegramBotClientOptions(_options.Token, _options.BaseUrl) { RetryCount = 0, RetryThreshold = 0 }, _http);
     }
 
-    /// <summary>How long a request with a file may take: the longest of all but the question for commands.</summary>
+    /// <summary>How long a request with a file may take; only a poll may take longer.</summary>
     public static TimeSpan FileTimeout(TelegramOptions options) => options.RequestTimeout * FileFactor;
 
-    /// <summary>The bot's own name.</summary>
-    /// <exception cref="RequestException">Telegram does not answer, or the token is no bot's.</exception>
+    /// <summary>The bot's user name.</summary>
+    /// <exception cref="RequestException">Telegram does not answer, or the token is invalid.</exception>
     public async Task<string> GetNameAsync(CancellationToken cancellationToken)
     {
         using var limit = Limit(TimeSpan.Zero, cancellationToken);
@@ -72,8 +73,8 @@ internal sealed class TelegramApi : IDisposable
         }
     }
 
-    /// <summary>Whether Telegram answers at all.</summary>
-    public async Task<bool> IsThereAsync(CancellationToken cancellationToken)
+    /// <summary>Whether Telegram answers.</summary>
+    public async Task<bool> IsReachableAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -86,8 +87,8 @@ internal sealed class TelegramApi : IDisposable
         }
     }
 
-    /// <summary>Messages to the bot from <paramref name="offset"/> on, when there are any, or none after the poll's time. What is before is forgotten.</summary>
-    /// <exception cref="RequestException">Telegram does not answer, or another one asks.</exception>
+    /// <summary>Waits for messages to the bot from <paramref name="offset"/> on; none after the poll's time-out. Telegram drops earlier ones.</summary>
+    /// <exception cref="RequestException">Telegram does not answer, or another instance polls.</exception>
     public async Task<IReadOnlyList<IncomingUpdate>> GetUpdatesAsync(int offset, CancellationToken cancellationToken)
     {
         using var limit = Limit(_options.PollTimeout, cancellationToken);
@@ -102,13 +103,13 @@ internal sealed class TelegramApi : IDisposable
         }
     }
 
-    /// <summary>Sends a plain text.</summary>
+    /// <summary>Sends plain text.</summary>
     public Task<SendResult> SendTextAsync(ChatPlace place, string text, CancellationToken cancellationToken) => SendAsync(
         "sendMessage",
         token => _client.SendMessage(place.ChatId, text, linkPreviewOptions: NoPreview, messageThreadId: place.TopicId, cancellationToken: token),
         cancellationToken);
 
-    /// <summary>Gives a message another text.</summary>
+    /// <summary>Replaces the text of a message.</summary>
     public Task<SendResult> EditTextAsync(long chatId, int messageId, string text, CancellationToken cancellationToken) => SendAsync(
         "editMessageText",
         token => _client.EditMessageText(chatId, messageId, text, linkPreviewOptions: NoPreview, cancellationToken: token),
@@ -144,7 +145,7 @@ internal sealed class TelegramApi : IDisposable
     {
         using var span = BotTelemetry.StartSend(method);
         using var limit = Limit(isFile ? FileTimeout(_options) - _options.RequestTimeout : TimeSpan.Zero, cancellationToken);
-        var answer = Awaited.Value = new Answer(limit);
+        var response = Pending.Value = new PendingResponse(limit);
         SendResult result;
         try
         {
@@ -154,7 +155,7 @@ internal sealed class TelegramApi : IDisposable
         {
             result = SendFailures.Of(e);
         }
-        catch (Exception e) when (answer.IsTaken && e is RequestException or OperationCanceledException)
+        catch (Exception e) when (response.IsAccepted && e is RequestException or OperationCanceledException)
         {
             result = new SendResult(SendOutcome.Sent) { Reason = e.Message };
         }
@@ -167,7 +168,7 @@ internal sealed class TelegramApi : IDisposable
             result = new SendResult(SendOutcome.Failed) { Reason = "no answer in time" };
         }
 
-        BotTelemetry.Sent(method, result);
+        BotTelemetry.RequestEnded(method, result);
         if (result.Outcome is not (SendOutcome.Sent or SendOutcome.RetryAfter))
         {
             span?.SetStatus(ActivityStatusCode.Error, result.Reason);
@@ -183,30 +184,30 @@ internal sealed class TelegramApi : IDisposable
         return limit;
     }
 
-    // One request, to the status of its answer.
-    private sealed class Answer(CancellationTokenSource limit)
+    // One request, until the status of its response arrives.
+    private sealed class PendingResponse(CancellationTokenSource limit)
     {
-        /// <summary>Whether Telegram has said that it took it.</summary>
-        public bool IsTaken { get; private set; }
+        /// <summary>Whether Telegram has accepted the request.</summary>
+        public bool IsAccepted { get; private set; }
 
-        public void Came(HttpStatusCode status)
+        public void OnStatus(HttpStatusCode status)
         {
             if (status == HttpStatusCode.OK)
             {
-                IsTaken = true;
+                IsAccepted = true;
                 limit.CancelAfter(AnswerBodyTimeout);
             }
         }
     }
 
-    // Sees an answer's status before its body is read. Telegram answers 200 to what it took and to nothing else: sent again, because the body was cut or
-    // never ended, it would come twice.
-    private sealed class AnswerWatch(HttpMessageHandler inner) : DelegatingHandler(inner)
+    // Sees the status of a response before its body is read. Telegram answers 200 only to requests that it accepted. If such a request were repeated
+    // because the body was cut off or never ended, the message would be sent twice.
+    private sealed class StatusObserver(HttpMessageHandler inner) : DelegatingHandler(inner)
     {
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             var response = await base.SendAsync(request, cancellationToken);
-            Awaited.Value?.Came(response.StatusCode);
+            Pending.Value?.OnStatus(response.StatusCode);
             return response;
         }
     }

@@ -4,11 +4,11 @@ using Telegram.Bot.Requests;
 namespace StatusUpdates.Bot.Telegram;
 
 /// <summary>
-/// Asks for messages (https://core.telegram.org/bots/api#getupdates). Other than with the library's own request, the answer is not read as
-/// a whole: one update that cannot be read, such as one of a kind that is newer than the library, keeps no other back.
+/// Polls for messages (https://core.telegram.org/bots/api#getupdates). Unlike the library's own request, it does not parse the response as a whole:
+/// an update that cannot be parsed, such as one of a kind that is newer than the library, does not hold up the others.
 /// </summary>
-/// <param name="offset">The number of the first one that is wanted.</param>
-/// <param name="timeout">How long the question stays open when there are none, in seconds.</param>
+/// <param name="offset">The id of the first update to return.</param>
+/// <param name="timeout">How long the poll stays open when there are none, in seconds.</param>
 internal sealed class UpdatesRequest(int offset, int timeout) : RequestBase<JsonElement[]>("getUpdates")
 {
     public int Offset => offset;

@@ -1,27 +1,27 @@
 using System.Net;
 using System.Net.WebSockets;
 
-namespace StatusUpdates.Client;
+namespace StatusUpdates.Client.Feeds;
 
 internal enum FeedFailureKind
 {
-    /// <summary>There was a connection, and it ended.</summary>
+    /// <summary>An established connection ended.</summary>
     Lost,
 
-    /// <summary>There was a connection, and it was cut without a close before it brought anything but the server's first message.</summary>
+    /// <summary>An established connection was cut, without a close, before anything followed the server's first message.</summary>
     CutOff,
 
-    /// <summary>The server, or the token provider, could not be asked at all: says nothing about the transport.</summary>
+    /// <summary>The server or the token provider could not be reached. Says nothing about the transport.</summary>
     Unreachable,
 
-    /// <summary>Something answered, but the server's first message did not come.</summary>
-    NotThrough,
+    /// <summary>Something answered, but the server's first message did not arrive.</summary>
+    NotEstablished,
 
-    /// <summary>Something on the way does not let WebSockets through.</summary>
+    /// <summary>An intermediary does not let WebSockets through.</summary>
     UpgradeRefused,
 
-    /// <summary>The server cannot serve, or does not want to for now; or something else answers in its place.</summary>
-    Limited,
+    /// <summary>The server cannot or will not serve for now, or something else answers in its place.</summary>
+    Unavailable,
 
     /// <summary>401.</summary>
     TokenRefused,
@@ -30,18 +30,18 @@ internal enum FeedFailureKind
     TokenExpired,
 }
 
-/// <summary>Why a session ended, as far as trying again makes sense.</summary>
+/// <summary>Why a session ended, if a retry makes sense.</summary>
 internal readonly record struct FeedFailure(FeedFailureKind Kind, Exception Exception, TimeSpan? RetryAfter = null)
 {
     private const int TokenExpiredCode = 4401;
     private const int ForeignTokenCode = 4403;
 
-    /// <summary>The failure behind an exception; null if it is the caller's to know.</summary>
+    /// <summary>Classifies an exception. Null means that a retry is pointless: the exception goes to the caller.</summary>
     public static FeedFailure? Of(Exception exception, StatusTransport transport, FeedPhase phase)
     {
         if (phase == FeedPhase.Token)
         {
-            // Of the caller's own code: what looks like a network is tried again.
+            // Thrown by the caller's own code. Only what looks like a network failure is retried.
             return exception is HttpRequestException or IOException or TimeoutException or OperationCanceledException
                 ? new(FeedFailureKind.Unreachable, exception)
                 : null;
@@ -62,32 +62,32 @@ internal readonly record struct FeedFailure(FeedFailureKind Kind, Exception Exce
             HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } when transport == StatusTransport.WebSocket =>
                 new(FeedFailureKind.UpgradeRefused, exception),
 
-            // The client is gone, or the handler that it was given.
+            // The client, or the handler that it was given, is disposed.
             ObjectDisposedException => null,
 
-            // The network's, or of a handler of the caller's: a circuit that is open, a time-out or a limit of its own.
+            // From the network, or from the caller's handler: an open circuit breaker, a timeout or a limit of its own.
             _ => OfEnd(exception, phase),
         };
     }
 
-    // Whatever ends a connection before the server's first message, a close included, may be something on the way that only plays along. After it
-    // a close is the server's word; who cuts instead may do so every time.
+    // Before the server's first message, the connection (even its close) may come from an intermediary that only completed the upgrade. After
+    // that message, a close comes from the server; an intermediary that cuts the connection instead may do so every time.
     private static FeedFailure OfEnd(Exception exception, FeedPhase phase) => new(
         phase switch
         {
-            FeedPhase.Through => FeedFailureKind.Lost,
+            FeedPhase.Receiving => FeedFailureKind.Lost,
             FeedPhase.Connected => exception is StatusUpdatesException ? FeedFailureKind.Lost : FeedFailureKind.CutOff,
-            _ => FeedFailureKind.NotThrough,
+            _ => FeedFailureKind.NotEstablished,
         },
         exception);
 
-    // A 400 or 403 of the API itself is about this request; of a proxy it is about the upgrade, as all else is.
+    // A 400 or 403 from the API itself is about this request. From a proxy it is about the upgrade, like every other status.
     private static FeedFailure? OfHandshake(StatusUpdatesException answer) => answer switch
     {
         { StatusCode: HttpStatusCode.Unauthorized } => new(FeedFailureKind.TokenRefused, answer),
-        { StatusCode: HttpStatusCode.TooManyRequests } => new(FeedFailureKind.Limited, answer, answer.RetryAfter),
+        { StatusCode: HttpStatusCode.TooManyRequests } => new(FeedFailureKind.Unavailable, answer, answer.RetryAfter),
         { StatusCode: HttpStatusCode.ServiceUnavailable } when answer.IsProblem || answer.RetryAfter is not null =>
-            new(FeedFailureKind.Limited, answer, answer.RetryAfter),
+            new(FeedFailureKind.Unavailable, answer, answer.RetryAfter),
         { StatusCode: HttpStatusCode.BadRequest or HttpStatusCode.Forbidden, IsProblem: true } => null,
         { StatusCode: not null } => new(FeedFailureKind.UpgradeRefused, answer),
         _ => null,
@@ -97,11 +97,11 @@ internal readonly record struct FeedFailure(FeedFailureKind Kind, Exception Exce
     {
         { StatusCode: null or HttpStatusCode.Unauthorized } => null,
         { StatusCode: HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError } =>
-            new(FeedFailureKind.Limited, answer, answer.RetryAfter),
+            new(FeedFailureKind.Unavailable, answer, answer.RetryAfter),
 
-        // Only the API's own word is final. What answers in its place may be gone in a minute: an ingress while no instance stands behind it,
-        // or a page (a success, even) that a network puts before itself until one has signed in.
-        { IsProblem: false } => new(FeedFailureKind.Limited, answer, answer.RetryAfter),
+        // Only the API's own answer is final. Whatever answers in its place may be gone in a minute: an ingress without a backend, or the
+        // sign-in page of a captive portal (possibly with a success status).
+        { IsProblem: false } => new(FeedFailureKind.Unavailable, answer, answer.RetryAfter),
         _ => null,
     };
 }

@@ -1,11 +1,12 @@
+using StatusUpdates.Client.Http;
 using StatusUpdates.Messaging;
 
-namespace StatusUpdates.Client;
+namespace StatusUpdates.Client.Feeds;
 
-/// <summary>The answer of a long poll.</summary>
+/// <summary>The response to a long poll.</summary>
 /// <param name="Items">Updates after the cursor, in order.</param>
-/// <param name="Seq">The position to go on from; with <paramref name="Resync"/> the head.</param>
-/// <param name="More">Whether there are more already.</param>
+/// <param name="Seq">The position to continue from; with <paramref name="Resync"/>, the head.</param>
+/// <param name="More">Whether more updates are available already.</param>
 /// <param name="Resync">Whether the log could not serve the cursor.</param>
 /// <param name="Cursor">The position with its check.</param>
 internal sealed record PollPage(IReadOnlyList<StatusUpdate>? Items, long Seq, bool More = false, bool? Resync = null, string? Cursor = null)
@@ -13,11 +14,11 @@ internal sealed record PollPage(IReadOnlyList<StatusUpdate>? Items, long Seq, bo
     public LogPosition Position => LogPosition.Of(Seq, Cursor);
 }
 
-/// <summary>A feed over <c>GET /api/v1/status/poll</c>: one request after the other, each from the feed's cursor.</summary>
+/// <summary>A feed over <c>GET /api/v1/status/poll</c>: one request after another, each from the feed's cursor.</summary>
 internal sealed class LongPollSession(ApiCaller api, Func<LogPosition?> cursor) : IFeedSession
 {
-    // An empty answer that comes sooner than this was not waited for, by whatever answered.
-    private static readonly TimeSpan LeastInterval = TimeSpan.FromSeconds(1);
+    // An empty response that arrives sooner than this did not come from a long poll: pause, to avoid a tight loop.
+    private static readonly TimeSpan MinInterval = TimeSpan.FromSeconds(1);
 
     private readonly List<FeedEvent> _events = [];
     private TimeSpan _pause;
@@ -41,18 +42,19 @@ internal sealed class LongPollSession(ApiCaller api, Func<LogPosition?> cursor) 
         var address = new QueryText("api/v1/status/poll");
         address.Add("since", since?.ToString());
         address.Add("timeout", (long)options.LongPollTimeout.TotalSeconds);
-        var asked = options.TimeProvider.GetTimestamp();
+        var sentAt = options.TimeProvider.GetTimestamp();
         var page = await api.SendAsync(
             HttpMethod.Get,
             address.ToString(),
-            ClientJsonContext.Default.EnvelopePollPage,
+            FeedJsonContext.Default.EnvelopePollPage,
             cancellationToken,
             extraTime: options.LongPollTimeout,
-            asksToken: asks => Phase = asks ? FeedPhase.Token : _isAnswered ? FeedPhase.Through : FeedPhase.Connecting).ConfigureAwait(false);
+            onTokenRequest: isWaiting => Phase = isWaiting ? FeedPhase.Token : _isAnswered ? FeedPhase.Receiving : FeedPhase.Connecting)
+            .ConfigureAwait(false);
         _isAnswered = true;
-        Phase = FeedPhase.Through;
+        Phase = FeedPhase.Receiving;
         var isEmpty = since is not null && page is { Resync: not true, More: false, Items: null or { Count: 0 } };
-        _pause = isEmpty ? LeastInterval - options.TimeProvider.GetElapsedTime(asked) : TimeSpan.Zero;
+        _pause = isEmpty ? MinInterval - options.TimeProvider.GetElapsedTime(sentAt) : TimeSpan.Zero;
         return EventsOf(page, since is null);
     }
 

@@ -1,22 +1,24 @@
 using System.Net.WebSockets;
 using System.Text.Json;
 
-namespace StatusUpdates.Client;
+namespace StatusUpdates.Client.Feeds;
 
 /// <summary>
-/// Reads whole messages from a WebSocket, one at a time and none ahead: a reader that does not come back is felt by the server through the
-/// socket's own buffers, and costs no memory here.
+/// Reads whole messages from a WebSocket, one at a time and none ahead. A slow reader costs no memory here: the socket's buffers fill up and
+/// exert backpressure on the server.
 /// </summary>
 internal sealed class MessageReader(WebSocket socket)
 {
-    // Above anything the server sends: batches end at 64 KiB, and a single update is bounded by what its fields may hold.
+    // More than the server ever sends: batches end at 64 KiB, and a single update is bounded by the limits of its fields.
     private const int MaxBytes = 4 * 1024 * 1024;
 
     private byte[] _buffer = new byte[4 * 1024];
     private Task _receiving = Task.CompletedTask;
 
-    /// <summary>The next message. Cancelling leaves the socket in order; after that only <see cref="DrainAsync"/> may be called.</summary>
-    /// <exception cref="StatusUpdatesException">The server closed, with its code; or what came is not understood.</exception>
+    /// <summary>
+    /// Reads the next message. Canceling leaves the socket open for a closing handshake; after that only <see cref="DrainAsync"/> may be called.
+    /// </summary>
+    /// <exception cref="StatusUpdatesException">The server closed the socket (with its code), or the message is invalid.</exception>
     public async ValueTask<ServerMessage> ReadAsync(CancellationToken cancellationToken)
     {
         var length = 0;
@@ -41,7 +43,7 @@ internal sealed class MessageReader(WebSocket socket)
         }
     }
 
-    /// <summary>Reads on, and throws away, until the server has closed.</summary>
+    /// <summary>Reads and discards messages until the server has closed.</summary>
     public async Task DrainAsync(CancellationToken cancellationToken)
     {
         await _receiving.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -51,10 +53,10 @@ internal sealed class MessageReader(WebSocket socket)
         }
     }
 
-    /// <summary>Waits for a receive that was left behind. The socket must have been closed or aborted.</summary>
+    /// <summary>Waits for a receive that is still pending. The socket must have been closed or aborted.</summary>
     public async Task EndAsync() => await _receiving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-    // Without the caller's token: a canceled receive aborts the socket, and there would be no closing handshake any more.
+    // The caller's token is not passed to the receive: a canceled receive aborts the socket, which rules out a closing handshake.
     private async ValueTask<ValueWebSocketReceiveResult> ReceiveAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -91,23 +93,23 @@ internal sealed class MessageReader(WebSocket socket)
         {
             var type = TypeOf(utf8);
             return ServerMessage.HasMembers(type)
-                ? JsonSerializer.Deserialize(utf8, ClientJsonContext.Default.ServerMessage)!
+                ? JsonSerializer.Deserialize(utf8, FeedJsonContext.Default.ServerMessage)!
                 : new() { Type = type };
         }
         catch (JsonException e)
         {
-            // To connect again would bring the same once more.
-            throw StatusUpdatesException.Unexpected($"The server's message is not understood at {e.Path ?? "$"}.", e);
+            // Reconnecting would only yield the same message again.
+            throw StatusUpdatesException.Unexpected($"The server sent an invalid message, at {e.Path ?? "$"}.", e);
         }
     }
 
-    // Before anything is bound: a type that this version does not know may use the same names for something else. It mostly comes first.
+    // Read before anything is bound: a type that this version does not know may give the same names another meaning. Usually the first member.
     private static string? TypeOf(ReadOnlySpan<byte> utf8)
     {
         var reader = new Utf8JsonReader(utf8);
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
         {
-            throw StatusUpdatesException.Unexpected("The server's message is no JSON object.");
+            throw StatusUpdatesException.Unexpected("The server's message is not a JSON object.");
         }
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -118,7 +120,7 @@ internal sealed class MessageReader(WebSocket socket)
             {
                 return reader.TokenType == JsonTokenType.String
                     ? reader.GetString()
-                    : throw StatusUpdatesException.Unexpected("The server's message is not understood at $.type.");
+                    : throw StatusUpdatesException.Unexpected("The server sent an invalid message, at $.type.");
             }
 
             reader.Skip();

@@ -1,33 +1,38 @@
-namespace StatusUpdates.Client;
+using StatusUpdates.Client.Http;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Client.Feeds;
 
 /// <summary>
-/// Decides, after each failure, what a feed tries next and when. It knows no sockets: failures in, transport and wait out. Not thread-safe:
-/// one feed's.
+/// Decides, after each failure, what a feed tries next and when. Does no I/O: failures in, transport and wait out. One per feed; not
+/// thread-safe.
 /// </summary>
 /// <param name="options">The waits.</param>
-/// <param name="random">Gives numbers from 0 up to, but not, 1.</param>
+/// <param name="random">Returns random numbers in [0, 1).</param>
 internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<double> random)
 {
-    // One refusal is a proxy's word; silence may be chance, once.
-    private const int EnoughToFallBack = 2;
+    // A refused upgrade is conclusive and counts as this many; one connection that was not established may be chance and counts as one.
+    private const int FallbackThreshold = 2;
 
-    // A server that restarts cuts as well, but hardly this often in a row.
-    private const int EnoughCuts = 3;
+    // A restarting server cuts connections too, but hardly this often in a row.
+    private const int CutThreshold = 3;
 
-    // Of the wait between two tries of a WebSocket: 2^4 = 16 times as long.
-    private const int MostDoublings = 4;
+    // Of the wait before the next WebSocket attempt: how many times as long it gets.
+    private const int MaxSocketWaitFactor = 16;
 
-    // What asks for more is mistaken, or out of the range of timers.
-    private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(10);
+    // A longer one is a mistake, or out of the range of timers.
+    private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromMinutes(10);
 
-    private readonly Backoff _backoff = new(options.ReconnectDelay, options.ReconnectMaxDelay);
+    // Of the usual kinds of jitter, a wait that is random as a whole spreads clients best for the same total work.
+    private readonly Backoff _backoff = new(options.ReconnectDelay, options.ReconnectMaxDelay, Jitter: 1);
+    private readonly Backoff _socketBackoff = new(options.WebSocketRetryInterval, options.WebSocketRetryInterval * MaxSocketWaitFactor);
     private int _failures;
     private int _refusals;
     private int _blocked;
     private int _cuts;
     private int _fallbacks;
     private bool _isPollAnswered;
-    private long? _throughAt;
+    private long? _connectedAt;
     private long _fellBackAt;
     private TimeSpan _socketWait;
 
@@ -38,8 +43,8 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
     public bool IsSocketDue =>
         Transport == StatusTransport.LongPolling && options.TimeProvider.GetElapsedTime(_fellBackAt) >= _socketWait;
 
-    /// <summary>The connection stands; with long polling: a poll was answered.</summary>
-    public void GotThrough()
+    /// <summary>Records that a WebSocket is connected or that a poll was answered.</summary>
+    public void OnConnected()
     {
         _refusals = 0;
         if (Transport == StatusTransport.LongPolling)
@@ -49,22 +54,22 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
             return;
         }
 
-        _throughAt ??= options.TimeProvider.GetTimestamp();
+        _connectedAt ??= options.TimeProvider.GetTimestamp();
         _blocked = 0;
     }
 
-    /// <summary>Leaves long polling for a try of a WebSocket.</summary>
+    /// <summary>Switches from long polling to another WebSocket attempt.</summary>
     public void TrySocket() => Transport = StatusTransport.WebSocket;
 
-    /// <summary>How long to wait until the next try.</summary>
-    /// <exception cref="StatusUpdatesException">Fresh tokens were refused like the one before them, with nothing between: see <see cref="Refusals"/>.</exception>
+    /// <summary>Plans the next attempt and returns the wait before it.</summary>
+    /// <exception cref="StatusUpdatesException">Too many tokens in a row were refused: see <see cref="TokenRetry"/>.</exception>
     public TimeSpan After(FeedFailure failure)
     {
-        var isCut = JudgeConnection(failure.Kind);
+        var isCut = RecordEnd(failure.Kind);
         _refusals = failure.Kind == FeedFailureKind.TokenRefused ? _refusals + 1 : 0;
-        if (_refusals == Refusals.Final)
+        if (_refusals == TokenRetry.MaxRefusals)
         {
-            // Once told, it is over with: who takes the feed up again has as many tries as before.
+            // Starts over: a caller that enumerates the feed again has as many attempts as before.
             _refusals = 0;
             throw failure.Exception;
         }
@@ -72,32 +77,32 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
         switch (failure.Kind)
         {
             case FeedFailureKind.TokenRefused or FeedFailureKind.TokenExpired when _failures == 0:
-                // The token is at fault, not the server: with another one it may go on at once. But only once.
+                // The token is at fault, not the server: another one may be tried at once, but only once.
                 _failures = 1;
                 return TimeSpan.Zero;
             case FeedFailureKind.TokenRefused when _refusals > 1:
-                return Refusals.WaitAfter(options, _refusals, random());
-            case FeedFailureKind.Limited:
+                return TokenRetry.DelayAfter(options, _refusals, random());
+            case FeedFailureKind.Unavailable:
                 if (!_isPollAnswered)
                 {
                     ReturnToSocket();
                 }
 
-                var told = failure.RetryAfter ?? TimeSpan.Zero;
-                return (told < LongestRetryAfter ? told : LongestRetryAfter) + NextDelay();
-            case FeedFailureKind.UpgradeRefused or FeedFailureKind.NotThrough when Transport == StatusTransport.WebSocket:
-                _blocked += failure.Kind == FeedFailureKind.UpgradeRefused ? EnoughToFallBack : 1;
-                if (_blocked >= EnoughToFallBack)
+                var retryAfter = failure.RetryAfter ?? TimeSpan.Zero;
+                return (retryAfter < MaxRetryAfter ? retryAfter : MaxRetryAfter) + NextDelay();
+            case FeedFailureKind.UpgradeRefused or FeedFailureKind.NotEstablished when Transport == StatusTransport.WebSocket:
+                _blocked += failure.Kind == FeedFailureKind.UpgradeRefused ? FallbackThreshold : 1;
+                if (_blocked >= FallbackThreshold)
                 {
                     FallBack();
 
-                    // At once: if it fails too, that costs a wait.
+                    // Polls at once: only if that fails too, the feed waits.
                     return TimeSpan.Zero;
                 }
 
                 break;
-            case FeedFailureKind.CutOff when isCut && _cuts >= EnoughCuts:
-                // It opens, and something on the way does not let it live.
+            case FeedFailureKind.CutOff when isCut && _cuts >= CutThreshold:
+                // WebSockets open, but an intermediary keeps cutting them.
                 FallBack();
                 return TimeSpan.Zero;
             default:
@@ -108,15 +113,15 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
         return NextDelay();
     }
 
-    // What the WebSocket that has just ended, if one stood, says about the next: whether it was cut as soon as it had opened.
-    private bool JudgeConnection(FeedFailureKind kind)
+    // Returns whether a WebSocket has just ended that was cut soon after it had connected.
+    private bool RecordEnd(FeedFailureKind kind)
     {
-        if (_throughAt is not { } since)
+        if (_connectedAt is not { } since)
         {
             return false;
         }
 
-        _throughAt = null;
+        _connectedAt = null;
         var isStable = options.TimeProvider.GetElapsedTime(since) >= options.StableAfter;
         if (isStable)
         {
@@ -139,11 +144,10 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
         Transport = StatusTransport.LongPolling;
         _isPollAnswered = false;
         _fellBackAt = options.TimeProvider.GetTimestamp();
-        var factor = 1 << Math.Min(_fallbacks++, MostDoublings);
-        _socketWait = options.WebSocketRetryInterval * factor * (0.5 + (random() / 2));
+        _socketWait = _socketBackoff.After(++_fallbacks, random());
     }
 
-    // If polling does not work either, it was not for the WebSocket; and if it never did, the fallback was none.
+    // If polling fails too, the WebSocket was not the problem. If no poll was ever answered, the fallback does not count.
     private void ReturnToSocket()
     {
         if (Transport == StatusTransport.LongPolling && !_isPollAnswered)
@@ -154,5 +158,5 @@ internal sealed class ReconnectPlan(StatusUpdatesClientOptions options, Func<dou
         Transport = StatusTransport.WebSocket;
     }
 
-    private TimeSpan NextDelay() => _backoff.DelayOf(_failures++, random());
+    private TimeSpan NextDelay() => _backoff.After(++_failures, random());
 }

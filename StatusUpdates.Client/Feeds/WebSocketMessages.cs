@@ -1,8 +1,8 @@
 using StatusUpdates.Messaging;
 
-namespace StatusUpdates.Client;
+namespace StatusUpdates.Client.Feeds;
 
-/// <summary>What the server sends. Types and members that this version does not know are ignored.</summary>
+/// <summary>A message from the server. Types and members that this version does not know are ignored.</summary>
 internal sealed record ServerMessage
 {
     public const string Connected = "connected";
@@ -14,7 +14,7 @@ internal sealed record ServerMessage
     public const string Authenticated = "authenticated";
     public const string Error = "error";
 
-    /// <summary>Whether a message of this type says more than its type does. Of all others nothing but the type may be read.</summary>
+    /// <summary>Whether messages of this type have members that are read. Of all others, only the type may be read.</summary>
     public static bool HasMembers(string? type) => type is Connected or StatusUpdate or StatusBatch or Position or Resync or Error;
 
     public string? Type { get; init; }

@@ -2,22 +2,23 @@ using System.Net.WebSockets;
 using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using StatusUpdates.Client.Http;
 using StatusUpdates.Messaging;
 
-namespace StatusUpdates.Client;
+namespace StatusUpdates.Client.Feeds;
 
 /// <summary>
-/// A feed over <c>/ws/status</c>. Concurrency: one reader; beside it, while a token runs out, the renewal, which alone sends.
-/// Lifecycle: token -> handshake -> the server's first message -> messages -> disposed, with a closing handshake if the socket still stands.
+/// A feed over <c>/ws/status</c>. Concurrency: one reader and, while a token is about to expire, the renewal, which is the only sender.
+/// Lifecycle: token -> handshake -> the server's first message -> messages -> disposed, with a closing handshake if the socket is still open.
 /// </summary>
 internal sealed partial class WebSocketSession : IFeedSession
 {
     private const string InvalidToken = "invalid_token";
 
-    // The server answers a close at once, unless it or the network is gone.
+    // The server answers a close at once, unless it or the network is down.
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
-    private static readonly Backoff RenewalBackoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(15));
+    private static readonly Backoff RenewalBackoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(15), Jitter: 0);
 
     private readonly ApiCaller _api;
     private readonly Uri _address;
@@ -63,8 +64,8 @@ internal sealed partial class WebSocketSession : IFeedSession
         while (_events.Count == 0)
         {
             var message = await _reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-            Phase = FeedPhase.Through;
-            Take(message);
+            Phase = FeedPhase.Receiving;
+            Apply(message);
         }
 
         return _events;
@@ -96,17 +97,17 @@ internal sealed partial class WebSocketSession : IFeedSession
         {
             await _socket.ConnectAsync(_address, _api.UpgradeInvoker, deadline.Token).ConfigureAwait(false);
 
-            // A proxy may switch protocols and then let nothing through: only the server's word counts.
-            Take(await _reader.ReadAsync(deadline.Token).ConfigureAwait(false));
+            // A proxy may switch protocols and then let nothing through: only a message from the server counts.
+            Apply(await _reader.ReadAsync(deadline.Token).ConfigureAwait(false));
         }
         catch (WebSocketException e) when (e.InnerException is StatusUpdatesException refused)
         {
-            // See UpgradeHandler: this says more than the WebSocket's exception around it.
+            // See UpgradeHandler: this one is more precise than the WebSocketException around it.
             ExceptionDispatchInfo.Throw(refused);
         }
         catch (Exception e) when (deadline.HasPassed && (e is OperationCanceledException or WebSocketException))
         {
-            throw new TimeoutException($"No WebSocket stood within {options.ConnectTimeout:c}.", e);
+            throw new TimeoutException($"The WebSocket was not connected within {options.ConnectTimeout:c}.", e);
         }
 
         if (_events is not [{ Kind: FeedEventKind.Started }])
@@ -117,7 +118,7 @@ internal sealed partial class WebSocketSession : IFeedSession
         Phase = FeedPhase.Connected;
     }
 
-    private void Take(ServerMessage message)
+    private void Apply(ServerMessage message)
     {
         switch (message)
         {
@@ -157,8 +158,8 @@ internal sealed partial class WebSocketSession : IFeedSession
 
     private void Renew(string? stale) => _renewal = RenewAsync(_renewal, stale, _refusedOffers);
 
-    // Reading goes on meanwhile. Whatever goes wrong here, the old token stands until its end; then the server closes, and the provider's
-    // exception, if it still throws, is the feed's.
+    // Runs while reading continues. If it fails, the old token remains in use until it expires; then the server closes, and if the provider
+    // still throws, the feed throws its exception.
     private async Task RenewAsync(Task previous, string? stale, int attempt)
     {
         await previous.ConfigureAwait(false);
@@ -168,14 +169,14 @@ internal sealed partial class WebSocketSession : IFeedSession
             {
                 if (attempt > 0)
                 {
-                    await Task.Delay(RenewalBackoff.CeilingOf(attempt - 1), _api.Options.TimeProvider, _ended.Token).ConfigureAwait(false);
+                    await Task.Delay(RenewalBackoff.After(attempt), _api.Options.TimeProvider, _ended.Token).ConfigureAwait(false);
                 }
 
                 var fresh = await _api.Tokens.RenewAsync(stale, _ended.Token).ConfigureAwait(false);
                 if (!string.Equals(fresh, stale, StringComparison.Ordinal))
                 {
                     _offered = fresh;
-                    var message = JsonSerializer.SerializeToUtf8Bytes(new(fresh), ClientJsonContext.Default.AuthenticateMessage);
+                    var message = JsonSerializer.SerializeToUtf8Bytes(new(fresh), FeedJsonContext.Default.AuthenticateMessage);
                     await _socket.SendAsync(message.AsMemory(), WebSocketMessageType.Text, true, _ended.Token).ConfigureAwait(false);
                     return;
                 }
@@ -186,7 +187,7 @@ internal sealed partial class WebSocketSession : IFeedSession
             }
             catch (Exception e) when (_socket.State != WebSocketState.Open)
             {
-                // The reader meets the same end.
+                // The reader fails for the same reason.
                 LogRenewalFailed(_logger, e);
                 return;
             }
@@ -204,14 +205,14 @@ internal sealed partial class WebSocketSession : IFeedSession
             return;
         }
 
-        // Clean-up: after the caller's token, and by the system's clock.
-        using var patience = new CancellationTokenSource(CloseTimeout);
+        // Clean-up: independent of the caller's token, and on the system clock.
+        using var timeout = new CancellationTokenSource(CloseTimeout);
         try
         {
-            await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, patience.Token).ConfigureAwait(false);
+            await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, timeout.Token).ConfigureAwait(false);
 
-            // To end before the server has answered would reset the connection, and might take the close with it.
-            await _reader.DrainAsync(patience.Token).ConfigureAwait(false);
+            // Ending before the server has answered would reset the connection, and the close might be lost.
+            await _reader.DrainAsync(timeout.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is WebSocketException or IOException or OperationCanceledException or ObjectDisposedException)
         {
@@ -219,7 +220,7 @@ internal sealed partial class WebSocketSession : IFeedSession
         }
     }
 
-    [LoggerMessage(7011, LogLevel.Warning, "The token could not be renewed in place; the old one stands until its end")]
+    [LoggerMessage(7011, LogLevel.Warning, "The token could not be renewed on the open connection; the old one stays in use until it expires")]
     private static partial void LogRenewalFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(7012, LogLevel.Debug, "The server answered {Code}: {Message}")]

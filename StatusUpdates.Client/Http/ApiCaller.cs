@@ -3,10 +3,11 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
-namespace StatusUpdates.Client;
+namespace StatusUpdates.Client.Http;
 
 /// <summary>
-/// Sends requests with the token in use and reads their answers. A 401 is met with a fresh token, at once and once more after a wait: see <see cref="Refusals"/>. Thread-safe.
+/// Sends requests with the current token and reads the responses. A 401 is retried with a fresh token, at once and then once more after a
+/// wait: see <see cref="TokenRetry"/>. Thread-safe.
 /// </summary>
 internal sealed class ApiCaller : IDisposable
 {
@@ -19,7 +20,7 @@ internal sealed class ApiCaller : IDisposable
         Options = options;
         Tokens = new(options.AccessTokenProvider);
 
-        // Connections are renewed now and then, or a changed DNS entry would never be seen.
+        // Connections are replaced from time to time, or a changed DNS entry would never take effect.
         var handler = options.HttpMessageHandler
             ?? (_owned = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), ConnectTimeout = options.ConnectTimeout });
         _invoker = new(handler, disposeHandler: false);
@@ -31,22 +32,23 @@ internal sealed class ApiCaller : IDisposable
 
     public AccessTokens Tokens { get; }
 
-    /// <summary>Sends handshakes of WebSockets.</summary>
+    /// <summary>Sends WebSocket handshakes.</summary>
     public HttpMessageInvoker UpgradeInvoker { get; }
 
-    /// <summary>The absolute address of a path of the API.</summary>
     public Uri AddressOf(string relative) => new(_base, relative);
 
-    /// <exception cref="StatusUpdatesException">The API refused, or the answer is not understood.</exception>
+    /// <exception cref="StatusUpdatesException">The API refused the request, or the response is invalid.</exception>
     /// <exception cref="HttpRequestException">The network failed.</exception>
-    /// <exception cref="TimeoutException">No answer in time.</exception>
-    /// <param name="method">How it is asked.</param>
+    /// <exception cref="TimeoutException">No response in time.</exception>
+    /// <param name="method">The HTTP method.</param>
     /// <param name="relative">Path and query.</param>
-    /// <param name="type">Of the answer.</param>
+    /// <param name="type">The type of the response.</param>
     /// <param name="cancellationToken">The caller's.</param>
-    /// <param name="prepare">Completes each try's request.</param>
-    /// <param name="extraTime">Beyond <see cref="StatusUpdatesClientOptions.RequestTimeout"/>.</param>
-    /// <param name="asksToken">Told when the token provider is asked (true), and when it has answered: what it throws is the caller's own.</param>
+    /// <param name="prepare">Completes the request of each attempt.</param>
+    /// <param name="extraTime">Added to <see cref="StatusUpdatesClientOptions.RequestTimeout"/>.</param>
+    /// <param name="onTokenRequest">
+    /// Called with true before the token provider is called and with false after it has returned: its exceptions are the caller's own.
+    /// </param>
     public async Task<T> SendAsync<T>(
         HttpMethod method,
         string relative,
@@ -54,23 +56,23 @@ internal sealed class ApiCaller : IDisposable
         CancellationToken cancellationToken,
         Action<HttpRequestMessage>? prepare = null,
         TimeSpan extraTime = default,
-        Action<bool>? asksToken = null)
+        Action<bool>? onTokenRequest = null)
         where T : class
     {
         using var deadline = new Deadline(Options.RequestTimeout + extraTime, Options.TimeProvider, cancellationToken);
         try
         {
-            asksToken?.Invoke(true);
+            onTokenRequest?.Invoke(true);
             var token = await Tokens.GetAsync(deadline.Token).ConfigureAwait(false);
-            asksToken?.Invoke(false);
+            onTokenRequest?.Invoke(false);
             var response = await SendOnceAsync(method, relative, token, prepare, deadline.Token).ConfigureAwait(false);
-            for (var refusals = 1; response.StatusCode == HttpStatusCode.Unauthorized && refusals < Refusals.Final; refusals++)
+            for (var refusals = 1; response.StatusCode == HttpStatusCode.Unauthorized && refusals < TokenRetry.MaxRefusals; refusals++)
             {
                 response.Dispose();
-                await Refusals.WaitAsync(Options, refusals, deadline.Token).ConfigureAwait(false);
-                asksToken?.Invoke(true);
+                await TokenRetry.WaitAsync(Options, refusals, deadline.Token).ConfigureAwait(false);
+                onTokenRequest?.Invoke(true);
                 token = await Tokens.RenewAsync(token, deadline.Token).ConfigureAwait(false);
-                asksToken?.Invoke(false);
+                onTokenRequest?.Invoke(false);
                 response = await SendOnceAsync(method, relative, token, prepare, deadline.Token).ConfigureAwait(false);
             }
 
@@ -112,7 +114,7 @@ internal sealed class ApiCaller : IDisposable
 
         if (!string.Equals(response.Content.Headers.ContentType?.MediaType, "application/json", StringComparison.OrdinalIgnoreCase))
         {
-            throw new StatusUpdatesException("The answer is no JSON: something else than the API answers at this address.")
+            throw new StatusUpdatesException("The response is not JSON: something other than the API answers at this address.")
             {
                 StatusCode = response.StatusCode,
             };
@@ -124,11 +126,11 @@ internal sealed class ApiCaller : IDisposable
             try
             {
                 var envelope = await JsonSerializer.DeserializeAsync(body, type, cancellationToken).ConfigureAwait(false);
-                return envelope?.Data ?? throw StatusUpdatesException.Unexpected("The API's answer has no data.");
+                return envelope?.Data ?? throw StatusUpdatesException.Unexpected("The API's response has no data.");
             }
             catch (JsonException e)
             {
-                throw StatusUpdatesException.Unexpected($"The API's answer is not understood at {e.Path ?? "$"}.", e);
+                throw StatusUpdatesException.Unexpected($"The API's response is invalid, at {e.Path ?? "$"}.", e);
             }
         }
     }

@@ -1,12 +1,12 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace StatusUpdates.Client;
+namespace StatusUpdates.Client.Http;
 
-/// <summary>The envelope of every success: <c>{"success":true,"data":…}</c>.</summary>
+/// <summary>The envelope of every success response: <c>{"success":true,"data":…}</c>. <c>success</c> is not read: the status code says it.</summary>
 internal sealed record Envelope<T>(T? Data);
 
-/// <summary>A failure as the API writes it (RFC 9457). Every member may be absent: a proxy may have written something like it.</summary>
+/// <summary>An error response of the API (RFC 9457). Every member may be absent: a proxy may have written something similar.</summary>
 internal sealed record ApiProblem
 {
     public string? Title { get; init; }
@@ -24,9 +24,6 @@ internal sealed record ApiProblem
 [JsonSerializable(typeof(Envelope<Generation>))]
 [JsonSerializable(typeof(Envelope<GenerationPage>))]
 [JsonSerializable(typeof(Envelope<GenerationHistory>))]
-[JsonSerializable(typeof(Envelope<PollPage>))]
 [JsonSerializable(typeof(ApiProblem))]
 [JsonSerializable(typeof(SubmitGenerationRequest))]
-[JsonSerializable(typeof(ServerMessage))]
-[JsonSerializable(typeof(AuthenticateMessage))]
 internal sealed partial class ClientJsonContext : JsonSerializerContext;

@@ -1,28 +1,28 @@
-namespace StatusUpdates.Client;
+namespace StatusUpdates.Client.Http;
 
-/// <summary>A caller's token with a time limit of our own, and the means to tell which of the two it was.</summary>
+/// <summary>A caller's cancellation token combined with a time limit; tells which of the two canceled.</summary>
 internal sealed class Deadline : IDisposable
 {
     private readonly CancellationToken _caller;
     private readonly CancellationTokenSource _timer;
-    private readonly CancellationTokenSource _either;
+    private readonly CancellationTokenSource _linked;
 
     public Deadline(TimeSpan limit, TimeProvider time, CancellationToken caller)
     {
         _caller = caller;
         _timer = new(limit, time);
-        _either = CancellationTokenSource.CreateLinkedTokenSource(caller, _timer.Token);
+        _linked = CancellationTokenSource.CreateLinkedTokenSource(caller, _timer.Token);
     }
 
     /// <summary>Canceled by the caller or by the limit.</summary>
-    public CancellationToken Token => _either.Token;
+    public CancellationToken Token => _linked.Token;
 
-    /// <summary>Whether the limit, and not the caller, ended it.</summary>
+    /// <summary>Whether the limit, and not the caller, canceled the token.</summary>
     public bool HasPassed => _timer.IsCancellationRequested && !_caller.IsCancellationRequested;
 
     public void Dispose()
     {
-        _either.Dispose();
+        _linked.Dispose();
         _timer.Dispose();
     }
 }

@@ -1,12 +1,12 @@
 using System.Net.Http.Headers;
 using System.Text.Json;
 
-namespace StatusUpdates.Client;
+namespace StatusUpdates.Client.Http;
 
-/// <summary>Makes the exception of an answer that is no success. Disposing the answer stays with the caller.</summary>
+/// <summary>Turns a response without a success status into an exception. The caller disposes the response.</summary>
 internal static class ProblemReader
 {
-    // A problem is small; what a proxy says instead may be anything.
+    // A problem is small; a proxy's response in its place may have any size.
     private const int MaxBytes = 64 * 1024;
 
     public static async Task<StatusUpdatesException> ReadAsync(HttpResponseMessage response, TimeProvider time, CancellationToken cancellationToken)
@@ -27,7 +27,7 @@ internal static class ProblemReader
         };
     }
 
-    /// <summary>Seconds or a date (RFC 9110, section 10.2.3), as the time from now; never negative.</summary>
+    /// <summary>Converts seconds or a date (RFC 9110, section 10.2.3) to the time from now; never negative.</summary>
     internal static TimeSpan? RetryAfterOf(RetryConditionHeaderValue? header, TimeProvider time)
     {
         var wait = header?.Delta ?? (header?.Date is { } date ? date - time.GetUtcNow() : null);
@@ -52,7 +52,7 @@ internal static class ProblemReader
             }
             catch (JsonException)
             {
-                // Not the API's own words; the status still says what there is to say.
+                // Not written by the API; the status is all there is to report.
                 return null;
             }
         }

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text;
 
-namespace StatusUpdates.Client;
+namespace StatusUpdates.Client.Http;
 
-/// <summary>Writes a relative address with its query; what is null is left out.</summary>
+/// <summary>Builds a relative address with a query. Null values are left out.</summary>
 internal sealed class QueryText(string path)
 {
     private readonly StringBuilder _text = new(path);

@@ -9,8 +9,8 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Data.Cursors;
 
 /// <summary>
-/// Claims the cursors of one service that have something to do, and runs the service for each. Woken by Redis for the users whose logs have
-/// grown, and by the sweep, which compares all cursors with their logs. Several instances share the work: a cursor is claimed by one.
+/// Claims the cursors of one service that have work, and runs the service for each. Triggered by Redis hints for users whose logs have
+/// grown, and by a sweep that compares all cursors with their logs. Several instances share the work; each cursor is claimed by one of them.
 /// </summary>
 internal sealed partial class CursorRunner(
     ICursorConsumer consumer,
@@ -22,19 +22,20 @@ internal sealed partial class CursorRunner(
     ILogger<CursorRunner> logger,
     IHostApplicationLifetime? lifetime = null) : BackgroundService
 {
-    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(15);
+    private static readonly Backoff ClaimBackoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(15));
+    private static readonly TimeSpan FailedRunPause = TimeSpan.FromSeconds(5);
 
-    // Looked at in some milliseconds.
+    // Scanned in a few milliseconds.
     private const int SweepWindow = 10_000;
 
     private readonly RunningCursors _running = new();
     private long? _sweptAt;
     private string _sweptTo = "";
-    private bool _isSweepCut;
+    private bool _isSweepUnfinished;
 
-    /// <summary>Claims once for the users that were hinted, and once for the sweep if it is due, and starts what it got.</summary>
-    /// <param name="stopping">Handed to what is started. The claim itself is not cut short: what it took would be nobody's until its lease ends.</param>
-    /// <returns>Whether there may be more to claim at once.</returns>
+    /// <summary>Claims once for the hinted users and, if it is due, once for the sweep, and starts a run for each claimed cursor.</summary>
+    /// <param name="stopping">Passed to the runs. The claim itself is not canceled: the cursors it took would be stuck for a lease.</param>
+    /// <returns>Whether there may be more to claim right away.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     internal async Task<bool> RunOnceAsync(CancellationToken stopping)
     {
@@ -42,9 +43,9 @@ internal sealed partial class CursorRunner(
         return (IsSweepDue() && await SweepAsync(stopping)) || more;
     }
 
-    // One that had to stop for want of slots goes on when a good part of them is free: each walk is worth its while then.
+    // A sweep that ran out of slots continues once a quarter of them is free, which makes each scan worth its cost.
     private bool IsSweepDue() =>
-        UntilSweep() <= TimeSpan.Zero && (!_isSweepCut || FreeSlots >= Math.Max(1, options.Slots / 4));
+        UntilSweep() <= TimeSpan.Zero && (!_isSweepUnfinished || FreeSlots >= Math.Max(1, options.Slots / 4));
 
     private int FreeSlots => Math.Max(0, options.Slots - _running.Count.Healthy);
 
@@ -74,12 +75,12 @@ internal sealed partial class CursorRunner(
             return false;
         }
 
-        // There may be more than slots: they are asked for again when one is free.
+        // There may be more cursors than slots: claim for these users again when a slot is free.
         _running.PutBack(hints);
         return true;
     }
 
-    // One window in each interval: of more cursors than that the last are looked at some intervals later, and no statement grows with them.
+    // One window per interval: with more cursors than that, a full sweep takes several intervals, and the statement's cost stays bounded.
     private async Task<bool> SweepAsync(CancellationToken stopping)
     {
         var request = Request();
@@ -91,8 +92,8 @@ internal sealed partial class CursorRunner(
         var started = time.GetTimestamp();
         var (claimed, last) = await store.ClaimNextAsync(request, _sweptTo, SweepWindow, CancellationToken.None);
         Start(claimed, stopping);
-        _isSweepCut = IsFull(request, claimed);
-        if (_isSweepCut)
+        _isSweepUnfinished = IsFull(request, claimed);
+        if (_isSweepUnfinished)
         {
             return false;
         }
@@ -114,11 +115,11 @@ internal sealed partial class CursorRunner(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // Services are stopped one after the other: what is under way here ends while others before it are still at it.
+        // Hosted services stop one after the other; with ApplicationStopping the runs here end while earlier services are still stopping.
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(
             stoppingToken, lifetime?.ApplicationStopping ?? CancellationToken.None);
         using var stopped = new CancellationTokenSource();
-        var beat = BeatAsync(stopped.Token);
+        var heartbeat = HeartbeatAsync(stopped.Token);
         try
         {
             await using var subscription = await subscriber.SubscribeAllAsync(
@@ -127,13 +128,13 @@ internal sealed partial class CursorRunner(
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
-            // Stopped while it subscribed, claimed or waited.
+            // Stopped while subscribing, claiming or waiting.
         }
 
-        // Leases are kept until the last one is done. The host's shutdown time limits this from outside.
+        // Leases are renewed until the last run has ended. The host's shutdown timeout limits this.
         await _running.EndedAsync();
         await stopped.CancelAsync();
-        await beat;
+        await heartbeat;
     }
 
     private async Task ClaimUntilStoppedAsync(CancellationToken stoppingToken)
@@ -153,8 +154,8 @@ internal sealed partial class CursorRunner(
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                // Whatever it is: what is held goes on, and everybody is told later.
-                var pause = MaxPause * Math.Min(1, Math.Pow(2, failures++ - 4)) * Jitter();
+                // Any error: running cursors continue, and the others are delivered later.
+                var pause = ClaimBackoff.After(++failures);
                 BackgroundSpans.RecordFailure(DataTelemetry.Source, "claim cursors", startedAt, time.GetUtcNow(), e);
                 LogClaimFailed(e is NpgsqlException ? null : e, consumer.Kind, pause, e.Message);
                 await Task.Delay(pause, time, stoppingToken);
@@ -169,7 +170,7 @@ internal sealed partial class CursorRunner(
         {
             var run = _running.Add(new HeldCursor(cursor, store, log));
 
-            // Of its own thread of execution: a service that works before its first await keeps no other from being claimed.
+            // On the thread pool: a service that works before its first await must not delay the next claims.
             run.Task = Task.Run(() => RunAsync(run, stopping), CancellationToken.None);
         }
     }
@@ -201,10 +202,10 @@ internal sealed partial class CursorRunner(
         }
         catch (Exception e)
         {
-            // One cursor's fault is its own: the others go on, and it is looked at again.
+            // The failure affects only this cursor, which is retried.
             CursorTelemetry.Failed(consumer.Kind);
             LogRunFailed(e is NpgsqlException ? null : e, cursor.Owner, e.Message);
-            await GiveBackAsync(cursor, TimeSpan.FromSeconds(5) * Jitter());
+            await GiveBackAsync(cursor, Backoff.Spread(FailedRunPause));
         }
         finally
         {
@@ -221,12 +222,12 @@ internal sealed partial class CursorRunner(
         }
         catch (Exception e)
         {
-            // Whatever it is: the cursor is free when its lease has run out.
+            // Any error: the cursor becomes free when its lease expires.
             LogNotGivenBack(cursor.Owner, e.Message);
         }
     }
 
-    private async Task BeatAsync(CancellationToken cancellationToken)
+    private async Task HeartbeatAsync(CancellationToken cancellationToken)
     {
         for (var answered = true; ;)
         {
@@ -240,7 +241,7 @@ internal sealed partial class CursorRunner(
         }
     }
 
-    /// <summary>Renews the leases of all that runs, and stops what is lost.</summary>
+    /// <summary>Renews the leases of all running cursors, and stops the runs of lost ones.</summary>
     private async Task<bool> TryRenewAsync(CancellationToken cancellationToken)
     {
         var running = _running.Snapshot();
@@ -254,7 +255,7 @@ internal sealed partial class CursorRunner(
         {
             var held = await store.RenewAsync([.. running.Select(r => r.Claimed)], options.Lease, cancellationToken);
 
-            // Released meanwhile, it ends by itself; else another one has it.
+            // A cursor that was released meanwhile ends by itself; any other missing one is lost.
             foreach (var cursor in running.Where(r => !held.Contains(r.Owner) && !r.IsReleased))
             {
                 cursor.Lose();
@@ -264,7 +265,7 @@ internal sealed partial class CursorRunner(
         }
         catch (Exception e) when (e is NpgsqlException or OperationCanceledException)
         {
-            // Nothing is lost by that alone: what is stored is fenced by the epoch, not by the time.
+            // This alone loses nothing: saves are fenced by the epoch, not by the lease time.
             if (!cancellationToken.IsCancellationRequested)
             {
                 BackgroundSpans.RecordFailure(DataTelemetry.Source, "renew cursors", startedAt, time.GetUtcNow(), e);
@@ -283,19 +284,16 @@ internal sealed partial class CursorRunner(
 
     private TimeSpan UntilSweep() => _sweptAt is { } last ? options.SweepInterval - time.GetElapsedTime(last) : TimeSpan.Zero;
 
-    // Between a half and the whole, so that instances that were started together do not ask together.
-    private static double Jitter() => 0.5 + (Random.Shared.NextDouble() / 2);
-
     [LoggerMessage(2201, LogLevel.Warning, "Cursors of {Kind} could not be claimed; the next try is in {Pause}: {Reason}")]
     private partial void LogClaimFailed(Exception? exception, string kind, TimeSpan pause, string reason);
 
-    [LoggerMessage(2202, LogLevel.Information, "The cursor {Owner} is held by another one, or gone; its run here ended")]
+    [LoggerMessage(2202, LogLevel.Information, "The cursor {Owner} has another holder, or is paused or deleted; its run here ended")]
     private partial void LogLost(string owner);
 
-    [LoggerMessage(2203, LogLevel.Error, "The run of the cursor {Owner} failed; it is looked at again: {Reason}")]
+    [LoggerMessage(2203, LogLevel.Error, "The run of the cursor {Owner} failed and will be repeated: {Reason}")]
     private partial void LogRunFailed(Exception? exception, string owner, string reason);
 
-    [LoggerMessage(2204, LogLevel.Warning, "The cursor {Owner} could not be given back and is free when its lease has run out: {Reason}")]
+    [LoggerMessage(2204, LogLevel.Warning, "The cursor {Owner} could not be given back; it is free when its lease expires: {Reason}")]
     private partial void LogNotGivenBack(string owner, string reason);
 
     [LoggerMessage(2205, LogLevel.Warning, "The leases of cursors of {Kind} could not be renewed: {Reason}")]

@@ -3,10 +3,10 @@ using Microsoft.Extensions.Hosting;
 
 namespace StatusUpdates.Data.Cursors;
 
-/// <summary>Registration of services that tell logs by durable cursors.</summary>
+/// <summary>Registers services that deliver logs by durable cursors.</summary>
 public static class CursorServices
 {
-    /// <summary>Adds a service and what runs it; needs the data side and messaging.</summary>
+    /// <summary>Adds a service and the runner of its cursors; requires the database and messaging services.</summary>
     /// <typeparam name="TConsumer">The service; a singleton.</typeparam>
     public static void AddDurableCursors<TConsumer>(this IHostApplicationBuilder builder)
         where TConsumer : class, ICursorConsumer

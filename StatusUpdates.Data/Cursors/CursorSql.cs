@@ -2,19 +2,19 @@ using StatusUpdates.Data.Log;
 
 namespace StatusUpdates.Data.Cursors;
 
-/// <summary>Statements that owners of cursors make part of their own.</summary>
+/// <summary>Statements on durable cursors. The public ones are for the transactions of the cursors' owners.</summary>
 public static class CursorSql
 {
     /// <summary>
-    /// Asks for a look at the cursor of owner <c>$1</c> because of something beside its log. Runs in the transaction that changes that. A holder
-    /// that is at work and cannot know of it looks once more after its next release.
+    /// Requests a run of the cursor of owner <c>$1</c> for a reason outside its log. Belongs in the transaction that makes that change. A holder
+    /// that is already running, and may have missed it, runs once more after its next release.
     /// </summary>
     public const string Nudge =
         "UPDATE durable_cursors SET nudges = nudges + 1, due_at = clock_timestamp(), not_before = NULL WHERE owner = $1";
 
     /// <summary>
-    /// As <see cref="Nudge"/>, when the present holder works by what has just changed: it is fenced off, and another one begins anew. One that is
-    /// paused stays so.
+    /// Like <see cref="Nudge"/>, for a change that makes the current holder's data stale: that holder is fenced off, and another one starts afresh.
+    /// A paused cursor stays paused.
     /// </summary>
     public const string Interrupt =
         """
@@ -23,11 +23,11 @@ public static class CursorSql
         WHERE owner = $1
         """;
 
-    /// <summary>Stops the cursor of owner <c>$1</c>, also for its present holder, until <see cref="Resume"/>.</summary>
+    /// <summary>Pauses the cursor of owner <c>$1</c> until <see cref="Resume"/>, and fences off its current holder.</summary>
     public const string Pause =
         "UPDATE durable_cursors SET paused = true, epoch = epoch + 1, lease_expires_at = NULL WHERE owner = $1";
 
-    /// <summary>Lets the cursor of owner <c>$1</c> go on from where it is, under a new holder.</summary>
+    /// <summary>Lets the cursor of owner <c>$1</c> continue from its position, with a new holder.</summary>
     public const string Resume =
         """
         UPDATE durable_cursors SET
@@ -41,13 +41,13 @@ public static class CursorSql
         NOT c.paused AND (c.lease_expires_at IS NULL OR c.lease_expires_at <= now()) AND (c.not_before IS NULL OR c.not_before <= now())
         """;
 
-    // Of what was looked at: what is free and has something to do. Who has waited longest since its last turn comes first; what somebody
-    // locks meanwhile is theirs. What the claimer itself still holds (owners $5 with epochs $6) is not free to it when a lease has run out
-    // because the database was away: its holder here is the one that knows what was told.
+    // Claims those of the scanned cursors that are free and have work, the one with the oldest claim first; rows that are locked meanwhile are
+    // skipped. A cursor that the claimer itself still holds (owners $5 with epochs $6) is excluded even if its lease has expired because the
+    // database was away: only its holder here knows what was delivered.
     private const string ClaimTail =
         $"""
         waiting AS MATERIALIZED (
-            SELECT c.owner, c.troubled, c.claimed_at FROM walked c LEFT JOIN user_streams s ON s.user_id = c.user_id
+            SELECT c.owner, c.troubled, c.claimed_at FROM scanned c LEFT JOIN user_streams s ON s.user_id = c.user_id
             WHERE {IsFree} AND (c.due_at <= now() OR c.last_seq <> COALESCE(s.last_seq, 0) OR c.last_check <> {LogSql.HeadCheck})
               AND NOT EXISTS (SELECT FROM unnest($5, $6) AS h (owner, epoch) WHERE h.owner = c.owner AND h.epoch = c.epoch)
         ),
@@ -69,32 +69,32 @@ public static class CursorSql
         SELECT * FROM claimed
         """;
 
-    /// <summary>Claims of kind $1, at most $2 and of troubled ones $3, for $4, of the users $7.</summary>
+    /// <summary>Claims cursors of kind $1 of the users $7, at most $2 healthy and $3 troubled ones, with a lease of $4.</summary>
     internal const string ClaimOfUsers =
         $"""
         -- claim cursors
-        WITH walked AS MATERIALIZED (
+        WITH scanned AS MATERIALIZED (
             SELECT c.* FROM durable_cursors c WHERE c.kind = $1 AND c.user_id = ANY ($7)
         ),
         {ClaimTail}
         """;
 
     /// <summary>
-    /// As <see cref="ClaimOfUsers"/>, of the next $8 after owner $7, by primary key. The last row is the last owner looked at, without anything
-    /// else; null where there is none.
+    /// Like <see cref="ClaimOfUsers"/>, for the next $8 cursors after owner $7, by primary key. The last row contains only the last owner scanned;
+    /// null when the end was reached.
     /// </summary>
     internal const string ClaimNext =
         $"""
         -- claim cursors
-        WITH walked AS MATERIALIZED (
+        WITH scanned AS MATERIALIZED (
             SELECT c.* FROM durable_cursors c WHERE c.owner > GREATEST($7, $1 || ':') AND c.owner < $1 || ';' ORDER BY c.owner LIMIT $8
         ),
         {ClaimTail}
         UNION ALL
-        SELECT CASE WHEN count(*) = $8 THEN max(owner) END, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM walked
+        SELECT CASE WHEN count(*) = $8 THEN max(owner) END, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM scanned
         """;
 
-    /// <summary>Extends the leases of owners $1 with epochs $2 to $3 from now; yields the owners whose cursors are still held.</summary>
+    /// <summary>Extends the leases of owners $1 with epochs $2 to $3 from now; returns the owners whose cursors are still held.</summary>
     internal const string Renew =
         """
         -- renew cursors
@@ -105,9 +105,9 @@ public static class CursorSql
         """;
 
     /// <summary>
-    /// The position and what goes with it, if owner $1's cursor is still held under epoch $2. Until it is released ($8) it stays due, so that the
-    /// next one looks if this holder dies; and so does one for which something beside the log has come up since the claim ($9 nudges),
-    /// whatever its holder, which did not see it, says. $10 is the position's check.
+    /// Stores the position and what goes with it, if owner $1's cursor is still held under epoch $2. The cursor stays due until it is released ($8),
+    /// for the next holder if this one dies. It also stays due, regardless of what this holder requests, if its nudges have changed since the claim
+    /// ($9): the holder has not seen the reason. $10 is the position's check.
     /// </summary>
     internal const string Save =
         """
@@ -123,7 +123,7 @@ public static class CursorSql
         )
         """;
 
-    /// <summary>Gives owner $1's cursor back for $3 from now, as it was stored last.</summary>
+    /// <summary>Gives owner $1's cursor back as it was last stored, to be claimed again after the pause $3.</summary>
     internal const string GiveBack =
         """
         -- give back cursor

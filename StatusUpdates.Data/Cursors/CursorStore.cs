@@ -6,13 +6,13 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Cursors;
 
-/// <summary>The durable cursors: claimed, kept and moved by at most one holder each. Thread-safe; one instance serves a process.</summary>
+/// <summary>The durable cursors. Each has at most one holder, who alone may move it. Thread-safe; one instance serves a process.</summary>
 internal sealed class CursorStore(StatusDatabase database)
 {
-    /// <summary>Claims cursors of some users that are free and have something to do.</summary>
-    /// <param name="request">How many, and for how long.</param>
-    /// <param name="users">Whose.</param>
-    /// <param name="cancellationToken">Ends the wait; what was claimed all the same is free again after the lease.</param>
+    /// <summary>Claims free cursors of some users that have work.</summary>
+    /// <param name="request">The limits and the lease.</param>
+    /// <param name="users">The users.</param>
+    /// <param name="cancellationToken">Stops waiting; cursors that are claimed anyway are free after the lease.</param>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<IReadOnlyList<DurableCursor>> ClaimOfUsersAsync(
         CursorClaim request, string[] users, CancellationToken cancellationToken)
@@ -22,12 +22,12 @@ internal sealed class CursorStore(StatusDatabase database)
         return (await database.WriteAsync(command, ReadAsync, cancellationToken)).Claimed;
     }
 
-    /// <summary>Claims, of the next cursors of the kind, those that are free and have something to do.</summary>
-    /// <param name="request">How many, and for how long.</param>
-    /// <param name="after">The last owner that was looked at; empty to begin.</param>
-    /// <param name="window">How many cursors to look at.</param>
-    /// <param name="cancellationToken">Ends the wait; what was claimed all the same is free again after the lease.</param>
-    /// <returns>What was claimed, and the last owner looked at; null if there are no more after them.</returns>
+    /// <summary>Scans the next cursors of the kind and claims those that are free and have work.</summary>
+    /// <param name="request">The limits and the lease.</param>
+    /// <param name="after">The last owner scanned; empty to begin.</param>
+    /// <param name="window">How many cursors to scan.</param>
+    /// <param name="cancellationToken">Stops waiting; cursors that are claimed anyway are free after the lease.</param>
+    /// <returns>The claimed cursors, and the last owner scanned; null if there are no more.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<(IReadOnlyList<DurableCursor> Claimed, string? Last)> ClaimNextAsync(
         CursorClaim request, string after, int window, CancellationToken cancellationToken)
@@ -39,7 +39,7 @@ internal sealed class CursorStore(StatusDatabase database)
     }
 
     /// <summary>Extends leases.</summary>
-    /// <returns>The owners of those that are still held; the others are lost.</returns>
+    /// <returns>The owners of the cursors that are still held; the others are lost.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<IReadOnlySet<string>> RenewAsync(
         IReadOnlyCollection<DurableCursor> cursors, TimeSpan lease, CancellationToken cancellationToken)
@@ -62,9 +62,9 @@ internal sealed class CursorStore(StatusDatabase database)
             cancellationToken);
     }
 
-    /// <summary>Stores a position with what goes with it, in one statement.</summary>
+    /// <summary>Stores a position and its effect, in one statement.</summary>
     /// <exception cref="CursorLostException">The cursor is no longer held under this epoch; nothing was stored.</exception>
-    /// <exception cref="NpgsqlException">The database did not take it in time, or refused it.</exception>
+    /// <exception cref="NpgsqlException">The database did not execute it in time, or refused it.</exception>
     public async Task SaveAsync(DurableCursor cursor, CursorSave save, CursorEffect? effect, CancellationToken cancellationToken)
     {
         var held = await database.RetryAsync(
@@ -92,8 +92,8 @@ internal sealed class CursorStore(StatusDatabase database)
         }
     }
 
-    /// <summary>Gives a cursor back as it was stored last, to be looked at after a pause. One that is lost stays as it is.</summary>
-    /// <exception cref="NpgsqlException">The database does not answer: the cursor is free when its lease has run out.</exception>
+    /// <summary>Gives a cursor back as it was last stored, to be claimed again after a pause. A lost cursor is left alone.</summary>
+    /// <exception cref="NpgsqlException">The database does not answer: the cursor becomes free when its lease expires.</exception>
     public async Task GiveBackAsync(DurableCursor cursor, TimeSpan? pause, CancellationToken cancellationToken)
     {
         var command = new NpgsqlCommand(CursorSql.GiveBack);

@@ -3,7 +3,7 @@ using StatusUpdates.Data.Database;
 
 namespace StatusUpdates.Data.Cursors;
 
-/// <summary>Metrics of durable cursors, of the meter <see cref="DataTelemetry.Name"/>.</summary>
+/// <summary>Metrics of durable cursors, in the meter <see cref="DataTelemetry.Name"/>.</summary>
 internal static class CursorTelemetry
 {
     private static readonly Meter Meter = new(DataTelemetry.Name);

@@ -7,24 +7,24 @@ internal sealed class CursorRun(HeldCursor cursor)
 {
     public HeldCursor Cursor { get; } = cursor;
 
-    /// <summary>As it was claimed: what its slot is counted as.</summary>
+    /// <summary>Decides which kind of slot it takes; does not change during the run.</summary>
     public bool IsTroubled { get; } = cursor.IsTroubled;
 
-    /// <summary>The highest seq that was hinted for its user while it ran.</summary>
+    /// <summary>The highest seq hinted for its user during the run.</summary>
     public long Hinted { get; set; }
 
     public Task Task { get; set; } = Task.CompletedTask;
 }
 
 /// <summary>
-/// What runs in this process, and for whom there was a hint. A hint for a user whose cursor runs here is kept until that run has ended: it may
-/// have looked before. Thread-safe.
+/// The cursors that run in this process, and the users with hints. A hint for a user whose cursor runs here is kept until that run has ended,
+/// because the run may have read the log before. Thread-safe.
 /// </summary>
 internal sealed class RunningCursors
 {
     public static readonly IReadOnlyDictionary<string, long> NoHints = new Dictionary<string, long>();
 
-    // What one claim asks for at most.
+    // The maximum for one claim.
     private const int MaxHints = 1000;
 
     private readonly Lock _lock = new();
@@ -36,7 +36,7 @@ internal sealed class RunningCursors
 
     private int _troubled;
 
-    /// <summary>How many run, of healthy and of troubled cursors.</summary>
+    /// <summary>How many runs of healthy and of troubled cursors there are.</summary>
     public (int Healthy, int Troubled) Count
     {
         get
@@ -48,7 +48,7 @@ internal sealed class RunningCursors
         }
     }
 
-    /// <summary>A user's log has grown to that seq.</summary>
+    /// <summary>Notes that a user's log has grown to this seq.</summary>
     public void Hint(string userId, long seq)
     {
         lock (_lock)
@@ -67,7 +67,7 @@ internal sealed class RunningCursors
         _signal.Writer.TryWrite(true);
     }
 
-    /// <summary>Takes the hints for some users.</summary>
+    /// <summary>Removes and returns the hints of some users, as many as one claim takes.</summary>
     public IReadOnlyDictionary<string, long> TakeHints()
     {
         lock (_lock)
@@ -140,7 +140,7 @@ internal sealed class RunningCursors
             }
         }
 
-        // Also for the slot.
+        // A slot is free now, even without a hint.
         _signal.Writer.TryWrite(true);
     }
 
@@ -152,17 +152,17 @@ internal sealed class RunningCursors
         }
     }
 
-    /// <summary>Returns after a hint or an end, also an earlier one, and at the latest after the given time.</summary>
+    /// <summary>Waits for a hint or the end of a run, including one that came before, but not longer than the given time.</summary>
     public async Task WaitAsync(TimeSpan atMost, TimeProvider time, CancellationToken cancellationToken)
     {
-        // Also when there is no time to wait, a full house waits for an end: else it would ask without pause.
+        // Waits a little even if a sweep is due: without free slots the caller would otherwise loop without a pause.
         atMost = atMost > TimeSpan.Zero ? atMost : TimeSpan.FromMilliseconds(50);
         await using var alarm = time.CreateTimer(
             static self => ((RunningCursors)self!)._signal.Writer.TryWrite(true), this, atMost, Timeout.InfiniteTimeSpan);
         await _signal.Reader.ReadAsync(cancellationToken);
     }
 
-    /// <summary>Ends when nothing runs any more.</summary>
+    /// <summary>Completes when all runs have ended.</summary>
     public Task EndedAsync()
     {
         lock (_lock)

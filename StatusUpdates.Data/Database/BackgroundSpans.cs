@@ -4,17 +4,17 @@ using Npgsql;
 namespace StatusUpdates.Data.Database;
 
 /// <summary>
-/// Spans of what timers do (polls, sweeps, heartbeats): made afterwards, and only of rounds that found work or failed, so that the list of
-/// traces shows what happens and not that time goes by.
+/// Spans of timer work (polls, sweeps, heartbeats): created afterwards, and only for rounds that found work or failed, which keeps empty rounds
+/// out of the traces.
 /// </summary>
 public static class BackgroundSpans
 {
-    /// <summary>Records a round that began then and has just failed.</summary>
-    /// <param name="source">Whose round.</param>
-    /// <param name="name">What it does.</param>
+    /// <summary>Records a round that has just failed.</summary>
+    /// <param name="source">The component's activity source.</param>
+    /// <param name="name">What the round does.</param>
     /// <param name="startedAt">When it began.</param>
-    /// <param name="now">The present time, of the same clock.</param>
-    /// <param name="failure">Why it failed: its type and message are recorded, its stack is not.</param>
+    /// <param name="now">The current time, by the same clock.</param>
+    /// <param name="failure">The failure: its type and message are recorded, its stack trace is not.</param>
     public static void RecordFailure(ActivitySource source, string name, DateTimeOffset startedAt, DateTimeOffset now, Exception failure)
     {
         using var span = source.StartActivity(name, ActivityKind.Internal, default(ActivityContext), startTime: startedAt);
@@ -25,7 +25,7 @@ public static class BackgroundSpans
         }
     }
 
-    /// <summary>Marks a span as failed, by the conventions' <c>error.type</c>.</summary>
+    /// <summary>Marks a span as failed, by the semantic conventions' <c>error.type</c>.</summary>
     internal static void SetFailure(Activity span, Exception failure)
     {
         var type = failure is PostgresException { SqlState: var state } ? state : failure.GetType().FullName;

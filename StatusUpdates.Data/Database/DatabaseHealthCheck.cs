@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace StatusUpdates.Data.Database;
 
-/// <summary>Asks the database for nothing, by the pool that everything else uses, and once: a repetition would only delay a bad answer.</summary>
+/// <summary>Executes an empty query through the pool that everything else uses, and only once: a retry would delay a bad result.</summary>
 internal sealed class DatabaseHealthCheck(StatusDatabase database) : IHealthCheck
 {
     public const string Name = "PostgreSQL";

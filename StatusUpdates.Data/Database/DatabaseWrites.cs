@@ -4,32 +4,36 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Database;
 
-/// <summary>
-/// The one way in which statements that write are executed, so that an answer says what really happened. Thread-safe.
-/// </summary>
+/// <summary>Executes all statements that write, and reports success only for durable commits. Thread-safe.</summary>
 /// <remarks>
-/// Three things would else be taken for a commit that is none, or not a durable one. Whoever gives up waiting does not cancel the statement: a
-/// cancellation that meets the commit's wait for a synchronous standby ends that wait, and the commit stands on the primary alone. The server says so
-/// in a warning beside its success, which is why the connection is ours for the statement. And the answer is read to its very end: the commit of an
-/// implicit transaction comes after the rows, and what fails while a reader is disposed of is dropped by Npgsql.
+/// Three cases would otherwise be taken for a durable commit. Canceling a statement whose commit waits for a synchronous standby ends that wait,
+/// with the commit on the primary alone: a caller that stops waiting therefore does not cancel the statement. The server reports this only in a
+/// warning next to the success: each statement has a connection of its own, whose warnings are watched. And an implicit transaction commits after
+/// its rows were sent, while Npgsql drops errors that occur when a reader is disposed of: the result is therefore read to the end.
 /// </remarks>
-internal static partial class DatabaseWrites
+public static class DatabaseWrites
 {
-    // The function of the server that waits for standbys (syncrep.c), the same in every language that messages may be in. All that it warns of is
-    // that it has stopped waiting.
+    // The server's function that waits for standbys (syncrep.c); its name is the same in every message language. Its only warnings say that it
+    // has stopped waiting.
     private const string WaitForStandby = "SyncRepWaitForLSN";
 
-    /// <summary>Executes a statement that writes, and reads its answer.</summary>
-    /// <param name="database">Where.</param>
-    /// <param name="command">The statement, of no connection; disposed of afterwards.</param>
-    /// <param name="read">Reads what it returns, or as much as is wanted; the rest is read for it.</param>
-    /// <param name="cancellationToken">Ends the wait; what was sent by then is executed all the same.</param>
-    /// <exception cref="UnconfirmedWriteException">It is committed on the primary, and no standby is known to have it.</exception>
-    /// <exception cref="NpgsqlException">It was not executed, or it is not known.</exception>
+    /// <summary>Executes a statement that writes, and reads its result.</summary>
+    /// <param name="database">The database.</param>
+    /// <param name="command">The statement, without a connection; disposed of afterwards.</param>
+    /// <param name="read">Reads the result, or a part of it; the rest is skipped.</param>
+    /// <param name="cancellationToken">Stops waiting; a statement that was sent by then is executed anyway.</param>
+    /// <exception cref="UnconfirmedWriteException">It is committed on the primary, but not confirmed by a standby.</exception>
+    /// <exception cref="NpgsqlException">It was not executed, or its outcome is unknown.</exception>
     public static Task<T> WriteAsync<T>(
         this StatusDatabase database, NpgsqlCommand command, Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancellationToken) =>
+        database.WriteAsync(database.DataSource, command, read, cancellationToken);
+
+    /// <summary>As the other one, over a connection of <paramref name="source"/>.</summary>
+    public static Task<T> WriteAsync<T>(
+        this StatusDatabase database, NpgsqlDataSource source, NpgsqlCommand command, Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancellationToken) =>
         WriteAsync(
             database,
+            source,
             command,
             connection =>
             {
@@ -39,11 +43,12 @@ internal static partial class DatabaseWrites
             read,
             cancellationToken);
 
-    /// <summary>As the other one, of several statements, which are one transaction.</summary>
+    /// <summary>Like the first overload, for several statements in one transaction.</summary>
     public static Task<T> WriteAsync<T>(
         this StatusDatabase database, NpgsqlBatch batch, Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancellationToken) =>
         WriteAsync(
             database,
+            database.DataSource,
             batch,
             connection =>
             {
@@ -53,12 +58,12 @@ internal static partial class DatabaseWrites
             read,
             cancellationToken);
 
-    /// <summary>As the other one, of a statement that returns nothing.</summary>
-    /// <returns>How many rows it wrote.</returns>
+    /// <summary>Like the first overload, for a statement without a result.</summary>
+    /// <returns>The number of rows written.</returns>
     public static Task<int> WriteAsync(this StatusDatabase database, NpgsqlCommand command, CancellationToken cancellationToken) =>
         database.WriteAsync(command, RowsWrittenAsync, cancellationToken);
 
-    /// <summary>As the other one, for an interface that knows no asynchronous calls.</summary>
+    /// <summary>Like the first overload, for an interface that is synchronous.</summary>
     public static void Write(this StatusDatabase database, NpgsqlCommand command)
     {
         using var connection = database.DataSource.OpenConnection();
@@ -69,8 +74,8 @@ internal static partial class DatabaseWrites
     }
 
     /// <summary>
-    /// As the other one, on a session that its caller holds and goes on with. The token cancels the statement itself: for what is done again whenever
-    /// it is not known to be done, and reported to nobody.
+    /// Like the first overload, on a session that the caller holds and continues to use. The token cancels the statement itself: only for writes
+    /// that are repeated until they are known to be done, and whose success is reported to nobody.
     /// </summary>
     public static async Task<T> WriteAsync<T>(
         this NpgsqlConnection session, NpgsqlCommand command, Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancellationToken)
@@ -85,26 +90,27 @@ internal static partial class DatabaseWrites
         }
     }
 
-    /// <summary>The number of rows that a statement wrote, as a <c>read</c>.</summary>
+    /// <summary>The number of rows written, as a <c>read</c> function.</summary>
     public static async Task<int> RowsWrittenAsync(NpgsqlDataReader reader)
     {
         while (await reader.NextResultAsync(CancellationToken.None))
         {
-            // The number is known when the last one has been read.
+            // The number is known after the last result.
         }
 
         return reader.RecordsAffected;
     }
 
     /// <summary>
-    /// Makes sure that everything committed before this is as durable as the database makes its commits: an entry in the write-ahead log that means
-    /// nothing to anybody, whose commit is waited for as any other's. A repeat that finds its own row has written nothing, and waits for nothing.
+    /// Makes sure that everything committed before is as durable as the database makes its commits: writes a message to the write-ahead log that
+    /// nobody reads, and waits for its commit. A retry that only finds its own row writes nothing, and so would wait for nothing.
     /// </summary>
     public static Task ConfirmAsync(this StatusDatabase database, CancellationToken cancellationToken) => database.WriteAsync(
         new NpgsqlCommand("-- confirm\nSELECT pg_logical_emit_message(true, 'status-updates', '')"), RowsWrittenAsync, cancellationToken);
 
     private static async Task<T> WriteAsync<T>(
         StatusDatabase database,
+        NpgsqlDataSource source,
         IAsyncDisposable statement,
         Func<NpgsqlConnection, Task<NpgsqlDataReader>> execute,
         Func<NpgsqlDataReader, Task<T>> read,
@@ -113,7 +119,7 @@ internal static partial class DatabaseWrites
         NpgsqlConnection connection;
         try
         {
-            connection = await database.DataSource.OpenConnectionAsync(cancellationToken);
+            connection = await source.OpenConnectionAsync(cancellationToken);
         }
         catch
         {
@@ -128,7 +134,7 @@ internal static partial class DatabaseWrites
         }
         catch (OperationCanceledException) when (!write.IsCompleted)
         {
-            // Nobody hears any more how it ends; it ends all the same, and gives its connection back.
+            // Nobody waits for the outcome any more; the statement continues, and returns its connection at its end.
             _ = write.ContinueWith(static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             throw;
         }
@@ -153,7 +159,7 @@ internal static partial class DatabaseWrites
             var result = await read(reader);
             while (await reader.NextResultAsync(cancellationToken))
             {
-                // Until the server says that the transaction has ended.
+                // Until the server reports the end of the transaction.
             }
 
             return result;
@@ -170,7 +176,7 @@ internal static partial class DatabaseWrites
         }
     }
 
-    /// <summary>Hears what the server says beside the answer.</summary>
+    /// <summary>Watches for the server's warning that it has stopped waiting for a standby.</summary>
     private sealed class StandbyWatch : IDisposable
     {
         private readonly NpgsqlConnection _connection;
@@ -190,24 +196,24 @@ internal static partial class DatabaseWrites
 }
 
 /// <summary>
-/// A write is committed on the primary, which stopped waiting for a synchronous standby to have it: should the primary be lost now, the write may be lost
-/// with it. The same write may be repeated, and succeeds when a standby has it.
+/// A write is committed on the primary, which stopped waiting for a synchronous standby to confirm it: if the primary is lost now, the write may
+/// be lost with it. The same write may be repeated, and succeeds when a standby has it.
 /// </summary>
-public sealed class UnconfirmedWriteException() : NpgsqlException("The database has committed a write that no standby is known to have.")
+public sealed class UnconfirmedWriteException() : NpgsqlException("The database committed a write, but no synchronous standby has confirmed it.")
 {
     /// <inheritdoc/>
     public override bool IsTransient => true;
 }
 
-/// <summary>Says now and then that standbys do not confirm what is written. Thread-safe.</summary>
+/// <summary>Logs writes that no standby has confirmed, at a limited rate. Thread-safe.</summary>
 internal sealed partial class UnconfirmedWrites(TimeProvider time)
 {
     private readonly LogPace _pace = new(time);
 
-    /// <summary>Where it is said; nowhere by default.</summary>
+    /// <summary>The logger; without one nothing is logged.</summary>
     public ILogger? Logger { get; set; }
 
-    /// <summary>Tells of one, and of those since the last time.</summary>
+    /// <summary>Counts one write; logs the number since the last entry, if an entry is due.</summary>
     public void Report()
     {
         if (Logger is { } logger && _pace.IsDue(out var count))
@@ -217,6 +223,6 @@ internal sealed partial class UnconfirmedWrites(TimeProvider time)
     }
 
     [LoggerMessage(2006, LogLevel.Error,
-        "{Count} writes were committed without a synchronous standby that has them: they were not reported as done. Look at the standbys (pg_stat_replication)")]
+        "{Count} writes were committed but not confirmed by a synchronous standby, and were not reported as done. Check the standbys (pg_stat_replication)")]
     private static partial void LogUnconfirmed(ILogger logger, long count);
 }

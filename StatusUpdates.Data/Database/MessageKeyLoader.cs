@@ -7,22 +7,22 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Data.Database;
 
 /// <summary>
-/// Gives the services of one system the key by which they know each other's messages on Redis: whoever shares the database has it. Read before
-/// anything else starts, but after the tables are there; again soon after a message that should be genuine was not, and now and then, so that a key
-/// which somebody replaced (by deleting its row) is soon everybody's.
+/// Loads the key by which the services of one system authenticate each other's messages on Redis; services that share the database share it.
+/// Loaded before anything else starts, but after the migration; again soon after a message could not be authenticated, and now and then. So a
+/// key that was replaced (by deleting its row) soon reaches all services.
 /// </summary>
 internal sealed partial class MessageKeyLoader(StatusDatabase database, MessageSeal seal, TimeProvider time, ILogger<MessageKeyLoader> logger)
     : BackgroundService, IHostedLifecycleService
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan MinInterval = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MaxInterval = TimeSpan.FromMinutes(10);
 
-    private readonly Channel<bool> _doubts = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _reloads = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         await TryLoadAsync(cancellationToken);
-        seal.Doubted = () => _doubts.Writer.TryWrite(true);
+        seal.Doubted = () => _reloads.Writer.TryWrite(true);
     }
 
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -49,10 +49,10 @@ internal sealed partial class MessageKeyLoader(StatusDatabase database, MessageS
         {
             while (true)
             {
-                await Task.Delay(Pause, time, stoppingToken);
-                using var interval = new CancellationTokenSource(Interval, time);
+                await Task.Delay(MinInterval, time, stoppingToken);
+                using var interval = new CancellationTokenSource(MaxInterval, time);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, interval.Token);
-                await ((Task)_doubts.Reader.ReadAsync(either.Token).AsTask()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await ((Task)_reloads.Reader.ReadAsync(either.Token).AsTask()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 stoppingToken.ThrowIfCancellationRequested();
                 await TryLoadAsync(stoppingToken);
             }
@@ -71,7 +71,7 @@ internal sealed partial class MessageKeyLoader(StatusDatabase database, MessageS
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
-            // Whatever it is: without the key the log is read for every message, and it is tried again.
+            // Any error: without the key the log is read for every message, and loading is retried.
             LogNoKey(e.Message);
         }
     }
@@ -92,6 +92,6 @@ internal sealed partial class MessageKeyLoader(StatusDatabase database, MessageS
         static async reader => await reader.ReadAsync() ? reader.GetFieldValue<byte[]>(0) : null,
         cancellationToken);
 
-    [LoggerMessage(2005, LogLevel.Warning, "The key of messages on Redis cannot be read yet; until then every message is a reason to read the log: {Reason}")]
+    [LoggerMessage(2005, LogLevel.Warning, "The key for messages on Redis cannot be loaded yet; until then every message causes a read of the log: {Reason}")]
     private partial void LogNoKey(string reason);
 }

@@ -4,15 +4,15 @@ using Npgsql;
 namespace StatusUpdates.Data.Database;
 
 /// <summary>
-/// What a start makes sure of, because everything after it relies on it: that commits are durable, that sessions have the time-outs that were asked
-/// for, and that a connection is one session. A pooler between can take away the last two without a word.
+/// Checks at startup what everything after it relies on: that commits are durable, that sessions have the configured timeouts, and that a
+/// connection is one session. A pooler in between can silently break the last two.
 /// </summary>
 internal static class SessionChecks
 {
-    // As many as a pooler that goes round its servers may have idle.
-    private const int Turns = 8;
+    // As many as the idle servers that a pooler may rotate through.
+    private const int Rounds = 8;
 
-    /// <exception cref="InvalidOperationException">It is not so: the message says which setting is wrong.</exception>
+    /// <exception cref="InvalidOperationException">A check failed: the message names the setting.</exception>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public static async Task RunAsync(StatusDatabase database, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -21,10 +21,10 @@ internal static class SessionChecks
         await CheckSessionAsync(database, connection, cancellationToken);
     }
 
-    /// <summary>In words what a pooler says that does not take the settings of a connection; null if that is not what it says.</summary>
+    /// <summary>Explains the error of a pooler that does not accept the settings of a session; null if it is another error.</summary>
     public static string? ExplainRefusal(StatusDatabase database, PostgresException e) =>
         e.SqlState == PostgresErrorCodes.ProtocolViolation && e.MessageText.Contains("startup parameter", StringComparison.OrdinalIgnoreCase)
-            ? $"{database.Description} is behind a pooler that does not take the settings of a session ({e.MessageText}). Connect to PostgreSQL directly; or let the "
+            ? $"{database.Description} is behind a pooler that does not accept session settings ({e.MessageText}). Connect to PostgreSQL directly, or let the "
               + $"pooler ignore them (PgBouncer: ignore_startup_parameters = options) and set them for the role instead: {AlterRole(database)}"
             : null;
 
@@ -34,7 +34,7 @@ internal static class SessionChecks
         if (await command.ExecuteScalarAsync(cancellationToken) is "off")
         {
             throw new InvalidOperationException(
-                "The database has synchronous_commit = off: it would lose updates that clients have seen. " +
+                "The database has synchronous_commit = off: it could lose updates that clients have seen. " +
                 "Set it to on, local, remote_write or remote_apply for this database or role.");
         }
     }
@@ -47,21 +47,21 @@ internal static class SessionChecks
         while (await reader.ReadAsync(cancellationToken))
         {
             var (name, set) = (reader.GetString(0), reader.GetInt64(1));
-            var asked = (long)database.Timeouts[name].TotalMilliseconds;
-            if (set != asked)
+            var expected = (long)database.Timeouts[name].TotalMilliseconds;
+            if (set != expected)
             {
                 throw new InvalidOperationException(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{database.Description} has {name} = {set} ms where {asked} ms were asked for: a pooler between drops the settings of a session, and one stuck transaction "
-                    + $"could hold up everybody's updates. Connect to PostgreSQL directly, or set them for the role: {AlterRole(database)}"));
+                    $"{database.Description} has {name} = {set} ms instead of {expected} ms: a pooler in between drops session settings, and one stuck transaction "
+                    + $"could block everybody's updates. Connect to PostgreSQL directly, or set them for the role: {AlterRole(database)}"));
             }
         }
     }
 
-    /// <summary>Two connections that are open at the same time and are served by one process share it by turns.</summary>
+    /// <summary>If one process serves two connections that are open at the same time, a pooler shares it between them.</summary>
     private static async Task CheckSessionAsync(StatusDatabase database, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        // A server tells the process that it serves a connection by; a pooler tells a number of its own.
+        // A server reports the process that serves the connection; a pooler reports a number of its own.
         var first = await ReadProcessAsync(connection, cancellationToken);
         if (first == connection.ProcessID)
         {
@@ -69,17 +69,17 @@ internal static class SessionChecks
         }
 
         await using var other = await database.OpenSessionAsync(cancellationToken);
-        var ofThis = new HashSet<int> { first };
-        for (var turn = 0; turn < Turns; turn++)
+        var processes = new HashSet<int> { first };
+        for (var round = 0; round < Rounds; round++)
         {
-            if (ofThis.Contains(await ReadProcessAsync(other, cancellationToken)))
+            if (processes.Contains(await ReadProcessAsync(other, cancellationToken)))
             {
                 throw new InvalidOperationException(
-                    $"{database.Description} is behind a pooler that gives each transaction another session (PgBouncer: pool_mode = transaction). Locks, prepared statements and "
-                    + "time-outs of a session do not survive that. Connect to PostgreSQL directly, or set pool_mode = session for this database.");
+                    $"{database.Description} is behind a pooler that assigns a session to each transaction (PgBouncer: pool_mode = transaction). Session locks, prepared statements and "
+                    + "session timeouts do not work with that. Connect to PostgreSQL directly, or set pool_mode = session for this database.");
             }
 
-            ofThis.Add(await ReadProcessAsync(connection, cancellationToken));
+            processes.Add(await ReadProcessAsync(connection, cancellationToken));
         }
     }
 

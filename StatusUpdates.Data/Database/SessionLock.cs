@@ -4,23 +4,23 @@ using Npgsql;
 namespace StatusUpdates.Data.Database;
 
 /// <summary>
-/// A lock that one process holds at a time, as long as its connection lives (an advisory lock). The connection is its holder's to use: what
-/// is done with it is done under the lock. One caller at a time.
+/// An advisory lock that one process holds at a time, as long as its connection lives. The holder may use the connection, for statements that
+/// must be under the lock. Not thread-safe.
 /// </summary>
-internal sealed class SessionLock : IAsyncDisposable
+public sealed class SessionLock : IAsyncDisposable
 {
-    // Any numbers will do, as long as no two are alike and nobody else locks them in this database.
+    // Arbitrary numbers: distinct, and used by nobody else in this database.
 
-    /// <summary>Who brings the schema up to date.</summary>
+    /// <summary>Held while the schema is migrated.</summary>
     public const long Migrations = 0x5354_4154_5553_0001;
 
-    /// <summary>Who removes what is old.</summary>
+    /// <summary>Held during a retention pass.</summary>
     public const long Retention = 0x5354_4154_5553_0002;
 
-    /// <summary>Who loads the keys that secrets are encrypted with, and makes the first.</summary>
-    public const long FirstKey = 0x5354_4154_5553_0003;
+    /// <summary>Held while the Data Protection keys are loaded, and the first one is created.</summary>
+    public const long DataProtectionKeys = 0x5354_4154_5553_0003;
 
-    /// <summary>Who asks Telegram for commands; each bot has a number of its own, made of this one.</summary>
+    /// <summary>Held while Telegram is polled for commands; each bot's number is derived from this one.</summary>
     public const long TelegramCommands = 0x5354_4154_5553_0004;
 
     private readonly long _key;
@@ -31,10 +31,10 @@ internal sealed class SessionLock : IAsyncDisposable
         _key = key;
     }
 
-    /// <summary>The session that holds it.</summary>
+    /// <summary>The connection that holds the lock.</summary>
     public NpgsqlConnection Connection { get; }
 
-    /// <summary>Takes a lock, with a connection of its own.</summary>
+    /// <summary>Takes a lock, on a connection of its own.</summary>
     /// <returns>Null while another process has it.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public static async Task<SessionLock?> TryTakeAsync(StatusDatabase database, long key, CancellationToken cancellationToken)
@@ -62,7 +62,7 @@ internal sealed class SessionLock : IAsyncDisposable
         }
     }
 
-    /// <summary>Gives it back; a connection that is lost has given it back already.</summary>
+    /// <summary>Releases the lock; if the connection is lost, it was released already.</summary>
     public async ValueTask DisposeAsync()
     {
         await using (Connection)

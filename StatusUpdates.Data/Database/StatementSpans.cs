@@ -4,18 +4,18 @@ using Npgsql;
 namespace StatusUpdates.Data.Database;
 
 /// <summary>
-/// Spans of statements that nobody's request or job is under way for: claims, commits of many, reads by a feed. They are made when it is known
-/// what the statement was worth, so that an empty look leaves none, and belong to the trace of the update that they are about. Thread-safe.
+/// Spans of statements outside of requests and jobs: claims, group commits, a feed's reads. They are created when the result is known, so an
+/// empty poll leaves none, and belong to the trace of the update that they are about. Thread-safe.
 /// </summary>
-internal sealed class StatementSpans
+public sealed class StatementSpans
 {
-    // As many as exporters keep by default.
+    // What exporters keep by default.
     private const int MaxLinks = 128;
 
     private readonly KeyValuePair<string, object?>[] _tags;
     private readonly TimeProvider _time;
 
-    public StatementSpans(NpgsqlConnectionStringBuilder connection, TimeProvider time)
+    internal StatementSpans(NpgsqlConnectionStringBuilder connection, TimeProvider time)
     {
         _time = time;
         _tags =
@@ -27,11 +27,11 @@ internal sealed class StatementSpans
         ];
     }
 
-    /// <summary>When a statement begins; nothing where nobody listens, and then nothing is recorded.</summary>
+    /// <summary>The time at which a statement begins; null if there are no listeners, and then nothing is recorded.</summary>
     public DateTimeOffset? Begin() => DataTelemetry.Source.HasListeners() ? _time.GetUtcNow() : null;
 
-    /// <summary>Records a statement that began then and has just ended, as a part of a trace (W3C Trace Context), else as one of its own.</summary>
-    /// <returns>The span, to be described further and disposed of; null where nobody listens.</returns>
+    /// <summary>Records a statement that has just ended, as part of a trace (W3C Trace Context), or else as a trace of its own.</summary>
+    /// <returns>The span, to add tags to and dispose of; null if there are no listeners.</returns>
     public Activity? Record(string operation, string? traceParent, DateTimeOffset? startedAt, IEnumerable<ActivityLink>? links = null)
     {
         if (startedAt is not { } start)
@@ -46,8 +46,8 @@ internal sealed class StatementSpans
             .SetEndTime(_time.GetUtcNow().UtcDateTime);
     }
 
-    /// <summary>As <see cref="Record"/>, of a statement about updates of several traces: a part of the first one's, with links to the others.</summary>
-    public Activity? RecordOfMany(string operation, IEnumerable<string?> traceParents, DateTimeOffset? startedAt)
+    /// <summary>Like <see cref="Record"/>, for a statement about several traces: part of the first one, with links to the others.</summary>
+    public Activity? RecordMany(string operation, IEnumerable<string?> traceParents, DateTimeOffset? startedAt)
     {
         if (startedAt is null)
         {

@@ -4,9 +4,9 @@ using Npgsql;
 namespace StatusUpdates.Data.Database;
 
 /// <summary>
-/// Which statements Npgsql makes spans of, and what they say. Only what is part of a request or a job has one: a timer's question is no
-/// trace, and what such a question found is recorded by <see cref="StatementSpans"/>. A statement says in its first line what it does
-/// (<c>-- read log</c>): that is its span's name and operation, and stands in <c>pg_stat_activity</c> too.
+/// Which statements Npgsql creates spans for, and what the spans contain. Only statements within a request or a job have one; what a timer's
+/// poll finds is recorded by <see cref="StatementSpans"/>. The first line of a statement (<c>-- read log</c>) is the name and operation of its
+/// span, and appears in <c>pg_stat_activity</c> too.
 /// </summary>
 internal static class StatementTracing
 {
@@ -21,10 +21,10 @@ internal static class StatementTracing
         .ConfigureBatchEnrichmentCallback(static (span, _) => Describe(span))
         .EnableFirstResponseEvent(false)
 
-        // A connection is opened for whoever comes first, and by timers: there is no filter for it.
+        // A connection is opened for whichever caller comes first, also by timers, and there is no filter for it.
         .EnablePhysicalOpenTracing(false);
 
-    /// <summary>What a statement does; of one that does not say, its first word.</summary>
+    /// <summary>What a statement does by its first line; without such a line, its first word.</summary>
     public static string NameOf(string sql)
     {
         var text = sql.AsSpan().TrimStart();
@@ -44,7 +44,7 @@ internal static class StatementTracing
         return word == 0 ? "statement" : text[..word].ToString();
     }
 
-    // Of several together the one that says something: the others are there for its sake.
+    // The name of the statement that has one: the others in the batch only support it.
     private static string NameOf(NpgsqlBatch batch)
     {
         foreach (var command in batch.BatchCommands)
@@ -60,6 +60,6 @@ internal static class StatementTracing
 
     private static bool IsPartOfATrace => Activity.Current is { IsAllDataRequested: true };
 
-    // No SQL: its shape is ours to know, and its literals could be a user's.
+    // No SQL text: its literals could be a user's, and its structure is internal.
     private static void Describe(Activity span) => span.SetTag("db.query.text", null).SetTag("db.operation.name", span.DisplayName);
 }

@@ -1,4 +1,4 @@
 namespace StatusUpdates.Data.Generations;
 
-/// <summary>A submission came after its own deadline, by the database's clock: nothing was submitted.</summary>
+/// <summary>The submission's deadline had already passed, by the database's clock: nothing was submitted.</summary>
 public sealed class DeadlinePassedException() : Exception("The deadline has passed.");

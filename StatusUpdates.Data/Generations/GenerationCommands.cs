@@ -7,17 +7,17 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Generations;
 
-/// <summary>Submits and cancels generations. One use at a time, as its <see cref="GenerationQueries"/>.</summary>
+/// <summary>Submits and cancels generations. Not thread-safe, like its <see cref="GenerationQueries"/>.</summary>
 public sealed class GenerationCommands(StatusDatabase database, GenerationQueries queries)
 {
-    // Submissions of one user are judged one after the other, each seeing what the one before it has added: a statement of its own takes the turn, so that
-    // the next one begins with what was committed until then. Users that share a lock wait for each other a moment longer.
-    private const string TurnSql = "SELECT pg_advisory_xact_lock(hashtextextended('submit ' || $1, 0))";
+    // Submissions of one user are checked one after the other, each against what the ones before it have added. The lock is a statement of its own:
+    // the snapshot of the next statement then includes everything committed until then. Users with the same hash wait for each other a little longer.
+    private const string LockUserSql = "SELECT pg_advisory_xact_lock(hashtextextended('submit ' || $1, 0))";
 
-    // The stream's lock comes first here, and that is no exception to the lock order: the new generation cannot be locked by anybody
-    // else yet, and who waits for its idempotency key has to hold the same user's stream. A key that another submission takes meanwhile
-    // ends this statement as a unique violation, number and all; the next try finds its row. What was submitted before is locked, which makes
-    // this a write: it is answered when everything before it is as durable as a commit has to be.
+    // The stream's lock comes first here, which does not violate the lock order: nobody else can lock the new generation yet, and a submission that
+    // waits for its idempotency key must hold the same user's stream. If another submission takes the key meanwhile, this statement fails with a
+    // unique violation, and its number is rolled back; the next try finds the other's row. An earlier submission is locked, which makes this a
+    // write: it is answered when everything before it is as durable as a commit must be.
     private const string SubmitSql =
         $"""
         -- submit
@@ -29,13 +29,13 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         existing AS MATERIALIZED (
             SELECT id, request_hash FROM generations WHERE id = ANY (ARRAY(SELECT id FROM known)) FOR KEY SHARE
         ),
-        judged AS MATERIALIZED (
+        quota_check AS MATERIALIZED (
             SELECT CASE WHEN sum(count) FILTER (WHERE status = 'pending') >= $12 THEN 'pending' WHEN sum(count) >= $13 THEN 'stored' END AS refusal
             FROM generation_counts WHERE user_id = $2 AND NOT EXISTS (SELECT FROM existing)
         ),
         stream AS (
             INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq, check_seq, last_check)
-            SELECT $2, 1, 1, 1, log_check($9) FROM judged
+            SELECT $2, 1, 1, 1, log_check($9) FROM quota_check
             WHERE refusal IS NULL AND NOT EXISTS (SELECT FROM existing) AND COALESCE($11 > now(), true)
             ON CONFLICT (user_id) DO UPDATE SET
                 last_seq = s.last_seq + 1, check_seq = s.last_seq + 1, last_check = EXCLUDED.last_check,
@@ -59,7 +59,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         UNION ALL
         SELECT NULL, NULL, id, request_hash, NULL, NULL FROM existing
         UNION ALL
-        SELECT NULL, NULL, NULL, NULL, NULL, refusal FROM judged WHERE refusal IS NOT NULL
+        SELECT NULL, NULL, NULL, NULL, NULL, refusal FROM quota_check WHERE refusal IS NOT NULL
         """;
 
     private const string CancelSql =
@@ -74,34 +74,33 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             FROM locked l WHERE g.id = l.id AND l.status = 'processing' AND l.cancel_requested_at IS NULL
         ),
         accepted AS MATERIALIZED (
-            SELECT l.id, l.user_id, l.type, 1 AS ord, l.status AS previous, 'canceled' AS status, $3::uuid AS update_id, $4::text AS traceparent,
-                   NULL::jsonb AS metadata, l.attempt, l.failures, l.progress, l.result_urls, l.tokens_used, l.error_message, l.run_at,
-                   NULL::text AS lease_owner, NULL::timestamptz AS lease_expires_at
+            SELECT l.id AS generation_id, l.user_id, l.type, 1 AS ord, l.status AS previous, 'canceled' AS status, $3::uuid AS update_id, $4::text AS traceparent,
+                   NULL::jsonb AS metadata, l.attempt, l.failures, l.progress, l.run_at, NULL::text AS lease_owner, NULL::timestamptz AS lease_expires_at
             FROM locked l WHERE l.status = 'pending'
         ),
         {LogSql.Tail}
-        SELECT l.status, l.last_update_id = $3, l.type, n.seq, n.occurred_at, n.after_check
-        FROM locked l LEFT JOIN numbered n ON n.id = l.id
+        SELECT l.status, l.last_update_id = $3, {EventReader.NumberedColumns}
+        FROM locked l LEFT JOIN numbered e ON e.generation_id = l.id
         """;
 
-    /// <summary>As the other one, without a quota.</summary>
+    /// <summary>Like the other overload, without a quota.</summary>
     public Task<SubmitResult> SubmitAsync(Submission submission, CancellationToken cancellationToken = default) =>
         SubmitAsync(submission, null, cancellationToken);
 
-    /// <summary>Puts a generation into the queue: its row, its place in the queue and its first update are one commit.</summary>
-    /// <param name="submission">What is submitted.</param>
-    /// <param name="quota">How many its user may have, counted and added to as one; null for as many as it likes.</param>
-    /// <param name="cancellationToken">Ends the waiting, not what is committed.</param>
-    /// <returns>The generation, new or that of the earlier submission under the same key.</returns>
+    /// <summary>Queues a generation: its row, its place in the queue and its first update are one commit.</summary>
+    /// <param name="submission">The submission.</param>
+    /// <param name="quota">The user's limits, checked and used up atomically; null for no limits.</param>
+    /// <param name="cancellationToken">Stops waiting; the submission may still be committed.</param>
+    /// <returns>The new generation, or that of the earlier submission with the same key.</returns>
     /// <exception cref="ArgumentException">A key without a hash, or a task of another type.</exception>
     /// <exception cref="DeadlinePassedException">Its deadline has passed, and it was not submitted before.</exception>
-    /// <exception cref="QuotaReachedException">Its user has as many as may be, and it was not submitted before.</exception>
+    /// <exception cref="QuotaReachedException">The user has reached a limit, and it was not submitted before.</exception>
     /// <exception cref="NpgsqlException">The database did not answer in time; the same submission may be repeated.</exception>
     public async Task<SubmitResult> SubmitAsync(Submission submission, SubmissionQuota? quota, CancellationToken cancellationToken = default)
     {
         if (GenerationTaskNames.TypeOf(submission.Task) != submission.Type)
         {
-            throw new ArgumentException($"Task {submission.Task} is not one of type {submission.Type}.", nameof(submission));
+            throw new ArgumentException($"Task {submission.Task} does not belong to type {submission.Type}.", nameof(submission));
         }
 
         if (submission is { IdempotencyKey: not null, RequestHash: null })
@@ -115,7 +114,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         {
             if (await queries.FindAsync(submission.UserId, existingId, cancellationToken) is not { } existing)
             {
-                // Retention has taken it since, and its key is free.
+                // Retention has deleted it since, and its key is free.
                 return await SubmitAsync(submission, quota, cancellationToken);
             }
 
@@ -142,8 +141,8 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             });
     }
 
-    /// <summary>Cancels a pending generation, or asks the worker of a running one to stop. Repeating it changes nothing.</summary>
-    /// <exception cref="NpgsqlException">The database did not answer in time; it may be repeated.</exception>
+    /// <summary>Cancels a pending generation, or asks the worker of a running one to stop. Idempotent.</summary>
+    /// <exception cref="NpgsqlException">The database did not answer in time; the call may be repeated.</exception>
     public async Task<CancelResult> CancelAsync(
         string userId, string generationId, string? traceParent = null, CancellationToken cancellationToken = default)
     {
@@ -158,7 +157,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
                 command.Parameters.Add(new NpgsqlParameter { Value = (object?)traceParent ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
                 return database.WriteAsync(
                     command,
-                    async reader => await reader.ReadAsync() ? ReadCancel(reader, userId, generationId, updateId, traceParent) : (CancelOutcome.NotFound, null),
+                    static async reader => await reader.ReadAsync() ? ReadCancel(reader) : new CancelResult(CancelOutcome.NotFound, null),
                     token);
             },
             cancellationToken);
@@ -167,36 +166,25 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             DataTelemetry.Appended.Add(1);
         }
 
-        return new CancelResult(result.Outcome, result.Update);
+        return result;
     }
 
-    private static (CancelOutcome Outcome, StatusUpdate? Update) ReadCancel(
-        NpgsqlDataReader reader, string userId, string generationId, Guid updateId, string? traceParent)
+    private static CancelResult ReadCancel(NpgsqlDataReader reader)
     {
-        if (!reader.IsDBNull(3))
+        if (!reader.IsDBNull(2))
         {
-            return (CancelOutcome.Canceled, new StatusUpdate
-            {
-                GenerationId = generationId,
-                UserId = userId,
-                Type = EventReader.ParseType(reader.GetString(2)),
-                Status = GenerationStatus.Canceled,
-                Timestamp = reader.GetFieldValue<DateTimeOffset>(4).ToUnixTimeMilliseconds(),
-                Seq = reader.GetInt64(3),
-                Cursor = EventReader.CursorOf(reader.GetInt64(3), updateId),
-                After = EventReader.AfterOf(reader, 5, reader.GetInt64(3)),
-                TraceParent = traceParent,
-            });
+            return new CancelResult(CancelOutcome.Canceled, EventReader.ReadNumbered(reader, 2));
         }
 
-        return EventReader.ParseStatus(reader.GetString(0)) switch
+        var outcome = StatusDbContext.ParseStatus(reader.GetString(0)) switch
         {
-            GenerationStatus.Processing => (CancelOutcome.Requested, null),
+            GenerationStatus.Processing => CancelOutcome.Requested,
             // Committed by an earlier try of this call whose answer was lost; the sweep announces it.
-            GenerationStatus.Canceled when reader.GetBoolean(1) => (CancelOutcome.Canceled, null),
-            GenerationStatus.Canceled => (CancelOutcome.AlreadyCanceled, null),
-            _ => (CancelOutcome.Terminal, null),
+            GenerationStatus.Canceled when reader.GetBoolean(1) => CancelOutcome.Canceled,
+            GenerationStatus.Canceled => CancelOutcome.AlreadyCanceled,
+            _ => CancelOutcome.Terminal,
         };
+        return new CancelResult(outcome, null);
     }
 
     private Task<(long Seq, DateTimeOffset OccurredAt, string? After, string? ExistingId, byte[]? ExistingHash)> TrySubmitAsync(
@@ -205,7 +193,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         var batch = new NpgsqlBatch();
         if (quota is not null)
         {
-            batch.BatchCommands.Add(new(TurnSql) { Parameters = { new NpgsqlParameter<string> { TypedValue = submission.UserId } } });
+            batch.BatchCommands.Add(new(LockUserSql) { Parameters = { new NpgsqlParameter<string> { TypedValue = submission.UserId } } });
         }
 
         var command = new NpgsqlBatchCommand(SubmitSql);

@@ -4,23 +4,23 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Generations;
 
-/// <summary>Reads generations, always those of one user. One use at a time, as its EF Core context.</summary>
+/// <summary>Reads a user's generations. Not thread-safe, like its EF Core context.</summary>
 public sealed class GenerationQueries(StatusDbContext context)
 {
-    /// <summary>How many generations between two dates are counted at most.</summary>
+    /// <summary>The maximum number of generations that are counted between two dates.</summary>
     public const int MaxCounted = 10_000;
 
-    /// <summary>The generation, or null if this user has none of that id.</summary>
+    /// <summary>The generation, or null if this user has none with that id.</summary>
     public Task<Generation?> FindAsync(string userId, string generationId, CancellationToken cancellationToken = default) =>
         context.Generations.AsNoTracking().TagWith("find generation").SingleOrDefaultAsync(g => g.Id == generationId && g.UserId == userId, cancellationToken);
 
-    /// <summary>A page of a user's generations, newest first, with the number of all that match.</summary>
-    /// <remarks>A page costs the same whatever the user has, and so does the total; with dates they are counted up to <see cref="MaxCounted"/>.</remarks>
+    /// <summary>A page of a user's generations, newest first, with the number of all matches.</summary>
+    /// <remarks>The cost does not grow with the number of the user's generations; with dates, up to <see cref="MaxCounted"/> are counted.</remarks>
     public async Task<GenerationList> ListAsync(GenerationFilter filter, CancellationToken cancellationToken = default)
     {
         var (total, isMore) = await CountAsync(filter, cancellationToken);
 
-        // One more than asked for tells whether there is a next page.
+        // One more than requested tells whether there is a next page.
         var items = await Page(filter, filter.Limit + 1).TagWith("list generations").ToListAsync(cancellationToken);
         if (items.Count <= filter.Limit)
         {
@@ -35,7 +35,7 @@ public sealed class GenerationQueries(StatusDbContext context)
     {
         if (filter is not { From: null, Before: null })
         {
-            // Of each range as many as are counted at all, so that none is read further.
+            // Each range is limited to the maximum, and read no further.
             var counted = await Ranges(filter with { After = null })
                 .Select(range => Matching(range).Select(g => g.Id).Take(MaxCounted + 1))
                 .Aggregate(Queryable.Concat)
@@ -58,7 +58,7 @@ public sealed class GenerationQueries(StatusDbContext context)
         return (await counts.TagWith("count generations").SumAsync(c => c.Count, cancellationToken), false);
     }
 
-    // Asked for as ordered pages of their own the ranges are merged, and read only as far as the page goes.
+    // As ordered pages of their own the ranges are merged, and each is read only as far as needed.
     private IQueryable<Generation> Page(GenerationFilter filter, int rows)
     {
         var ranges = Ranges(filter);
@@ -68,7 +68,7 @@ public sealed class GenerationQueries(StatusDbContext context)
         return NewestFirst(page).Skip(filter.Offset).Take(rows);
     }
 
-    // A status or a type alone is several ranges of the index, each in the order of the list.
+    // A status or a type alone selects several ranges of the index, each in the order of the list.
     private static IReadOnlyList<GenerationFilter> Ranges(GenerationFilter filter) => filter switch
     {
         { Status: not null, Type: null } => [.. Enum.GetValues<GenerationType>().Select(type => filter with { Type = type })],
@@ -104,7 +104,7 @@ public sealed class GenerationQueries(StatusDbContext context)
 
         if (filter.After is { } after)
         {
-            // One comparison of the pair, which the index answers; two conditions joined by OR it would not.
+            // A comparison of rows, which the index can answer; it could not answer two conditions joined by OR.
             matching = matching.Where(g => EF.Functions.LessThan(
                 ValueTuple.Create(g.CreatedAt, g.Id), ValueTuple.Create(after.CreatedAt, after.Id)));
         }

@@ -3,22 +3,22 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Generations;
 
-/// <summary>A generation to be made. Its texts hold no U+0000 and no lone surrogates: the caller has checked them.</summary>
+/// <summary>A generation to submit. The caller has checked that its texts contain no U+0000 and no lone surrogates.</summary>
 public sealed record Submission
 {
-    /// <summary>The new generation's id; a repeat after an unknown outcome keeps it.</summary>
+    /// <summary>The new generation's id; a repeat after an unknown outcome must keep it.</summary>
     public string GenerationId { get; init; } = "gen-" + Guid.CreateVersion7();
 
-    /// <summary>Id of its first update.</summary>
+    /// <summary>The id of its first update.</summary>
     public Guid UpdateId { get; init; } = Guid.CreateVersion7();
 
     /// <summary>Its owner.</summary>
     public required string UserId { get; init; }
 
-    /// <summary>What is asked for.</summary>
+    /// <summary>The type of generation.</summary>
     public required GenerationType Type { get; init; }
 
-    /// <summary>Which processor; it belongs to the type.</summary>
+    /// <summary>The processor; must belong to the type.</summary>
     public required GenerationTask Task { get; init; }
 
     /// <summary>The user's text.</summary>
@@ -27,13 +27,13 @@ public sealed record Submission
     /// <summary>The processor's options, a JSON object.</summary>
     public string? Options { get; init; }
 
-    /// <summary>The client's name for this submission, 1 to 255 printable ASCII characters.</summary>
+    /// <summary>The client's idempotency key, 1 to 255 printable ASCII characters.</summary>
     public string? IdempotencyKey { get; init; }
 
-    /// <summary>SHA-256 of what was asked for, needed with a key.</summary>
+    /// <summary>SHA-256 of the request; required with a key.</summary>
     public byte[]? RequestHash { get; init; }
 
-    /// <summary>From when on a result is of no use.</summary>
+    /// <summary>The time after which a result is of no use.</summary>
     public DateTimeOffset? Deadline { get; init; }
 
     /// <summary>The trace it belongs to (W3C Trace Context).</summary>
@@ -43,29 +43,29 @@ public sealed record Submission
 /// <summary>The outcome of a submission.</summary>
 public enum SubmitOutcome
 {
-    /// <summary>It is in the queue now.</summary>
+    /// <summary>It is now in the queue.</summary>
     Created,
 
-    /// <summary>It was submitted before, under this key or id.</summary>
+    /// <summary>It was submitted before, with this key or id.</summary>
     Repeated,
 
-    /// <summary>The key was used for another request.</summary>
+    /// <summary>The key was used for a different request.</summary>
     KeyReused,
 }
 
-/// <summary>What became of a submission.</summary>
+/// <summary>The result of a submission.</summary>
 /// <param name="Outcome">New, a repeat, or a conflict.</param>
-/// <param name="Generation">The generation as it is now; of the earlier request with <see cref="SubmitOutcome.KeyReused"/>.</param>
-/// <param name="Update">The first update, to be announced; only with <see cref="SubmitOutcome.Created"/>.</param>
+/// <param name="Generation">The current generation; that of the earlier request for <see cref="SubmitOutcome.KeyReused"/>.</param>
+/// <param name="Update">The first update, to announce; only for <see cref="SubmitOutcome.Created"/>.</param>
 public sealed record SubmitResult(SubmitOutcome Outcome, Generation Generation, StatusUpdate? Update);
 
-/// <summary>The outcome of a cancel.</summary>
+/// <summary>The outcome of a cancellation.</summary>
 public enum CancelOutcome
 {
-    /// <summary>No such generation of this user.</summary>
+    /// <summary>This user has no such generation.</summary>
     NotFound,
 
-    /// <summary>It was pending and is canceled now.</summary>
+    /// <summary>It was pending and is now canceled.</summary>
     Canceled,
 
     /// <summary>It was canceled before.</summary>
@@ -78,21 +78,21 @@ public enum CancelOutcome
     Terminal,
 }
 
-/// <summary>What became of a cancel.</summary>
-/// <param name="Outcome">What happened.</param>
-/// <param name="Update">The update to be announced; only with <see cref="CancelOutcome.Canceled"/>.</param>
+/// <summary>The result of a cancellation.</summary>
+/// <param name="Outcome">Its outcome.</param>
+/// <param name="Update">The update to announce; only for <see cref="CancelOutcome.Canceled"/>.</param>
 public sealed record CancelResult(CancelOutcome Outcome, StatusUpdate? Update);
 
-/// <summary>Which of a user's generations to list: newest first.</summary>
+/// <summary>Which of a user's generations to list, newest first.</summary>
 public sealed record GenerationFilter
 {
-    /// <summary>Whose.</summary>
+    /// <summary>The user.</summary>
     public required string UserId { get; init; }
 
-    /// <summary>Only of this status.</summary>
+    /// <summary>Only this status.</summary>
     public GenerationStatus? Status { get; init; }
 
-    /// <summary>Only of this type.</summary>
+    /// <summary>Only this type.</summary>
     public GenerationType? Type { get; init; }
 
     /// <summary>Created at or after.</summary>
@@ -101,24 +101,24 @@ public sealed record GenerationFilter
     /// <summary>Created before (exclusive).</summary>
     public DateTimeOffset? Before { get; init; }
 
-    /// <summary>At most this many.</summary>
+    /// <summary>The maximum number.</summary>
     public required int Limit { get; init; }
 
-    /// <summary>Skipping this many.</summary>
+    /// <summary>How many to skip.</summary>
     public int Offset { get; init; }
 
     /// <summary>Only those after (older than) this place; not together with <see cref="Offset"/>.</summary>
     public GenerationListCursor? After { get; init; }
 }
 
-/// <summary>A place in a list of generations: the last one seen.</summary>
+/// <summary>A place in a list of generations: the last one of the previous page.</summary>
 /// <param name="CreatedAt">When it was submitted.</param>
-/// <param name="Id">Which one, among those of the same instant.</param>
+/// <param name="Id">Its id, for generations of the same instant.</param>
 public sealed record GenerationListCursor(DateTimeOffset CreatedAt, string Id);
 
 /// <summary>A page of generations, newest first.</summary>
 /// <param name="Items">The page.</param>
 /// <param name="Total">How many match the filter in all.</param>
-/// <param name="IsMore">Whether there are more than <see cref="Total"/>: they were not counted any further.</param>
+/// <param name="IsMore">Whether more than <see cref="Total"/> match: the rest was not counted.</param>
 /// <param name="Next">Where the next page begins; null on the last one.</param>
 public sealed record GenerationList(IReadOnlyList<Generation> Items, long Total, bool IsMore, GenerationListCursor? Next);

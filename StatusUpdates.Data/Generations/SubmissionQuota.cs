@@ -1,14 +1,14 @@
 namespace StatusUpdates.Data.Generations;
 
-/// <summary>How many generations a user may have, the one that is submitted included.</summary>
-/// <param name="MaxPending">Pending at once.</param>
-/// <param name="MaxStored">Of any status.</param>
+/// <summary>How many generations a user may have, including the submitted one.</summary>
+/// <param name="MaxPending">The maximum of pending ones.</param>
+/// <param name="MaxStored">The maximum of any status.</param>
 public sealed record SubmissionQuota(long MaxPending, long MaxStored);
 
-/// <summary>A user has as many generations as may be: nothing was submitted.</summary>
-/// <param name="isOfPending">Which limit it is: of those that are pending, else of all that are stored.</param>
-public sealed class QuotaReachedException(bool isOfPending) : Exception("The user has as many generations as may be.")
+/// <summary>The user has reached a limit: nothing was submitted.</summary>
+/// <param name="isOfPending">Whether it is the limit of pending generations; otherwise that of all stored ones.</param>
+public sealed class QuotaReachedException(bool isOfPending) : Exception("The user has reached the maximum number of generations.")
 {
-    /// <summary>Whether too many are pending; else too many are stored.</summary>
+    /// <summary>Whether too many are pending; otherwise too many are stored.</summary>
     public bool IsOfPending => isOfPending;
 }

@@ -1,25 +1,24 @@
+using System.Text.Json;
 using Npgsql;
-using NpgsqlTypes;
+using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Log;
 
-/// <summary>The changes of one statement.</summary>
+/// <summary>Changes that are appended by one statement.</summary>
 internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
 {
-    // Generations are judged by their rows as the locks found them. One that does not exist has no row in the answer. An update id that is
-    // in the log already, though not as its generation's latest, is refused by its index: see BatchWriter.
-    // What runs is canceled only if its owner has asked for that: a worker that believes otherwise is wrong.
-    // What its owner asked to stop does not go back to the queue, to wait there for its end: it is canceled here and now. The time of the
-    // next try has whole milliseconds, so that the row and the update (retryAt) say the same.
+    // Changes are checked against the rows as locked. A generation that does not exist has no row in the result. An update id that is in the log
+    // already, but not as its generation's latest, is refused by the unique index: see BatchWriter.
+    // A running generation is canceled only if its owner has requested it: a worker that reports it otherwise is wrong.
+    // A generation whose cancellation was requested does not return to the queue only to be canceled there: it is canceled right away. The time of
+    // the next try is cut to whole milliseconds, for the row and the update (retryAt) to agree.
     private const string Sql =
         $"""
         -- append
         WITH locked AS MATERIALIZED (
-            SELECT g.id, g.user_id, g.type, g.status AS current_status, g.attempt, g.failures, g.progress AS current_progress,
-                   g.tokens_used AS current_tokens_used, g.run_at, g.lease_owner, g.lease_expires_at,
-                   i.ord, i.update_id, i.status AS asked, i.progress, i.tokens_used, i.error_message, i.metadata::jsonb AS metadata, i.traceparent,
-                   i.run_after, i.counts_as_failure,
+            SELECT g.id, g.user_id, g.type, g.status AS current_status, g.attempt, g.failures, g.progress, g.run_at, g.lease_owner, g.lease_expires_at,
+                   i.ord, i.update_id, i.status AS requested, i.metadata::jsonb AS metadata, i.traceparent, i.run_after, i.counts_as_failure,
                    CASE WHEN i.status = 'pending' AND g.cancel_requested_at IS NOT NULL THEN 'canceled' ELSE i.status END AS status,
                    CASE WHEN i.status = 'pending'
                         THEN date_trunc('milliseconds', clock_timestamp() + COALESCE(i.run_after, interval '0')) END AS due_at,
@@ -32,27 +31,22 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
                        WHEN g.status = 'processing' AND i.attempt <> g.attempt THEN 'stale_attempt'
                        WHEN g.status = 'processing' AND i.status = 'canceled' AND g.cancel_requested_at IS NULL THEN 'not_allowed'
                        ELSE 'accepted' END AS verdict
-            FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::bigint[], $7::text[], $8::text[], $9::text[],
-                        $10::interval[], $11::boolean[])
-                WITH ORDINALITY AS i (id, update_id, status, attempt, progress, tokens_used, error_message, metadata, traceparent,
-                                      run_after, counts_as_failure, ord)
+            FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::text[], $7::interval[], $8::boolean[])
+                WITH ORDINALITY AS i (id, update_id, status, attempt, metadata, traceparent, run_after, counts_as_failure, ord)
             JOIN generations g ON g.id = i.id
             ORDER BY g.id
             FOR NO KEY UPDATE OF g
         ),
         accepted AS (
-            SELECT l.id, l.user_id, l.type, l.ord, l.current_status AS previous, l.status, l.update_id, l.traceparent, CASE
-                        WHEN l.asked <> 'pending' THEN l.metadata
+            SELECT l.id AS generation_id, l.user_id, l.type, l.ord, l.current_status AS previous, l.status, l.update_id, l.traceparent, CASE
+                        WHEN l.requested <> 'pending' THEN l.metadata
                         WHEN l.status = 'canceled' THEN l.metadata - 'errorMessage'
                         WHEN l.run_after > interval '0'
                         THEN l.metadata || jsonb_build_object('retryAt', (extract(epoch FROM l.due_at) * 1000)::bigint)
                         ELSE l.metadata END AS metadata,
                    l.attempt,
                    l.failures + COALESCE(l.counts_as_failure, false)::int AS failures,
-                   CASE WHEN l.status <> 'pending' THEN COALESCE(l.progress, l.current_progress) END AS progress,
-                   CASE WHEN l.status = 'completed' THEN ARRAY(SELECT jsonb_array_elements_text(l.metadata -> 'resultUrls')) END AS result_urls,
-                   COALESCE(l.tokens_used, l.current_tokens_used) AS tokens_used,
-                   CASE WHEN l.status = 'failed' THEN l.error_message END AS error_message,
+                   CASE WHEN l.status <> 'pending' THEN COALESCE((l.metadata -> 'progress')::int, l.progress) END AS progress,
                    CASE WHEN l.status = 'pending' THEN l.due_at ELSE l.run_at END AS run_at,
                    CASE WHEN l.status = 'processing' THEN l.lease_owner END AS lease_owner,
                    CASE WHEN l.status = 'processing' THEN l.lease_expires_at END AS lease_expires_at
@@ -60,19 +54,19 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
             WHERE l.verdict = 'accepted'
         ),
         {LogSql.Tail}
-        SELECT l.ord, l.verdict, l.current_status, n.user_id, n.type, n.seq, n.occurred_at,
-               n.status, CASE WHEN l.asked = 'pending' THEN (n.metadata -> 'retryAt')::bigint END, n.after_check
+        SELECT l.ord, l.verdict, l.current_status, n.user_id, n.type, n.seq, n.occurred_at, n.after_check,
+               n.status, CASE WHEN l.requested = 'pending' THEN (n.metadata -> 'retryAt')::bigint END
         FROM locked l LEFT JOIN numbered n ON n.ord = l.ord
         """;
 
-    // More than any version of Trace Context needs today.
+    // More than any current version of Trace Context needs.
     private const int MaxTraceParentLength = 200;
 
     private static readonly AppendResult NotFound = new(null, RefusalReason.NotFound, null);
 
     private readonly StatusMetadata?[] _metadata = [.. changes.Select(MetadataOf)];
 
-    /// <summary>The command that appends them all, for one use; of no connection yet.</summary>
+    /// <summary>A command that appends all changes, without a connection; for one use.</summary>
     public NpgsqlCommand ToCommand()
     {
         var command = new NpgsqlCommand(Sql);
@@ -80,11 +74,8 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
         Add(command, changes, static c => c.UpdateId);
         Add(command, changes, static c => c.Status.ToWireName());
         Add(command, changes, static c => c.Attempt);
-        Add(command, changes, static c => c.Status == GenerationStatus.Completed ? 100 : c.Progress);
-        Add(command, changes, static c => c.TokensUsed);
-        Add(command, _metadata, static m => m?.ErrorMessage);
-        Add(command, _metadata, EventReader.EncodeMetadata);
-        Add(command, changes, static c => ProviderText.Clean(c.TraceParent, MaxTraceParentLength));
+        Add(command, _metadata, static m => m is null ? null : JsonSerializer.Serialize(m, StatusJsonContext.Default.StatusMetadata));
+        Add(command, changes, TraceParentOf);
         Add(command, changes, static c => c.RunAfter == TimeSpan.Zero ? null : (TimeSpan?)c.RunAfter);
         Add(command, changes, static c => c.CountsAsFailure ? true : (bool?)null);
         return command;
@@ -98,33 +89,17 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
         while (await reader.ReadAsync())
         {
             var index = (int)reader.GetInt64(0) - 1;
-            results[index] = ReadResult(reader, index);
+            results[index] = ReadResult(reader, changes[index], _metadata[index]);
         }
 
         return results;
     }
 
-    private AppendResult ReadResult(NpgsqlDataReader reader, int index)
+    private static AppendResult ReadResult(NpgsqlDataReader reader, StatusChange change, StatusMetadata? metadata)
     {
-        var change = changes[index];
         if (!reader.IsDBNull(5))
         {
-            return new AppendResult(
-                new StatusUpdate
-                {
-                    GenerationId = change.GenerationId,
-                    UserId = reader.GetString(3),
-                    Type = EventReader.ParseType(reader.GetString(4)),
-                    Status = change.Status == GenerationStatus.Pending ? EventReader.ParseStatus(reader.GetString(7)) : change.Status,
-                    Seq = reader.GetInt64(5),
-                    Cursor = EventReader.CursorOf(reader.GetInt64(5), change.UpdateId),
-                    After = EventReader.AfterOf(reader, 9, reader.GetInt64(5)),
-                    Timestamp = reader.GetFieldValue<DateTimeOffset>(6).ToUnixTimeMilliseconds(),
-                    TraceParent = change.TraceParent,
-                    Metadata = MetadataOf(reader, index),
-                },
-                null,
-                null);
+            return new AppendResult(ReadUpdate(reader, change, metadata), null, null);
         }
 
         var reason = reader.GetString(1) switch
@@ -133,17 +108,36 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
             "not_allowed" => RefusalReason.NotAllowed,
             _ => RefusalReason.Terminal,
         };
-        return new AppendResult(null, reason, EventReader.ParseStatus(reader.GetString(2)));
+        return new AppendResult(null, reason, StatusDbContext.ParseStatus(reader.GetString(2)));
     }
 
-    // What the statement made of it: the same as in the event's row.
-    private StatusMetadata? MetadataOf(NpgsqlDataReader reader, int index) => changes[index].Status switch
+    // What the caller already has is not read back: that is work for every update.
+    private static StatusUpdate ReadUpdate(NpgsqlDataReader reader, StatusChange change, StatusMetadata? metadata)
     {
-        GenerationStatus.Pending when EventReader.ParseStatus(reader.GetString(7)) != GenerationStatus.Pending =>
-            _metadata[index]! with { ErrorMessage = null },
-        GenerationStatus.Pending when !reader.IsDBNull(8) => _metadata[index]! with { RetryAt = reader.GetInt64(8) },
-        _ => _metadata[index],
-    };
+        var seq = reader.GetInt64(5);
+        var status = change.Status == GenerationStatus.Pending ? StatusDbContext.ParseStatus(reader.GetString(8)) : change.Status;
+        return new()
+        {
+            GenerationId = change.GenerationId,
+            UserId = reader.GetString(3),
+            Type = StatusDbContext.ParseType(reader.GetString(4)),
+            Status = status,
+            Seq = seq,
+            Cursor = EventReader.CursorOf(seq, change.UpdateId),
+            After = EventReader.AfterOf(reader, 7, seq),
+            Timestamp = reader.GetFieldValue<DateTimeOffset>(6).ToUnixTimeMilliseconds(),
+            TraceParent = TraceParentOf(change),
+            Metadata = metadata is null ? null : Stored(metadata),
+        };
+
+        // The statement changes the metadata of what returns to the queue.
+        StatusMetadata Stored(StatusMetadata sent) =>
+            status != change.Status ? sent with { ErrorMessage = null }
+            : reader.IsDBNull(9) ? sent
+            : sent with { RetryAt = reader.GetInt64(9) };
+    }
+
+    private static string? TraceParentOf(StatusChange change) => ProviderText.Clean(change.TraceParent, MaxTraceParentLength);
 
     private static StatusMetadata? MetadataOf(StatusChange change)
     {
@@ -167,7 +161,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
         return metadata == new StatusMetadata() ? null : metadata;
     }
 
-    // A column that no change has a value for is sent as an empty array, which unnest fills up with NULL.
+    // A column without values is sent as an empty array, which unnest pads with NULL.
     private static void Add<TSource, T>(NpgsqlCommand command, IReadOnlyList<TSource> from, Func<TSource, T> select)
     {
         var values = new T[from.Count];

@@ -4,61 +4,67 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Log;
 
-/// <summary>Writes a batch by one statement, which is one transaction. Thread-safe.</summary>
+/// <summary>Writes a batch in one statement, which is one transaction. Thread-safe.</summary>
 internal sealed class BatchWriter(StatusDatabase database)
 {
-    // Looks with a snapshot of its own: an update that was committed while the append waited for its lock is found as well.
+    // Has a snapshot of its own, and so also finds an update that was committed while the append waited for its lock.
     private const string FindCommittedSql =
         $"""
         -- find committed
-        SELECT i.ord, {LogSql.EventColumns}
+        SELECT i.ord, {EventReader.Columns}
         FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS i (generation_id, update_id, ord)
         JOIN status_events e ON e.update_id = i.update_id AND e.generation_id = i.generation_id
         """;
 
-    private const string FindFreeSql =
+    private const string FindLockedSql =
         """
-        -- find unlocked
-        SELECT g.id FROM generations g JOIN user_streams s ON s.user_id = g.user_id
-        WHERE g.id = ANY ($1)
-        FOR NO KEY UPDATE OF g, s SKIP LOCKED
+        -- find locked
+        WITH requested AS MATERIALIZED (SELECT id, user_id FROM generations WHERE id = ANY ($1)),
+        free AS MATERIALIZED (SELECT g.id FROM generations g WHERE g.id = ANY ($1) FOR NO KEY UPDATE SKIP LOCKED),
+        free_logs AS MATERIALIZED (
+            SELECT s.user_id FROM user_streams s WHERE s.user_id = ANY (ARRAY(SELECT r.user_id FROM requested r)) FOR NO KEY UPDATE SKIP LOCKED
+        )
+        SELECT r.id, f.id IS NULL, l.user_id IS NULL
+        FROM requested r LEFT JOIN free f ON f.id = r.id LEFT JOIN free_logs l ON l.user_id = r.user_id
         """;
 
-    /// <summary>Those of the generations that nobody keeps locked now, neither them nor their user's log; what does not exist is not among them.</summary>
-    public async Task<IReadOnlySet<string>> FindFreeAsync(IEnumerable<StatusChange> changes, CancellationToken cancellationToken)
+    /// <summary>For each existing generation: whether it, or its user's log, is locked by someone else.</summary>
+    public async Task<IReadOnlyDictionary<string, (bool Generation, bool Log)>> FindLockedAsync(
+        IEnumerable<StatusChange> changes, CancellationToken cancellationToken)
     {
-        var command = new NpgsqlCommand(FindFreeSql);
+        var command = new NpgsqlCommand(FindLockedSql);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. changes.Select(change => change.GenerationId)] });
         return await database.WriteAsync(
             command,
             static async reader =>
             {
-                var free = new HashSet<string>(StringComparer.Ordinal);
+                var locked = new Dictionary<string, (bool Generation, bool Log)>(StringComparer.Ordinal);
                 while (await reader.ReadAsync())
                 {
-                    free.Add(reader.GetString(0));
+                    locked.Add(reader.GetString(0), (reader.GetBoolean(1), reader.GetBoolean(2)));
                 }
 
-                return free;
+                return locked;
             },
             cancellationToken);
     }
 
     /// <summary>Tries once.</summary>
-    /// <returns>The outcomes, in the order of the changes. What an earlier try has committed is committed, as it was then.</returns>
-    /// <exception cref="NpgsqlException">None was committed, or it is not known; the same batch may be written again.</exception>
-    /// <exception cref="InvalidOperationException">An update id names an update of another generation.</exception>
+    /// <returns>The outcomes, in the order of the changes. What an earlier try has committed is reported with its original outcome.</returns>
+    /// <exception cref="NpgsqlException">Nothing was committed, or the outcome is unknown; the same batch may be written again.</exception>
+    /// <exception cref="InvalidOperationException">An update id belongs to an update of another generation.</exception>
     public async Task<AppendResult[]> TryWriteAsync(IReadOnlyList<StatusChange> changes, CancellationToken cancellationToken)
     {
         AppendResult[] results;
         try
         {
-            results = await TryAppendAsync(new AppendBatch(changes), cancellationToken);
+            var batch = new AppendBatch(changes);
+            results = await database.WriteAsync(batch.ToCommand(), batch.ReadResultsAsync, cancellationToken);
             await ReplaceAsync(changes, results, result => !result.IsCommitted, cancellationToken);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
         {
-            // One of them was committed before, and others of its generation followed it: the statement wrote nothing.
+            // One change was committed before, and its generation has later updates: the statement wrote nothing.
             results = new AppendResult[changes.Count];
             if (await ReplaceAsync(changes, results, _ => true, cancellationToken) == 0)
             {
@@ -81,11 +87,8 @@ internal sealed class BatchWriter(StatusDatabase database)
         return results;
     }
 
-    private Task<AppendResult[]> TryAppendAsync(AppendBatch batch, CancellationToken cancellationToken) =>
-        database.WriteAsync(batch.ToCommand(), batch.ReadResultsAsync, cancellationToken);
-
-    /// <summary>A refusal may be the echo of an earlier try whose answer was lost: then that try's outcome takes its place.</summary>
-    /// <returns>How many were replaced.</returns>
+    /// <summary>A refusal can be due to an earlier try whose answer was lost: then it is replaced by that try's outcome.</summary>
+    /// <returns>How many outcomes were replaced.</returns>
     private async Task<int> ReplaceAsync(
         IReadOnlyList<StatusChange> changes, AppendResult[] results, Func<AppendResult, bool> isInQuestion, CancellationToken cancellationToken)
     {

@@ -5,27 +5,27 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Data.Log;
 
 /// <summary>
-/// Commits what waits in it, as much as there is by one statement, one statement at a time: while one is under way, what comes gathers for
-/// the next. A lone change is sent at once; nothing ever waits for company. What somebody keeps locked is tried again beside the lane, so that
-/// the rest of it goes on. Thread-safe.
+/// Commits queued changes by one statement at a time: changes that arrive meanwhile are batched for the next one. A single change is sent at
+/// once; none waits for a batch to fill. Changes whose rows somebody keeps locked are set aside and retried separately, while the lane continues
+/// with the others. Thread-safe.
 /// </summary>
 internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, int maxBatch, StatusPublisher? publisher)
 {
-    private const int MostMisunderstandings = 2;
+    private const int MaxProtocolErrors = 2;
 
-    // Each may wait for a lock with a connection of its own.
-    private const int MostBeside = 2;
+    // Each may wait for a lock, on a connection of its own.
+    private const int MaxBlockedRunners = 2;
 
     private readonly Lock _lock = new();
     private readonly Queue<PendingAppend> _waiting = new();
-    private readonly Dictionary<string, Queue<PendingAppend>> _beside = new(StringComparer.Ordinal);
-    private readonly Queue<string> _besideInTurn = new();
+    private readonly Dictionary<LockedRow, Queue<PendingAppend>> _blocked = [];
+    private readonly Queue<LockedRow> _blockedRows = new();
     private List<PendingAppend> _heldBack = [];
     private bool _isRunning;
-    private int _runningBeside;
+    private int _blockedRunners;
     private Task _announcing = Task.CompletedTask;
 
-    /// <summary>Ends when Redis has what was committed until now, or has had its time.</summary>
+    /// <summary>Completes when Redis has received what was committed until now, or the publisher has given up.</summary>
     public Task Announced => Volatile.Read(ref _announcing);
 
     public void Enqueue(PendingAppend append)
@@ -45,8 +45,8 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
     }
 
     /// <summary>
-    /// On the pool, without the caller's context: what a lane does is done for many. Not before what the pool has to do already, which after
-    /// a commit is those who were waiting for it: what they append next is in the next batch.
+    /// Runs on the thread pool, without the caller's execution context, because it works for many callers. Queued behind the pool's earlier work
+    /// items: after a commit these are its callers, whose next changes then join the next batch.
     /// </summary>
     private void Schedule() => ThreadPool.UnsafeQueueUserWorkItem(static lane => _ = lane.RunAsync(), this, preferLocal: false);
 
@@ -59,7 +59,7 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
         }
     }
 
-    /// <summary>What goes into the next statement, in the order of arrival; empty ends the run. Of one generation it has one change at most.</summary>
+    /// <summary>Takes the next batch, in order of arrival, with at most one change per generation; an empty one ends the run.</summary>
     private List<PendingAppend> Take()
     {
         var batch = new List<PendingAppend>();
@@ -84,12 +84,12 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
 
         void Add(PendingAppend append, List<PendingAppend> heldBack)
         {
-            if (append.IsOver)
+            if (append.IsCompleted)
             {
                 return;
             }
 
-            if (_beside.TryGetValue(append.Change.GenerationId, out var behind))
+            if (_blocked.Count > 0 && FindBlockedQueue(append.Change) is { } behind)
             {
                 behind.Enqueue(append);
                 return;
@@ -99,38 +99,44 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
         }
     }
 
-    /// <summary>Every append has its outcome when this returns, whatever happens: the lane goes on.</summary>
-    private async Task CommitOrFailAsync(List<PendingAppend> batch, bool isBeside = false)
+    /// <summary>The queue of the locked row that a change must wait for, in order of arrival; null if there is none.</summary>
+    private Queue<PendingAppend>? FindBlockedQueue(StatusChange change) =>
+        _blocked.TryGetValue(LockedRow.Generation(change), out var queue) || (LockedRow.Log(change) is { } log && _blocked.TryGetValue(log, out queue))
+            ? queue
+            : null;
+
+    /// <summary>Every append has its outcome when this returns, whatever happens, and the lane continues.</summary>
+    private async Task CommitOrFailAsync(List<PendingAppend> batch, bool isSetAside = false)
     {
         try
         {
-            await CommitAsync(batch, isBeside);
+            await CommitAsync(batch, isSetAside);
         }
         catch (Exception e)
         {
-            // Such as a data source that was disposed meanwhile.
+            // For example, the data source was disposed of meanwhile.
             batch.ForEach(append => append.TrySetException(e));
         }
     }
 
-    private async Task CommitAsync(List<PendingAppend> batch, bool isBeside)
+    private async Task CommitAsync(List<PendingAppend> batch, bool isSetAside)
     {
-        var misunderstandings = 0;
-        for (var attempt = 0; ; attempt++)
+        var protocolErrors = 0;
+        for (var attempt = 1; ; attempt++)
         {
             try
             {
                 await WriteAsync(batch);
                 return;
             }
-            catch (PostgresException e) when (!isBeside && e.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled)
+            catch (PostgresException e) when (!isSetAside && e.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled)
             {
-                batch = await LeaveBesideAsync(batch, e);
+                batch = await SetBlockedAsideAsync(batch, e);
             }
-            catch (NpgsqlException e) when (StatusDatabase.IsWorthRepeating(e))
+            catch (NpgsqlException e) when (StatusDatabase.ShouldRetry(e))
             {
                 StatusDatabase.CountRetry(e);
-                batch = KeepWaiting(batch, e);
+                batch = FailExpired(batch, e);
                 if (batch.Count > 0)
                 {
                     await database.BackOffAsync(attempt);
@@ -138,21 +144,21 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
             }
             catch (Exception) when (batch.Count > 1)
             {
-                // One of them is not to be had; the halves tell which, and the others are none the worse.
+                // One of the changes fails; halving the batch isolates it from the others.
                 var half = batch.Count / 2;
-                await CommitAsync(batch[..half], isBeside);
-                await CommitAsync(batch[half..], isBeside);
+                await CommitAsync(batch[..half], isSetAside);
+                await CommitAsync(batch[half..], isSetAside);
                 return;
             }
-            catch (Exception e) when (e is PostgresException or InvalidOperationException || misunderstandings == MostMisunderstandings)
+            catch (Exception e) when (e is PostgresException or InvalidOperationException || protocolErrors == MaxProtocolErrors)
             {
                 batch[0].TrySetException(e);
                 return;
             }
             catch (Exception)
             {
-                // Not said by the database: client and server misunderstand each other, which other connections need not inherit.
-                misunderstandings++;
+                // Not an error from the database: client and server are out of sync, so new connections replace the pooled ones.
+                protocolErrors++;
                 database.DataSource.Clear();
             }
 
@@ -170,7 +176,7 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
         AppendResult[] results;
         try
         {
-            // Without a token: callers may stop waiting, the batch is everybody's.
+            // No token: callers may stop waiting, but the batch belongs to all of them.
             results = await writer.TryWriteAsync(changes, CancellationToken.None);
         }
         catch (Exception e) when (startedAt is not null)
@@ -187,7 +193,7 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
         }
     }
 
-    /// <summary>One statement is a part of the trace of each of its changes.</summary>
+    /// <summary>Records the statement in the trace of each of its changes.</summary>
     private void Record(StatusChange[] changes, DateTimeOffset? startedAt, AppendResult[]? results = null, Exception? failure = null)
     {
         for (var i = 0; startedAt is not null && i < changes.Length; i++)
@@ -209,25 +215,27 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
         }
     }
 
-    /// <summary>Takes out of a batch what waits for locks that somebody keeps.</summary>
-    /// <returns>The rest; all of it if that cannot be found out.</returns>
-    private async Task<List<PendingAppend>> LeaveBesideAsync(List<PendingAppend> batch, PostgresException failure)
+    /// <summary>Moves changes whose rows somebody keeps locked out of a batch, into queues of their own.</summary>
+    /// <returns>The rest; the whole batch if the locks cannot be determined.</returns>
+    private async Task<List<PendingAppend>> SetBlockedAsideAsync(List<PendingAppend> batch, PostgresException failure)
     {
         StatusDatabase.CountRetry(failure);
-        IReadOnlySet<string> free;
+        IReadOnlyDictionary<string, (bool Generation, bool Log)> locked;
         try
         {
-            free = await writer.FindFreeAsync(batch.Select(append => append.Change), CancellationToken.None);
+            locked = await writer.FindLockedAsync(batch.Select(append => append.Change), CancellationToken.None);
         }
         catch (NpgsqlException e)
         {
-            return KeepWaiting(batch, e);
+            return FailExpired(batch, e);
         }
 
         var rest = new List<PendingAppend>();
         foreach (var append in batch)
         {
-            if (free.Contains(append.Change.GenerationId))
+            // A generation that no longer exists is set aside too: a statement of its own refuses the change.
+            var (isLocked, isLogLocked) = locked.GetValueOrDefault(append.Change.GenerationId, (Generation: true, Log: false));
+            if (!isLocked && !isLogLocked)
             {
                 rest.Add(append);
                 continue;
@@ -235,73 +243,80 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
 
             lock (_lock)
             {
-                // From here on what comes for this generation queues up behind it.
-                _beside.Add(append.Change.GenerationId, new Queue<PendingAppend>([append]));
-                _besideInTurn.Enqueue(append.Change.GenerationId);
-                if (_runningBeside == MostBeside)
+                // From now on, changes of this generation, or of this log, queue up behind this one.
+                var row = isLogLocked && LockedRow.Log(append.Change) is { } log ? log : LockedRow.Generation(append.Change);
+                if (_blocked.TryGetValue(row, out var behind))
+                {
+                    behind.Enqueue(append);
+                    continue;
+                }
+
+                _blocked.Add(row, new Queue<PendingAppend>([append]));
+                _blockedRows.Enqueue(row);
+                if (_blockedRunners == MaxBlockedRunners)
                 {
                     continue;
                 }
 
-                _runningBeside++;
+                _blockedRunners++;
             }
 
-            _ = Task.Run(RunBesideAsync);
+            _ = Task.Run(RunBlockedAsync);
         }
 
-        return KeepWaiting(rest, failure);
+        return FailExpired(rest, failure);
     }
 
-    private async Task RunBesideAsync()
+    private async Task RunBlockedAsync()
     {
-        while (NextGenerationBeside() is { } generationId)
+        while (NextBlockedRow() is { } row)
         {
-            while (NextBeside(generationId) is { } append)
+            while (NextBlocked(row) is { } append)
             {
-                await CommitOrFailAsync([append], isBeside: true);
+                await CommitOrFailAsync([append], isSetAside: true);
             }
         }
     }
 
-    private string? NextGenerationBeside()
+    private LockedRow? NextBlockedRow()
     {
         lock (_lock)
         {
-            if (_besideInTurn.TryDequeue(out var generationId))
+            if (_blockedRows.TryDequeue(out var row))
             {
-                return generationId;
+                return row;
             }
 
-            _runningBeside--;
+            _blockedRunners--;
             return null;
         }
     }
 
-    private PendingAppend? NextBeside(string generationId)
+    private PendingAppend? NextBlocked(LockedRow row)
     {
         lock (_lock)
         {
-            var queue = _beside[generationId];
+            var queue = _blocked[row];
             while (queue.TryDequeue(out var append))
             {
-                if (!append.IsOver)
+                if (!append.IsCompleted)
                 {
                     return append;
                 }
             }
 
-            _beside.Remove(generationId);
+            _blocked.Remove(row);
             return null;
         }
     }
 
-    /// <summary>Fails those whose time is up, those that are still in a queue as well.</summary>
-    /// <returns>Those of the batch that go on.</returns>
-    private List<PendingAppend> KeepWaiting(List<PendingAppend> batch, NpgsqlException failure)
+    /// <summary>Fails the appends whose retry time has passed, including queued ones.</summary>
+    /// <returns>The batch without those that have ended.</returns>
+    private List<PendingAppend> FailExpired(List<PendingAppend> batch, NpgsqlException failure)
     {
         lock (_lock)
         {
-            foreach (var append in batch.Concat(_heldBack).Concat(_waiting).Concat(_beside.Values.SelectMany(queue => queue)))
+            foreach (var append in batch.Concat(_heldBack).Concat(_waiting).Concat(_blocked.Values.SelectMany(queue => queue)))
             {
                 if (database.IsTimeUp(append.Since))
                 {
@@ -310,10 +325,10 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
             }
         }
 
-        return [.. batch.Where(append => !append.IsOver)];
+        return [.. batch.Where(append => !append.IsCompleted)];
     }
 
-    /// <summary>Sends to Redis in the order of commits; nobody waits for the answer, which is no more than a hint's.</summary>
+    /// <summary>Publishes to Redis in commit order, without waiting: a message is only a hint.</summary>
     private void Announce(AppendResult[] results)
     {
         if (publisher is null)
@@ -331,5 +346,13 @@ internal sealed class CommitLane(StatusDatabase database, BatchWriter writer, in
         }
 
         Volatile.Write(ref _announcing, publisher.TryPublishAsync(updates));
+    }
+
+    /// <summary>A row that somebody keeps locked: a generation, or a user's log, which blocks all generations of that user.</summary>
+    private readonly record struct LockedRow(string Id, bool IsLog)
+    {
+        public static LockedRow Generation(StatusChange change) => new(change.GenerationId, IsLog: false);
+
+        public static LockedRow? Log(StatusChange change) => change.UserId is { } userId ? new(userId, IsLog: true) : null;
     }
 }

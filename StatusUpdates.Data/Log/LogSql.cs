@@ -1,25 +1,26 @@
 namespace StatusUpdates.Data.Log;
 
 /// <summary>
-/// The part that every write to the log shares. A writer's statement names the changes it accepted in a CTE <c>accepted</c>; this one
-/// numbers them, moves the generations and writes the events, all in that same statement: one round trip, one commit.
+/// Parts of statements on the log. <see cref="Tail"/> is the part that all writes share: a writer's statement lists the changes that it accepted in
+/// a CTE <c>accepted</c>; the CTEs of the tail number them, update the generations and write the events in the same statement: one round trip, one
+/// commit.
 /// </summary>
 /// <remarks>
-/// Lock order, the same for every writer, so that no two can wait for each other: generations first (ordered by id, or SKIP LOCKED),
-/// then user_streams, ordered by user_id, last. That the second begins after the first has ended is made sure by the sort in
-/// <c>numbered</c>, which has to see all of <c>accepted</c> before it yields its first row. A row is read through its lock, hence as it is
-/// now, not as it was when the statement began. <c>seq</c> is numbered over accepted rows alone: a refusal burns no number. The counts
-/// come after the streams, in the order of their key; a change that leaves the status as it is, such as progress, touches none.
+/// All writers lock in the same order, which prevents deadlocks: generations first (ordered by id, or SKIP LOCKED), then
+/// user_streams, ordered by user_id. The sort in <c>numbered</c> makes sure that the second step begins after the first has ended: it needs
+/// all of <c>accepted</c> before it returns its first row. Rows are read under their locks, so with their current values, not those of the
+/// statement's snapshot. Only accepted changes get a <c>seq</c>: a refusal uses up no number. The counts come after the streams, in the order
+/// of their key; a change that keeps the status, such as progress, touches none.
 /// </remarks>
-internal static class LogSql
+public static class LogSql
 {
     /// <summary>
-    /// CTEs <c>numbered</c>, <c>advanced</c>, <c>changed</c>, <c>logged</c>, <c>counted</c>. Needs <c>accepted</c> with: id, user_id, type,
-    /// ord, previous (the status until now), status, update_id, traceparent, metadata, attempt, failures, progress, result_urls, tokens_used,
-    /// error_message, run_at, lease_owner, lease_expires_at. Yields <c>numbered</c>: the same, with seq, occurred_at and after_check (the
-    /// check of the update before it).
+    /// CTEs <c>numbered</c>, <c>advanced</c>, <c>changed</c>, <c>logged</c>, <c>counted</c>. Requires <c>accepted</c> with: generation_id, user_id,
+    /// type, ord, previous (the status until now), status, update_id, traceparent, metadata, attempt, failures, progress, run_at, lease_owner,
+    /// lease_expires_at. Provides <c>numbered</c>: the same, with seq, occurred_at and after_check (the check of the previous update): the updates,
+    /// as <see cref="EventReader.NumberedColumns"/>. What the update's metadata say of the outcome goes into the generation's row too.
     /// </summary>
-    public const string Tail =
+    internal const string Tail =
         $"""
         numbered AS MATERIALIZED (
             SELECT p.*, p.last_seq + row_number() OVER w AS seq, COALESCE(log_check(lag(p.update_id) OVER w), p.last_check) AS after_check,
@@ -39,17 +40,19 @@ internal static class LogSql
         changed AS (
             UPDATE generations g SET
                 status = n.status, seq = n.seq, updated_at = n.occurred_at, last_update_id = n.update_id,
-                attempt = n.attempt, failures = n.failures, progress = n.progress, result_urls = n.result_urls,
-                tokens_used = n.tokens_used, error_message = n.error_message, run_at = n.run_at,
+                attempt = n.attempt, failures = n.failures, progress = n.progress, run_at = n.run_at,
                 lease_owner = n.lease_owner, lease_expires_at = n.lease_expires_at,
+                result_urls = CASE WHEN n.status = 'completed' THEN ARRAY(SELECT jsonb_array_elements_text(n.metadata -> 'resultUrls')) END,
+                tokens_used = COALESCE((n.metadata -> 'tokensUsed')::bigint, g.tokens_used),
+                error_message = CASE WHEN n.status = 'failed' THEN n.metadata ->> 'errorMessage' END,
                 started_at = CASE WHEN n.status = 'processing' THEN COALESCE(g.started_at, n.occurred_at) ELSE g.started_at END,
                 completed_at = CASE WHEN n.status IN ('completed', 'failed', 'canceled') THEN n.occurred_at END
             FROM numbered n
-            WHERE g.id = n.id
+            WHERE g.id = n.generation_id
         ),
         logged AS (
             INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, metadata, update_id, traceparent)
-            SELECT user_id, seq, id, type, status, occurred_at, metadata, update_id, traceparent FROM numbered
+            SELECT user_id, seq, generation_id, type, status, occurred_at, metadata, update_id, traceparent FROM numbered
         ),
         counted AS (
             INSERT INTO generation_counts AS c (user_id, type, status, count)
@@ -62,8 +65,8 @@ internal static class LogSql
         """;
 
     /// <summary>
-    /// The check of the latest entry of the stream <c>s</c>: from its row, or, where a writer of an earlier version wrote last, from the log; NULL
-    /// where neither has it.
+    /// The check of the latest entry of the stream <c>s</c>: from its row or, if a writer of an earlier version wrote last, from the log; NULL if
+    /// neither has it.
     /// </summary>
     public const string HeadCheck =
         """
@@ -72,13 +75,9 @@ internal static class LogSql
         """;
 
     /// <summary>
-    /// The check of what stands at the cursor <c>c.seq</c> of the stream <c>s</c>: the entry <c>a</c>, or the last one that retention removed; NULL where
-    /// neither is there.
+    /// The check of the entry at the cursor <c>c.seq</c> of the stream <c>s</c>: of the entry <c>a</c>, or of the last entry that retention
+    /// removed; NULL if neither is at that position.
     /// </summary>
     public const string CursorCheck =
         "COALESCE(log_check(a.update_id), CASE WHEN s.trimmed_seq = c.seq THEN s.trimmed_check END)";
-
-    /// <summary>Columns of an event, as <see cref="EventReader.Read"/> expects them.</summary>
-    public const string EventColumns =
-        "e.generation_id, e.user_id, e.type, e.status, e.occurred_at, e.seq, e.traceparent, e.metadata::text, e.update_id";
 }

@@ -4,8 +4,8 @@ using System.Text;
 namespace StatusUpdates.Data.Log;
 
 /// <summary>
-/// Text that Postgres and JSON can hold: no U+0000, no lone surrogates. At the boundary such text is refused
-/// (<see cref="IsClean"/>); where it comes from a provider it is mended (<see cref="Clean"/>), because a generation must be able to end.
+/// Text that Postgres and JSON can store: no U+0000, no lone surrogates. Other text is refused in requests (<see cref="IsClean"/>), but
+/// repaired in a provider's output (<see cref="Clean"/>), because a generation must be able to end.
 /// </summary>
 public static class ProviderText
 {
@@ -15,7 +15,7 @@ public static class ProviderText
     /// <summary>Longest result URL, in UTF-16 code units.</summary>
     public const int MaxUrlLength = 4000;
 
-    /// <summary>Whether the text can be stored as it is.</summary>
+    /// <summary>Whether the text can be stored unchanged.</summary>
     public static bool IsClean(ReadOnlySpan<char> text)
     {
         while (!text.IsEmpty)

@@ -6,8 +6,8 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Data.Log;
 
 /// <summary>
-/// The log of status updates: append to it, read after a cursor. What an append returns as committed is durable; nothing else is
-/// visible to any reader. Given a publisher, it announces what it committed. Thread-safe; one instance serves a process.
+/// The log of status updates: append to it, read after a cursor. Appends that are reported as committed are durable; readers see nothing
+/// else. With a publisher, committed updates are announced. Thread-safe; one instance serves a process.
 /// </summary>
 public sealed class StatusLog : IAsyncDisposable
 {
@@ -17,7 +17,7 @@ public sealed class StatusLog : IAsyncDisposable
     private const string ReadAfterSql =
         $"""
         -- read log
-        SELECT s.oldest_seq, s.last_seq, {LogSql.HeadCheck}, {LogSql.CursorCheck}, {LogSql.EventColumns}
+        SELECT {EventReader.BoundsColumns}, {EventReader.Columns}
         FROM user_streams s
         CROSS JOIN (VALUES ($2::bigint)) c (seq)
         LEFT JOIN status_events a ON a.user_id = s.user_id AND a.seq = c.seq
@@ -29,7 +29,7 @@ public sealed class StatusLog : IAsyncDisposable
     private const string ReadHistorySql =
         $"""
         -- read history
-        SELECT s.oldest_seq, g.first_seq, {LogSql.CursorCheck}, {LogSql.EventColumns}
+        SELECT s.oldest_seq, g.first_seq, {LogSql.CursorCheck}, {EventReader.Columns}
         FROM generations g
         JOIN user_streams s ON s.user_id = g.user_id
         CROSS JOIN (VALUES ($3::bigint)) c (seq)
@@ -44,10 +44,10 @@ public sealed class StatusLog : IAsyncDisposable
     private readonly BatchWriter _writer;
     private readonly CommitLane[] _lanes;
 
-    /// <summary>Makes the log; connects to nothing yet.</summary>
-    /// <param name="database">Where it is.</param>
+    /// <summary>Creates the log; does not connect yet.</summary>
+    /// <param name="database">The database.</param>
     /// <param name="options">How appends share transactions.</param>
-    /// <param name="publisher">Announces what is committed, in its order; nobody announces it without.</param>
+    /// <param name="publisher">Announces committed updates, in commit order; without it they are not announced.</param>
     public StatusLog(StatusDatabase database, StatusLogOptions? options = null, StatusPublisher? publisher = null)
     {
         options ??= new StatusLogOptions();
@@ -58,15 +58,15 @@ public sealed class StatusLog : IAsyncDisposable
     }
 
     /// <summary>
-    /// Appends one change. Callers share transactions: those of one lane (<see cref="StatusLogOptions.Lanes"/>, by hash of the user) that
-    /// come while one is under way share the next. Each has its own outcome.
+    /// Appends one change. Callers share transactions: changes that arrive in a lane (<see cref="StatusLogOptions.Lanes"/>, by hash of the user)
+    /// while its transaction is in progress share the next one. Each has its own outcome.
     /// </summary>
-    /// <param name="change">What changes.</param>
-    /// <param name="cancellationToken">Ends the wait; the change may be committed all the same.</param>
-    /// <returns>Committed with its seq, or refused and why.</returns>
-    /// <exception cref="ArgumentException">An id that no database can hold.</exception>
+    /// <param name="change">The change.</param>
+    /// <param name="cancellationToken">Stops waiting; the change may still be committed.</param>
+    /// <returns>Committed with its seq, or refused with the reason.</returns>
+    /// <exception cref="ArgumentException">An id that the database cannot store.</exception>
     /// <exception cref="NpgsqlException">The database did not answer within <see cref="StatusDatabaseOptions.RetryFor"/>; the outcome is unknown,
-    /// and the same change (same <see cref="StatusChange.UpdateId"/>) may be appended again without harm.</exception>
+    /// and the same change (same <see cref="StatusChange.UpdateId"/>) may safely be appended again.</exception>
     public async Task<AppendResult> AppendAsync(StatusChange change, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -79,12 +79,12 @@ public sealed class StatusLog : IAsyncDisposable
         }
     }
 
-    /// <summary>Appends many changes in one transaction of their own; each has its own outcome. Of one user they get their numbers in this order.</summary>
-    /// <param name="changes">At most one of each generation.</param>
-    /// <param name="cancellationToken">Ends the wait; the changes may be committed all the same.</param>
+    /// <summary>Appends several changes in one transaction; each has its own outcome. Those of one user are numbered in this order.</summary>
+    /// <param name="changes">At most one per generation.</param>
+    /// <param name="cancellationToken">Stops waiting; the changes may still be committed.</param>
     /// <returns>The outcomes, in the order of the changes.</returns>
-    /// <exception cref="ArgumentException">Two changes of one generation, or an id that no database can hold.</exception>
-    /// <exception cref="NpgsqlException">As with a single change; none or all of them are committed.</exception>
+    /// <exception cref="ArgumentException">Two changes of one generation, or an id that the database cannot store.</exception>
+    /// <exception cref="NpgsqlException">As for a single change; all of them are committed, or none.</exception>
     public async Task<IReadOnlyList<AppendResult>> AppendAsync(
         IReadOnlyList<StatusChange> changes, CancellationToken cancellationToken = default)
     {
@@ -95,7 +95,7 @@ public sealed class StatusLog : IAsyncDisposable
 
         if (changes.DistinctBy(c => c.GenerationId, StringComparer.Ordinal).Count() != changes.Count)
         {
-            throw new ArgumentException("A batch holds at most one change of each generation.", nameof(changes));
+            throw new ArgumentException("A batch may contain at most one change of each generation.", nameof(changes));
         }
 
         foreach (var change in changes)
@@ -112,20 +112,20 @@ public sealed class StatusLog : IAsyncDisposable
         return results;
     }
 
-    /// <summary>Reads the updates after a cursor, with the log's bounds at that same moment.</summary>
-    /// <param name="userId">Whose log.</param>
+    /// <summary>Reads the updates after a cursor, with the log's bounds from the same snapshot.</summary>
+    /// <param name="userId">The owner of the log.</param>
     /// <param name="cursor">The last position already seen; 0 for none.</param>
-    /// <param name="limit">At most this many; with 0 the bounds, and the check of what stands at the cursor, alone.</param>
-    /// <param name="cancellationToken">Ends the read.</param>
-    /// <returns>A page; check <see cref="LogBounds.Covers"/> before its items are used.</returns>
+    /// <param name="limit">The maximum number; 0 for only the bounds and the check of the entry at the cursor.</param>
+    /// <param name="cancellationToken">Cancels the read.</param>
+    /// <returns>A page; check <see cref="LogBounds.Covers"/> before using its items.</returns>
     public Task<LogPage> ReadAfterAsync(string userId, long cursor, int limit, CancellationToken cancellationToken = default) =>
         StatusDatabase.ReadAsync(token => TryReadAfterAsync(userId, cursor, limit, token), cancellationToken);
 
-    /// <summary>The bounds of one user's log; <see cref="LogBounds.Empty"/> if nothing was ever written to it.</summary>
+    /// <summary>The bounds of one user's log; <see cref="LogBounds.Empty"/> if it was never written to.</summary>
     public async Task<LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken = default) =>
         (await ReadBoundsAsync([userId], cancellationToken)).GetValueOrDefault(userId, LogBounds.Empty);
 
-    /// <summary>The bounds of many logs, by primary key, in statements of at most 1,000 users; users without a log are absent.</summary>
+    /// <summary>The bounds of many logs, by primary key, in statements of at most 1,000 users; users without a log are omitted.</summary>
     public async Task<IReadOnlyDictionary<string, LogBounds>> ReadBoundsAsync(
         IReadOnlyCollection<string> userIds, CancellationToken cancellationToken = default)
     {
@@ -138,18 +138,18 @@ public sealed class StatusLog : IAsyncDisposable
         return bounds;
     }
 
-    /// <summary>Reads one generation's updates after a cursor; one of another log is taken for the beginning.</summary>
+    /// <summary>Reads one generation's updates after a cursor; a cursor of another log is treated as the beginning.</summary>
     /// <returns>A page; null if this user has no such generation.</returns>
     public Task<GenerationHistory?> ReadHistoryAsync(
         string userId, string generationId, LogPosition since, int limit, CancellationToken cancellationToken = default) =>
         StatusDatabase.ReadAsync(token => TryReadHistoryAsync(userId, generationId, since, limit, token), cancellationToken);
 
-    /// <summary>Waits until Redis has what was committed, or has had its time.</summary>
+    /// <summary>Waits until Redis has received what was committed, or the publisher has given up.</summary>
     public async ValueTask DisposeAsync() => await Task.WhenAll(_lanes.Select(lane => lane.Announced));
 
     private async Task<LogPage> TryReadAfterAsync(string userId, long cursor, int limit, CancellationToken cancellationToken)
     {
-        // Within a request the statement itself is a span.
+        // Within a request, Npgsql records the span.
         var startedAt = Activity.Current is null ? _database.Spans.Begin() : null;
         await using var command = _database.DataSource.CreateCommand(ReadAfterSql);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
@@ -162,15 +162,15 @@ public sealed class StatusLog : IAsyncDisposable
         while (await reader.ReadAsync(cancellationToken))
         {
             (bounds, check) = EventReader.ReadBounds(reader, cursor);
-            if (!reader.IsDBNull(4))
+            if (!reader.IsDBNull(EventReader.BoundsCount))
             {
-                items.Add(EventReader.Read(reader, 4));
+                items.Add(EventReader.Read(reader, EventReader.BoundsCount));
             }
         }
 
         if (startedAt is not null && items.Count > 0)
         {
-            using var span = _database.Spans.RecordOfMany("read log", items.Select(item => item.TraceParent), startedAt);
+            using var span = _database.Spans.RecordMany("read log", items.Select(item => item.TraceParent), startedAt);
             span?.SetTag("statusupdates.updates", items.Count);
         }
 
@@ -232,7 +232,7 @@ public sealed class StatusLog : IAsyncDisposable
     {
         if (!ProviderText.IsClean(change.GenerationId))
         {
-            throw new ArgumentException("A generation's id holds no U+0000 and no lone surrogate.", nameof(change));
+            throw new ArgumentException("A generation's id must not contain U+0000 or a lone surrogate.", nameof(change));
         }
     }
 

@@ -3,22 +3,18 @@ using Microsoft.Extensions.Options;
 
 namespace StatusUpdates.Data.Log;
 
-/// <summary>Settings of the group commit; configuration section <c>StatusLog</c>.</summary>
+/// <summary>The group commit of updates. Matters to workers, which append most of them.</summary>
 public sealed class StatusLogOptions
 {
     /// <summary>The configuration section.</summary>
     public const string SectionName = "StatusLog";
 
-    /// <summary>
-    /// How many transactions of this process run side by side at most, each on a connection of its own. A user's updates are all in one
-    /// lane. Default 4.
-    /// </summary>
+    /// <summary>How many transactions a process appends in at once, each on its own connection. All updates of a user go through one lane.</summary>
     [Range(1, 64)]
     public int Lanes { get; set; } = 4;
 
-    /// <summary>How many updates share a transaction at most. Default 256.</summary>
-    [Range(1, 1000)]
-    public int MaxBatch { get; set; } = 256;
+    /// <summary>The maximum number of updates in one transaction: beyond that a statement takes longer without more updates a second.</summary>
+    public int MaxBatch { get; internal set; } = 256;
 }
 
 [OptionsValidator]

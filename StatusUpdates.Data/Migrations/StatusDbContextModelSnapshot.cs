@@ -22,7 +22,7 @@ namespace StatusUpdates.Data.Migrations
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
 
-            modelBuilder.Entity("Microsoft.AspNetCore.DataProtection.EntityFrameworkCore.DataProtectionKey", b =>
+            modelBuilder.Entity("StatusUpdates.Data.Schema.DataProtectionKey", b =>
                 {
                     b.Property<int>("Id")
                         .ValueGeneratedOnAdd()
@@ -246,13 +246,17 @@ namespace StatusUpdates.Data.Migrations
                         .HasDatabaseName("ix_generations_completed_at")
                         .HasFilter("completed_at IS NOT NULL");
 
-                    b.HasIndex("Id")
+                    b.HasIndex("RunAt")
                         .HasDatabaseName("ix_generations_running")
-                        .HasFilter("status = 'processing'");
+                        .HasFilter("status = 'processing' AND attempt >= 0");
 
                     b.HasIndex("Deadline", "Id")
                         .HasDatabaseName("ix_generations_overdue")
                         .HasFilter("status = 'pending' AND deadline IS NOT NULL");
+
+                    b.HasIndex("Task", "RunAt")
+                        .HasDatabaseName("ix_generations_arrived")
+                        .HasFilter("status = 'pending' AND attempt >= 0");
 
                     b.HasIndex("UserId", "IdempotencyKey")
                         .IsUnique()

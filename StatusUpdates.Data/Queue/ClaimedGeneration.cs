@@ -3,7 +3,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Queue;
 
-/// <summary>A generation that this worker holds now, as attempt <see cref="Attempt"/>.</summary>
+/// <summary>A generation that this worker has claimed, as attempt <see cref="Attempt"/>.</summary>
 public sealed record ClaimedGeneration
 {
     /// <summary>The generation.</summary>
@@ -12,10 +12,10 @@ public sealed record ClaimedGeneration
     /// <summary>Its owner.</summary>
     public required string UserId { get; init; }
 
-    /// <summary>What was asked for.</summary>
+    /// <summary>Its type.</summary>
     public required GenerationType Type { get; init; }
 
-    /// <summary>Which processor does it.</summary>
+    /// <summary>Its processor.</summary>
     public required GenerationTask Task { get; init; }
 
     /// <summary>The user's text.</summary>
@@ -24,30 +24,30 @@ public sealed record ClaimedGeneration
     /// <summary>The processor's options, a JSON object.</summary>
     public string? Options { get; init; }
 
-    /// <summary>The fencing token: goes into every change.</summary>
+    /// <summary>The fencing token: required for every change.</summary>
     public required int Attempt { get; init; }
 
     /// <summary>How many attempts have failed so far.</summary>
     public required int Failures { get; init; }
 
-    /// <summary>How long until it is of no more use, when it was claimed; by the database's clock, which no worker's need agree with.</summary>
+    /// <summary>The time from the claim to the deadline, by the database's clock; the worker's own clock may differ.</summary>
     public TimeSpan? TimeLeft { get; init; }
 
     /// <summary>The trace of the submission (W3C Trace Context).</summary>
     public string? TraceParent { get; init; }
 }
 
-/// <summary>What a claim brought.</summary>
-/// <param name="Claimed">The generations to work on.</param>
-/// <param name="Updates">All updates it committed, to be announced: those of the claimed, and of expired and overdue ones that came to their end.</param>
-/// <param name="MayHaveMore">Whether another claim, made at once, may find more to start. What a limit held back is not meant.</param>
-/// <param name="IsSwept">Whether it looked for expired leases and overdue generations, and ended all that were to end.</param>
+/// <summary>The result of a claim.</summary>
+/// <param name="Claimed">The generations to process.</param>
+/// <param name="Updates">All updates it committed, to announce: of the claimed generations, and of expired and overdue ones that it ended.</param>
+/// <param name="MayHaveMore">Whether another claim, made at once, may find more to start, not counting what a limit held back.</param>
+/// <param name="IsSwept">Whether it looked for expired leases and overdue generations, and ended all that had to end.</param>
 public sealed record ClaimResult(
     IReadOnlyList<ClaimedGeneration> Claimed, IReadOnlyList<StatusUpdate> Updates, bool MayHaveMore = false, bool IsSwept = false);
 
-/// <summary>A lease that a worker holds.</summary>
+/// <summary>A lease of a worker.</summary>
 /// <param name="GenerationId">The generation.</param>
-/// <param name="Attempt">The attempt that holds it. One that the worker does not know of came from a claim whose answer was lost: it is handed back.</param>
-/// <param name="IsCancelRequested">Whether its owner asked to stop it.</param>
-/// <param name="IsExtended">Whether it was extended; not while somebody has the generation locked.</param>
+/// <param name="Attempt">The attempt that holds it. If the worker does not know it, the answer to its claim was lost: it is handed back.</param>
+/// <param name="IsCancelRequested">Whether its owner requested cancellation.</param>
+/// <param name="IsExtended">Whether it was extended; false while somebody has the generation locked.</param>
 public sealed record HeldLease(string GenerationId, int Attempt, bool IsCancelRequested, bool IsExtended = true);

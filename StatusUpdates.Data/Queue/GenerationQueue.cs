@@ -1,6 +1,5 @@
 using Npgsql;
 using StatusUpdates.Data.Database;
-using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
@@ -12,19 +11,30 @@ namespace StatusUpdates.Data.Queue;
 /// </summary>
 public sealed class GenerationQueue(StatusDatabase database)
 {
-    private readonly ClaimRound _round = new();
+    // The assumed maximum between the time that a statement writes and its commit.
+    private static readonly TimeSpan CommitSlack = TimeSpan.FromSeconds(2);
 
-    // What somebody keeps locked is passed: one row must not let the other leases run out. It is still this worker's, as far as anybody can know now, and
-    // nobody takes it while it is locked, for claims pass it too.
+    private readonly QueueMemory _memory = new(database.Time, CommitSlack);
+    private readonly OwnLeases _ownLeases = new(CommitSlack);
+
+    internal GenerationQueue(StatusDatabase database, TimeSpan slack)
+        : this(database) => (_memory, _ownLeases) = (new(database.Time, slack), new(slack));
+
+    // Rows that somebody keeps locked are skipped: one of them must not let the other leases expire. A skipped lease still belongs to this worker as
+    // far as is known, and nobody takes it while it is locked, because claims skip it too.
     private const string ExtendSql =
         """
         -- extend leases
         WITH held AS MATERIALIZED (
             SELECT g.id, g.attempt, g.cancel_requested_at IS NOT NULL AS is_cancel_requested
-            FROM generations g WHERE g.status = 'processing' AND g.lease_owner = $1
+            FROM generations g WHERE g.id = ANY ($3::text[]) AND g.status = 'processing' AND g.lease_owner = $1
+            UNION
+            SELECT g.id, g.attempt, g.cancel_requested_at IS NOT NULL
+            FROM generations g WHERE g.status = 'processing' AND g.attempt >= 0 AND g.run_at > $4 AND g.lease_owner = $1
         ),
         free AS MATERIALIZED (
-            SELECT g.id FROM generations g WHERE g.status = 'processing' AND g.lease_owner = $1 ORDER BY g.id
+            SELECT g.id FROM generations g
+            WHERE g.id = ANY (ARRAY(SELECT h.id FROM held h)) AND g.status = 'processing' AND g.lease_owner = $1 ORDER BY g.id
             FOR NO KEY UPDATE SKIP LOCKED
         ),
         extended AS (
@@ -33,24 +43,34 @@ public sealed class GenerationQueue(StatusDatabase database)
             WHERE g.id = f.id AND g.status = 'processing' AND g.lease_owner = $1
             RETURNING g.id, g.attempt, g.cancel_requested_at IS NOT NULL AS is_cancel_requested
         )
-        SELECT id, attempt, is_cancel_requested, true FROM extended
-        UNION ALL
-        SELECT id, attempt, is_cancel_requested, false FROM held h WHERE NOT EXISTS (SELECT FROM extended e WHERE e.id = h.id)
+        SELECT l.id, l.attempt, l.is_cancel_requested, l.is_extended, n.now
+        FROM (SELECT now() AS now) n
+        LEFT JOIN (
+            SELECT id, attempt, is_cancel_requested, true AS is_extended FROM extended
+            UNION ALL
+            SELECT id, attempt, is_cancel_requested, false FROM held h WHERE NOT EXISTS (SELECT FROM extended e WHERE e.id = h.id)
+        ) l ON true
         """;
 
-    /// <summary>Claims generations that are due, the first few of each user; resolves expired leases, and ends what is overdue.</summary>
-    /// <returns>What this worker holds now, and all updates to be announced.</returns>
-    /// <exception cref="NpgsqlException">The database did not answer within <see cref="StatusDatabaseOptions.RetryFor"/>. What a lost answer
-    /// claimed shows up in <see cref="ExtendLeasesAsync"/> and is handed back.</exception>
-    /// <remarks>A claim that took something is a span in the trace of each generation; what follows is a part of that.</remarks>
+    /// <summary>Claims due generations, the first few of each user; resolves expired leases, and ends overdue generations.</summary>
+    /// <returns>The generations that this worker now holds, and all updates to announce.</returns>
+    /// <exception cref="NpgsqlException">The database did not answer within <see cref="StatusDatabaseOptions.RetryFor"/>. Generations claimed by a
+    /// lost answer appear in <see cref="ExtendLeasesAsync"/> and are handed back.</exception>
+    /// <remarks>A claim that took something is a span in the trace of each generation, and the parent of what follows.</remarks>
     public async Task<ClaimResult> ClaimAsync(ClaimRequest request, CancellationToken cancellationToken = default)
     {
-        var tasks = _round.InTurn(request.Tasks);
         var startedAt = database.Spans.Begin();
+        var plan = Plan(request);
+        var began = database.Now;
+        var isRecorded = false;
         try
         {
-            var result = await database.RetryAsync(
-                token => database.WriteAsync(CreateClaim(request, tasks), reader => ReadClaimAsync(reader, tasks), token), cancellationToken);
+            var (result, found) = await database.RetryAsync(
+                token => database.WriteAsync(database.Claims, CreateClaim(request, plan), reader => ClaimReader.ReadAsync(reader, plan), token), cancellationToken);
+            _memory.Record(plan, found, request.Sweep, database.Time.GetElapsedTime(began));
+            isRecorded = true;
+            DataTelemetry.Appended.Add(result.Updates.Count);
+            result = result with { MayHaveMore = result.MayHaveMore || (plan.HasMoreUsers && result.Claimed.Count < request.Limit) };
             return startedAt is null || result.Updates.Count == 0 ? result : Traced(result, startedAt);
         }
         catch (Exception e) when (startedAt is not null && !cancellationToken.IsCancellationRequested)
@@ -58,24 +78,46 @@ public sealed class GenerationQueue(StatusDatabase database)
             database.Spans.RecordFailure("claim", null, startedAt, e);
             throw;
         }
+        finally
+        {
+            if (!isRecorded)
+            {
+                _memory.GiveBack(plan);
+            }
+        }
     }
 
-    /// <summary>Extends all leases of a worker in one statement, but for those that somebody has locked now: it waits for none.</summary>
+    /// <summary>Notes a pending generation from a message: the next claim checks its user first, and need not search for new users.</summary>
+    public void Hint(StatusUpdate pending) => _memory.Hint(pending);
+
+    /// <summary>Extends all leases of a worker in one statement, except those that somebody has locked: it does not wait for them.</summary>
+    /// <param name="owner">The worker.</param>
+    /// <param name="running">The generations that it runs; they need not be searched for.</param>
+    /// <param name="lease">The new length of the leases, from now on.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>What the worker holds, extended or not; a generation that it runs and that is not among them was lost.</returns>
     /// <exception cref="NpgsqlException">The database did not answer in time.</exception>
-    public Task<IReadOnlyList<HeldLease>> ExtendLeasesAsync(
-        string owner, TimeSpan lease, CancellationToken cancellationToken = default) =>
-        database.RetryAsync(
+    public async Task<IReadOnlyList<HeldLease>> ExtendLeasesAsync(
+        string owner, IEnumerable<string> running, TimeSpan lease, CancellationToken cancellationToken = default)
+    {
+        var (known, knownUntil) = _ownLeases.Of(owner);
+        string[] ids = [.. known.Union(running, StringComparer.Ordinal)];
+        var (held, now) = await database.RetryAsync(
             token =>
             {
                 var command = new NpgsqlCommand(ExtendSql);
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = owner });
                 command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = lease });
+                command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = ids });
+                command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = knownUntil });
                 return database.WriteAsync(command, ReadLeasesAsync, token);
             },
             cancellationToken);
+        _ownLeases.RecordExtension(owner, held, now);
+        return held;
+    }
 
-    /// <summary>Of these generations those that the worker holds and whose owner has asked them to stop.</summary>
+    /// <summary>Those of these generations that the worker holds and whose owner has requested cancellation.</summary>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public Task<IReadOnlyList<string>> FindCancelRequestsAsync(
         string owner, IReadOnlyCollection<string> generationIds, CancellationToken cancellationToken = default) =>
@@ -101,16 +143,16 @@ public sealed class GenerationQueue(StatusDatabase database)
             },
             cancellationToken);
 
-    internal NpgsqlBatch CreateClaim(ClaimRequest request, IReadOnlyList<GenerationTask> tasks)
+    internal ClaimPlan Plan(ClaimRequest request) => _memory.Plan(request, task => LimitOf(request, task));
+
+    internal static NpgsqlCommand CreateClaim(ClaimRequest request, ClaimPlan plan)
     {
-        var limits = tasks.Select(t => request.TaskLimits.GetValueOrDefault(t, new TaskLimit(request.Limit, request.UserLimit))).ToList();
-        var batch = new NpgsqlBatch();
-        batch.BatchCommands.Add(new(ClaimSql.Planning));
-        var command = new NpgsqlBatchCommand(ClaimSql.Text);
-        Add<string[]>(command, [.. tasks.Select(t => t.ToWireName())]);
+        var limits = plan.Tasks.Select(task => LimitOf(request, task)).ToList();
+        var command = new NpgsqlCommand(ClaimSql.TextOf(request.Sweep, plan.Explores));
+        Add<string[]>(command, [.. plan.Tasks.Select(t => t.ToWireName())]);
         Add<int[]>(command, [.. limits.Select(l => l.Free)]);
         Add<int[]>(command, [.. limits.Select(l => l.OfOneUser)]);
-        Add<string[]>(command, [.. tasks.Select(_round.PositionOf)]);
+        Add<string?[]>(command, [.. plan.Positions]);
         Add<string[]>(command, [.. request.Held.Select(h => h.UserId)]);
         Add<string[]>(command, [.. request.Held.Select(h => h.Task.ToWireName())]);
         Add<int[]>(command, [.. request.Held.Select(h => h.Count)]);
@@ -121,47 +163,33 @@ public sealed class GenerationQueue(StatusDatabase database)
         Add(command, request.MaxFailures);
         Add<Guid[]>(command, [.. Enumerable.Range(0, request.Limit + (request.Sweep ? 2 * ClaimSql.MaxEnded : 0)).Select(_ => Guid.CreateVersion7())]);
         Add(command, request.Sweep);
-        Add(command, _round.OverdueAfter());
-        batch.BatchCommands.Add(command);
-        return batch;
+        Add(command, plan.OverdueAfter);
+        Add<DateTimeOffset[]>(command, [.. plan.KnownUntil]);
+        Add<string[]>(command, [.. plan.Users.Select(u => u.Task.ToWireName())]);
+        Add<string[]>(command, [.. plan.Users.Select(u => u.UserId)]);
+        Add<DateTimeOffset[]>(command, [.. plan.Users.Select(u => u.Since)]);
+        Add<string[]>(command, [.. plan.Leases]);
+        Add(command, plan.RunningKnownUntil);
+        return command;
     }
 
-    private static async Task<IReadOnlyList<HeldLease>> ReadLeasesAsync(NpgsqlDataReader reader)
+    private static TaskLimit LimitOf(ClaimRequest request, GenerationTask task) =>
+        request.TaskLimits.GetValueOrDefault(task, new TaskLimit(request.Limit, request.UserLimit));
+
+    private static async Task<(IReadOnlyList<HeldLease> Held, DateTimeOffset Now)> ReadLeasesAsync(NpgsqlDataReader reader)
     {
         var held = new List<HeldLease>();
+        var now = DateTimeOffset.MinValue;
         while (await reader.ReadAsync())
         {
-            held.Add(new HeldLease(reader.GetString(0), reader.GetInt32(1), reader.GetBoolean(2), reader.GetBoolean(3)));
-        }
-
-        return held;
-    }
-
-    private async Task<ClaimResult> ReadClaimAsync(NpgsqlDataReader reader, IReadOnlyList<GenerationTask> tasks)
-    {
-        await reader.NextResultAsync();
-        var claimed = new List<ClaimedGeneration>();
-        var updates = new List<StatusUpdate>();
-        var (mayHaveMore, isSwept) = (false, false);
-        while (await reader.ReadAsync())
-        {
+            now = reader.GetFieldValue<DateTimeOffset>(4);
             if (!reader.IsDBNull(0))
             {
-                var update = EventReader.Read(reader, 0);
-                update = update with { After = EventReader.AfterOf(reader, 9, update.Seq!.Value) };
-                updates.Add(update);
-                if (update.Status == GenerationStatus.Processing)
-                {
-                    claimed.Add(ReadClaimed(reader, update));
-                }
+                held.Add(new HeldLease(reader.GetString(0), reader.GetInt32(1), reader.GetBoolean(2), reader.GetBoolean(3)));
             }
-
-            (mayHaveMore, isSwept) = (reader.GetBoolean(17), !reader.IsDBNull(18));
-            _round.Move(tasks, reader.GetFieldValue<string[]>(16), isSwept ? reader.GetFieldValue<DateTimeOffset>(18) : null);
         }
 
-        DataTelemetry.Appended.Add(updates.Count);
-        return new ClaimResult(claimed, updates, mayHaveMore, isSwept);
+        return (held, now);
     }
 
     private ClaimResult Traced(ClaimResult result, DateTimeOffset? startedAt)
@@ -189,19 +217,5 @@ public sealed class GenerationQueue(StatusDatabase database)
         };
     }
 
-    private static ClaimedGeneration ReadClaimed(NpgsqlDataReader reader, StatusUpdate update) => new()
-    {
-        Id = update.GenerationId,
-        UserId = update.UserId,
-        Type = update.Type,
-        Task = GenerationTaskNames.Parse(reader.GetString(10)),
-        Prompt = reader.GetString(11),
-        Options = reader.IsDBNull(12) ? null : reader.GetString(12),
-        Attempt = reader.GetInt32(13),
-        Failures = reader.GetInt32(14),
-        TimeLeft = reader.IsDBNull(15) ? null : reader.GetTimeSpan(15),
-        TraceParent = update.TraceParent,
-    };
-
-    private static void Add<T>(NpgsqlBatchCommand command, T value) => command.Parameters.Add(new NpgsqlParameter<T> { TypedValue = value });
+    private static void Add<T>(NpgsqlCommand command, T value) => command.Parameters.Add(new NpgsqlParameter<T> { TypedValue = value });
 }

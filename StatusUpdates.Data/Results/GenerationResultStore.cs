@@ -1,21 +1,22 @@
 using Npgsql;
 using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Schema;
 
 namespace StatusUpdates.Data.Results;
 
 /// <summary>A stored result: its media type and content.</summary>
 public sealed record StoredResult(string ContentType, byte[] Bytes);
 
-/// <summary>What is known of a stored result without its content.</summary>
+/// <summary>A stored result without its content.</summary>
 /// <param name="ContentType">Its media type.</param>
-/// <param name="Length">Of its content, in bytes.</param>
+/// <param name="Length">The length of its content, in bytes.</param>
 public sealed record ResultDescription(string ContentType, int Length);
 
-/// <summary>Keeps what built-in providers render. Thread-safe.</summary>
+/// <summary>Stores what providers render. Thread-safe.</summary>
 public sealed class GenerationResultStore(StatusDatabase database)
 {
-    /// <summary>The largest content, in bytes: 4 MiB.</summary>
-    public const int MaxBytes = 4 * 1024 * 1024;
+    /// <summary>The largest content, in bytes.</summary>
+    public const int MaxBytes = GenerationResult.MaxBytes;
 
     /// <summary>Stores a result under a new random id.</summary>
     /// <returns>The id: 32 hexadecimal digits.</returns>
@@ -49,7 +50,7 @@ public sealed class GenerationResultStore(StatusDatabase database)
         return id;
     }
 
-    /// <summary>What the result of that id is, or null. The content is not read.</summary>
+    /// <summary>The description of the result with that id, or null. The content is not read.</summary>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public Task<ResultDescription?> DescribeAsync(string id, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
         async token =>
@@ -62,11 +63,11 @@ public sealed class GenerationResultStore(StatusDatabase database)
         },
         cancellationToken);
 
-    /// <summary>A piece of the result's content, or null where the result is gone. A content never changes, so pieces fit together.</summary>
+    /// <summary>A piece of the result's content, or null if the result is gone. Content never changes, so pieces fit together.</summary>
     /// <param name="id">The result.</param>
-    /// <param name="offset">Where the piece begins, in bytes from 0.</param>
-    /// <param name="count">How many bytes; at the end of the content it is fewer.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="offset">The start of the piece, in bytes from 0.</param>
+    /// <param name="count">The number of bytes; at the end of the content there are fewer.</param>
+    /// <param name="cancellationToken">Cancels the read.</param>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public Task<byte[]?> ReadPieceAsync(string id, int offset, int count, CancellationToken cancellationToken = default) => StatusDatabase.ReadAsync(
         async token =>
@@ -80,7 +81,7 @@ public sealed class GenerationResultStore(StatusDatabase database)
         },
         cancellationToken);
 
-    /// <summary>The result of that id, or null.</summary>
+    /// <summary>The result with that id, or null.</summary>
     public async Task<StoredResult?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         await using var command = database.DataSource.CreateCommand("-- read result\nSELECT content_type, bytes FROM generation_results WHERE id = $1");

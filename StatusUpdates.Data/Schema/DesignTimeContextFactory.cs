@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore.Design;
 
 namespace StatusUpdates.Data.Schema;
 
-/// <summary>Lets <c>dotnet ef</c> make migrations without a host and without a database.</summary>
+/// <summary>Lets <c>dotnet ef</c> create migrations without a host or a database.</summary>
 internal sealed class DesignTimeContextFactory : IDesignTimeDbContextFactory<StatusDbContext>
 {
     public StatusDbContext CreateDbContext(string[] args)

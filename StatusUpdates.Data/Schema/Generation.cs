@@ -2,7 +2,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Schema;
 
-/// <summary>One generation: its present state, and its place in the job queue. Times are UTC.</summary>
+/// <summary>One generation: its current state, and its place in the job queue. Times are UTC.</summary>
 public sealed class Generation
 {
     /// <summary><c>gen-</c> and a UUIDv7.</summary>
@@ -11,19 +11,18 @@ public sealed class Generation
     /// <summary>Its owner.</summary>
     public required string UserId { get; init; }
 
-    /// <summary>What was asked for.</summary>
+    /// <summary>The requested type.</summary>
     public required GenerationType Type { get; init; }
 
-    /// <summary>Which processor does it.</summary>
+    /// <summary>Its processor.</summary>
     public required GenerationTask Task { get; init; }
 
-    /// <summary>Present status.</summary>
     public required GenerationStatus Status { get; init; }
 
     /// <summary>Position of its latest update in its owner's log.</summary>
     public required long Seq { get; init; }
 
-    /// <summary>Position of its first update in its owner's log: tells whether retention has taken a part of its history.</summary>
+    /// <summary>Position of its first update in its owner's log: shows whether retention has removed a part of its history.</summary>
     public required long FirstSeq { get; init; }
 
     /// <summary>The user's text.</summary>
@@ -32,16 +31,16 @@ public sealed class Generation
     /// <summary>The processor's options, a JSON object; null when none were given.</summary>
     public string? Options { get; init; }
 
-    /// <summary>Where the results are, once completed.</summary>
+    /// <summary>The URLs of the results, once completed.</summary>
     public string[]? ResultUrls { get; init; }
 
-    /// <summary>What it cost, in tokens.</summary>
+    /// <summary>The cost in tokens.</summary>
     public long? TokensUsed { get; init; }
 
     /// <summary>Why it failed, for people.</summary>
     public string? ErrorMessage { get; init; }
 
-    /// <summary>How far it is, 0 to 100 percent.</summary>
+    /// <summary>Progress, 0 to 100 percent.</summary>
     public int? Progress { get; init; }
 
     /// <summary>When it was submitted.</summary>
@@ -50,13 +49,13 @@ public sealed class Generation
     /// <summary>When its latest update was written.</summary>
     public required DateTimeOffset UpdatedAt { get; init; }
 
-    /// <summary>When a worker first took it.</summary>
+    /// <summary>When a worker first claimed it.</summary>
     public DateTimeOffset? StartedAt { get; init; }
 
-    /// <summary>When it came to its end, whichever.</summary>
+    /// <summary>When it ended: completed, failed or canceled.</summary>
     public DateTimeOffset? CompletedAt { get; init; }
 
-    /// <summary>Not before this time does a worker take it.</summary>
+    /// <summary>While pending, the earliest time at which it may be claimed; while it runs, the start of its attempt.</summary>
     public required DateTimeOffset RunAt { get; init; }
 
     /// <summary>How often it was claimed: the fencing token. Never lowered, never used twice.</summary>
@@ -68,21 +67,43 @@ public sealed class Generation
     /// <summary>The worker process that holds it.</summary>
     public string? LeaseOwner { get; init; }
 
-    /// <summary>Until when that worker holds it, unless it extends. By the database's clock.</summary>
+    /// <summary>The end of that worker's lease, unless it is extended. By the database's clock.</summary>
     public DateTimeOffset? LeaseExpiresAt { get; init; }
 
-    /// <summary>When its owner asked a running one to stop.</summary>
+    /// <summary>When its owner requested cancellation while it was running.</summary>
     public DateTimeOffset? CancelRequestedAt { get; init; }
 
-    /// <summary>When it is of no more use.</summary>
+    /// <summary>The time after which its result is of no use.</summary>
     public DateTimeOffset? Deadline { get; init; }
 
-    /// <summary>The client's name for the submission, unique for each user.</summary>
+    /// <summary>The client's idempotency key, unique per user.</summary>
     public string? IdempotencyKey { get; init; }
 
-    /// <summary>SHA-256 of the submission, to tell a repeat from another one under the same key.</summary>
+    /// <summary>SHA-256 of the submission, to distinguish a repeat from a different request with the same key.</summary>
     public byte[]? RequestHash { get; init; }
 
-    /// <summary>Id of the latest update: how a repeated write finds that it was committed.</summary>
+    /// <summary>Id of the latest update: shows a repeated write that it was committed before.</summary>
     public required Guid LastUpdateId { get; init; }
+
+    /// <summary>The part of it that clients see.</summary>
+    public GenerationView ToView() => new()
+    {
+        Id = Id,
+        UserId = UserId,
+        Type = Type,
+        Status = Status,
+        Seq = Seq,
+        Cursor = new LogPosition(Seq, LogPosition.CheckOf(LastUpdateId)).ToString(),
+        Prompt = Prompt,
+        Progress = Progress,
+        ResultUrls = ResultUrls,
+        TokensUsed = TokensUsed,
+        ErrorMessage = ErrorMessage,
+        CreatedAt = CreatedAt,
+        UpdatedAt = UpdatedAt,
+        StartedAt = StartedAt,
+        CompletedAt = CompletedAt,
+        Deadline = Deadline,
+        CancelRequestedAt = CancelRequestedAt,
+    };
 }

@@ -5,7 +5,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Schema;
 
-/// <summary>Which processor does a generation.</summary>
+/// <summary>The processor of a generation.</summary>
 [JsonConverter(typeof(GenerationTaskConverter))]
 public enum GenerationTask
 {
@@ -42,14 +42,14 @@ public static class GenerationTaskNames
     /// <summary>The name on the wire and in the database.</summary>
     public static string ToWireName(this GenerationTask task) => Row(task).Name;
 
-    /// <summary>The type whose generations this task does.</summary>
+    /// <summary>The type that this task belongs to.</summary>
     public static GenerationType TypeOf(GenerationTask task) => Row(task).Type;
 
     /// <summary>The tasks of a type, the default first.</summary>
     public static IReadOnlyList<GenerationTask> TasksOf(GenerationType type) =>
         [.. Rows.Where(r => r.Type == type).Select(r => r.Task)];
 
-    /// <summary>The task of a wire name; case counts.</summary>
+    /// <summary>The task with a wire name; case-sensitive.</summary>
     public static bool TryParse(string? name, out GenerationTask task)
     {
         task = default;
@@ -71,7 +71,7 @@ public sealed class GenerationTaskConverter : JsonConverter<GenerationTask>
     public override GenerationTask Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         reader.TokenType == JsonTokenType.String && GenerationTaskNames.TryParse(reader.GetString(), out var task)
             ? task
-            : throw new JsonException($"Allowed are: {string.Join(", ", GenerationTaskNames.All)}.");
+            : throw UnacceptableValueException.Allowed(GenerationTaskNames.All);
 
     /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, GenerationTask value, JsonSerializerOptions options) =>

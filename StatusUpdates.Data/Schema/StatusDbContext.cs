@@ -1,16 +1,14 @@
-using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
-using StatusUpdates.Data.Results;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Schema;
 
-/// <summary>The model. Plain queries go through it; hot writes are set-based SQL over the same data source.</summary>
-public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) : DbContext(options), IDataProtectionKeyContext
+/// <summary>The EF Core model. Simple queries use it; hot writes are set-based SQL over the same data source.</summary>
+public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) : DbContext(options)
 {
-    /// <summary>Generations: present state and job queue.</summary>
+    /// <summary>Generations: current state and job queue.</summary>
     public DbSet<Generation> Generations => Set<Generation>();
 
     /// <summary>How many generations each user has.</summary>
@@ -22,28 +20,28 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
     /// <summary>The heads of all users' logs.</summary>
     public DbSet<UserStream> UserStreams => Set<UserStream>();
 
-    /// <summary>What built-in providers rendered.</summary>
+    /// <summary>What providers rendered.</summary>
     public DbSet<GenerationResult> GenerationResults => Set<GenerationResult>();
 
-    /// <summary>Tickets that were not used yet.</summary>
+    /// <summary>Unused tickets.</summary>
     public DbSet<Ticket> Tickets => Set<Ticket>();
 
-    /// <summary>Positions over logs, of those who hold no connection.</summary>
+    /// <summary>Positions in logs, of recipients without a connection.</summary>
     public DbSet<DurableCursorRow> DurableCursors => Set<DurableCursorRow>();
 
     /// <summary>Registered webhooks.</summary>
     public DbSet<Webhook> Webhooks => Set<Webhook>();
 
-    /// <summary>What was and is to be delivered to them.</summary>
+    /// <summary>Their past and pending deliveries.</summary>
     public DbSet<WebhookDelivery> WebhookDeliveries => Set<WebhookDelivery>();
 
     /// <summary>Linked Telegram chats.</summary>
     public DbSet<TelegramLink> TelegramLinks => Set<TelegramLink>();
 
-    /// <summary>Codes that were not used yet.</summary>
+    /// <summary>Unused link codes.</summary>
     public DbSet<TelegramLinkCode> TelegramLinkCodes => Set<TelegramLinkCode>();
 
-    /// <summary>Messages that progress is written into.</summary>
+    /// <summary>The messages that show progress.</summary>
     public DbSet<TelegramMessage> TelegramMessages => Set<TelegramMessage>();
 
     /// <summary>The keys that secrets are encrypted with.</summary>
@@ -75,8 +73,8 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
             events.HasKey(e => new { e.UserId, e.Seq });
             events.HasIndex(e => new { e.GenerationId, e.Seq });
 
-            // An update is in the log once, whatever becomes of the tries to write it: what finds it quickly also keeps it from coming twice.
-            // By its id alone, which begins with the time: new entries all go to the index's end.
+            // The index for finding an update also keeps it from being in the log twice, however often its write was tried. It contains only the id,
+            // which begins with the time: new entries all go to the end of the index.
             events.HasIndex(e => e.UpdateId).IsUnique();
             Bytewise(events.Property(e => e.UserId));
             Bytewise(events.Property(e => e.GenerationId));
@@ -94,7 +92,7 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
         modelBuilder.Entity<GenerationResult>(results =>
         {
             results.ToTable("generation_results", table => table.HasCheckConstraint(
-                "ck_generation_results_bytes", $"octet_length(bytes) <= {GenerationResultStore.MaxBytes}"));
+                "ck_generation_results_bytes", $"octet_length(bytes) <= {GenerationResult.MaxBytes}"));
             results.HasKey(r => r.Id);
             results.HasIndex(r => r.GenerationId);
             Bytewise(results.Property(r => r.Id));
@@ -141,8 +139,8 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
             deliveries.ToTable("webhook_deliveries");
             deliveries.HasKey(d => d.Id);
 
-            // Newest first for the owner, of all states and of one; an update is delivered once, whatever becomes of the tries; and what is
-            // still to be done.
+            // For the owner's lists, newest first, of all states and of one. For uniqueness: an update is delivered once, however often that was
+            // tried. And for pending deliveries.
             deliveries.HasIndex(d => new { d.WebhookId, d.Id });
             deliveries.HasIndex(d => new { d.WebhookId, d.State, d.Id });
             deliveries.HasIndex(d => new { d.WebhookId, d.Seq }).IsUnique();
@@ -195,21 +193,25 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
         generations.Property(g => g.LeaseOwner).UseCollation("C");
         generations.Property(g => g.Options).HasColumnType("jsonb");
 
-        // What a progress update or a heartbeat writes stands in no index, so that both stay heap-only.
-        // One index for all filtered lists: a filter that names the status or the type alone merges the ordered ranges of the others.
+        // No index contains a column that progress updates or heartbeats write, so both remain heap-only (HOT) updates.
+        // One index serves all filtered lists: a filter with only a status or only a type merges the ordered ranges of the others.
         generations.HasIndex(g => new { g.UserId, g.CreatedAt, g.Id });
         generations.HasIndex(g => new { g.UserId, g.Status, g.Type, g.CreatedAt, g.Id });
         generations.HasIndex(g => new { g.UserId, g.IdempotencyKey }).IsUnique().HasFilter("idempotency_key IS NOT NULL");
         generations.HasIndex(g => new { g.Task, g.UserId, g.RunAt, g.Id }).HasDatabaseName("ix_generations_due").HasFilter("status = 'pending'");
         generations.HasIndex(g => new { g.Deadline, g.Id })
             .HasDatabaseName("ix_generations_overdue").HasFilter("status = 'pending' AND deadline IS NOT NULL");
-        generations.HasIndex(g => g.Id).HasDatabaseName("ix_generations_running").HasFilter("status = 'processing'");
 
-        // What retention looks for. An entry is made once, at a generation's end, and always at the index's right edge.
+        // By time: a claim reads what is new since the claim before, and not the dead entries that vacuum cannot remove yet.
+        // The second condition is always true. No other query contains it, which keeps the planner from using these indexes for one and reading all.
+        generations.HasIndex(g => new { g.Task, g.RunAt }).HasDatabaseName("ix_generations_arrived").HasFilter("status = 'pending' AND attempt >= 0");
+        generations.HasIndex(g => g.RunAt).HasDatabaseName("ix_generations_running").HasFilter("status = 'processing' AND attempt >= 0");
+
+        // For retention. An entry is added once, when a generation ends, and always at the index's right edge.
         generations.HasIndex(g => g.CompletedAt).HasFilter("completed_at IS NOT NULL");
     }
 
-    // Ids compare bytewise: the same order here, in C# (ordinal) and on every platform's libc.
+    // Ids are compared bytewise: in the same order here, in C# (ordinal) and with every platform's libc.
     private static void Bytewise(PropertyBuilder<string> property) => property.UseCollation("C");
 
     private sealed class TypeConverter() : ValueConverter<GenerationType, string>(v => v.ToWireName(), v => ParseType(v));
@@ -218,10 +220,10 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
 
     private sealed class TaskConverter() : ValueConverter<GenerationTask, string>(v => v.ToWireName(), v => GenerationTaskNames.Parse(v));
 
-    private static GenerationType ParseType(string name) =>
+    internal static GenerationType ParseType(string name) =>
         GenerationTypeNames.TryParse(name, out var type) ? type : throw new InvalidOperationException($"Unknown type in the database: {name}");
 
-    private static GenerationStatus ParseStatus(string name) =>
+    internal static GenerationStatus ParseStatus(string name) =>
         GenerationStatusNames.TryParse(name, out var status)
             ? status
             : throw new InvalidOperationException($"Unknown status in the database: {name}");

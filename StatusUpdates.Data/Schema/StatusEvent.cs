@@ -2,22 +2,22 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Schema;
 
-/// <summary>One entry of a user's log. Append only; outlives its generation.</summary>
+/// <summary>One entry of a user's log. Append-only; outlives its generation.</summary>
 public sealed class StatusEvent
 {
-    /// <summary>Whose log.</summary>
+    /// <summary>The owner of the log.</summary>
     public required string UserId { get; init; }
 
-    /// <summary>Position in that log: 1, 2, 3, … without gaps, in the order of commits.</summary>
+    /// <summary>Position in that log: 1, 2, 3, … without gaps, in commit order.</summary>
     public required long Seq { get; init; }
 
-    /// <summary>Which generation changed.</summary>
+    /// <summary>The generation that changed.</summary>
     public required string GenerationId { get; init; }
 
     /// <summary>Its type.</summary>
     public required GenerationType Type { get; init; }
 
-    /// <summary>Its status from here on.</summary>
+    /// <summary>Its new status.</summary>
     public required GenerationStatus Status { get; init; }
 
     /// <summary>The database's clock, read under the log's lock.</summary>
@@ -33,40 +33,43 @@ public sealed class StatusEvent
     public string? TraceParent { get; init; }
 }
 
-/// <summary>One user's log: the lock that orders it and its bounds. A row is never deleted.</summary>
+/// <summary>One user's log: its bounds, and the lock that orders its entries. A row is never deleted.</summary>
 public sealed class UserStream
 {
-    /// <summary>Whose log.</summary>
+    /// <summary>The owner of the log.</summary>
     public required string UserId { get; init; }
 
     /// <summary>Position of the latest entry.</summary>
     public required long LastSeq { get; init; }
 
-    /// <summary>Position of the first entry that is still there (one above <see cref="LastSeq"/> when none is).</summary>
+    /// <summary>Position of the oldest remaining entry (one above <see cref="LastSeq"/> if there is none).</summary>
     public required long OldestSeq { get; init; }
 
     /// <summary>
-    /// Which entry <see cref="LastCheck"/> is of. It counts only for that one: a writer of an earlier version advances <see cref="LastSeq"/> alone.
+    /// The position that <see cref="LastCheck"/> belongs to, and is valid for: a writer of an earlier version advances <see cref="LastSeq"/> alone.
     /// </summary>
     public long? CheckSeq { get; init; }
 
     /// <summary>The check of an entry (<see cref="Messaging.LogPosition"/>), as an int.</summary>
     public int? LastCheck { get; init; }
 
-    /// <summary>The check of the entry before that one, where it was known: what that one's announcement follows.</summary>
+    /// <summary>The check of the entry before that one, if it was known; announced with the update as its predecessor.</summary>
     public int? AfterCheck { get; init; }
 
-    /// <summary>The last entry that retention removed, where it was a version that knows checks. <see cref="TrimmedCheck"/> is its check.</summary>
+    /// <summary>The last entry removed by a retention that records checks. <see cref="TrimmedCheck"/> is its check.</summary>
     public long? TrimmedSeq { get; init; }
 
-    /// <summary>The check of the entry <see cref="TrimmedSeq"/>, which a cursor may stand on.</summary>
+    /// <summary>The check of the entry <see cref="TrimmedSeq"/>, where a cursor may still be.</summary>
     public int? TrimmedCheck { get; init; }
 }
 
-/// <summary>What a built-in provider rendered.</summary>
+/// <summary>What a provider rendered.</summary>
 public sealed class GenerationResult
 {
-    /// <summary>128 random bits as 32 hexadecimal digits: who knows it may read it.</summary>
+    /// <summary>The largest content, in bytes: 4 MiB.</summary>
+    public const int MaxBytes = 4 * 1024 * 1024;
+
+    /// <summary>128 random bits as 32 hexadecimal digits: anyone who knows it may read the result.</summary>
     public required string Id { get; init; }
 
     /// <summary>The generation it was made for.</summary>
@@ -75,7 +78,7 @@ public sealed class GenerationResult
     /// <summary>Its media type (RFC 9110, section 8.3).</summary>
     public required string ContentType { get; init; }
 
-    /// <summary>The content; at most <see cref="Results.GenerationResultStore.MaxBytes"/>.</summary>
+    /// <summary>The content; at most <see cref="MaxBytes"/>.</summary>
     public required byte[] Bytes { get; init; }
 
     /// <summary>When it was stored.</summary>

@@ -6,56 +6,56 @@ public sealed class Webhook
     /// <summary><c>wh-</c> and a UUIDv7.</summary>
     public required string Id { get; init; }
 
-    /// <summary>Whose log it is told.</summary>
+    /// <summary>The owner of the log.</summary>
     public required string UserId { get; init; }
 
-    /// <summary>Where the updates are posted.</summary>
+    /// <summary>The URL that updates are posted to.</summary>
     public required string Url { get; init; }
 
-    /// <summary>The owner's words about it.</summary>
+    /// <summary>The owner's description.</summary>
     public string? Description { get; init; }
 
-    /// <summary>Statuses that are wanted, by wire name; null for all.</summary>
+    /// <summary>The statuses to deliver, by wire name; null for all.</summary>
     public string[]? Statuses { get; init; }
 
-    /// <summary>Types that are wanted, by wire name; null for all.</summary>
+    /// <summary>The types to deliver, by wire name; null for all.</summary>
     public string[]? Types { get; init; }
 
-    /// <summary>The signing keys, the present ones and those that were rotated out lately, encrypted (Data Protection).</summary>
+    /// <summary>The signing keys, the current ones and those rotated out recently, encrypted (Data Protection).</summary>
     public required byte[] SigningKeys { get; init; }
 
     /// <summary>When it was registered.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>When its owner changed it last.</summary>
+    /// <summary>When its owner last changed it.</summary>
     public required DateTimeOffset UpdatedAt { get; init; }
 
-    /// <summary>Since when nothing is delivered; null while it is.</summary>
+    /// <summary>When deliveries were stopped; null while it is enabled.</summary>
     public DateTimeOffset? DisabledAt { get; init; }
 
     /// <summary>Why: <c>owner</c>, <c>gone</c> (it answered 410) or <c>failing</c> (for days).</summary>
     public string? DisabledReason { get; init; }
 
-    /// <summary>Since when every attempt has failed; null after one that did not.</summary>
+    /// <summary>Since when every attempt has failed; null after one that succeeded.</summary>
     public DateTimeOffset? FailingSince { get; init; }
 
-    /// <summary>When it took a delivery last at its present URL; null before the first.</summary>
+    /// <summary>When it last accepted a delivery at its current URL; null before the first.</summary>
     public DateTimeOffset? LastSuccessAt { get; init; }
 }
 
-/// <summary>What became of one update for one webhook. There is a row from its first attempt, or since it waits behind another one.</summary>
+/// <summary>The delivery of one update to one webhook. The row exists from the first attempt, or since the delivery waits for another one.</summary>
 public sealed class WebhookDelivery
 {
     /// <summary><c>dlv-</c> and a UUIDv7.</summary>
     public required string Id { get; init; }
 
-    /// <summary>Which webhook.</summary>
+    /// <summary>The webhook.</summary>
     public required string WebhookId { get; init; }
 
-    /// <summary>The update's position in the log; null for what is not an update (a test, a resync).</summary>
+    /// <summary>The update's position in the log; null for other messages (a test, a resync).</summary>
     public long? Seq { get; init; }
 
-    /// <summary>The update's generation: deliveries of one generation go out one after the other.</summary>
+    /// <summary>The update's generation: its deliveries are made one after the other.</summary>
     public string? GenerationId { get; init; }
 
     /// <summary>The header <c>webhook-id</c>: the same for every attempt.</summary>
@@ -64,7 +64,7 @@ public sealed class WebhookDelivery
     /// <summary>The message's <c>type</c>, such as <c>generation.completed</c>.</summary>
     public required string Type { get; init; }
 
-    /// <summary>The message itself where it is not in the log (a test, a resync); null otherwise.</summary>
+    /// <summary>The message itself if it is not in the log (a test, a resync); else null.</summary>
     public string? Body { get; init; }
 
     /// <summary><c>pending</c>, <c>delivered</c> or <c>failed</c>.</summary>
@@ -73,16 +73,16 @@ public sealed class WebhookDelivery
     /// <summary>Attempts since it was created, re-enabled or replayed.</summary>
     public required int Attempt { get; init; }
 
-    /// <summary>When the row was made.</summary>
+    /// <summary>When the row was created.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>When it is attempted next; null if it is over, or waits behind another one of its generation.</summary>
+    /// <summary>When it is attempted next; null if it has ended, or waits for another one of its generation.</summary>
     public DateTimeOffset? NextAttemptAt { get; init; }
 
-    /// <summary>When it was attempted last.</summary>
+    /// <summary>When it was last attempted.</summary>
     public DateTimeOffset? LastAttemptAt { get; init; }
 
-    /// <summary>What was answered to the last attempt; null if nothing was.</summary>
+    /// <summary>The status code of the last response; null without a response.</summary>
     public int? StatusCode { get; init; }
 
     /// <summary>The latest attempts, oldest first: a JSON array of at, attempt, statusCode, durationMs, error, response.</summary>

@@ -5,17 +5,17 @@ using StatusUpdates.NativeServers.Native;
 namespace StatusUpdates.NativeServers.Hosting;
 
 /// <summary>
-/// Whether Docker or Podman can run containers here. Asked of their daemon, because a client on the PATH says nothing: Aspire then waits for a
-/// daemon until its start is canceled. Asked once for each process.
+/// Checks whether Docker or Podman can run containers here. Their daemon must respond; a client in PATH is not enough, because without a daemon
+/// Aspire would wait until its start is canceled. Checked once per process.
 /// </summary>
 internal static class ContainerRuntime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
-    private static readonly Lazy<bool> Answer = new(() => Ask("docker") || Ask("podman"));
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
+    private static readonly Lazy<bool> Result = new(() => Responds("docker") || Responds("podman"));
 
-    public static bool Answers => Answer.Value;
+    public static bool IsAvailable => Result.Value;
 
-    private static bool Ask(string client)
+    private static bool Responds(string client)
     {
         if (ToolPath.Find(OperatingSystem.IsWindows() ? $"{client}.exe" : client) is not { } path)
         {
@@ -30,12 +30,12 @@ internal static class ContainerRuntime
                 return false;
             }
 
-            // Read and dropped: a full pipe would block it.
+            // The output must be read, though it is discarded: a full pipe would block the process.
             process.OutputDataReceived += static (_, _) => { };
             process.ErrorDataReceived += static (_, _) => { };
             process.BeginOutputReadLine();
             process.BeginErrorReadLine();
-            if (process.WaitForExit(Patience))
+            if (process.WaitForExit(Timeout))
             {
                 return process.ExitCode == 0;
             }
@@ -45,7 +45,7 @@ internal static class ContainerRuntime
         }
         catch (Win32Exception)
         {
-            return false; // Not a program that can be run here.
+            return false; // Not executable here.
         }
     }
 }

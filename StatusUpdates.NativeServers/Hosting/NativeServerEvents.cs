@@ -6,17 +6,17 @@ using Microsoft.Extensions.DependencyInjection;
 namespace StatusUpdates.NativeServers.Hosting;
 
 /// <summary>
-/// Passes a native server's events on to the container resource that it replaces and to that one's databases. Aspire raises events for resources of
-/// the model, and what it does for a server (keep the connection string of its health check, create its databases) hangs on the replaced one's.
+/// Forwards a native server's events to the container resource that it replaces and to its databases. Aspire raises events only for resources in
+/// the model, but its own handlers (which set the health check's connection string and create the databases) subscribe to the replaced resource's.
 /// </summary>
 internal static class NativeServerEvents
 {
-    public static void PassOn(IDistributedApplicationBuilder builder, NativeServerResource server)
+    public static void Forward(IDistributedApplicationBuilder builder, NativeServerResource server)
     {
         var eventing = builder.Eventing;
         IEnumerable<PostgresDatabaseResource> Databases() => builder.Resources.OfType<PostgresDatabaseResource>().Where(database => database.Parent == server.Replaced);
 
-        // Not awaited: whoever reads a connection string waits for an endpoint, which is there only after this event.
+        // Non-blocking: handlers that read a connection string wait for an endpoint, which is allocated only after this event.
         eventing.Subscribe<ConnectionStringAvailableEvent>(server, async (available, cancellationToken) =>
         {
             foreach (var resource in (IResource[])[server.Replaced, .. Databases()])

@@ -11,7 +11,7 @@ using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.NativeServers.Hosting;
 
-/// <summary>The native servers of one app host: puts them into the model, and prepares them when the application starts.</summary>
+/// <summary>The native servers of one app host: adds them to the model and prepares them when the application starts.</summary>
 internal sealed class NativeServerHost : IDisposable
 {
     private static readonly ConditionalWeakTable<IDistributedApplicationBuilder, NativeServerHost> Hosts = [];
@@ -29,7 +29,7 @@ internal sealed class NativeServerHost : IDisposable
 
     public NativeServerSettings Settings { get; }
 
-    /// <returns>Null if containers are to run instead, or nothing is.</returns>
+    /// <returns>Null if containers are used instead, or nothing is to run.</returns>
     /// <exception cref="DistributedApplicationException">A setting is out of range.</exception>
     public static NativeServerHost? For(IDistributedApplicationBuilder builder)
     {
@@ -39,25 +39,25 @@ internal sealed class NativeServerHost : IDisposable
         }
 
         var settings = NativeServerSettings.From(builder.Configuration, builder.AppHostDirectory);
-        return settings.Mode == NativeServerMode.Always || (settings.Mode == NativeServerMode.Auto && !ContainerRuntime.Answers)
+        return settings.Mode == NativeServerMode.Always || (settings.Mode == NativeServerMode.Auto && !ContainerRuntime.IsAvailable)
             ? Hosts.GetValue(builder, key => new NativeServerHost(key, settings))
             : null;
     }
 
-    /// <summary>Takes the container resource out of the model and puts a native server of the same name in its place.</summary>
+    /// <summary>Replaces the container resource in the model with a native server of the same name.</summary>
     public void Replace<T>(IResourceBuilder<T> original, INativeServer server)
         where T : ContainerResource, IResourceWithConnectionString
     {
         if (_builder.Resources.All(resource => resource != (IResource)original.Resource))
         {
-            return; // Called twice.
+            return; // Already replaced.
         }
 
-        // What is said of the container's inside means nothing to the server, the arguments and variables of its image included.
+        // Settings of the container's inside, including its image's arguments and variables, do not apply to the native server.
         var annotations = original.Resource.Annotations;
-        foreach (var inside in annotations.Where(IsOfContainer).ToList())
+        foreach (var annotation in annotations.Where(IsContainerOnly).ToList())
         {
-            annotations.Remove(inside);
+            annotations.Remove(annotation);
         }
 
         var endpoint = annotations.OfType<EndpointAnnotation>().Single();
@@ -74,7 +74,7 @@ internal sealed class NativeServerHost : IDisposable
         _servers.Add((resource, server));
         _builder.Eventing.Subscribe<BeforeResourceStartedEvent>(
             resource, (_, cancellationToken) => PrepareAsync(resource, server, endpoint.Port.Value, cancellationToken));
-        NativeServerEvents.PassOn(_builder, resource);
+        NativeServerEvents.Forward(_builder, resource);
     }
 
     public void Dispose()
@@ -87,7 +87,7 @@ internal sealed class NativeServerHost : IDisposable
         }
     }
 
-    private static bool IsOfContainer(IResourceAnnotation annotation) => annotation
+    private static bool IsContainerOnly(IResourceAnnotation annotation) => annotation
         is ContainerImageAnnotation
         or ContainerMountAnnotation
         or HttpsCertificateConfigurationCallbackAnnotation
@@ -95,7 +95,7 @@ internal sealed class NativeServerHost : IDisposable
         or CommandLineArgsCallbackAnnotation
         or EnvironmentCallbackAnnotation;
 
-    // Before anything starts, so that one message says what stands in the way of all.
+    // Runs before anything starts: a problem that prevents the whole run gives a single message.
     private async Task OpenAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
         try

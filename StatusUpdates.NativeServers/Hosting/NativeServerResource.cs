@@ -4,9 +4,9 @@ using StatusUpdates.NativeServers.Native;
 namespace StatusUpdates.NativeServers.Hosting;
 
 /// <summary>
-/// Stands in the model for a container resource that runs as a native process. It has the other's name and shares its annotations, so that
-/// whatever was or will be said of the one (endpoints, health checks, commands, waits) holds for the other, whichever of them is asked. The
-/// process that the orchestrator starts is a <see cref="Native.Guard"/>, which stops the server when the app host is gone.
+/// Replaces, in the model, a container resource that runs as a native process. It has the same name and shares the annotations: everything
+/// configured on one of the two, before or after the replacement (endpoints, health checks, commands, waits), applies to both. The orchestrator
+/// starts a <see cref="Native.Guard"/>, which stops the server when the app host is gone.
 /// </summary>
 internal sealed class NativeServerResource(IResourceWithConnectionString replaced, string specFile, string workingDirectory)
     : ExecutableResource(replaced.Name, DotnetHost.Path, workingDirectory), IResourceWithConnectionString

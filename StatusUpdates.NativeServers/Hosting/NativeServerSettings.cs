@@ -4,16 +4,16 @@ using Microsoft.Extensions.Configuration;
 
 namespace StatusUpdates.NativeServers.Hosting;
 
-/// <summary>When native processes take the place of containers.</summary>
+/// <summary>When native processes replace containers.</summary>
 public enum NativeServerMode
 {
-    /// <summary>Where neither Docker nor Podman answers.</summary>
+    /// <summary>If neither Docker nor Podman responds.</summary>
     Auto,
 
     /// <summary>Always.</summary>
     Always,
 
-    /// <summary>Never: containers are needed.</summary>
+    /// <summary>Never: a container runtime is required.</summary>
     Never,
 }
 
@@ -30,10 +30,10 @@ internal sealed record NativeServerSettings
 
     private Dictionary<string, int> Ports { get; init; } = [];
 
-    /// <summary>Whether ports that nothing but configuration asks for are free ones, as tests of Aspire's want them.</summary>
+    /// <summary>Whether configured ports are replaced by free ones, as Aspire's testing support requests.</summary>
     private bool RandomizePorts { get; init; }
 
-    /// <exception cref="DistributedApplicationException">A value is out of range; the message names the key and what is allowed.</exception>
+    /// <exception cref="DistributedApplicationException">A value is out of range; the message names the key and the allowed values.</exception>
     public static NativeServerSettings From(IConfiguration configuration, string appHostDirectory)
     {
         var section = configuration.GetSection(Section);
@@ -49,17 +49,17 @@ internal sealed record NativeServerSettings
         };
     }
 
-    /// <summary>Whether the run before ended without tidying up, so that what it started may still be about to end.</summary>
+    /// <summary>Whether the previous run ended without cleaning up: its processes may still be exiting.</summary>
     public bool LastRunWasKilled => Directory.Exists(StateDirectory) && Directory.EnumerateFiles(StateDirectory, $"*{SpecSuffix}").Any();
 
-    /// <summary>What a guard is to run, for as long as the application runs.</summary>
+    /// <summary>The file with the guard's spec. It exists while the application runs.</summary>
     public string SpecFileOf(string resource) => Path.Combine(StateDirectory, $"{resource}{SpecSuffix}");
 
     public string DirectoryOf(string resource) => Path.Combine(StateDirectory, resource);
 
-    /// <returns>The configured port, else the one that the model asks for; 0 for a free one.</returns>
-    public int PortOf(string resource, int? asked) =>
-        RandomizePorts ? 0 : Ports.TryGetValue(resource, out var configured) ? configured : asked ?? 0;
+    /// <returns>The configured port, else the one in the model; 0 for a free one.</returns>
+    public int PortOf(string resource, int? modelPort) =>
+        RandomizePorts ? 0 : Ports.TryGetValue(resource, out var configured) ? configured : modelPort ?? 0;
 
     /// <summary>The environment variable that sets a resource's port.</summary>
     public static string PortVariable(string resource) => $"{Section}__Ports__{resource}";

@@ -3,28 +3,28 @@ using Aspire.Hosting;
 
 namespace StatusUpdates.NativeServers.Hosting;
 
-/// <summary>The folder that holds the servers' folders, for one run at a time: a lock keeps others out until it is disposed or the process ends.</summary>
+/// <summary>The folder of the servers' folders. Locked by one run at a time, until it is disposed or the process ends.</summary>
 internal sealed class StateDirectory : IDisposable
 {
-    private const UnixFileMode Passable = // The servers' own accounts pass through to their folders, and see nothing on the way.
+    private const UnixFileMode TraversableByAll = // The servers' accounts can reach their own folders but cannot list this one.
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
     private readonly FileStream _lock;
 
-    private StateDirectory(FileStream held) => _lock = held;
+    private StateDirectory(FileStream lockStream) => _lock = lockStream;
 
-    /// <exception cref="DistributedApplicationException">Another run holds the folder; the message has its process id.</exception>
+    /// <exception cref="DistributedApplicationException">Another run has locked the folder; the message includes its process id.</exception>
     public static async Task<StateDirectory> OpenAsync(string path, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(path, Passable);
+        Directory.CreateDirectory(path, TraversableByAll);
         var file = Path.Combine(path, "lock");
 
-        // Not in the lock file itself: who does not hold the lock cannot read that.
+        // Not in the lock file itself, which cannot be read without holding the lock.
         var holder = Path.Combine(path, "lock.pid");
-        FileStream held;
+        FileStream lockStream;
         try
         {
-            held = new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            lockStream = new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException) when (File.Exists(file))
         {
@@ -34,7 +34,7 @@ internal sealed class StateDirectory : IDisposable
         }
 
         await File.WriteAllTextAsync(holder, Environment.ProcessId.ToString(CultureInfo.InvariantCulture), cancellationToken);
-        return new StateDirectory(held);
+        return new StateDirectory(lockStream);
     }
 
     public void Dispose() => _lock.Dispose();

@@ -1,6 +1,6 @@
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>A server or tool that was started ended when it should not have. The message ends with its last lines of output.</summary>
+/// <summary>A server or tool exited unexpectedly or was not ready in time. The message ends with its last lines of output.</summary>
 public sealed class ChildProcessException : Exception
 {
     public ChildProcessException()
@@ -18,11 +18,11 @@ public sealed class ChildProcessException : Exception
     }
 
     internal static ChildProcessException Ended(string program, int exitCode, IReadOnlyList<string> lastLines) =>
-        new($"{program} ended with exit code {exitCode}.{Quote(lastLines)}");
+        new($"{program} exited with code {exitCode}.{Quote(lastLines)}");
 
     internal static ChildProcessException NotReady(string program, TimeSpan timeout, IReadOnlyList<string> lastLines) =>
         new($"{program} was not ready within {timeout.TotalSeconds:0} s.{Quote(lastLines)}");
 
     private static string Quote(IReadOnlyList<string> lines) =>
-        lines.Count == 0 ? " It wrote nothing." : $" Its last lines:{Environment.NewLine}  {string.Join($"{Environment.NewLine}  ", lines)}";
+        lines.Count == 0 ? " It wrote no output." : $" Its last lines of output:{Environment.NewLine}  {string.Join($"{Environment.NewLine}  ", lines)}";
 }

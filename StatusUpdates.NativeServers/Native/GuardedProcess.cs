@@ -4,13 +4,12 @@ using System.Text.Json;
 namespace StatusUpdates.NativeServers.Native;
 
 /// <summary>
-/// The parent's side of a <see cref="Guard"/>: a child process that ends when we end, however we end.
-/// Thread safety: all members may be called from any thread.
+/// The parent's side of a <see cref="Guard"/>: a child process that is stopped when this process ends, for any reason. Thread-safe.
 /// </summary>
 internal sealed class GuardedProcess : IAsyncDisposable
 {
-    private const int RememberedLines = 40;
-    private static readonly TimeSpan OutputDrain = TimeSpan.FromSeconds(1);
+    private const int MaxLastLines = 40;
+    private static readonly TimeSpan OutputDrainTime = TimeSpan.FromSeconds(1);
 
     private readonly Process _guard;
     private readonly Action<string>? _output;
@@ -30,7 +29,7 @@ internal sealed class GuardedProcess : IAsyncDisposable
     /// <summary>The child (not its guard).</summary>
     public ProcessIdentity Child { get; private set; }
 
-    /// <summary>Completes with the exit code once child and guard are gone; 128 plus its number if a signal ended the child.</summary>
+    /// <summary>Completes with the exit code once child and guard have exited; 128 plus the signal's number if a signal killed the child.</summary>
     public Task<int> Exited { get; }
 
     /// <summary>The last lines of output, for error messages.</summary>
@@ -45,8 +44,8 @@ internal sealed class GuardedProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts a guard and its child, and returns once the child runs. Readiness is the caller's business.</summary>
-    /// <exception cref="ChildProcessException">The child could not be started, or ended at once.</exception>
+    /// <summary>Starts a guard and its child, and returns once the child runs. The caller checks whether the child is ready.</summary>
+    /// <exception cref="ChildProcessException">The child could not be started, or exited at once.</exception>
     public static async Task<GuardedProcess> StartAsync(GuardSpec spec, Action<string>? output, CancellationToken cancellationToken)
     {
         NativePlatform.ThrowIfUnsupported();
@@ -55,7 +54,7 @@ internal sealed class GuardedProcess : IAsyncDisposable
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-        }) ?? throw new InvalidOperationException("the guard did not start");
+        }) ?? throw new InvalidOperationException("The guard could not be started.");
         var process = new GuardedProcess(guard, output);
         try
         {
@@ -72,8 +71,8 @@ internal sealed class GuardedProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs a program under a guard to its end.</summary>
-    /// <exception cref="ChildProcessException">Its exit code was not 0.</exception>
+    /// <summary>Runs a program under a guard until it exits.</summary>
+    /// <exception cref="ChildProcessException">Its exit code is not 0.</exception>
     public static async Task RunAsync(GuardSpec spec, Action<string>? output, CancellationToken cancellationToken)
     {
         await using var process = await StartAsync(spec, output, cancellationToken);
@@ -84,23 +83,23 @@ internal sealed class GuardedProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends the signal and waits; when the patience is over, or the caller's is, the guard stops the child by its own steps.</summary>
-    public async Task StopAsync(int signal, TimeSpan patience, CancellationToken cancellationToken)
+    /// <summary>Sends the signal and waits. After the timeout, or when canceled, the guard stops the child with its own stop steps.</summary>
+    public async Task StopAsync(int signal, TimeSpan timeout, CancellationToken cancellationToken)
     {
         if (!Exited.IsCompleted && Child.IsAlive)
         {
             Posix.Signal(Child.Pid, signal);
-            await Task.WhenAny(Exited, Task.Delay(patience, cancellationToken));
+            await Task.WhenAny(Exited, Task.Delay(timeout, cancellationToken));
         }
 
         await DisposeAsync();
     }
 
-    /// <summary>Kills the child and all below it (SIGKILL), at once.</summary>
-    /// <returns>What was killed, and may take a while to end.</returns>
+    /// <summary>Kills the child and all its descendants (SIGKILL) and does not wait for their end.</summary>
+    /// <returns>The killed processes; they may take a while to exit.</returns>
     public IReadOnlyList<ProcessIdentity> Kill() => !Exited.IsCompleted && Child.IsAlive ? ProcessTree.Kill(Child.Pid) : [];
 
-    /// <summary>Kills the child and all below it (SIGKILL), and waits until all of it has ended.</summary>
+    /// <summary>Kills the child and all its descendants (SIGKILL), and waits until all have exited.</summary>
     public async Task KillAsync()
     {
         var killed = Kill();
@@ -111,7 +110,7 @@ internal sealed class GuardedProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops the child by the guard's steps, and waits for both. Not cancelable: nothing may be left running.</summary>
+    /// <summary>Stops the child with the guard's stop steps and waits for both. Not cancelable: nothing may be left running.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
@@ -122,7 +121,7 @@ internal sealed class GuardedProcess : IAsyncDisposable
             }
             catch (IOException)
             {
-                // A guard that is gone has closed its end already: what was still buffered is not needed by anybody.
+                // The guard has already exited and closed its end: the buffered data is no longer needed.
             }
         }
 
@@ -132,15 +131,15 @@ internal sealed class GuardedProcess : IAsyncDisposable
     private async Task<int> WaitForExitAsync()
     {
         await _guard.WaitForExitAsync();
-        // A grandchild that lives on holds the pipes open, so the rest of the output is waited for only briefly.
-        await Task.WhenAny(_pumps, Task.Delay(OutputDrain));
+        // A surviving grandchild keeps the pipes open, hence the limited wait for the rest of the output.
+        await Task.WhenAny(_pumps, Task.Delay(OutputDrainTime));
         _started.TrySetResult(null);
         return _guard.ExitCode;
     }
 
     private async Task PumpAsync(StreamReader reader)
     {
-        // Off the constructor's stack first: _output may be slow, and Start must not wait for it.
+        // Leaves the constructor's stack first: _output may be slow, and StartAsync must not wait for it.
         await Task.Yield();
         while (await reader.ReadLineAsync() is { } line)
         {
@@ -153,17 +152,17 @@ internal sealed class GuardedProcess : IAsyncDisposable
 
             if (mark != 0)
             {
-                Keep(mark < 0 ? line : line[..mark]);
+                Report(mark < 0 ? line : line[..mark]);
             }
         }
     }
 
-    private void Keep(string line)
+    private void Report(string line)
     {
         lock (_lastLines)
         {
             _lastLines.Enqueue(line);
-            if (_lastLines.Count > RememberedLines)
+            if (_lastLines.Count > MaxLastLines)
             {
                 _lastLines.Dequeue();
             }

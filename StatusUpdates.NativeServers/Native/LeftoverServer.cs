@@ -5,14 +5,14 @@ using System.Text.Json;
 namespace StatusUpdates.NativeServers.Native;
 
 /// <summary>
-/// Stops what an earlier owner of a server's folder left running. Guards make that rare: it takes the death of the guard itself, or a start
-/// in the seconds in which a guard is still stopping its server.
+/// Stops a server that an earlier owner of its folder left running. Guards make this rare: it happens only if the guard itself died, or if the
+/// next start comes while a guard is still stopping its server.
 /// </summary>
 internal static class LeftoverServer
 {
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
 
-    // Postgres writes the second it started in; the process's own start may be rounded to the one before.
+    // Postgres writes its start time in seconds; the start time of the process may be rounded to the previous second.
     private static readonly TimeSpan StartTolerance = TimeSpan.FromSeconds(5);
 
     public static async Task StopAsync(string stateFile, IReadOnlyList<StopStep> steps, CancellationToken cancellationToken)
@@ -22,23 +22,23 @@ internal static class LeftoverServer
             return;
         }
 
-        // The child first: its guard then ends by itself, and must not be cut off while it does.
+        // The child first: its guard then exits by itself, and gets time to do so.
         await StopAsync(state.Child, steps, cancellationToken);
         await StopAsync(state.Guard, [new StopStep(Posix.SigTerm, TimeSpan.FromSeconds(2))], cancellationToken);
         File.Delete(stateFile);
     }
 
     /// <summary>
-    /// The postmaster of a data folder, if it lives: postmaster.pid holds its id, and in the third line the Unix second of its start
-    /// (PostgreSQL documentation, "Database File Layout"). A lock file whose process is another one by now is removed, as it would
-    /// keep Postgres from starting if the id was recycled by the same user.
+    /// Stops the postmaster of a data folder, if it is running: postmaster.pid has its process id and, in the third line, the Unix time of its
+    /// start (PostgreSQL documentation, "Database File Layout"). If that process id now belongs to another program, the lock file is deleted,
+    /// because it would prevent Postgres from starting if the program runs as the same user.
     /// </summary>
     public static async Task StopPostmasterAsync(string dataDirectory, IReadOnlyList<StopStep> steps, CancellationToken cancellationToken)
     {
         var lockFile = Path.Combine(dataDirectory, PostmasterFile.Name);
         if (PostmasterFile.Read(dataDirectory) is not { } postmaster || ProcessIdentity.Of(postmaster.Pid) is not { } process)
         {
-            return; // None, or a stale file that Postgres itself recognises.
+            return; // Not running, or a stale file that Postgres itself detects.
         }
 
         using var found = Process.GetProcessById(postmaster.Pid);
@@ -57,16 +57,16 @@ internal static class LeftoverServer
     {
         if (process.IsAlive)
         {
-            // No child of ours, so its end is polled for.
-            await Guard.StopAsync(process.Pid, UntilGoneAsync(process, cancellationToken), steps);
+            // Not a child of this process, hence polled.
+            await Guard.StopAsync(process.Pid, WaitForExitAsync(process, cancellationToken), steps);
         }
     }
 
-    private static async Task UntilGoneAsync(ProcessIdentity process, CancellationToken cancellationToken)
+    private static async Task WaitForExitAsync(ProcessIdentity process, CancellationToken cancellationToken)
     {
         while (process.IsAlive)
         {
-            await Task.Delay(Poll, cancellationToken);
+            await Task.Delay(PollInterval, cancellationToken);
         }
     }
 
@@ -76,14 +76,14 @@ internal static class LeftoverServer
         {
             return JsonSerializer.Deserialize(await File.ReadAllTextAsync(stateFile, cancellationToken), GuardJson.Default.GuardState);
         }
-        catch (Exception none) when (none is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
         }
     }
 }
 
-/// <summary>What postmaster.pid says: lines 1, 3 and 8.</summary>
+/// <summary>The content of postmaster.pid: lines 1, 3 and 8.</summary>
 internal sealed record PostmasterFile(int Pid, DateTimeOffset StartedAt, bool IsReady)
 {
     public const string Name = "postmaster.pid";
@@ -95,12 +95,12 @@ internal sealed record PostmasterFile(int Pid, DateTimeOffset StartedAt, bool Is
         {
             lines = File.ReadAllLines(Path.Combine(dataDirectory, Name));
         }
-        catch (Exception none) when (none is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
         }
 
-        // While Postgres writes it, the file may be short.
+        // The file may be incomplete while Postgres writes it.
         return lines.Length >= 3
             && int.TryParse(lines[0], NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
             && long.TryParse(lines[2], NumberStyles.None, CultureInfo.InvariantCulture, out var started)

@@ -5,17 +5,17 @@ using System.Net.Sockets;
 
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>TCP ports of the loopback address.</summary>
+/// <summary>TCP ports on the loopback address.</summary>
 internal static class LoopbackPort
 {
-    // Below the ports that Linux (from 32768) and macOS (from 49152) give to outgoing connections, which would take a port
-    // between our choice and its use.
+    // Below the ports that Linux (from 32768) and macOS (from 49152) assign to outgoing connections, which could take a port
+    // between its choice and its use.
     private const int Lowest = 20000;
     private const int Highest = 32000;
 
     private static readonly ConcurrentDictionary<int, bool> HandedOut = new();
 
-    /// <summary>A port that is free now and is handed out once per process. Another process may take it: then start again with another.</summary>
+    /// <summary>A port that is free now; never returned twice by one process. Another process may take it: then retry with another port.</summary>
     public static int FindFree()
     {
         for (var attempt = 0; attempt < 10_000; attempt++)
@@ -30,10 +30,10 @@ internal static class LoopbackPort
         throw new InvalidOperationException($"No free port was found between {Lowest} and {Highest}.");
     }
 
-    /// <summary>Where a server may listen, be stopped and listen again: nothing that connects to somewhere gets its port meanwhile.</summary>
+    /// <summary>An address on which a server can listen, stop and listen again: outgoing connections do not get its port meanwhile.</summary>
     public static Uri FindFreeAddress() => new(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{FindFree()}"));
 
-    /// <summary>Whether nobody listens on the port, on IPv4 or (where there is one) IPv6 loopback.</summary>
+    /// <summary>Whether nothing listens on the port, neither on the IPv4 nor (if there is one) the IPv6 loopback address.</summary>
     public static bool IsFree(int port) =>
         CanListen(IPAddress.Loopback, port) && (!Socket.OSSupportsIPv6 || CanListen(IPAddress.IPv6Loopback, port));
 
@@ -51,7 +51,7 @@ internal static class LoopbackPort
         }
         catch (SocketException error) when (error.SocketErrorCode is SocketError.AddressNotAvailable or SocketError.AddressFamilyNotSupported)
         {
-            return true; // IPv6 is compiled in but off.
+            return true; // IPv6 is supported but disabled.
         }
     }
 }

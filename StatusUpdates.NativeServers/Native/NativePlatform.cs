@@ -8,7 +8,7 @@ internal static class NativePlatform
         if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS())
         {
             throw new PlatformNotSupportedException(
-                "Native servers run on Linux and macOS. On Windows start Docker Desktop or Podman, so that PostgreSQL and Redis run as containers, or use WSL.");
+                "Native servers run only on Linux and macOS. On Windows, start Docker Desktop or Podman to run PostgreSQL and Redis as containers, or use WSL.");
         }
     }
 }

@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>Who listens on a TCP port. Linux only, and only as far as we may look into other processes.</summary>
+/// <summary>Finds the process that listens on a TCP port. Linux only, and only if it may be inspected.</summary>
 internal static class PortHolder
 {
     private const string Listening = "0A";
     private static readonly string[] Tables = ["/proc/net/tcp", "/proc/net/tcp6"];
 
-    /// <returns>"redis-server (process 123)", or null if it cannot be told.</returns>
+    /// <returns>"redis-server (process 123)", or null if it is unknown.</returns>
     public static string? Describe(int port)
     {
         if (!OperatingSystem.IsLinux())
@@ -50,9 +50,9 @@ internal static class PortHolder
                 ? $"{File.ReadAllText(Path.Combine(folder, "comm")).Trim()} (process {pid})"
                 : null;
         }
-        catch (Exception hidden) when (hidden is UnauthorizedAccessException or IOException)
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {
-            return null; // Another user's process, or one that has just ended.
+            return null; // Another user's process, or one that has just exited.
         }
     }
 }

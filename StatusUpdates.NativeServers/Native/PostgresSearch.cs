@@ -2,12 +2,12 @@ using System.Globalization;
 
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>Where PostgreSQL's server programs may lie. A pure function of the environment and the file system it is given.</summary>
+/// <summary>Finds folders with PostgreSQL's server programs. A pure function of the given environment and file system.</summary>
 internal static class PostgresSearch
 {
     public const string Variable = "POSTGRES_BIN";
 
-    // Parent folder, what its children's names begin with, and the way from there to the programs.
+    // Parent folder, name prefix of its subfolders, and the path from there to the programs.
     private static readonly (string Parent, string Prefix, string Bin)[] Installations =
     [
         ("/usr/lib/postgresql", "", "bin"),                       // Debian, Ubuntu
@@ -17,17 +17,17 @@ internal static class PostgresSearch
         ("/home/linuxbrew/.linuxbrew/opt", "postgresql", "bin"),  // Homebrew on Linux
     ];
 
-    /// <returns>Folders that hold both <c>postgres</c> and <c>initdb</c>, most wanted first.</returns>
-    /// <exception cref="PostgresNotFoundException">POSTGRES_BIN is set and its folder lacks them: whoever set it wants no other.</exception>
+    /// <returns>Folders with both <c>postgres</c> and <c>initdb</c>, in order of preference.</returns>
+    /// <exception cref="PostgresNotFoundException">POSTGRES_BIN is set, but its folder lacks them. An explicit setting rules out all other folders.</exception>
     public static List<string> Folders(
         Func<string, string?> environment, Func<string, bool> fileExists, Func<string, IEnumerable<string>> subdirectories)
     {
         bool HasServer(string folder) => fileExists(Path.Combine(folder, "postgres")) && fileExists(Path.Combine(folder, "initdb"));
 
-        if (environment(Variable) is { Length: > 0 } told)
+        if (environment(Variable) is { Length: > 0 } configured)
         {
-            return HasServer(told) ? [told] : throw new PostgresNotFoundException(
-                $"{Variable} is {told}, but that folder does not hold postgres and initdb. Set it to the bin folder of PostgreSQL's server, or unset it.");
+            return HasServer(configured) ? [configured] : throw new PostgresNotFoundException(
+                $"{Variable} is {configured}, but that folder does not contain postgres and initdb. Set it to the bin folder of a PostgreSQL server, or unset it.");
         }
 
         var path = (environment("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
@@ -42,7 +42,7 @@ internal static class PostgresSearch
     public static IEnumerable<string> SubdirectoriesOnDisk(string folder) =>
         Directory.Exists(folder) ? Directory.EnumerateDirectories(folder).Select(each => Path.GetFileName(each)) : [];
 
-    // "17", "pgsql-16", "postgresql@15"; plain "postgresql" comes last.
+    // From "17", "pgsql-16" or "postgresql@15"; plain "postgresql" sorts last.
     private static int MajorOf(string name) =>
         int.TryParse(string.Concat(name.SkipWhile(letter => !char.IsAsciiDigit(letter)).TakeWhile(char.IsAsciiDigit)), NumberStyles.None, CultureInfo.InvariantCulture, out var major) ? major : 0;
 }

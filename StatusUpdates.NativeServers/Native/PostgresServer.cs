@@ -4,13 +4,13 @@ using Npgsql;
 namespace StatusUpdates.NativeServers.Native;
 
 /// <summary>
-/// A PostgreSQL server of our own: loopback only, superuser <c>postgres</c>, SCRAM password, UTF-8, locale C. It ends when this process
-/// ends. Root drops to an unprivileged account. Not thread-safe: one caller starts, stops and kills it; the properties may be read by all.
+/// A private PostgreSQL server: loopback only, superuser <c>postgres</c>, SCRAM password, UTF-8, locale C. It is stopped when this process ends.
+/// Root runs it under an unprivileged account. Not thread-safe: one caller starts, stops and kills it; any thread may read the properties.
 /// </summary>
 public sealed class PostgresServer : IAsyncDisposable
 {
     private const int PasswordLength = 24;
-    private static readonly TimeSpan FastPatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(30);
 
     private readonly PostgresServerOptions _options;
     private readonly PostgresDirectory _directory;
@@ -23,27 +23,27 @@ public sealed class PostgresServer : IAsyncDisposable
         Password = password;
     }
 
-    /// <summary>The TCP port on 127.0.0.1. It stays the same over restarts.</summary>
+    /// <summary>The TCP port on 127.0.0.1. It does not change on restarts.</summary>
     public int Port { get; private set; }
 
     /// <summary>The password of user <c>postgres</c>.</summary>
     public string Password { get; }
 
-    /// <summary>The installation that it runs.</summary>
+    /// <summary>The installation in use.</summary>
     public PostgresBinaries Binaries => _directory.Binaries;
 
-    /// <summary>For Npgsql, database <c>postgres</c>.</summary>
+    /// <summary>The Npgsql connection string for the database <c>postgres</c>.</summary>
     public string ConnectionString => ConnectionStringFor("postgres");
 
     /// <summary>The postmaster's process id; 0 while it is stopped.</summary>
     public int ProcessId => _process?.Child.Pid ?? 0;
 
-    /// <summary>Completes with the exit code when the present process has ended, for whatever reason.</summary>
+    /// <summary>Completes with the exit code when the current process has exited, for any reason.</summary>
     internal Task<int> Exited => _process?.Exited ?? Task.FromResult(0);
 
-    /// <summary>Starts a server and returns when it takes connections.</summary>
+    /// <summary>Starts a server and returns when it accepts connections.</summary>
     /// <exception cref="PostgresNotFoundException">The machine has no server programs.</exception>
-    /// <exception cref="ChildProcessException">It did not start, or not in time; the message has its last lines.</exception>
+    /// <exception cref="ChildProcessException">It did not start, or not in time; the message includes its last lines of output.</exception>
     public static async Task<PostgresServer> StartAsync(PostgresServerOptions options, CancellationToken cancellationToken = default)
     {
         NativePlatform.ThrowIfUnsupported();
@@ -51,20 +51,20 @@ public sealed class PostgresServer : IAsyncDisposable
         try
         {
             await directory.StopLeftoverAsync(cancellationToken);
-            var password = await directory.InitialiseAsync(PasswordOfLength(PasswordLength), cancellationToken);
+            var password = await directory.InitializeAsync(PasswordOfLength(PasswordLength), cancellationToken);
             var server = new PostgresServer(options, directory, password);
-            await server.StartOnSomePortAsync(cancellationToken);
+            await server.StartWithPortRetryAsync(cancellationToken);
             return server;
         }
         catch
         {
-            // No process is left: each step above ends its own when it fails.
+            // No process is left: each step above stops its own when it fails.
             directory.DeleteIfTemporary();
             throw;
         }
     }
 
-    /// <summary>A connection string for another of its databases.</summary>
+    /// <summary>The Npgsql connection string for another database.</summary>
     public string ConnectionStringFor(string database) => new NpgsqlConnectionStringBuilder
     {
         Host = "127.0.0.1",
@@ -74,17 +74,17 @@ public sealed class PostgresServer : IAsyncDisposable
         Database = database,
     }.ConnectionString;
 
-    /// <summary>Stops it and waits for its end. Immediate if the mode's own way takes over 30 s.</summary>
+    /// <summary>Stops it and waits until it has exited. If the mode takes longer than 30 s, the guard stops it by force.</summary>
     public async Task StopAsync(StopMode mode = StopMode.Fast, CancellationToken cancellationToken = default)
     {
         if (_process is { } process)
         {
-            await process.StopAsync(SignalOf(mode), FastPatience, cancellationToken);
+            await process.StopAsync(SignalOf(mode), StopTimeout, cancellationToken);
             _process = null;
         }
     }
 
-    /// <summary>Stops it if it runs, and starts it again: same port, same data.</summary>
+    /// <summary>Stops it if it is running, and starts it again with the same port and data.</summary>
     public async Task RestartAsync(StopMode mode = StopMode.Fast, CancellationToken cancellationToken = default)
     {
         await StopAsync(mode, cancellationToken);
@@ -92,7 +92,7 @@ public sealed class PostgresServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Kills the postmaster and every backend (SIGKILL), as a power cut would end them. <see cref="RestartAsync"/> brings it back.
+    /// Kills the postmaster and every backend (SIGKILL), like a power failure. <see cref="RestartAsync"/> starts it again.
     /// </summary>
     public async Task KillAsync()
     {
@@ -103,15 +103,15 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Kills it and waits for nothing.</summary>
+    /// <summary>Kills it without waiting for its end.</summary>
     internal void Kill() => _process?.Kill();
 
     public async ValueTask DisposeAsync()
     {
         if (_process is { } process)
         {
-            // What is about to be deleted needs no checkpoint.
-            await process.StopAsync(_directory.IsTemporary ? Posix.SigQuit : Posix.SigInt, FastPatience, CancellationToken.None);
+            // Temporary data is deleted below and needs no checkpoint.
+            await process.StopAsync(_directory.IsTemporary ? Posix.SigQuit : Posix.SigInt, StopTimeout, CancellationToken.None);
             _process = null;
         }
 
@@ -126,10 +126,10 @@ public sealed class PostgresServer : IAsyncDisposable
         StopMode.Fast => Posix.SigInt,
         StopMode.Immediate => Posix.SigQuit,
         StopMode.Smart => Posix.SigTerm,
-        _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, "Fast, Immediate or Smart."),
+        _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, "Must be Fast, Immediate or Smart."),
     };
 
-    private async Task StartOnSomePortAsync(CancellationToken cancellationToken)
+    private async Task StartWithPortRetryAsync(CancellationToken cancellationToken)
     {
         if (_options.Port != 0)
         {
@@ -137,7 +137,7 @@ public sealed class PostgresServer : IAsyncDisposable
             return;
         }
 
-        // A port that is free when looked for may be taken when it is used; only then is a failed start worth another.
+        // A port that was free when it was chosen may be taken by now. Only then is a failed start retried.
         for (var attempt = 1; ; attempt++)
         {
             var port = LoopbackPort.FindFree();
@@ -148,7 +148,7 @@ public sealed class PostgresServer : IAsyncDisposable
             }
             catch (ChildProcessException) when (attempt < 5 && !LoopbackPort.IsFree(port))
             {
-                // Next port.
+                // Retry with another port.
             }
         }
     }
@@ -159,7 +159,7 @@ public sealed class PostgresServer : IAsyncDisposable
         var process = await GuardedProcess.StartAsync(_directory.ServerSpec(port), _options.Output, cancellationToken);
         try
         {
-            await UntilReadyAsync(process, cancellationToken);
+            await WaitUntilReadyAsync(process, cancellationToken);
         }
         catch
         {
@@ -170,13 +170,13 @@ public sealed class PostgresServer : IAsyncDisposable
         _process = process;
     }
 
-    private async Task UntilReadyAsync(GuardedProcess process, CancellationToken cancellationToken)
+    private async Task WaitUntilReadyAsync(GuardedProcess process, CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(_options.StartTimeout);
         try
         {
-            // The eighth line of postmaster.pid says "ready"; pg_ctl waits for it as well.
+            // Waits for "ready" in the eighth line of postmaster.pid, as pg_ctl does.
             while (PostmasterFile.Read(_directory.Data) is not { IsReady: true } postmaster || postmaster.Pid != process.Child.Pid)
             {
                 if (process.Exited.IsCompleted)

@@ -1,6 +1,6 @@
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>Files that only their owner may read, replaced in one step so that no reader sees half of one.</summary>
+/// <summary>Writes files that only their owner may read. They are replaced atomically: readers never see a partial file.</summary>
 internal static class PrivateFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -11,7 +11,7 @@ internal static class PrivateFile
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
         {
-            options.UnixCreateMode = OwnerOnly; // Windows: what the folder hands down.
+            options.UnixCreateMode = OwnerOnly; // On Windows, the folder's inherited permissions apply.
         }
 
         await using (var writer = new StreamWriter(draft, options))

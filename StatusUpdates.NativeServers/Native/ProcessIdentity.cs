@@ -6,16 +6,16 @@ using System.Text.Json.Serialization;
 namespace StatusUpdates.NativeServers.Native;
 
 /// <summary>
-/// A process id with the moment that process started, so that a recycled id is never taken for the process that had it before.
+/// A process id with the start time of the process, which distinguishes it from an earlier process with the same id.
 /// </summary>
 /// <param name="Pid">The process id.</param>
-/// <param name="StartMark">Linux: clock ticks since boot, which no change of the clock moves; elsewhere: UTC ticks.</param>
+/// <param name="StartMark">Linux: clock ticks since boot, which clock changes do not affect; elsewhere: UTC ticks.</param>
 internal readonly record struct ProcessIdentity(int Pid, long StartMark)
 {
     [JsonIgnore]
     public bool IsAlive => Of(Pid) == this;
 
-    /// <returns>Null if there is no such process, or it is only waiting to be reaped.</returns>
+    /// <returns>Null if there is no such process, or only a zombie.</returns>
     public static ProcessIdentity? Of(int pid)
     {
         if (OperatingSystem.IsLinux())
@@ -28,7 +28,7 @@ internal readonly record struct ProcessIdentity(int Pid, long StartMark)
             using var process = Process.GetProcessById(pid);
             return new ProcessIdentity(pid, process.StartTime.ToUniversalTime().Ticks);
         }
-        catch (Exception gone) when (gone is ArgumentException or InvalidOperationException or Win32Exception)
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException or Win32Exception)
         {
             return null;
         }
@@ -45,12 +45,12 @@ internal readonly record struct ProcStat(int Pid, int ParentPid, bool IsZombie, 
         {
             text = File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/stat");
         }
-        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return null;
         }
 
-        // The second field is the command in parentheses and may hold anything, so count from the last one.
+        // The second field, the command in parentheses, may contain any character: parse from the last parenthesis on.
         var fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
         return new ProcStat(
             pid,

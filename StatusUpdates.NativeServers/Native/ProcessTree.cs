@@ -5,24 +5,24 @@ namespace StatusUpdates.NativeServers.Native;
 
 internal static class ProcessTree
 {
-    /// <summary>Kills a process and all below it (SIGKILL). Children are listed before their parent dies, for then they lose it.</summary>
-    /// <returns>What was killed. On a busy machine it takes a while to end.</returns>
+    /// <summary>Kills a process and all its descendants (SIGKILL). They are listed before the kill, which changes the parent of the children.</summary>
+    /// <returns>The killed processes. On a busy machine they may take a while to exit.</returns>
     public static IReadOnlyList<ProcessIdentity> Kill(int pid)
     {
-        List<ProcessIdentity> doomed = [];
+        List<ProcessIdentity> killed = [];
         foreach (var each in (List<int>)[pid, .. Descendants(pid)])
         {
             if (ProcessIdentity.Of(each) is { } identity)
             {
-                doomed.Add(identity);
+                killed.Add(identity);
                 Posix.Signal(each, Posix.SigKill);
             }
         }
 
-        return doomed;
+        return killed;
     }
 
-    /// <returns>The oldest child of a process, null if it has none.</returns>
+    /// <returns>The child with the lowest process id; null if there is none.</returns>
     public static int? FirstChild(int pid) => Parents().Where(pair => pair.Parent == pid).Select(pair => (int?)pair.Pid).Min();
 
     public static List<int> Descendants(int pid)
@@ -58,7 +58,7 @@ internal static class ProcessTree
         }
 
         using var ps = Process.Start(new ProcessStartInfo("ps", ["-axo", "pid=,ppid="]) { RedirectStandardOutput = true })
-            ?? throw new InvalidOperationException("ps cannot be started");
+            ?? throw new InvalidOperationException("ps could not be started.");
         while (ps.StandardOutput.ReadLine() is { } line)
         {
             if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var pid, var parent])

@@ -9,49 +9,49 @@ internal sealed class RedisDirectory
 {
     private const string Program = "redis-server";
 
-    /// <summary>In all less than the 6 s that Aspire's orchestrator waits after SIGTERM.</summary>
+    /// <summary>In total less than the 6 s that Aspire's orchestrator waits after SIGTERM.</summary>
     private static readonly StopStep[] StopSteps = [new(Posix.SigTerm, TimeSpan.FromSeconds(3))];
 
     private readonly RedisServerOptions _options;
-    private readonly string _wanted;
+    private readonly string _requestedPath;
     private readonly UnixUser? _user;
 
-    private RedisDirectory(RedisServerOptions options, RedisFlavor flavor, string wanted, string path, UnixUser? user)
+    private RedisDirectory(RedisServerOptions options, RedisFlavor flavor, string requestedPath, string path, UnixUser? user)
     {
         _options = options;
         Flavor = flavor;
-        _wanted = wanted;
+        _requestedPath = requestedPath;
         Path = path;
         _user = user;
     }
 
     public string Path { get; }
 
-    /// <summary>What is to run: never <see cref="RedisFlavor.Auto"/>.</summary>
+    /// <summary>The program to run; never <see cref="RedisFlavor.Auto"/>.</summary>
     public RedisFlavor Flavor { get; }
 
     public string StateFile => IOPath.Combine(Path, "server.json");
 
     private bool IsTemporary => _options.Directory is null;
 
-    /// <exception cref="InvalidOperationException">redis-server is asked for and PATH does not have it.</exception>
+    /// <exception cref="InvalidOperationException">redis-server is requested but not in PATH.</exception>
     public static async Task<RedisDirectory> OpenAsync(RedisServerOptions options, CancellationToken cancellationToken)
     {
         var flavor = ChooseFlavor(options.Flavor, ToolPath.Find(Program) is not null);
 
-        // Garnet is this assembly, which may lie where only root can read; redis-server needs no privilege of root's.
+        // Garnet runs in this assembly, which may be in a place that only root can read; redis-server needs no root privileges.
         var user = flavor == RedisFlavor.RedisServer ? UnixUser.ForServers() : null;
-        var wanted = options.Directory ?? IOPath.Combine(IOPath.GetTempPath(), $"native-redis-{IOPath.GetRandomFileName()}");
-        return new RedisDirectory(options, flavor, wanted, await ServerFolder.PrepareAsync(wanted, user, cancellationToken), user);
+        var requestedPath = options.Directory ?? IOPath.Combine(IOPath.GetTempPath(), $"native-redis-{IOPath.GetRandomFileName()}");
+        return new RedisDirectory(options, flavor, requestedPath, await ServerFolder.PrepareAsync(requestedPath, user, cancellationToken), user);
     }
 
     /// <summary>Stops a server that an earlier owner of the folder left running.</summary>
     public Task StopLeftoverAsync(CancellationToken cancellationToken) => LeftoverServer.StopAsync(StateFile, StopSteps, cancellationToken);
 
-    /// <summary>Writes the server's configuration, and says how a guard runs it.</summary>
+    /// <summary>Writes the server's configuration and returns the guard's spec.</summary>
     public async Task<GuardSpec> ServerSpecAsync(int port, CancellationToken cancellationToken)
     {
-        // A file and not arguments: every user of the machine can read those, and the password is among them.
+        // A file, because it contains the password: all users of the machine can read command-line arguments.
         var file = IOPath.Combine(Path, Flavor == RedisFlavor.Garnet ? "garnet.json" : "redis.conf");
         await PrivateFile.WriteAsync(
             file,
@@ -71,7 +71,7 @@ internal sealed class RedisDirectory
             WorkingDirectory = Path,
             UserName = _user?.Name,
             StateFile = StateFile,
-            TemporaryDirectory = IsTemporary ? _wanted : null,
+            TemporaryDirectory = IsTemporary ? _requestedPath : null,
             StopSteps = StopSteps,
         };
     }
@@ -80,11 +80,11 @@ internal sealed class RedisDirectory
     {
         if (IsTemporary)
         {
-            ServerFolder.Delete(_wanted);
+            ServerFolder.Delete(_requestedPath);
         }
     }
 
-    internal static RedisFlavor ChooseFlavor(RedisFlavor asked, bool hasRedisServer) => (asked, hasRedisServer) switch
+    internal static RedisFlavor ChooseFlavor(RedisFlavor requested, bool hasRedisServer) => (requested, hasRedisServer) switch
     {
         (RedisFlavor.Garnet, _) or (RedisFlavor.Auto, false) => RedisFlavor.Garnet,
         (_, true) => RedisFlavor.RedisServer,

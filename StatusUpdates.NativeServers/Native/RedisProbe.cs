@@ -4,13 +4,13 @@ using System.Text;
 
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>Asks a starting server whether it is there, in Redis's own protocol (RESP).</summary>
+/// <summary>Checks whether a starting server is ready, with Redis's own protocol (RESP).</summary>
 internal static class RedisProbe
 {
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
 
-    /// <exception cref="ChildProcessException">The process ended, or did not answer in time.</exception>
-    public static async Task UntilReadyAsync(GuardedProcess process, int port, string? password, TimeSpan limit, CancellationToken cancellationToken)
+    /// <exception cref="ChildProcessException">The process exited, or did not answer in time.</exception>
+    public static async Task WaitUntilReadyAsync(GuardedProcess process, int port, string? password, TimeSpan limit, CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(limit);
@@ -23,10 +23,10 @@ internal static class RedisProbe
                     throw ChildProcessException.Ended("the Redis server", await process.Exited, process.LastLines);
                 }
 
-                await Task.Delay(Poll, timeout.Token);
+                await Task.Delay(PollInterval, timeout.Token);
             }
 
-            // Someone answered; if our process is gone, it was another server that holds the port.
+            // Something answered; if the process has exited, it was another server on the same port.
             if (process.Exited.IsCompleted)
             {
                 throw ChildProcessException.Ended("the Redis server", await process.Exited, process.LastLines);
@@ -51,7 +51,7 @@ internal static class RedisProbe
             return (password is null || await reader.ReadLineAsync(cancellationToken) == "+OK")
                 && await reader.ReadLineAsync(cancellationToken) == "+PONG";
         }
-        catch (Exception notYet) when (notYet is SocketException or IOException)
+        catch (Exception e) when (e is SocketException or IOException)
         {
             return false;
         }

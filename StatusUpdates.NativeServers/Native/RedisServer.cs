@@ -3,12 +3,12 @@ using System.Globalization;
 namespace StatusUpdates.NativeServers.Native;
 
 /// <summary>
-/// A Redis server of our own: loopback only, in memory only. It ends when this process ends. Not thread-safe: one caller starts,
-/// stops and kills it; the properties may be read by all.
+/// A private Redis server: loopback only, in memory only. It is stopped when this process ends. Not thread-safe: one caller starts, stops and
+/// kills it; any thread may read the properties.
 /// </summary>
 public sealed class RedisServer : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
 
     private readonly RedisServerOptions _options;
     private readonly RedisDirectory _directory;
@@ -20,25 +20,25 @@ public sealed class RedisServer : IAsyncDisposable
         _directory = directory;
     }
 
-    /// <summary>What runs: never <see cref="RedisFlavor.Auto"/>.</summary>
+    /// <summary>The running program; never <see cref="RedisFlavor.Auto"/>.</summary>
     public RedisFlavor Flavor => _directory.Flavor;
 
-    /// <summary>The TCP port on 127.0.0.1. It stays the same over restarts.</summary>
+    /// <summary>The TCP port on 127.0.0.1. It does not change on restarts.</summary>
     public int Port { get; private set; }
 
-    /// <summary>For StackExchange.Redis.</summary>
+    /// <summary>The StackExchange.Redis connection string.</summary>
     public string ConnectionString =>
         string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}{(_options.Password is { } password ? $",password={password}" : "")}");
 
     /// <summary>The server's process id; 0 while it is stopped.</summary>
     public int ProcessId => _process?.Child.Pid ?? 0;
 
-    /// <summary>Completes with the exit code when the present process has ended, for whatever reason.</summary>
+    /// <summary>Completes with the exit code when the current process has exited, for any reason.</summary>
     internal Task<int> Exited => _process?.Exited ?? Task.FromResult(0);
 
     /// <summary>Starts a server and returns when it answers PING.</summary>
-    /// <exception cref="InvalidOperationException">redis-server is asked for and PATH does not have it.</exception>
-    /// <exception cref="ChildProcessException">It did not start, or not in time; the message has its last lines.</exception>
+    /// <exception cref="InvalidOperationException">redis-server is requested but not in PATH.</exception>
+    /// <exception cref="ChildProcessException">It did not start, or not in time; the message includes its last lines of output.</exception>
     public static async Task<RedisServer> StartAsync(RedisServerOptions options, CancellationToken cancellationToken = default)
     {
         NativePlatform.ThrowIfUnsupported();
@@ -46,7 +46,7 @@ public sealed class RedisServer : IAsyncDisposable
         try
         {
             await server._directory.StopLeftoverAsync(cancellationToken);
-            await server.StartOnSomePortAsync(cancellationToken);
+            await server.StartWithPortRetryAsync(cancellationToken);
             return server;
         }
         catch
@@ -56,24 +56,24 @@ public sealed class RedisServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops it and waits for its end.</summary>
+    /// <summary>Stops it and waits until it has exited.</summary>
     public async Task StopAsync(CancellationToken cancellationToken = default)
     {
         if (_process is { } process)
         {
-            await process.StopAsync(Posix.SigTerm, Patience, cancellationToken);
+            await process.StopAsync(Posix.SigTerm, StopTimeout, cancellationToken);
             _process = null;
         }
     }
 
-    /// <summary>Stops it if it runs, and starts it again, empty, on the same port.</summary>
+    /// <summary>Stops it if it is running, and starts it again, empty, on the same port.</summary>
     public async Task RestartAsync(CancellationToken cancellationToken = default)
     {
         await StopAsync(cancellationToken);
         await StartProcessAsync(Port, cancellationToken);
     }
 
-    /// <summary>Kills it (SIGKILL). <see cref="RestartAsync"/> brings it back.</summary>
+    /// <summary>Kills it (SIGKILL). <see cref="RestartAsync"/> starts it again.</summary>
     public async Task KillAsync()
     {
         if (_process is { } process)
@@ -83,7 +83,7 @@ public sealed class RedisServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Kills it and waits for nothing.</summary>
+    /// <summary>Kills it without waiting for its end.</summary>
     internal void Kill() => _process?.Kill();
 
     public async ValueTask DisposeAsync()
@@ -92,7 +92,7 @@ public sealed class RedisServer : IAsyncDisposable
         _directory.DeleteIfTemporary();
     }
 
-    private async Task StartOnSomePortAsync(CancellationToken cancellationToken)
+    private async Task StartWithPortRetryAsync(CancellationToken cancellationToken)
     {
         if (_options.Port != 0)
         {
@@ -100,7 +100,7 @@ public sealed class RedisServer : IAsyncDisposable
             return;
         }
 
-        // A port that is free when looked for may be taken when it is used; only then is a failed start worth another.
+        // A port that was free when it was chosen may be taken by now. Only then is a failed start retried.
         for (var attempt = 1; ; attempt++)
         {
             var port = LoopbackPort.FindFree();
@@ -111,7 +111,7 @@ public sealed class RedisServer : IAsyncDisposable
             }
             catch (ChildProcessException) when (attempt < 5 && !LoopbackPort.IsFree(port))
             {
-                // Next port.
+                // Retry with another port.
             }
         }
     }
@@ -122,7 +122,7 @@ public sealed class RedisServer : IAsyncDisposable
         var process = await GuardedProcess.StartAsync(await _directory.ServerSpecAsync(port, cancellationToken), _options.Output, cancellationToken);
         try
         {
-            await RedisProbe.UntilReadyAsync(process, port, _options.Password, _options.StartTimeout, cancellationToken);
+            await RedisProbe.WaitUntilReadyAsync(process, port, _options.Password, _options.StartTimeout, cancellationToken);
         }
         catch
         {

@@ -1,19 +1,19 @@
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>Which program serves Redis's protocol.</summary>
+/// <summary>The program that implements Redis's protocol.</summary>
 public enum RedisFlavor
 {
-    /// <summary><c>redis-server</c> if PATH has it, else Garnet.</summary>
+    /// <summary><c>redis-server</c> if it is in PATH, else Garnet.</summary>
     Auto,
 
     /// <summary><c>redis-server</c> from PATH.</summary>
     RedisServer,
 
-    /// <summary>Microsoft Garnet, embedded, in a process of its own.</summary>
+    /// <summary>Microsoft Garnet, embedded, in its own process.</summary>
     Garnet,
 }
 
-/// <summary>How to run a <see cref="RedisServer"/>. The defaults give a server without password on a free port.</summary>
+/// <summary>Options of a <see cref="RedisServer"/>. By default it has no password and a free port.</summary>
 public sealed class RedisServerOptions
 {
     public RedisFlavor Flavor { get; init; }
@@ -24,10 +24,10 @@ public sealed class RedisServerOptions
     /// <summary>The password that clients must send; null for none. Printable ASCII without spaces, quotes or commas.</summary>
     public string? Password { get; init; }
 
-    /// <summary>The server's own folder, created if need be. Null: a temporary one. It holds configuration only: nothing is saved to disk.</summary>
+    /// <summary>The server's own folder, created if necessary. Null: a temporary one. It contains only configuration: no data is saved to disk.</summary>
     public string? Directory { get; init; }
 
-    /// <summary>Takes each line that the server logs. Called from any thread.</summary>
+    /// <summary>Receives each line that the server logs. Called from any thread.</summary>
     public Action<string>? Output { get; init; }
 
     /// <summary>How long a start may take.</summary>

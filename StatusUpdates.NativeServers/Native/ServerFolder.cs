@@ -4,24 +4,24 @@ using System.Text;
 
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>A server's own folder (mode 700), owned by and within reach of the account it runs as.</summary>
+/// <summary>A server's own folder (mode 700), owned by and reachable for the account that the server runs as.</summary>
 internal static class ServerFolder
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-    private const UnixFileMode Passable = OwnerOnly | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+    private const UnixFileMode TraversableByAll = OwnerOnly | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
-    // Where root keeps the folders of servers if the wanted place lies behind a closed door (/root is mode 700).
-    private const string RootsShelter = "/var/lib/native-servers";
+    // Where root creates the folders of servers if the requested path is not reachable (/root is mode 700).
+    private const string RootFallback = "/var/lib/native-servers";
 
     /// <summary>
-    /// Creates the folder if needed. As root, where the account cannot reach the wanted place (a clone below /root, say),
-    /// the folder is made below /var/lib/native-servers and the wanted place becomes a link to it.
+    /// Creates the folder if necessary. If the process is root and the account cannot reach the requested path (such as a clone in /root), the
+    /// folder is created in /var/lib/native-servers and the requested path becomes a link to it.
     /// </summary>
     /// <returns>The folder's real path.</returns>
-    public static async Task<string> PrepareAsync(string wanted, UnixUser? user, CancellationToken cancellationToken)
+    public static async Task<string> PrepareAsync(string requestedPath, UnixUser? user, CancellationToken cancellationToken)
     {
-        wanted = Path.GetFullPath(wanted);
-        var folder = new DirectoryInfo(wanted).LinkTarget ?? wanted;
+        requestedPath = Path.GetFullPath(requestedPath);
+        var folder = new DirectoryInfo(requestedPath).LinkTarget ?? requestedPath;
         if (user is null)
         {
             Directory.CreateDirectory(folder, OwnerOnly);
@@ -30,7 +30,7 @@ internal static class ServerFolder
 
         if (Path.GetDirectoryName(folder) is { } parent && !Directory.Exists(parent))
         {
-            Directory.CreateDirectory(parent, Passable);
+            Directory.CreateDirectory(parent, TraversableByAll);
         }
 
         var isNew = !Directory.Exists(folder);
@@ -43,56 +43,57 @@ internal static class ServerFolder
 
         if (!isNew && Directory.EnumerateFileSystemEntries(folder).Any())
         {
-            throw new InvalidOperationException($"User {user.Name}, which the server runs as, cannot reach {folder}. Open its parent folders (chmod o+x), or move it.");
+            throw new InvalidOperationException($"The server runs as user {user.Name}, who cannot reach {folder}. Open its parent folders (chmod o+x), or move it.");
         }
 
         Directory.Delete(folder);
-        var shelter = Path.Combine(RootsShelter, NameOf(wanted));
-        Directory.CreateDirectory(RootsShelter, Passable);
-        if (Directory.Exists(shelter))
+        var fallback = Path.Combine(RootFallback, NameOf(requestedPath));
+        Directory.CreateDirectory(RootFallback, TraversableByAll);
+        if (Directory.Exists(fallback))
         {
-            // Nothing links to it any more: whoever deleted the wanted place meant this.
-            Directory.Delete(shelter, recursive: true);
+            // Nothing links to it any more: deleting the requested path was meant to delete this data too.
+            Directory.Delete(fallback, recursive: true);
         }
 
-        Directory.CreateDirectory(shelter, OwnerOnly);
-        Posix.ChangeOwner(shelter, user);
-        if (!await IsReachableAsync(shelter, user, cancellationToken))
+        Directory.CreateDirectory(fallback, OwnerOnly);
+        Posix.ChangeOwner(fallback, user);
+        if (!await IsReachableAsync(fallback, user, cancellationToken))
         {
-            throw new InvalidOperationException($"User {user.Name}, which the server runs as, can reach neither {wanted} nor {shelter}. Set TMPDIR to a folder open to all, or run as an ordinary user.");
+            throw new InvalidOperationException(
+                $"The server runs as user {user.Name}, who can reach neither {requestedPath} nor {fallback}. Set TMPDIR to a folder open to all, or run as a regular user.");
         }
 
-        Directory.CreateSymbolicLink(wanted, shelter);
-        return shelter;
+        Directory.CreateSymbolicLink(requestedPath, fallback);
+        return fallback;
     }
 
-    /// <summary>Removes the folder, and what it or a folder directly in it is a link to.</summary>
-    public static void Delete(string wanted)
+    /// <summary>Deletes the folder and, if it or a folder directly in it is a link, the link's target.</summary>
+    public static void Delete(string path)
     {
-        if (new DirectoryInfo(wanted).LinkTarget is { } target)
+        if (new DirectoryInfo(path).LinkTarget is { } target)
         {
-            File.Delete(wanted); // the link alone
-            wanted = target;
+            File.Delete(path); // only the link
+            path = target;
         }
 
-        if (!Directory.Exists(wanted))
+        if (!Directory.Exists(path))
         {
             return;
         }
 
-        foreach (var inner in new DirectoryInfo(wanted).EnumerateDirectories().Where(folder => folder.LinkTarget is not null))
+        foreach (var inner in new DirectoryInfo(path).EnumerateDirectories().Where(folder => folder.LinkTarget is not null))
         {
             Delete(inner.FullName);
         }
 
-        Directory.Delete(wanted, recursive: true);
+        Directory.Delete(path, recursive: true);
     }
 
-    // Asking the kernel as that user is exact; reading every parent's mode, owner and access list is not.
+    // A check by the kernel, as that user, is exact; evaluating the mode, owner and access list of every parent is not.
     private static async Task<bool> IsReachableAsync(string folder, UnixUser user, CancellationToken cancellationToken)
     {
         using var probe = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "cd / && test -w \"$1\" -a -x \"$1\"", "sh", folder]) { UserName = user.Name, WorkingDirectory = "/" })
-            ?? throw new InvalidOperationException("/bin/sh cannot be started");
+            ?? throw new InvalidOperationException("/bin/sh could not be started.");
         await probe.WaitForExitAsync(cancellationToken);
         return probe.ExitCode == 0;
     }

@@ -1,14 +1,14 @@
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>How Postgres is asked to stop; the names are pg_ctl's.</summary>
+/// <summary>How Postgres stops; the names are those of pg_ctl.</summary>
 public enum StopMode
 {
-    /// <summary>Roll back what is open, disconnect everybody, write a checkpoint (SIGINT).</summary>
+    /// <summary>Rolls back open transactions, disconnects all clients and writes a checkpoint (SIGINT).</summary>
     Fast,
 
-    /// <summary>Stop at once; the next start recovers from the log, as after a crash (SIGQUIT).</summary>
+    /// <summary>Stops at once; the next start recovers from the WAL, as after a crash (SIGQUIT).</summary>
     Immediate,
 
-    /// <summary>Wait until all clients are gone (SIGTERM).</summary>
+    /// <summary>Waits until all clients have disconnected (SIGTERM).</summary>
     Smart,
 }

@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>An account that a server may run as when we are root: Postgres refuses root.</summary>
+/// <summary>An account for servers when this process is root: Postgres refuses to run as root.</summary>
 internal sealed record UnixUser(string Name, uint UserId, uint GroupId)
 {
     private static readonly string[] Preferred = ["postgres", "nobody", "daemon"];
 
-    /// <summary>Null unless we are root: an ordinary user runs everything as itself.</summary>
-    /// <exception cref="InvalidOperationException">Root, and the machine has no other account.</exception>
+    /// <summary>Null unless this process is root: a regular user's servers run under the user's own account.</summary>
+    /// <exception cref="InvalidOperationException">The process is root, and the machine has no other account.</exception>
     public static UnixUser? ForServers() =>
         Posix.IsRoot ? Choose(File.ReadLines("/etc/passwd")) : null;
 
@@ -27,7 +27,7 @@ internal sealed record UnixUser(string Name, uint UserId, uint GroupId)
             "PostgreSQL refuses to run as root, and /etc/passwd has no other user. Add one, for example: useradd --system postgres");
     }
 
-    // name:password:uid:gid:… (passwd(5)); macOS writes nobody's ids as -2.
+    // name:password:uid:gid:… (passwd(5)); macOS writes the ids of user nobody as -2.
     private static UnixUser? Parse(string line)
     {
         var fields = line.Split(':');

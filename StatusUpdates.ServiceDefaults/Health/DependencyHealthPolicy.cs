@@ -6,9 +6,9 @@ using StackExchange.Redis;
 namespace StatusUpdates.ServiceDefaults.Health;
 
 /// <summary>
-/// What the health of a dependency means here, whoever registered its check: an Aspire client integration or a service.
-/// Redis only makes the system fast, so its check degrades and never fails; everything else fails. Each check is bounded in time, and
-/// at most one run of it is under way, however often a health endpoint is asked: these endpoints are open to everybody.
+/// What the health of a dependency means for a service, whether an Aspire client integration or the service registered the check.
+/// Redis only makes the system fast, so a failed Redis check degrades the service; any other failed check makes it unhealthy. Each check has a time
+/// limit and at most one run at a time, however often a health endpoint is called: these endpoints are open to everyone.
 /// </summary>
 internal sealed class DependencyHealthPolicy : IPostConfigureOptions<HealthCheckServiceOptions>
 {
@@ -32,7 +32,7 @@ internal sealed class DependencyHealthPolicy : IPostConfigureOptions<HealthCheck
 
             var factory = registration.Factory;
             var check = new SharedHealthCheck(
-                isRedis ? services => new ConnectedFirst(services, factory) : factory, isRedis ? RedisTimeout : DefaultTimeout);
+                isRedis ? services => new RequireConnection(services, factory) : factory, isRedis ? RedisTimeout : DefaultTimeout);
             registration.Factory = check.Bind;
         }
     }
@@ -43,8 +43,8 @@ internal sealed class DependencyHealthPolicy : IPostConfigureOptions<HealthCheck
         registration.Name.Contains("redis", StringComparison.OrdinalIgnoreCase)
         || registration.Tags.Contains("redis", StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>A question to a Redis client that is not connected would wait in its backlog, for longer than a probe's usual second.</summary>
-    private sealed class ConnectedFirst(IServiceProvider services, Func<IServiceProvider, IHealthCheck> factory) : IHealthCheck
+    /// <summary>A ping would wait in the backlog of a Redis client that is not connected, for longer than a probe's usual second.</summary>
+    private sealed class RequireConnection(IServiceProvider services, Func<IServiceProvider, IHealthCheck> factory) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
             services.GetService<IConnectionMultiplexer>() is { IsConnected: false }

@@ -5,21 +5,21 @@ using Microsoft.Extensions.Logging;
 
 namespace StatusUpdates.ServiceDefaults.Health;
 
-/// <summary>How many file descriptors a process has open, and how many it may have (<c>RLIMIT_NOFILE</c>).</summary>
+/// <summary>How many file descriptors a process has open, and its limit (<c>RLIMIT_NOFILE</c>).</summary>
 internal readonly record struct DescriptorUse(long Open, long Limit);
 
 /// <summary>
-/// Looks now and then at how many file descriptors are left. At the limit no connection is accepted, and nothing says so: not even Kestrel. From 90 % on the
-/// health is degraded, and it stands in the log once. Where there is no <c>/proc</c>, nothing is known and all is well. Thread-safe.
+/// Checks periodically how many file descriptors are left. At the limit no connection is accepted, and nothing reports it, not even Kestrel. From 90% on
+/// the health is degraded, and one warning is logged. Without <c>/proc</c> the numbers are unknown and the check is healthy. Thread-safe.
 /// </summary>
 internal sealed partial class DescriptorWatch(Func<DescriptorUse?> read, TimeProvider time, ILogger<DescriptorWatch> logger) : BackgroundService, IHealthCheck
 {
     public const string Name = "file descriptors";
 
-    private const double Full = 0.9;
+    private const double WarningShare = 0.9;
 
-    // It is over only when there is some room again, so that a number that goes to and fro does not fill the log.
-    private const double RoomAgain = 0.8;
+    // Lower than the warning share: a number that fluctuates around one threshold would fill the log.
+    private const double RecoveryShare = 0.8;
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
@@ -28,8 +28,8 @@ internal sealed partial class DescriptorWatch(Func<DescriptorUse?> read, TimePro
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
         Task.FromResult(_trouble is { } trouble ? HealthCheckResult.Degraded(trouble) : HealthCheckResult.Healthy());
 
-    /// <summary>Looks once.</summary>
-    internal void Look()
+    /// <summary>Checks once.</summary>
+    internal void Check()
     {
         if (read() is not { Limit: > 0 } use)
         {
@@ -37,11 +37,11 @@ internal sealed partial class DescriptorWatch(Func<DescriptorUse?> read, TimePro
         }
 
         var share = (double)use.Open / use.Limit;
-        if (share < RoomAgain)
+        if (share < RecoveryShare)
         {
             _trouble = null;
         }
-        else if (_trouble is not null || share >= Full)
+        else if (_trouble is not null || share >= WarningShare)
         {
             if (_trouble is null)
             {
@@ -59,7 +59,7 @@ internal sealed partial class DescriptorWatch(Func<DescriptorUse?> read, TimePro
         {
             do
             {
-                Look();
+                Check();
             }
             while (await timer.WaitForNextTickAsync(stoppingToken));
         }
@@ -70,22 +70,22 @@ internal sealed partial class DescriptorWatch(Func<DescriptorUse?> read, TimePro
     }
 
     [LoggerMessage(6201, LogLevel.Warning,
-        "{Open} of {Limit} file descriptors are open: at the limit no further connection is accepted. Raise it (ulimit -n, LimitNOFILE= of systemd), or share the load")]
+        "{Open} of {Limit} file descriptors are open: at the limit no further connection is accepted. Raise it (ulimit -n, LimitNOFILE= of systemd), or spread the load")]
     private partial void LogFull(long open, long limit);
 }
 
-/// <summary>Counts the descriptors of this process, by Linux's <c>/proc/self</c>. One caller at a time.</summary>
+/// <summary>Counts the descriptors of this process from Linux's <c>/proc/self</c>. Not thread-safe.</summary>
 internal sealed class ProcessDescriptors
 {
     private const string LimitName = "Max open files";
 
-    // Errors of the system, by number (errno): of the process, of the whole machine.
+    // errno values: EMFILE (the limit of the process) and ENFILE (the limit of the whole system).
     private const int TooManyInProcess = 24;
     private const int TooManyInSystem = 23;
 
     private long? _limit;
 
-    /// <summary>Null where this cannot be known.</summary>
+    /// <summary>Returns null if the numbers are not available.</summary>
     public DescriptorUse? Read()
     {
         try
@@ -95,7 +95,7 @@ internal sealed class ProcessDescriptors
         }
         catch (IOException e) when (e.HResult is TooManyInProcess or TooManyInSystem)
         {
-            // Looking takes a descriptor as well.
+            // The check itself needs a descriptor.
             return _limit is { } limit ? new(limit, limit) : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -104,7 +104,7 @@ internal sealed class ProcessDescriptors
         }
     }
 
-    /// <summary>The soft limit of open files in the lines of <c>/proc/self/limits</c> (proc(5)); null if there is none.</summary>
+    /// <summary>The soft limit of open files, from the lines of <c>/proc/self/limits</c> (proc(5)); null if there is none.</summary>
     public static long? LimitOf(IEnumerable<string> lines) =>
         lines.FirstOrDefault(line => line.StartsWith(LimitName, StringComparison.Ordinal)) is { } line
         && long.TryParse(line[LimitName.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault(), CultureInfo.InvariantCulture, out var limit)

@@ -9,7 +9,7 @@ namespace StatusUpdates.ServiceDefaults.Health;
 
 internal static class HealthDefaults
 {
-    /// <summary>The tag of checks that say only that the process answers.</summary>
+    /// <summary>The tag of checks that only show that the process responds.</summary>
     public const string LiveTag = "live";
 
     public static void AddDefaultHealthChecks(this IHostApplicationBuilder builder)

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace StatusUpdates.ServiceDefaults.Health;
 
-/// <summary>The addresses that probes ask.</summary>
+/// <summary>The endpoints for health probes.</summary>
 internal static class HealthEndpoints
 {
     private const string HealthPath = "/health";
@@ -18,7 +18,7 @@ internal static class HealthEndpoints
         Map(endpoints, AlivePath, IsLive, detailed);
     }
 
-    /// <summary>Answers as the mapped endpoints do, where there is no routing: 404 to whatever else is asked.</summary>
+    /// <summary>Answers like the mapped endpoints, for a server without routing: 404 for any other path.</summary>
     public static async Task AnswerAsync(HttpContext context, HealthCheckService checks, bool detailed)
     {
         var path = context.Request.Path;

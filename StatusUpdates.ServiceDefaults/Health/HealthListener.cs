@@ -15,10 +15,10 @@ using Microsoft.Extensions.Options;
 namespace StatusUpdates.ServiceDefaults.Health;
 
 /// <summary>
-/// <c>/health</c> and <c>/alive</c> of a service that has no HTTP otherwise, for probes. Where it listens is said as for ASP.NET Core, by
-/// <c>ASPNETCORE_URLS</c> or <c>HTTP_PORTS</c>; without them there is none. A bare Kestrel and no second host: that one would
-/// listen for the signals of the first.
-/// Lifecycle: registered before what works, so that it ends after it.
+/// Serves <c>/health</c> and <c>/alive</c> to probes in a service that has no other HTTP server. As in ASP.NET Core, <c>ASPNETCORE_URLS</c> or
+/// <c>HTTP_PORTS</c> says where it listens; without them it does not. A bare Kestrel instead of a second host, which would handle the first one's
+/// process signals.
+/// Lifecycle: registered before the services that do the work, so it stops after them.
 /// </summary>
 internal sealed partial class HealthListener(
     IConfiguration configuration, IHostEnvironment environment, HealthCheckService checks, ILoggerFactory loggers, IServiceProvider services)
@@ -29,7 +29,7 @@ internal sealed partial class HealthListener(
     private readonly ILogger _logger = loggers.CreateLogger<HealthListener>();
     private KestrelServer? _server;
 
-    /// <summary>Where it listens; nothing while it does not.</summary>
+    /// <summary>The addresses on which it listens; empty while it does not.</summary>
     public IReadOnlyCollection<string> Addresses => [.. _server?.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
 
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -61,16 +61,16 @@ internal sealed partial class HealthListener(
 
     public void Dispose() => _server?.Dispose();
 
-    /// <summary>The addresses that the configuration asks for: those of URLs, else all of the machine at the ports.</summary>
-    /// <exception cref="InvalidOperationException">One of them is none.</exception>
+    /// <summary>The configured addresses: the URLs if there are any, else all addresses of the machine with the configured ports.</summary>
+    /// <exception cref="InvalidOperationException">A configured address or port is invalid.</exception>
     internal static IReadOnlyList<string> AddressesOf(IConfiguration configuration)
     {
-        // A host without ASP.NET Core does not take the prefix off.
+        // A host without ASP.NET Core does not remove the prefix.
         if (First(configuration, "URLS", "ASPNETCORE_URLS") is (var urlsKey, var urls))
         {
             return [.. urls.Select(url => IsPlainHttp(url)
                 ? url
-                : throw new InvalidOperationException($"{urlsKey} must be http addresses, such as http://*:8080: here they are for health probes alone, which have no TLS."))];
+                : throw new InvalidOperationException($"{urlsKey} must be http addresses, such as http://*:8080: they are only for health probes, without TLS."))];
         }
 
         return First(configuration, "HTTP_PORTS", "ASPNETCORE_HTTP_PORTS") is (var portsKey, var ports)
@@ -105,7 +105,7 @@ internal sealed partial class HealthListener(
         }
     }
 
-    [LoggerMessage(6001, LogLevel.Information, "Health probes are answered at {Addresses}")]
+    [LoggerMessage(6001, LogLevel.Information, "Health probes are served at {Addresses}")]
     private partial void LogListening(string addresses);
 
     private sealed class Application(HealthCheckService checks, bool detailed) : IHttpApplication<HttpContext>
@@ -116,7 +116,7 @@ internal sealed partial class HealthListener(
 
         public void DisposeContext(HttpContext context, Exception? exception)
         {
-            // Nothing of it is kept.
+            // The context holds no resources.
         }
     }
 }

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace StatusUpdates.ServiceDefaults.Health;
 
-/// <summary>The body of a health answer.</summary>
+/// <summary>The body of a health response.</summary>
 internal sealed record HealthBody(string Status, IReadOnlyDictionary<string, HealthBodyCheck>? Checks);
 
 /// <summary>One dependency's state; in Development only.</summary>

@@ -4,22 +4,22 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace StatusUpdates.ServiceDefaults.Health;
 
 /// <summary>
-/// One health check for all concurrent callers. Concurrency: callers join the run under way or start one; a caller waits
-/// <paramref name="timeout"/> at most. Lifecycle: a run that does not end by its token is waited for by the next callers, never doubled.
+/// One health check for all concurrent callers. Concurrency: callers join the current run or start one; a caller waits at most
+/// <paramref name="timeout"/>. Lifecycle: if a run ignores its token, later callers wait for it; a second run is never started beside it.
 /// </summary>
 internal sealed class SharedHealthCheck(Func<IServiceProvider, IHealthCheck> factory, TimeSpan timeout)
 {
     private readonly Lock _gate = new();
     private Task<HealthCheckResult>? _running;
 
-    /// <summary>The check as a health-check registration's factory hands it out.</summary>
+    /// <summary>Creates the check for a caller; the factory of a health-check registration.</summary>
     public IHealthCheck Bind(IServiceProvider services) => new Caller(this, services.GetRequiredService<IServiceScopeFactory>());
 
     private Task<HealthCheckResult> Join(IServiceScopeFactory scopes, HealthCheckContext context)
     {
         lock (_gate)
         {
-            // On the thread pool, because a client's first connect may block.
+            // On the thread pool: a client's first connect may block.
             return _running is { IsCompleted: false } running ? running : _running = Task.Run(() => RunAsync(scopes, context));
         }
     }
@@ -29,7 +29,7 @@ internal sealed class SharedHealthCheck(Func<IServiceProvider, IHealthCheck> fac
         using var deadline = new CancellationTokenSource(timeout);
         try
         {
-            // A scope of its own: the caller's ends when the caller stops waiting.
+            // In a scope of its own: the caller's scope ends when the caller stops waiting.
             await using var scope = scopes.CreateAsyncScope();
             return await factory(scope.ServiceProvider).CheckHealthAsync(context, deadline.Token);
         }
@@ -37,7 +37,7 @@ internal sealed class SharedHealthCheck(Func<IServiceProvider, IHealthCheck> fac
         {
             return Failed(context, $"No answer within {timeout.TotalSeconds:0.#} s.", e);
         }
-#pragma warning disable CA1031 // Whatever a check throws is the state of its dependency.
+#pragma warning disable CA1031 // Any exception of a check means that its dependency has failed.
         catch (Exception e)
 #pragma warning restore CA1031
         {

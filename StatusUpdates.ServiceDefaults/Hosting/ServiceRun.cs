@@ -1,28 +1,29 @@
 using System.Reflection;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
-namespace Microsoft.Extensions.Hosting;
+namespace StatusUpdates.ServiceDefaults.Hosting;
 
-/// <summary>How every service runs, and how it ends.</summary>
+/// <summary>Runs a service, from its start to its exit code.</summary>
 public static partial class ServiceRun
 {
-    // Of its own, so that the console, which has the line from standard error, does not say everything twice.
+    // A separate category, which the console log leaves out: the console already shows the line on standard error.
     internal const string LogCategory = "StatusUpdates.Start";
 
     private const int Failure = 1;
 
-    // Where there is no host yet, and so no configuration: the one variable that asks everything for details.
+    // Read directly when the host could not be built, and so there is no configuration: the variable that enables details everywhere.
     private const string LevelVariable = "Logging__LogLevel__Default";
 
     /// <summary>
-    /// Builds a host and runs it until it is told to stop. A start that fails says why on standard error, in one line without a stack, and in
-    /// the log that goes out by OTLP; details are logged at Debug.
+    /// Builds a host and runs it until it is asked to stop. If the start fails, the reason is written to standard error, in one line without a stack
+    /// trace, and to the log that is exported by OTLP; details are logged at Debug.
     /// </summary>
-    /// <param name="build">Makes the host; what it throws is a start that fails.</param>
-    /// <returns>The process's exit code: 0 after a stop that was asked for, 1 after a start that failed or a background service that did.</returns>
+    /// <param name="build">Builds the host; an exception counts as a failed start.</param>
+    /// <returns>The process's exit code: 0 after a requested stop, 1 after a failed start or a failed background service.</returns>
     public static async Task<int> RunAsync(Func<IHost> build)
     {
         IHost host;
@@ -30,13 +31,13 @@ public static partial class ServiceRun
         {
             host = build();
         }
-#pragma warning disable CA1031 // Whatever it is: the process ends, and says why.
+#pragma warning disable CA1031 // Any exception: the process ends and reports the reason.
         catch (Exception e)
 #pragma warning restore CA1031
         {
             var detailed = Environment.GetEnvironmentVariable(LevelVariable) is { } level
                 && (level.Equals(nameof(LogLevel.Debug), StringComparison.OrdinalIgnoreCase) || level.Equals(nameof(LogLevel.Trace), StringComparison.OrdinalIgnoreCase));
-            await SayAsync(detailed ? e.ToString() : Explain(e));
+            await WriteErrorAsync(detailed ? e.ToString() : Explain(e));
             return Failure;
         }
 
@@ -50,7 +51,7 @@ public static partial class ServiceRun
         }
         catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
         {
-            // Told to stop while it started, which is no failure of the start.
+            // Asked to stop during the start: not a failed start.
             await DisposeAsync(host);
             return hasFailed ? Failure : 0;
         }
@@ -60,7 +61,7 @@ public static partial class ServiceRun
         {
             var reason = Explain(e);
             LogFailed(logger, reason);
-            await SayAsync(reason);
+            await WriteErrorAsync(reason);
             await DisposeAsync(host);
             return Failure;
         }
@@ -77,7 +78,7 @@ public static partial class ServiceRun
         return hasFailed ? Failure : 0;
     }
 
-    /// <summary>An exception in one line: its message, and what its causes add.</summary>
+    /// <summary>An exception in one line: its message, and those of its causes that add something.</summary>
     internal static string Explain(Exception exception)
     {
         var text = new StringBuilder();
@@ -110,7 +111,7 @@ public static partial class ServiceRun
     private static string OneLine(string message) =>
         string.Join(' ', message.Split((char[])['\r', '\n', '\t'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 
-    private static Task SayAsync(string reason) =>
+    private static Task WriteErrorAsync(string reason) =>
         Console.Error.WriteLineAsync($"{Assembly.GetEntryAssembly()?.GetName().Name} did not start: {reason}");
 
     private static bool HasFailedService(IServiceProvider services) =>

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging.Console;
 namespace StatusUpdates.ServiceDefaults.Hosting;
 
 /// <summary>
-/// Host and server log the exception of a start that fails, with its stack, before they throw it: as a detail (Debug) here, because
-/// <see cref="ServiceRun"/> says why. Once the host has started, they log as they do.
+/// When a start fails, the host and Kestrel log the exception with its stack trace before they throw it. This lowers such entries to Debug, because
+/// <see cref="ServiceRun"/> reports the reason. Once the host has started, their log levels are unchanged.
 /// </summary>
 internal sealed class StartLogging(LoggerFactory inner, IServiceProvider services) : ILoggerFactory
 {
@@ -32,12 +32,12 @@ internal sealed class StartLogging(LoggerFactory inner, IServiceProvider service
 
     public void Dispose()
     {
-        // The container disposes of the inner one, which it made.
+        // The container created the inner factory and disposes of it.
     }
 
     private sealed class Logger(ILogger inner, IServiceProvider services) : ILogger
     {
-        // Not before it is needed: the host's lifetime has a logger itself.
+        // Resolved on first use: the host's lifetime itself needs a logger.
         private IHostApplicationLifetime? _lifetime;
 
         public IDisposable? BeginScope<TState>(TState state)

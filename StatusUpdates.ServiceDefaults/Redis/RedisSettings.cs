@@ -10,8 +10,8 @@ using StackExchange.Redis;
 namespace StatusUpdates.ServiceDefaults.Redis;
 
 /// <summary>
-/// Where Redis is: <c>ConnectionStrings:redis</c>, else the seed's <c>REDIS_HOST</c>, <c>REDIS_PORT</c> (6379) and <c>REDIS_PASSWORD</c>.
-/// The latter are turned into the former before the client is registered, so that Aspire's client sees one thing.
+/// The address of Redis: <c>ConnectionStrings:redis</c>, else the variables <c>REDIS_HOST</c>, <c>REDIS_PORT</c> (6379) and
+/// <c>REDIS_PASSWORD</c>. The latter are converted into the former before the client is registered, because Aspire's client reads only that.
 /// </summary>
 internal static class RedisSettings
 {
@@ -26,7 +26,7 @@ internal static class RedisSettings
         var configuration = builder.Configuration;
         builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ConfigurationOptions>, EndpointRequired>());
 
-        // Whatever the string says: the system starts, and serves, without Redis.
+        // Overrides the connection string: the system starts and works without Redis.
         builder.Services.PostConfigureAll<ConfigurationOptions>(options => options.AbortOnConnectFail = false);
 
         var host = configuration[HostKey];
@@ -43,14 +43,14 @@ internal static class RedisSettings
         var endpoint = new ConfigurationOptions { EndPoints = { { host, ReadPort(configuration[PortKey]) } } };
         configuration.AddInMemoryCollection([new(ConnectionStringKey, endpoint.ToString())]);
 
-        // Not part of the string: there a comma would end the password.
+        // Not part of the connection string, where a comma would end the password.
         if (configuration[PasswordKey] is { Length: > 0 } password)
         {
             builder.Services.PostConfigureAll<ConfigurationOptions>(options => options.Password ??= password);
         }
     }
 
-    // The client's own error does not say which setting it is about.
+    // The client's own error does not name the setting.
     private static void CheckConnectionString(string text)
     {
         try
@@ -59,7 +59,7 @@ internal static class RedisSettings
         }
         catch (Exception e) when (e is ArgumentException or FormatException)
         {
-            throw new InvalidOperationException($"{ConnectionStringKey} is no StackExchange.Redis configuration, such as host:6379,password=…: {e.Message}");
+            throw new InvalidOperationException($"{ConnectionStringKey} is not a valid StackExchange.Redis configuration, such as host:6379,password=…: {e.Message}");
         }
     }
 

@@ -10,7 +10,7 @@ namespace StatusUpdates.ServiceDefaults.Telemetry;
 
 internal static class TelemetryDefaults
 {
-    /// <summary>Logs, metrics and traces; sent by OTLP if <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set, else only kept for in-process listeners.</summary>
+    /// <summary>Logs, metrics and traces; exported by OTLP if <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set, else only for in-process listeners.</summary>
     public static void AddStatusTelemetry(this IHostApplicationBuilder builder)
     {
         builder.Logging.AddOpenTelemetry(logging =>
@@ -27,7 +27,7 @@ internal static class TelemetryDefaults
                 .AddRuntimeInstrumentation()
                 .AddMeter("StatusUpdates.*")
 
-                // Users choose the names that webhooks have looked up: each would be a series.
+                // Users choose the host names of webhooks; each name would be a time series.
                 .AddView("dns.lookup.duration", new MetricStreamConfiguration { TagKeys = ["error.type"] }))
             .WithTracing(tracing => tracing
                 .AddSource(builder.Environment.ApplicationName)

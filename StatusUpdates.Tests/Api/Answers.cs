@@ -4,14 +4,14 @@ using System.Text.Json.Nodes;
 
 namespace StatusUpdates.Tests.Api;
 
-/// <summary>Reads answers, and checks what every one of them has in common.</summary>
+/// <summary>Reads responses and checks what all of them have in common.</summary>
 internal static class Answers
 {
     private static CancellationToken Token => TestTime.Token;
 
     public static StringContent Json(string body) => new(body, Encoding.UTF8, "application/json");
 
-    /// <summary>The <c>data</c> of a success.</summary>
+    /// <summary>The <c>data</c> of a successful response.</summary>
     public static async Task<JsonNode> DataAsync(this HttpResponseMessage response, HttpStatusCode status = HttpStatusCode.OK)
     {
         var text = await response.Content.ReadAsStringAsync(Token);
@@ -22,7 +22,7 @@ internal static class Answers
         return body["data"]!;
     }
 
-    /// <summary>A problem of that status and code, in the shape of every problem.</summary>
+    /// <summary>The problem, which must have this status and code and the shape that all problems share.</summary>
     public static async Task<JsonObject> ProblemAsync(this HttpResponseMessage response, HttpStatusCode status, string code)
     {
         var text = await response.Content.ReadAsStringAsync(Token);

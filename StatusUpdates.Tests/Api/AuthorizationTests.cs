@@ -9,7 +9,7 @@ public sealed class AuthorizationTests(SharedApi shared) : IClassFixture<SharedA
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Every_endpoint_of_the_API_needs_a_token_but_the_development_token()
+    public async Task Every_endpoint_of_the_API_except_the_development_token_needs_a_token()
     {
         var api = await shared.ApiAsync();
         var open = api.Endpoints
@@ -22,7 +22,7 @@ public sealed class AuthorizationTests(SharedApi shared) : IClassFixture<SharedA
             using var response = await SendAsync(api.Anonymous, method, path);
             await response.ProblemAsync(HttpStatusCode.Unauthorized, "unauthorized");
 
-            // RFC 6750, section 3.1: no error code where no credential was given.
+            // RFC 6750, section 3.1: no error code if no credential was given.
             Assert.Equal("Bearer", response.Headers.WwwAuthenticate.ToString());
         }
     }
@@ -48,7 +48,7 @@ public sealed class AuthorizationTests(SharedApi shared) : IClassFixture<SharedA
     [InlineData("Bearer")]
     [InlineData("Bearer ")]
     [InlineData("bearer garbage, Bearer garbage")]
-    public async Task Other_credentials_are_no_token(string authorization)
+    public async Task Other_credentials_are_not_accepted_as_tokens(string authorization)
     {
         var api = await shared.ApiAsync();
         using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/generations");
@@ -58,7 +58,7 @@ public sealed class AuthorizationTests(SharedApi shared) : IClassFixture<SharedA
     }
 
     [Fact]
-    public async Task A_token_in_the_query_opens_only_endpoints_that_take_one_there()
+    public async Task A_token_in_the_query_is_accepted_only_by_endpoints_that_allow_it()
     {
         var api = await shared.ApiAsync();
         var token = TestTokens.Create("user-1");
@@ -78,7 +78,7 @@ public sealed class AuthorizationTests(SharedApi shared) : IClassFixture<SharedA
     [InlineData("""{"alg":"HS256","typ":"jwt"}""")]
     [InlineData("""{"alg":"HS256","typ":"at+jwt"}""")]
     [InlineData("""{"alg":"HS256","typ":"application/at+JWT"}""")]
-    public async Task A_header_that_says_access_token_or_nothing_is_taken(string header)
+    public async Task A_header_with_the_type_of_an_access_token_or_no_type_is_accepted(string header)
     {
         var api = await shared.ApiAsync();
         using var response = await api.CreateClient(TestTokens.WithHeader(header)).GetAsync("/api/v1/generations", Token);
@@ -86,10 +86,10 @@ public sealed class AuthorizationTests(SharedApi shared) : IClassFixture<SharedA
     }
 
     [Theory]
-    [InlineData("alg not of this API", "HS256")]
+    [InlineData("alg not accepted by this API", "HS256")]
     [InlineData("typ of a logout token", "at+jwt")]
     [InlineData("crit", "crit")]
-    public async Task A_header_that_is_refused_is_told_what_is_taken(string kind, string named)
+    public async Task A_refused_header_gets_an_error_that_names_what_is_accepted(string kind, string named)
     {
         var api = await shared.ApiAsync();
         using var response = await api.CreateClient(TestTokens.Bad[kind]).GetAsync("/api/v1/generations", Token);
@@ -115,7 +115,7 @@ public sealed class AuthorizationTests(SharedApi shared) : IClassFixture<SharedA
     [InlineData("u")]
     [InlineData("user with spaces: and/slashes?")]
     [InlineData("Ünïcode 😀 пользователь")]
-    public async Task Any_text_can_be_a_user(string userId)
+    public async Task Any_text_can_be_a_user_id(string userId)
     {
         var api = await shared.ApiAsync();
         using var response = await api.As(userId).PostAsync(
@@ -124,7 +124,7 @@ public sealed class AuthorizationTests(SharedApi shared) : IClassFixture<SharedA
     }
 
     [Fact]
-    public async Task A_user_id_of_255_characters_is_served()
+    public async Task A_user_id_of_255_characters_is_accepted()
     {
         var api = await shared.ApiAsync();
         using var response = await api.As(new string('u', 255)).GetAsync("/api/v1/generations", Token);

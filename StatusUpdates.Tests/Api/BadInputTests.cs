@@ -114,14 +114,14 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
     };
 
     [Fact]
-    public async Task Every_bad_query_of_a_list_is_refused_by_name()
+    public async Task Every_bad_query_of_a_list_is_refused_with_an_error_that_names_the_parameter()
     {
         var api = await shared.ApiAsync();
         var client = api.As(_user);
         foreach (var (field, query) in BadQueries.Select(row => row.Data))
         {
             using var response = await client.GetAsync(Path + query, Token);
-            await NamesAsync(response, field, query);
+            await AssertNamedAsync(response, field, query);
         }
     }
 
@@ -133,29 +133,41 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
     [InlineData("since", "?since=1&since=2")]
     [InlineData("limit", "?limit=0")]
     [InlineData("limit", "?limit=1001")]
-    public async Task Every_bad_query_of_a_history_is_refused_by_name(string field, string query)
+    public async Task Every_bad_query_of_a_history_is_refused_with_an_error_that_names_the_parameter(string field, string query)
     {
         var api = await shared.ApiAsync();
         using var response = await api.As(_user).GetAsync($"{Path}/gen-1/history{query}", Token);
-        await NamesAsync(response, field, query);
+        await AssertNamedAsync(response, field, query);
     }
 
     [Fact]
-    public async Task Every_bad_body_of_a_submit_is_refused_by_name()
+    public async Task Every_bad_body_of_a_submission_is_refused_with_an_error_that_names_the_member()
     {
         var api = await shared.ApiAsync();
         var client = api.As(_user);
         foreach (var (field, body) in BadBodies.Select(row => row.Data))
         {
             using var response = await client.PostAsync(Path, Answers.Json(body), Token);
-            await NamesAsync(response, field, body);
+            await AssertNamedAsync(response, field, body);
         }
 
         Assert.Equal(0L, await api.Database.ScalarAsync<long>($"SELECT count(*) FROM generations WHERE user_id = '{_user}'", Token));
     }
 
+    [Theory]
+    [InlineData("type", """{"type":"video","prompt":"p"}""", "Allowed are: product_card, sora, chat.")]
+    [InlineData("task", """{"type":"chat","prompt":"p","task":1}""", "Allowed are: product_card, sora, chat_processing, image_generation.")]
+    [InlineData("deadline", """{"type":"chat","prompt":"p","deadline":"tomorrow"}""", "Must be a time in ISO 8601 with an offset, such as 2024-01-31T12:00:00Z.")]
+    public async Task The_error_of_a_value_with_a_format_of_its_own_says_what_is_accepted(string field, string body, string error)
+    {
+        var api = await shared.ApiAsync();
+        using var response = await api.As(_user).PostAsync(Path, Answers.Json(body), Token);
+        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+        Assert.Equal(error, (string?)problem["errors"]![field]![0]);
+    }
+
     [Fact]
-    public async Task Names_that_are_half_of_a_surrogate_pair_are_refused()
+    public async Task Member_names_with_a_lone_surrogate_are_refused()
     {
         var api = await shared.ApiAsync();
         using var response = await api.As(_user).PostAsync(
@@ -174,17 +186,17 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
     }
 
     [Fact]
-    public async Task Bytes_that_are_no_UTF8_are_refused()
+    public async Task Bytes_that_are_not_UTF_8_are_refused()
     {
         var api = await shared.ApiAsync();
         using var content = new ByteArrayContent([.. """{"type":"chat","prompt":"""u8, (byte)'"', 0xC3, 0x28, (byte)'"', (byte)'}']);
         content.Headers.ContentType = new("application/json");
         using var response = await api.As(_user).PostAsync(Path, content, Token);
-        await NamesAsync(response, "prompt", "bytes");
+        await AssertNamedAsync(response, "prompt", "bytes");
     }
 
     [Fact]
-    public async Task All_that_is_wrong_is_said_at_once()
+    public async Task All_errors_are_reported_at_once()
     {
         var api = await shared.ApiAsync();
         using var response = await api.As(_user).GetAsync($"{Path}?status=x&type=y&limit=0&offset=-1&startDate=z&endDate=z&cursor=!", Token);
@@ -199,7 +211,7 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
     [InlineData("ü")]
     [InlineData("tab\there")]
     [InlineData("256")]
-    public async Task A_bad_idempotency_key_is_refused_by_name(string key)
+    public async Task A_bad_idempotency_key_is_refused_with_an_error_that_names_the_header(string key)
     {
         var api = await shared.ApiAsync();
         using var handler = new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 };
@@ -208,11 +220,11 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
         using var request = new HttpRequestMessage(HttpMethod.Post, Path) { Content = Answers.Json("""{"type":"chat","prompt":"p"}""") };
         request.Headers.TryAddWithoutValidation("Idempotency-Key", key == "256" ? new string('k', 256) : key);
         using var response = await client.SendAsync(request, Token);
-        await NamesAsync(response, "Idempotency-Key", key);
+        await AssertNamedAsync(response, "Idempotency-Key", key);
     }
 
     [Fact]
-    public async Task A_prompt_of_the_full_length_and_a_key_of_the_full_length_are_taken()
+    public async Task A_prompt_and_a_key_of_maximum_length_are_accepted()
     {
         var api = await shared.ApiAsync();
         using var request = new HttpRequestMessage(HttpMethod.Post, Path)
@@ -225,7 +237,7 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
     }
 
     [Fact]
-    public async Task A_body_over_the_bound_is_too_large()
+    public async Task A_body_over_the_limit_is_refused_as_too_large()
     {
         var api = await shared.ApiAsync();
         var client = api.As(_user);
@@ -252,7 +264,7 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
     [InlineData("application/json; charset=utf-8; charset=foo")]
     [InlineData("application/json; charset=")]
     [InlineData("text/plain; charset=foo")]
-    public async Task A_body_of_another_type_or_charset_is_told_what_is_allowed(string? contentType)
+    public async Task A_body_of_another_type_or_charset_is_refused_with_an_error_that_names_what_is_allowed(string? contentType)
     {
         var api = await shared.ApiAsync();
         foreach (var path in new[] { Path, "/api/v1/webhooks" })
@@ -271,7 +283,7 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
     [InlineData("application/json;charset=UTF-8")]
     [InlineData("application/json; Charset=\"Utf-8\"")]
     [InlineData("application/json; x=y; charset=utf-8")]
-    public async Task A_body_of_JSON_in_UTF_8_is_taken_however_that_is_written(string contentType)
+    public async Task A_JSON_body_in_UTF_8_is_accepted_however_its_content_type_is_written(string contentType)
     {
         var api = await shared.ApiAsync();
         using var response = await PostAsync(api, Path, contentType);
@@ -279,7 +291,7 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
     }
 
     [Fact]
-    public async Task No_query_makes_a_server_error()
+    public async Task No_query_causes_a_server_error()
     {
         var api = await shared.ApiAsync();
         var client = api.As(_user);
@@ -300,7 +312,7 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
     }
 
     [Fact]
-    public async Task No_body_makes_a_server_error_and_what_is_accepted_can_be_read_back()
+    public async Task No_body_causes_a_server_error_and_accepted_ones_can_be_read_back()
     {
         var api = await shared.ApiAsync();
         var client = api.As(_user);
@@ -323,7 +335,7 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
         await list.DataAsync();
     }
 
-    private static async Task NamesAsync(HttpResponseMessage response, string field, string input)
+    private static async Task AssertNamedAsync(HttpResponseMessage response, string field, string input)
     {
         var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
         var errors = problem["errors"]?.AsObject().Select(member => member.Key).ToArray();

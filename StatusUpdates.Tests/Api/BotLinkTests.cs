@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Options;
+using StatusUpdates.ChatLinks;
 using StatusUpdates.Data.Cursors;
-using StatusUpdates.Data.Telegram;
 
 namespace StatusUpdates.Tests.Api;
 
@@ -15,22 +15,23 @@ public sealed class BotLinkTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_code_is_what_Telegram_passes_on_lasts_ten_minutes_and_is_stored_as_a_hash()
+    public async Task A_code_fits_a_Telegram_start_link_lasts_ten_minutes_and_is_stored_as_a_hash()
     {
         await using var api = await TestApi.StartAsync(servers);
         var before = TimeProvider.System.GetUtcNow();
         var link = await CreateAsync(api, "alice");
+        var after = TimeProvider.System.GetUtcNow();
 
         Assert.Equal(["code", "expiresAt"], link.Select(member => member.Key));
         Assert.Matches("^[A-Za-z0-9_-]{43}$", (string)link["code"]!);
         var expiresAt = DateTimeOffset.Parse((string)link["expiresAt"]!, CultureInfo.InvariantCulture);
-        Assert.InRange(expiresAt, before.AddMinutes(10).AddSeconds(-2), before.AddMinutes(10).AddMinutes(1));
+        Assert.InRange(expiresAt, before.AddMinutes(10).AddSeconds(-2), after.AddMinutes(10).AddSeconds(2));
         Assert.Equal(32, await api.Database.ScalarAsync<int>("SELECT octet_length(hash) FROM telegram_link_codes", Token));
         Assert.NotEqual((string)link["code"]!, (string)(await CreateAsync(api, "alice"))["code"]!);
     }
 
     [Fact]
-    public async Task Where_the_bots_name_is_known_a_code_comes_with_the_address_that_opens_the_bot()
+    public async Task With_a_configured_bot_name_a_code_comes_with_the_URL_that_opens_the_bot()
     {
         await using var api = await TestApi.StartAsync(servers, new Dictionary<string, string?> { ["Telegram:BotName"] = "status_updates_bot" });
         var link = await CreateAsync(api, "alice");
@@ -58,7 +59,7 @@ public sealed class BotLinkTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_chat_that_is_linked_to_another_user_begins_anew_and_to_the_same_user_goes_on()
+    public async Task A_chat_relinked_to_another_user_starts_afresh_and_to_the_same_user_continues()
     {
         await using var api = await TestApi.StartAsync(servers);
         var links = new TelegramLinkStore(api.Database.Database);
@@ -83,7 +84,7 @@ public sealed class BotLinkTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Who_held_the_cursor_of_an_unlinked_chat_stores_nothing_once_it_is_linked_again()
+    public async Task The_former_holder_of_an_unlinked_chats_cursor_cannot_save_it_once_the_chat_is_relinked()
     {
         await using var api = await TestApi.StartAsync(servers);
         var links = new TelegramLinkStore(api.Database.Database);
@@ -101,7 +102,7 @@ public sealed class BotLinkTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_chat_that_is_linked_by_another_bot_goes_on_where_the_former_one_was()
+    public async Task A_chat_relinked_by_another_bot_continues_where_the_former_bot_was()
     {
         await using var api = await TestApi.StartAsync(servers);
         var links = new TelegramLinkStore(api.Database.Database);
@@ -113,7 +114,7 @@ public sealed class BotLinkTests(TestServers servers)
         Assert.Equal("telegram-5 alice 0", await CursorAsync(api, 7));
         Assert.Equal(1, await api.Database.ScalarAsync<long>("SELECT count(*) FROM durable_cursors", Token));
         Assert.Equal(0, await api.Database.ScalarAsync<long>("SELECT count(*) FROM telegram_messages", Token));
-        Assert.Equal((0L, 1L), (await links.CountOfOthersAsync(Bot, Token), await links.CountOfOthersAsync(Bot + 1, Token)));
+        Assert.Equal((0L, 1L), (await links.CountLinksOfOtherBotsAsync(Bot, Token), await links.CountLinksOfOtherBotsAsync(Bot + 1, Token)));
 
         await links.LinkAsync((string)(await CreateAsync(api, "bob"))["code"]!, Bot + 1, 7, null, null, Token);
         Assert.Null(await CursorAsync(api, 7));
@@ -121,7 +122,7 @@ public sealed class BotLinkTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_code_that_is_over_or_was_never_issued_links_nothing()
+    public async Task A_code_that_has_expired_or_was_never_issued_links_nothing()
     {
         await using var api = await TestApi.StartAsync(servers);
         var links = new TelegramLinkStore(api.Database.Database);
@@ -134,13 +135,13 @@ public sealed class BotLinkTests(TestServers servers)
 
         Assert.Null(await CursorAsync(api, 7));
 
-        // The next code takes its place.
+        // The next code replaces the expired one.
         await CreateAsync(api, "alice");
         Assert.Equal(1, await api.Database.ScalarAsync<long>("SELECT count(*) FROM telegram_link_codes", Token));
     }
 
     [Fact]
-    public async Task A_chat_is_unlinked_with_its_cursor_and_its_messages_by_its_user_alone()
+    public async Task Only_its_user_can_unlink_a_chat_which_removes_its_cursor_and_its_messages()
     {
         await using var api = await TestApi.StartAsync(servers);
         var links = new TelegramLinkStore(api.Database.Database);
@@ -164,20 +165,19 @@ public sealed class BotLinkTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Codes_and_chats_of_a_user_are_bounded_whoever_asks_at_once()
+    public async Task Codes_and_chats_of_a_user_are_limited_even_under_concurrent_requests()
     {
-        await using var api = await TestApi.StartAsync(
-            servers, new Dictionary<string, string?> { ["Telegram:MaxLinkCodes"] = "3", ["Telegram:MaxChats"] = "4" });
+        await using var api = await TestApi.StartAsync(servers, new Dictionary<string, string?> { ["Telegram:MaxChats"] = "6" });
         var links = new TelegramLinkStore(api.Database.Database);
         var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => api.As("alice").PostAsync(Path, null, Token)));
         var issued = answers.Where(answer => answer.StatusCode == HttpStatusCode.Created).ToList();
-        Assert.Equal(3, issued.Count);
+        Assert.Equal(5, issued.Count);
         foreach (var refused in answers.Except(issued))
         {
             await refused.ProblemAsync(HttpStatusCode.Conflict, "too_many_link_codes");
         }
 
-        // Three chats leave room for one code; another user has room of their own.
+        // Three chats and two codes leave room for one code; another user has their own limits.
         for (var chat = 0; chat < 3; chat++)
         {
             await links.LinkAsync((string)(await issued[chat].DataAsync(HttpStatusCode.Created))["code"]!, Bot, chat + 1, null, null, Token);
@@ -193,7 +193,7 @@ public sealed class BotLinkTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_group_that_gets_another_number_stays_linked_where_it_was()
+    public async Task A_group_whose_chat_id_changes_stays_linked_at_its_position()
     {
         await using var api = await TestApi.StartAsync(servers);
         var links = new TelegramLinkStore(api.Database.Database);
@@ -207,7 +207,7 @@ public sealed class BotLinkTests(TestServers servers)
         Assert.Equal("alice", await links.FindUserAsync(Bot, -1007, Token));
         Assert.Null(await links.FindUserAsync(Bot, -7, Token));
 
-        // Where the new one is linked already, the old link ends.
+        // If the new chat is already linked, the old link is removed.
         await links.LinkAsync((string)(await CreateAsync(api, "bob"))["code"]!, Bot, -8, null, null, Token);
         await links.MoveAsync(Bot, -8, -1007, Token);
         Assert.Equal("alice", await links.FindUserAsync(Bot, -1007, Token));
@@ -216,10 +216,8 @@ public sealed class BotLinkTests(TestServers servers)
 
     [Theory]
     [InlineData("Telegram:BotName", "@bot", "Telegram:BotName must be the bot's user name")]
-    [InlineData("Telegram:LinkCodeLifetime", "00:00:01", "Telegram:LinkCodeLifetime must be between")]
-    [InlineData("Telegram:MaxLinkCodes", "0", "Telegram:MaxLinkCodes must be between 1 and 100.")]
     [InlineData("Telegram:MaxChats", "0", "Telegram:MaxChats must be between 1 and 1000.")]
-    public async Task A_setting_out_of_range_stops_the_start_with_an_error_that_names_it(string key, string value, string message)
+    public async Task A_setting_out_of_range_fails_the_start_with_an_error_that_names_it(string key, string value, string message)
     {
         var failure = await Assert.ThrowsAnyAsync<OptionsValidationException>(
             () => TestApi.StartAsync(servers, new Dictionary<string, string?> { [key] = value }));

@@ -3,7 +3,7 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Api;
 
-/// <summary>What answers tell browsers, and which names they are given to.</summary>
+/// <summary>The security headers of responses, and the host names that the API accepts.</summary>
 public sealed class BrowserSafetyTests(TestServers servers, SharedApi shared) : IClassFixture<SharedApi>
 {
     private static CancellationToken Token => TestTime.Token;
@@ -12,7 +12,7 @@ public sealed class BrowserSafetyTests(TestServers servers, SharedApi shared) : 
     [InlineData("rebound.example.com")]
     [InlineData("localhost.example.com")]
     [InlineData("192.168.1.20")]
-    public async Task In_Development_a_name_that_was_made_to_lead_here_gets_nothing(string host)
+    public async Task In_Development_other_host_names_are_refused_against_DNS_rebinding(string host)
     {
         var api = await shared.ApiAsync();
         using var token = new HttpRequestMessage(HttpMethod.Post, "/api/v1/dev/token") { Content = Answers.Json("""{"userId":"alice"}""") };
@@ -32,14 +32,14 @@ public sealed class BrowserSafetyTests(TestServers servers, SharedApi shared) : 
     [InlineData("127.0.0.1")]
     [InlineData("[::1]:5080")]
     [InlineData("api-statusupdates.dev.localhost:5080")]
-    public async Task In_Development_the_names_of_this_machine_are_taken(string host)
+    public async Task In_Development_the_host_names_of_this_machine_are_accepted(string host)
     {
         var api = await shared.ApiAsync();
         Assert.Equal(HttpStatusCode.OK, (await GetAsync(api, "/", host)).StatusCode);
     }
 
     [Fact]
-    public async Task Outside_Development_any_name_is_taken_unless_names_are_given()
+    public async Task Outside_Development_any_host_name_is_accepted_unless_allowed_hosts_are_set()
     {
         await using var any = await TestApi.StartAsync(servers, environment: "Production");
         Assert.Equal(HttpStatusCode.OK, (await GetAsync(any, "/", "status.example.com")).StatusCode);
@@ -53,7 +53,7 @@ public sealed class BrowserSafetyTests(TestServers servers, SharedApi shared) : 
     [InlineData("Production", "https", true)]
     [InlineData("Production", "http", false)]
     [InlineData("Development", "https", false)]
-    public async Task Who_came_by_https_is_told_to_stay_with_it_outside_Development(string environment, string scheme, bool isTold)
+    public async Task Outside_Development_responses_over_https_require_https_from_then_on(string environment, string scheme, bool isRequired)
     {
         await using var api = await TestApi.StartAsync(
             servers,
@@ -63,15 +63,15 @@ public sealed class BrowserSafetyTests(TestServers servers, SharedApi shared) : 
         request.Headers.Host = "status.example.com";
         request.Headers.Add("X-Forwarded-Proto", scheme);
         using var response = await api.As("alice").SendAsync(request, Token);
-        Assert.Equal(isTold, response.Headers.Contains("Strict-Transport-Security"));
-        if (isTold)
+        Assert.Equal(isRequired, response.Headers.Contains("Strict-Transport-Security"));
+        if (isRequired)
         {
             Assert.Equal("max-age=31536000", Assert.Single(response.Headers.GetValues("Strict-Transport-Security")));
         }
     }
 
     [Fact]
-    public async Task Nothing_is_taken_for_another_type_than_it_says_and_every_page_has_a_policy()
+    public async Task Every_response_forbids_type_sniffing_and_every_page_has_a_content_security_policy()
     {
         var api = await shared.ApiAsync();
         foreach (var path in new[] { "/", "/js/app.js", "/scalar", "/openapi/v1.json", "/api/v1/generations", "/api/v1/nothing", "/results/x", "/health", "/ws/status" })
@@ -81,7 +81,7 @@ public sealed class BrowserSafetyTests(TestServers servers, SharedApi shared) : 
             Assert.True(response.Content.Headers.ContentType?.MediaType != "text/html" || response.Headers.Contains("Content-Security-Policy"), path);
         }
 
-        // An exception is answered anew.
+        // The response to an exception is written from scratch.
         using var broken = await api.As("alice").PostAsync("/api/v1/generations", Answers.Json("{"), Token);
         Assert.Equal("nosniff", broken.Headers.GetValues("X-Content-Type-Options").Single());
     }

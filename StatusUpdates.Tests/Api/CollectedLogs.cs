@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace StatusUpdates.Tests.Api;
 
-/// <summary>Keeps all that is ever logged: messages, states, scopes and exceptions, of every category at every level.</summary>
+/// <summary>Collects everything that is logged: messages, states, scopes and exceptions, in every category and at every level.</summary>
 [ProviderAlias("Collected")]
 internal sealed class CollectedLogs : ILoggerProvider, ISupportExternalScope
 {

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 using StatusUpdates.Api.Security;
+using StatusUpdates.Api.Security.Bearer;
 using StatusUpdates.Api.Security.DevTokens;
 
 namespace StatusUpdates.Tests.Api;
@@ -35,7 +36,7 @@ public sealed class ConfigurationTests
 
     [Theory]
     [MemberData(nameof(Unsafe))]
-    public async Task A_start_that_would_let_in_anybody_or_nobody_says_what_to_set(string named, string?[] settings)
+    public async Task A_start_that_would_admit_anybody_or_nobody_fails_and_says_what_to_set(string named, string?[] settings)
     {
         var error = await StartErrorAsync(settings.Select(s => s!.Split('=', 2)).ToDictionary(s => $"{Bearer}:{s[0]}", s => (string?)s[1]));
         Assert.Contains(named, error.Message, StringComparison.Ordinal);
@@ -44,23 +45,31 @@ public sealed class ConfigurationTests
     [Theory]
     [InlineData("RateLimits:User:Burst", "0")]
     [InlineData("RateLimits:Address:PermitsPerSecond", "-1")]
-    [InlineData("DevToken:Lifetime", "00:00:00")]
-    [InlineData("Requests:Timeout", "1.00:00:00")]
-    [InlineData("Gateway:Feeds:PageSize", "0")]
     [InlineData("Gateway:Connections:MaxConnections", "0")]
-    [InlineData("Gateway:WebSocket:MaxMessageBytes", "1")]
-    [InlineData("StatusMessaging:HandlerCapacity", "0")]
-    public async Task A_setting_out_of_its_range_ends_the_start_naming_key_and_range(string key, string value)
+    [InlineData("StatusLog:Lanes", "0")]
+    public async Task A_setting_out_of_range_fails_the_start_with_an_error_that_names_its_key_and_range(string key, string value)
     {
         var error = await StartErrorAsync(new(TestTokens.Settings) { [key] = value });
         Assert.Contains(key, error.Message, StringComparison.Ordinal);
         Assert.Contains("between", error.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task In_Development_one_generated_secret_is_all_that_security_needs()
+    [Theory]
+    [InlineData("RateLimits:User:Brust", "RateLimits:User:Brust is not a setting; those of RateLimits:User are Burst, PermitsPerSecond.")]
+    [InlineData("Gateway:Feeds:PageSize", "Gateway:Feeds:PageSize is not a setting; those of Gateway:Feeds are UpdatesWithoutSeq.")]
+    [InlineData("Webhooks:Delivery:RetryDelays:0", "Webhooks:Delivery:RetryDelays is not a setting; those of Webhooks:Delivery are AddressInFlight, Enabled, UserInFlight.")]
+    [InlineData("DevToken:Lifetime", "DevToken:Lifetime is not a setting.")]
+    [InlineData("Gateway:WebSocket:PingInterval", "Gateway:WebSocket:PingInterval is not a setting.")]
+    public async Task A_key_that_is_not_a_setting_fails_the_start_with_an_error_that_names_those_that_are(string key, string message)
     {
-        // A generated secret of letters and digits is base64 if its length is a multiple of four.
+        var error = await StartErrorAsync(new(TestTokens.Settings) { [key] = "00:00:01" });
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task In_Development_one_generated_secret_is_enough_for_authentication()
+    {
+        // A generated secret of letters and digits is valid base64 if its length is a multiple of four.
         await using var app = TestApi.Build("Development", builder => builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             [$"{Bearer}:SigningKeys:0:Value"] = string.Concat(Enumerable.Repeat("aZ09", 16)),
@@ -73,7 +82,7 @@ public sealed class ConfigurationTests
     }
 
     [Fact]
-    public async Task While_keys_are_rotated_tokens_of_both_are_taken_and_the_first_key_signs()
+    public async Task While_keys_are_rotated_tokens_of_both_are_accepted_and_the_first_key_signs()
     {
         const string NewKey = "OTg3NjU0MzIxMDk4NzY1NDMyMTA5ODc2NTQzMjEwOTg=";
         Dictionary<string, string?> Settings(params string[] keys) => new(keys.SelectMany<string, KeyValuePair<string, string?>>((key, index) =>
@@ -89,21 +98,21 @@ public sealed class ConfigurationTests
         await using var after = TestApi.Build("Development", builder => builder.Configuration.AddInMemoryCollection(Settings(NewKey)));
 
         var old = before.Services.GetRequiredService<DevTokenIssuer>().Issue("user-1").Token;
-        var young = during.Services.GetRequiredService<DevTokenIssuer>().Issue("user-1").Token;
+        var recent = during.Services.GetRequiredService<DevTokenIssuer>().Issue("user-1").Token;
 
-        Assert.Equal((true, false), await AreTakenAsync(before));
-        Assert.Equal((true, true), await AreTakenAsync(during));
-        Assert.Equal((false, true), await AreTakenAsync(after));
+        Assert.Equal((true, false), await AreAcceptedAsync(before));
+        Assert.Equal((true, true), await AreAcceptedAsync(during));
+        Assert.Equal((false, true), await AreAcceptedAsync(after));
 
-        async Task<(bool Old, bool Young)> AreTakenAsync(WebApplication app)
+        async Task<(bool Old, bool Recent)> AreAcceptedAsync(WebApplication app)
         {
             var validator = app.Services.GetRequiredService<AccessTokenValidator>();
-            return (await validator.ValidateAsync(old, Token) is not null, await validator.ValidateAsync(young, Token) is not null);
+            return (await validator.ValidateAsync(old, Token) is not null, await validator.ValidateAsync(recent, Token) is not null);
         }
     }
 
     [Fact]
-    public async Task A_start_without_a_database_names_the_key()
+    public async Task A_start_without_a_database_fails_with_an_error_that_names_the_key()
     {
         var error = await StartErrorAsync(new(TestTokens.Settings) { ["ConnectionStrings:statusdb"] = null });
         Assert.Contains("ConnectionStrings:statusdb", error.Message, StringComparison.Ordinal);
@@ -122,7 +131,7 @@ public sealed class ConfigurationTests
     [InlineData("redis.test", null, null, "Unspecified/redis.test:6379", null)]
     [InlineData("redis.test", "7000", "p,w=d, 1", "Unspecified/redis.test:7000", "p,w=d, 1")]
     [InlineData("::1", "7000", "", "[::1]:7000", null)]
-    public void The_seeds_settings_make_the_connection(string host, string? port, string? password, string endpoint, string? expected)
+    public void The_REDIS_settings_configure_the_connection(string host, string? port, string? password, string endpoint, string? expected)
     {
         using var built = RedisHost(new() { ["REDIS_HOST"] = host, ["REDIS_PORT"] = port, ["REDIS_PASSWORD"] = password });
         var options = built.Services.GetRequiredService<IOptions<ConfigurationOptions>>().Value;
@@ -132,7 +141,7 @@ public sealed class ConfigurationTests
     }
 
     [Fact]
-    public void A_connection_string_wins_over_the_seeds_settings_and_keeps_all_it_says()
+    public void A_connection_string_wins_over_the_REDIS_settings_and_keeps_everything_it_sets()
     {
         using var built = RedisHost(new()
         {
@@ -148,7 +157,7 @@ public sealed class ConfigurationTests
     [InlineData("0")]
     [InlineData("65536")]
     [InlineData("port")]
-    public void A_port_that_is_none_is_an_error_that_names_it(string port)
+    public void An_invalid_port_is_an_error_that_names_its_key(string port)
     {
         var error = Assert.Throws<InvalidOperationException>(() => RedisHost(new() { ["REDIS_HOST"] = "h", ["REDIS_PORT"] = port }));
         Assert.Contains("REDIS_PORT", error.Message, StringComparison.Ordinal);
@@ -165,7 +174,7 @@ public sealed class ConfigurationTests
 
     private static async Task<Exception> StartErrorAsync(Dictionary<string, string?> settings)
     {
-        // Nothing listens there, and nothing is asked: settings are checked before the database is.
+        // Nothing listens at these addresses, and nothing connects to them: settings are checked before the database is.
         var error = await Record.ExceptionAsync(async () =>
         {
             await using var app = TestApi.Build("Production", builder => builder.Configuration.AddInMemoryCollection(

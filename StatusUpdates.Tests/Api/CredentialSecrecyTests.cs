@@ -23,7 +23,7 @@ public sealed class CredentialSecrecyTests(TestServers servers, SharedApi shared
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task No_credential_of_a_query_is_in_any_log_span_or_metric()
+    public async Task No_credential_from_a_query_appears_in_any_log_span_or_metric()
     {
         var logs = new CollectedLogs();
         var spans = new ConcurrentQueue<Activity>();
@@ -79,7 +79,7 @@ public sealed class CredentialSecrecyTests(TestServers servers, SharedApi shared
             await SendRawAsync(api, $"GET /ws/test?ticket={Ticket} HTTP/1.1 x\r\nHost: x\r\n\r\n");
         }
 
-        // The collectors work: what may be known is there.
+        // The collectors work: they contain what is not secret.
         Assert.Contains(logs.Lines, line => line.Contains("Request starting", StringComparison.Ordinal) && line.Contains("/ws/test", StringComparison.Ordinal));
         Assert.Contains(spans, span => span.TagObjects.Any(tag => Equals(tag.Value, "/ws/test")));
 
@@ -109,7 +109,7 @@ public sealed class CredentialSecrecyTests(TestServers servers, SharedApi shared
     [InlineData("%74%6F%6B%65%6E", HttpStatusCode.OK)]
     [InlineData("tokens", HttpStatusCode.Unauthorized)]
     [InlineData("ticket", HttpStatusCode.Unauthorized)]
-    public async Task A_token_counts_under_every_spelling_of_its_name_and_no_other(string name, HttpStatusCode expected)
+    public async Task A_token_is_accepted_under_every_spelling_of_its_parameter_name_and_under_no_other_name(string name, HttpStatusCode expected)
     {
         var api = await shared.ApiAsync(() => StartAsync());
         using var response = await api.Anonymous.GetAsync($"/ws/test?{name}={TestTokens.Create("u")}", Token);
@@ -117,7 +117,7 @@ public sealed class CredentialSecrecyTests(TestServers servers, SharedApi shared
     }
 
     [Fact]
-    public async Task A_token_given_twice_is_none()
+    public async Task A_token_given_twice_is_rejected()
     {
         var api = await shared.ApiAsync(() => StartAsync());
         using var response = await api.Anonymous.GetAsync($"/ws/test?token={TestTokens.Create("u")}&token={TestTokens.Create("u")}", Token);

@@ -1,13 +1,12 @@
 using System.Net;
-using Npgsql;
 
 namespace StatusUpdates.Tests.Api;
 
-/// <summary>What a page of another origin can do, as a browser would let it: by the headers alone.</summary>
+/// <summary>What a browser would let a page of another origin do, judged by the headers alone.</summary>
 public sealed class CrossOriginTests(TestServers servers, SharedApi shared) : IClassFixture<SharedApi>
 {
-    private const string Friend = "https://app.example.com";
-    private const string Stranger = "https://evil.test";
+    private const string AllowedOrigin = "https://app.example.com";
+    private const string UntrustedOrigin = "https://evil.test";
     private const string List = "/api/v1/generations";
 
     private static CancellationToken Token => TestTime.Token;
@@ -27,24 +26,24 @@ public sealed class CrossOriginTests(TestServers servers, SharedApi shared) : IC
 
     [Theory]
     [MemberData(nameof(Preflights))]
-    public async Task A_page_of_an_allowed_origin_may_send_what_the_protocol_asks_for(string path, string method, string headers)
+    public async Task A_page_of_an_allowed_origin_may_send_what_the_protocol_requires(string path, string method, string headers)
     {
         var api = await ApiAsync();
-        using var response = await PreflightAsync(api, path, Friend, method, headers);
+        using var response = await PreflightAsync(api, path, AllowedOrigin, method, headers);
         Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
-        Assert.Equal(Friend, Header(response, "Access-Control-Allow-Origin"));
+        Assert.Equal(AllowedOrigin, Header(response, "Access-Control-Allow-Origin"));
         Assert.Contains(method, Header(response, "Access-Control-Allow-Methods").Split(','));
         Assert.Empty(headers.Split(',').Except(Header(response, "Access-Control-Allow-Headers").Split(','), StringComparer.OrdinalIgnoreCase));
         Assert.False(response.Headers.Contains("Access-Control-Allow-Credentials"));
     }
 
     [Theory]
-    [InlineData(Stranger)]
+    [InlineData(UntrustedOrigin)]
     [InlineData("null")]
     [InlineData("https://app.example.com:444")]
     [InlineData("http://app.example.com")]
     [InlineData("https://app.example.com.evil.test")]
-    public async Task A_page_of_another_origin_is_given_leave_for_nothing(string origin)
+    public async Task A_page_of_another_origin_is_allowed_nothing(string origin)
     {
         var api = await ApiAsync();
         using var preflight = await PreflightAsync(api, List, origin, "POST", "authorization");
@@ -55,35 +54,35 @@ public sealed class CrossOriginTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task A_page_of_an_allowed_origin_can_read_the_answer_and_its_headers()
+    public async Task A_page_of_an_allowed_origin_can_read_the_response_and_its_headers()
     {
         var api = await ApiAsync();
         using var request = new HttpRequestMessage(HttpMethod.Post, List) { Content = Answers.Json("""{"type":"chat","prompt":"p"}""") };
-        request.Headers.Add("Origin", Friend);
+        request.Headers.Add("Origin", AllowedOrigin);
         using var response = await api.As("alice").SendAsync(request, Token);
         await response.DataAsync(HttpStatusCode.Accepted);
-        Assert.Equal(Friend, Header(response, "Access-Control-Allow-Origin"));
+        Assert.Equal(AllowedOrigin, Header(response, "Access-Control-Allow-Origin"));
         Assert.Contains("Origin", response.Headers.Vary);
 
-        // What a page may read without being told so (WHATWG Fetch, section 2.2.2), or what is for browsers and caches.
-        string[] free = ["Cache-Control", "Content-Type", "Content-Length", "X-Content-Type-Options", "Vary", "Date", "Server", "Transfer-Encoding"];
-        var read = Header(response, "Access-Control-Expose-Headers").Split(',');
+        // Headers that a page can read anyway (WHATWG Fetch, section 2.2.2), or that are for browsers and caches.
+        string[] unexposed = ["Cache-Control", "Content-Type", "Content-Length", "X-Content-Type-Options", "Vary", "Date", "Server", "Transfer-Encoding"];
+        var exposed = Header(response, "Access-Control-Expose-Headers").Split(',');
         Assert.Empty(response.Headers.Select(header => header.Key)
             .Where(name => !name.StartsWith("Access-Control-", StringComparison.Ordinal))
-            .Except([.. read, .. free], StringComparer.OrdinalIgnoreCase));
-        Assert.Contains("Location", read);
-        Assert.Contains("Retry-After", read);
-        Assert.Contains("ETag", read);
+            .Except([.. exposed, .. unexposed], StringComparer.OrdinalIgnoreCase));
+        Assert.Contains("Location", exposed);
+        Assert.Contains("Retry-After", exposed);
+        Assert.Contains("ETag", exposed);
     }
 
     [Fact]
-    public async Task Refusals_of_every_kind_can_be_read()
+    public async Task Every_kind_of_error_response_can_be_read()
     {
         await using var api = await TestApi.StartAsync(
             servers,
             new Dictionary<string, string?>
             {
-                ["Gateway:Connections:AllowedOrigins:0"] = Friend,
+                ["Gateway:Connections:AllowedOrigins:0"] = AllowedOrigin,
                 ["RateLimits:User:Burst"] = "1",
                 ["RateLimits:User:PermitsPerSecond"] = "1",
                 ["Gateway:Connections:MaxConnections"] = "1",
@@ -97,44 +96,41 @@ public sealed class CrossOriginTests(TestServers servers, SharedApi shared) : IC
                      (api.As("alice"), List, 429),
                  })
         {
-            using var response = await SendAsync(client, path, Friend);
+            using var response = await SendAsync(client, path, AllowedOrigin);
             Assert.Equal(status, (int)response.StatusCode);
-            Assert.Equal(Friend, Header(response, "Access-Control-Allow-Origin"));
+            Assert.Equal(AllowedOrigin, Header(response, "Access-Control-Allow-Origin"));
         }
     }
 
     [Fact]
-    public async Task A_database_that_is_away_can_be_read_off_the_answer()
+    public async Task The_response_while_the_database_is_away_can_be_read()
     {
         await using var database = await servers.CreateDatabaseAsync(Token);
-        var target = new NpgsqlConnectionStringBuilder(database.ConnectionString);
-        await using var link = new BreakableLink(target.Port);
-        target.Host = "127.0.0.1";
-        target.Port = link.Port;
+        await using var link = TcpProxy.ToDatabase(database.ConnectionString, out var proxied);
         await using var api = await TestApi.StartAsync(servers, new Dictionary<string, string?>
         {
-            ["ConnectionStrings:statusdb"] = target.ConnectionString,
+            ["ConnectionStrings:statusdb"] = proxied,
             ["Requests:Timeout"] = "00:00:02",
-            ["Gateway:Connections:AllowedOrigins:0"] = Friend,
+            ["Gateway:Connections:AllowedOrigins:0"] = AllowedOrigin,
         });
-        await link.CutAsync();
-        using var response = await SendAsync(api.As("alice"), List, Friend);
+        await link.StopAsync();
+        using var response = await SendAsync(api.As("alice"), List, AllowedOrigin);
         await response.ProblemAsync(HttpStatusCode.ServiceUnavailable, "database_unavailable");
-        Assert.Equal(Friend, Header(response, "Access-Control-Allow-Origin"));
+        Assert.Equal(AllowedOrigin, Header(response, "Access-Control-Allow-Origin"));
         Assert.Equal("nosniff", Header(response, "X-Content-Type-Options"));
         Assert.Contains("Retry-After", Header(response, "Access-Control-Expose-Headers"), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_stream_and_the_client_in_JavaScript_can_be_read_by_a_page_of_an_allowed_origin()
+    public async Task A_page_of_an_allowed_origin_can_read_a_stream_and_the_JavaScript_client()
     {
         var api = await ApiAsync();
         using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/status/stream");
-        request.Headers.Add("Origin", Friend);
+        request.Headers.Add("Origin", AllowedOrigin);
         using var stream = await api.As("alice").SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);
-        using var module = await SendAsync(api.Anonymous, "/client/status-updates.js", Friend);
-        Assert.Equal((HttpStatusCode.OK, Friend), (stream.StatusCode, Header(stream, "Access-Control-Allow-Origin")));
-        Assert.Equal((HttpStatusCode.OK, Friend), (module.StatusCode, Header(module, "Access-Control-Allow-Origin")));
+        using var module = await SendAsync(api.Anonymous, "/client/status-updates.js", AllowedOrigin);
+        Assert.Equal((HttpStatusCode.OK, AllowedOrigin), (stream.StatusCode, Header(stream, "Access-Control-Allow-Origin")));
+        Assert.Equal((HttpStatusCode.OK, AllowedOrigin), (module.StatusCode, Header(module, "Access-Control-Allow-Origin")));
     }
 
     private Task<TestApi> ApiAsync() => shared.ApiAsync(() => TestApi.StartAsync(

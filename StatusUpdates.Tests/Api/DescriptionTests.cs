@@ -24,7 +24,7 @@ public sealed class DescriptionTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task The_description_says_who_may_call_what_comes_back_and_what_may_be_sent()
+    public async Task The_description_states_authentication_responses_and_allowed_values()
     {
         var api = await shared.ApiAsync();
         var document = await DocumentAsync(api);
@@ -63,12 +63,12 @@ public sealed class DescriptionTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task The_description_gives_the_members_the_types_that_the_answers_have()
+    public async Task The_description_gives_members_the_types_that_responses_have()
     {
         var api = await shared.ApiAsync();
         var schemas = (await DocumentAsync(api))["components"]!["schemas"]!;
 
-        // What has no value is absent: never required, never null.
+        // Members without a value are absent: never required, never null.
         var page = schemas["GenerationPage"]!;
         Assert.Equal(["items", "total", "limit", "offset"], Required(page));
         Assert.Equal("string", (string?)page["properties"]!["nextCursor"]!["type"]);
@@ -76,7 +76,7 @@ public sealed class DescriptionTests(TestServers servers, SharedApi shared) : IC
         Assert.Equal(["type", "prompt"], Required(schemas["SubmitRequest"]!));
         Assert.Equal(["userId"], Required(schemas["DevTokenRequest"]!));
 
-        // Numbers are numbers and times are texts.
+        // Numbers are numbers and times are strings.
         var generation = schemas["GenerationView"]!["properties"]!;
         Assert.Equal("integer", (string?)generation["seq"]!["type"]);
         Assert.Equal("integer", (string?)generation["progress"]!["type"]);
@@ -85,7 +85,7 @@ public sealed class DescriptionTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task The_description_of_webhooks_has_the_members_that_they_have()
+    public async Task The_description_of_webhooks_has_all_their_members()
     {
         var api = await shared.ApiAsync();
         var document = await DocumentAsync(api);
@@ -104,7 +104,7 @@ public sealed class DescriptionTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task The_description_is_built_once_and_not_sent_again_to_who_has_it()
+    public async Task The_description_is_built_once_and_not_sent_again_to_clients_that_have_it()
     {
         var built = 0;
         await using var api = await TestApi.StartAsync(servers, environment: "Production", configure: builder =>
@@ -131,7 +131,7 @@ public sealed class DescriptionTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task The_description_can_be_read_at_scalar_which_tells_nobody_of_it()
+    public async Task The_description_can_be_read_at_scalar_which_sends_no_telemetry()
     {
         await using var api = await TestApi.StartAsync(servers, environment: "Production");
         using var response = await api.Anonymous.GetAsync("/scalar", Token);
@@ -142,9 +142,10 @@ public sealed class DescriptionTests(TestServers servers, SharedApi shared) : IC
         Assert.Contains("\"agent\":{\"disabled\":true", page, StringComparison.Ordinal);
         Assert.Contains("\"mcp\":{\"disabled\":true", page, StringComparison.Ordinal);
 
-        // Each script is a file of this host, or is named by the policy.
+        // Every script has the policy's nonce, which differs in each response.
         var policy = Assert.Single(response.Headers.GetValues("Content-Security-Policy"));
         var nonce = policy.Split("'nonce-")[1].Split('\'')[0];
+        Assert.Matches("^[0-9a-f]{32}$", nonce);
         Assert.Contains("connect-src 'self'", policy, StringComparison.Ordinal);
         Assert.Equal(page.Split("<script").Length - 1, page.Split($"nonce=\"{nonce}\"").Length - 1);
         using var other = await api.Anonymous.GetAsync("/scalar", Token);

@@ -7,7 +7,7 @@ namespace StatusUpdates.Tests.Api;
 public sealed class DescriptorWatchTests
 {
     [Fact]
-    public async Task From_ninety_percent_on_the_health_is_degraded_and_one_line_says_so_until_there_is_room_again()
+    public async Task From_ninety_percent_on_health_is_degraded_with_one_warning_until_use_falls_below_eighty()
     {
         using var logs = new CollectedLogs();
         using var factory = new LoggerFactory([logs]);
@@ -26,14 +26,14 @@ public sealed class DescriptorWatchTests
         })
         {
             use = new(open, 1000);
-            watch.Look();
+            watch.Check();
             Assert.Equal((open, status), (open, (await watch.CheckHealthAsync(new HealthCheckContext(), TestTime.Token)).Status));
             Assert.Equal((open, lines), (open, logs.Lines.Count(line => line.StartsWith("Warning", StringComparison.Ordinal))));
         }
 
-        // What is not known changes nothing.
+        // An unknown count changes nothing.
         use = null;
-        watch.Look();
+        watch.Check();
         Assert.Equal("950 of 1000 file descriptors are open.", (await watch.CheckHealthAsync(new HealthCheckContext(), TestTime.Token)).Description);
     }
 
@@ -46,7 +46,7 @@ public sealed class DescriptorWatchTests
         Assert.Equal(limit, ProcessDescriptors.LimitOf(["Limit                     Soft Limit           Hard Limit           Units     ", line]));
 
     [Fact]
-    public void A_process_counts_its_own()
+    public void A_process_counts_its_own_descriptors()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "There is no /proc here.");
         var descriptors = new ProcessDescriptors();

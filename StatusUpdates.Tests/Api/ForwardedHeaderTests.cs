@@ -13,9 +13,9 @@ public sealed class ForwardedHeaderTests(TestServers servers)
 
     [Theory]
     [InlineData("ForwardedHeaders:KnownNetworks:0", "127.0.0.0/8")]
+    [InlineData("ForwardedHeaders:KnownNetworks:0", "::1/128,127.0.0.1/32")]
     [InlineData("ForwardedHeaders:KnownNetworks:0", "10.0.0.0/8, 127.0.0.0/8")]
-    [InlineData("ForwardedHeaders:KnownProxies:0", "::1,127.0.0.1")]
-    public async Task Of_a_known_proxy_address_and_scheme_are_believed_and_the_limit_is_the_clients(string key, string value)
+    public async Task A_known_proxy_is_trusted_on_address_and_scheme_and_the_limit_applies_to_the_client(string key, string value)
     {
         await using var api = await StartAsync("true", (key, value));
 
@@ -24,7 +24,7 @@ public sealed class ForwardedHeaderTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Of_anybody_else_they_are_not_so_that_nobody_makes_up_addresses_to_pass_the_limit()
+    public async Task Anybody_else_is_not_trusted_so_invented_addresses_do_not_evade_the_limit()
     {
         await using var api = await StartAsync("true", ("ForwardedHeaders:KnownNetworks:0", "10.0.0.0/8"));
 
@@ -33,7 +33,7 @@ public sealed class ForwardedHeaderTests(TestServers servers)
     }
 
     [Fact]
-    public async Task The_client_is_the_last_address_that_no_known_proxy_has()
+    public async Task The_client_is_the_last_address_that_is_not_a_known_proxy()
     {
         await using var api = await StartAsync("true", ("ForwardedHeaders:KnownNetworks:0", "127.0.0.0/8,10.0.0.0/8"));
 
@@ -41,14 +41,14 @@ public sealed class ForwardedHeaderTests(TestServers servers)
     }
 
     [Fact]
-    public async Task With_the_variable_alone_a_proxy_on_the_same_machine_is_believed_and_a_warning_names_what_to_set()
+    public async Task With_only_the_variable_a_proxy_on_the_same_machine_is_trusted_and_a_warning_names_what_to_set()
     {
         var logs = new CollectedLogs();
         await using var api = await StartAsync("true", logs);
 
         Assert.Equal("https 192.0.2.1", await SeenAsync(api, "192.0.2.1", "https"));
 
-        // What stands in a private network is believed no more than anything else.
+        // Addresses in private networks are trusted no more than others.
         Assert.Equal("https 10.0.0.1", await SeenAsync(api, "192.0.2.1, 10.0.0.1", "https, https"));
         Assert.Contains(logs.Lines, line => line.Contains("ForwardedHeaders:KnownNetworks", StringComparison.Ordinal));
     }
@@ -56,7 +56,7 @@ public sealed class ForwardedHeaderTests(TestServers servers)
     [Theory]
     [InlineData(null)]
     [InlineData("false")]
-    public async Task Without_the_variable_nobody_is_believed_and_nothing_is_warned_of(string? enabled)
+    public async Task Without_the_variable_nobody_is_trusted_and_no_warning_is_logged(string? enabled)
     {
         var logs = new CollectedLogs();
         await using var api = await StartAsync(enabled, logs);
@@ -65,7 +65,7 @@ public sealed class ForwardedHeaderTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Known_proxies_are_believed_without_the_variable_too()
+    public async Task Known_proxies_are_trusted_even_without_the_variable()
     {
         await using var api = await StartAsync(null, ("ForwardedHeaders:KnownNetworks:0", "127.0.0.0/8"));
         Assert.Equal("https 192.0.2.1", await SeenAsync(api, "192.0.2.1", "https"));
@@ -75,8 +75,7 @@ public sealed class ForwardedHeaderTests(TestServers servers)
     [InlineData("ForwardedHeaders:KnownNetworks:1", "10.0.0.0", "ForwardedHeaders:KnownNetworks:1 must be networks in CIDR notation")]
     [InlineData("ForwardedHeaders:KnownNetworks:0", "10.0.0.0/33", "ForwardedHeaders:KnownNetworks:0 must be networks in CIDR notation")]
     [InlineData("ForwardedHeaders:KnownNetworks:0", "10.0.0.0/8,ingress", "ForwardedHeaders:KnownNetworks:0 must be networks in CIDR notation")]
-    [InlineData("ForwardedHeaders:KnownProxies:0", "10.0.0.0/8", "ForwardedHeaders:KnownProxies:0 must be IP addresses")]
-    public async Task What_is_no_network_ends_the_start_naming_the_key(string key, string value, string message)
+    public async Task An_invalid_network_fails_the_start_with_an_error_that_names_the_key(string key, string value, string message)
     {
         var settings = key.EndsWith('1') ? new[] { ("ForwardedHeaders:KnownNetworks:0", "10.0.0.0/8"), (key, value) } : [(key, value)];
         var error = await Record.ExceptionAsync(() => StartAsync("true", settings));
@@ -89,7 +88,7 @@ public sealed class ForwardedHeaderTests(TestServers servers)
         servers,
         new Dictionary<string, string?>(settings.Select(s => KeyValuePair.Create<string, string?>(s.Key, s.Value)))
         {
-            // As ASPNETCORE_FORWARDEDHEADERS_ENABLED arrives.
+            // The configuration key of ASPNETCORE_FORWARDEDHEADERS_ENABLED.
             ["FORWARDEDHEADERS_ENABLED"] = enabled,
             ["RateLimits:Address:PermitsPerSecond"] = "1",
             ["RateLimits:Address:Burst"] = "2",

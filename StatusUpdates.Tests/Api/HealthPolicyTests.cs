@@ -4,7 +4,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace StatusUpdates.Tests.Api;
 
-/// <summary>What health means, whoever registered the checks: the real Aspire integrations name theirs as here.</summary>
+/// <summary>The health policy, which applies whoever registers the checks. The names here are those that the real Aspire integrations use.</summary>
 public sealed class HealthPolicyTests
 {
     private static CancellationToken Token => TestTime.Token;
@@ -15,7 +15,7 @@ public sealed class HealthPolicyTests
     [InlineData("redis", null, HealthStatus.Degraded)]
     [InlineData("cache", "redis", HealthStatus.Degraded)]
     [InlineData("StatusDbContext", null, HealthStatus.Unhealthy)]
-    public async Task Redis_degrades_and_nothing_else_does(string name, string? tag, HealthStatus expected)
+    public async Task A_Redis_failure_is_degraded_and_any_other_failure_is_unhealthy(string name, string? tag, HealthStatus expected)
     {
         using var host = Build(checks => checks.Add(new HealthCheckRegistration(
             name, new Check((_, _) => throw new InvalidOperationException("away")), null, tag is null ? null : [tag])));
@@ -24,7 +24,7 @@ public sealed class HealthPolicyTests
     }
 
     [Fact]
-    public async Task A_check_that_heeds_no_token_runs_once_for_all_who_ask_and_keeps_none_of_them()
+    public async Task A_check_that_ignores_its_token_runs_once_for_all_callers_and_blocks_none_of_them()
     {
         var never = new TaskCompletionSource<HealthCheckResult>();
         var runs = 0;
@@ -46,7 +46,7 @@ public sealed class HealthPolicyTests
     }
 
     [Fact]
-    public async Task A_dependency_that_comes_back_is_healthy_at_the_next_question()
+    public async Task A_dependency_that_recovers_is_healthy_at_the_next_check()
     {
         var away = true;
         using var host = Build(checks => checks.Add(new HealthCheckRegistration(

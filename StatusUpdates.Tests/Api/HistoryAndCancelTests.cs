@@ -12,7 +12,7 @@ public sealed class HistoryAndCancelTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_history_tells_a_lifecycle_from_pending_to_completed()
+    public async Task A_history_contains_the_lifecycle_from_pending_to_completed()
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.Database.SubmitAsync("u", cancellationToken: Token);
@@ -33,7 +33,7 @@ public sealed class HistoryAndCancelTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_history_says_when_a_part_of_it_was_trimmed()
+    public async Task A_history_reports_that_part_of_it_was_trimmed()
     {
         await using var api = await TestApi.StartAsync(servers);
         var id = (await api.Database.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
@@ -46,7 +46,7 @@ public sealed class HistoryAndCancelTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_pending_generation_is_canceled_at_once_and_stays_so()
+    public async Task A_pending_generation_is_canceled_at_once_and_stays_canceled()
     {
         await using var api = await TestApi.StartAsync(servers);
         var id = (await api.Database.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
@@ -75,7 +75,7 @@ public sealed class HistoryAndCancelTests(TestServers servers)
     [Theory]
     [InlineData(GenerationStatus.Completed)]
     [InlineData(GenerationStatus.Failed)]
-    public async Task What_has_ended_cannot_be_canceled(GenerationStatus status)
+    public async Task A_generation_that_has_ended_cannot_be_canceled(GenerationStatus status)
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.Database.SubmitAsync("u", cancellationToken: Token);

@@ -3,17 +3,17 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Microsoft.IdentityModel.Protocols;
 using StatusUpdates.Api.Security;
-using StatusUpdates.Tests.Transports;
+using StatusUpdates.Api.Security.Bearer;
 
 namespace StatusUpdates.Tests.Api;
 
-/// <summary>Tokens of an issuer that changes its keys.</summary>
+/// <summary>Tokens of an issuer that rotates its keys.</summary>
 public sealed class IssuerKeyTests(TestServers servers)
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_token_of_a_new_key_is_taken_at_once_also_after_another_rotation_and_after_a_fetch_that_failed()
+    public async Task A_token_signed_with_a_new_key_is_accepted_at_once_even_after_another_rotation_and_a_failed_fetch()
     {
         await using var issuer = await TestIssuer.StartAsync();
         await using var api = await StartAsync(issuer);
@@ -29,7 +29,7 @@ public sealed class IssuerKeyTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_start_whose_first_fetch_fails_takes_the_first_token_all_the_same()
+    public async Task The_first_token_is_accepted_even_if_the_first_fetch_failed()
     {
         await using var issuer = await TestIssuer.StartAsync();
         issuer.Fail(1);
@@ -38,7 +38,7 @@ public sealed class IssuerKeyTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_token_that_cannot_be_judged_because_its_issuer_is_away_is_told_to_come_again()
+    public async Task A_token_that_cannot_be_validated_while_its_issuer_is_unavailable_gets_503_with_Retry_After()
     {
         await using var issuer = await TestIssuer.StartAsync();
         await using var api = await StartAsync(issuer);
@@ -51,12 +51,12 @@ public sealed class IssuerKeyTests(TestServers servers)
         await response.ProblemAsync(HttpStatusCode.ServiceUnavailable, "unavailable");
         Assert.NotNull(response.Headers.RetryAfter);
 
-        // The keys that are known are as good as they were.
+        // Keys that are already known are still accepted.
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(api, known));
     }
 
     [Fact]
-    public async Task A_flood_of_made_up_key_ids_causes_few_fetches_and_keeps_no_good_token_out()
+    public async Task A_flood_of_invented_key_ids_causes_few_fetches_and_blocks_no_valid_token()
     {
         await using var issuer = await TestIssuer.StartAsync();
         await using var api = await StartAsync(issuer);
@@ -68,11 +68,11 @@ public sealed class IssuerKeyTests(TestServers servers)
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(api, issuer.Sign(TestTokens.Audience)));
         Assert.All(await Task.WhenAll(forged), status => Assert.Equal(HttpStatusCode.Unauthorized, status));
         var intervals = (int)(TimeProvider.System.GetElapsedTime(began) / IssuerConfiguration.Interval);
-        Assert.InRange(issuer.Asked, 2, IssuerConfiguration.Burst + intervals + 1);
+        Assert.InRange(issuer.KeyRequests, 2, IssuerConfiguration.Burst + intervals + 1);
     }
 
     [Fact]
-    public async Task Fetches_have_a_rate_and_those_that_wait_for_the_next_one_share_it()
+    public async Task Fetches_are_rate_limited_and_callers_that_wait_for_the_next_one_share_it()
     {
         var time = new FakeTimeProvider();
         var issuer = new IssuerConfiguration("https://issuer.test", new Metadata(), time, NullLogger<IssuerConfiguration>.Instance);
@@ -86,18 +86,18 @@ public sealed class IssuerKeyTests(TestServers servers)
             var asked = issuer.Now;
             var first = issuer.FetchAsync();
             Assert.Same(first, issuer.FetchAsync());
-            Assert.False(issuer.IsAskedSince(asked + TimeSpan.FromTicks(1)));
+            Assert.False(issuer.WasRequestedSince(asked + TimeSpan.FromTicks(1)));
             time.Advance(IssuerConfiguration.Interval - TimeSpan.FromTicks(1));
             Assert.False(first.IsCompleted);
 
-            // The wait may be begun a moment later than the fetch was asked for.
+            // The wait may start slightly later than the fetch was requested.
             await Eventually.TrueAsync(() =>
             {
                 time.Advance(TimeSpan.FromTicks(1));
                 return first.IsCompleted;
             });
             Assert.True(await first);
-            Assert.True(issuer.IsAskedSince(asked));
+            Assert.True(issuer.WasRequestedSince(asked));
         }
     }
 
@@ -105,7 +105,7 @@ public sealed class IssuerKeyTests(TestServers servers)
     [InlineData("JWT")]
     [InlineData("at+jwt")]
     [InlineData("application/AT+JWT")]
-    public async Task Access_tokens_are_taken_by_their_type(string type)
+    public async Task Access_tokens_are_accepted_by_their_type(string type)
     {
         await using var issuer = await TestIssuer.StartAsync();
         await using var api = await StartAsync(issuer);
@@ -116,7 +116,7 @@ public sealed class IssuerKeyTests(TestServers servers)
     [InlineData("logout+jwt")]
     [InlineData("dpop+jwt")]
     [InlineData("secevent+jwt")]
-    public async Task Tokens_of_another_type_are_refused_and_the_type_is_named(string type)
+    public async Task Tokens_of_another_type_are_refused_with_an_error_that_names_the_accepted_type(string type)
     {
         await using var issuer = await TestIssuer.StartAsync();
         await using var api = await StartAsync(issuer);
@@ -125,8 +125,8 @@ public sealed class IssuerKeyTests(TestServers servers)
         Assert.Contains("at+jwt", (string?)problem["detail"], StringComparison.Ordinal);
         Assert.Contains("at+jwt", response.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
 
-        // Neither is a reason to ask for keys.
-        Assert.Equal(0, issuer.Asked);
+        // A wrong type is no reason to fetch keys.
+        Assert.Equal(0, issuer.KeyRequests);
     }
 
     private static async Task<HttpStatusCode> StatusAsync(TestApi api, string token)

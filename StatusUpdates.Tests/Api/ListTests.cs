@@ -6,6 +6,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Api;
 
+/// <summary>The list of a user's generations, a single generation, and that other users see neither.</summary>
 public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFixture<SharedApi>
 {
     private const string Path = "/api/v1/generations";
@@ -26,7 +27,7 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
     }
 
     [Fact]
-    public async Task A_list_holds_the_users_own_generations_alone_newest_first()
+    public async Task A_list_holds_only_the_users_own_generations_newest_first()
     {
         var api = await shared.ApiAsync();
         var mine = await SubmitAsync(api, _user, 3);
@@ -54,7 +55,7 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
     }
 
     [Fact]
-    public async Task A_list_filters_by_date_inclusively_as_dates_are_shown()
+    public async Task A_list_filters_by_date_inclusively_at_the_precision_that_the_API_shows()
     {
         var api = await shared.ApiAsync();
         var ids = await SubmitAsync(api, _user, 3);
@@ -75,12 +76,12 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
     [Theory]
     [InlineData("")]
     [InlineData("&status=pending&type=product_card&startDate=2020-01-01")]
-    public async Task Pages_by_cursor_visit_every_generation_once(string filter)
+    public async Task Paging_by_cursor_visits_every_generation_once(string filter)
     {
         var api = await shared.ApiAsync();
         var ids = await SubmitAsync(api, _user, 7);
 
-        // All of one instant: the id decides.
+        // All have the same creation time, so the id decides the order.
         await api.Database.ExecuteAsync($"UPDATE generations SET created_at = '2024-01-01 00:00:00.000001+00' WHERE user_id = '{_user}'", Token);
 
         var seen = new List<string>();
@@ -106,7 +107,7 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
     }
 
     [Fact]
-    public async Task A_cursor_is_not_moved_by_newer_generations()
+    public async Task Newer_generations_do_not_shift_a_cursor()
     {
         var api = await shared.ApiAsync();
         var ids = await SubmitAsync(api, _user, 3);
@@ -116,7 +117,7 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
     }
 
     [Fact]
-    public async Task Pages_by_offset_are_what_the_numbers_say()
+    public async Task Paging_by_offset_returns_the_requested_items()
     {
         var api = await shared.ApiAsync();
         var ids = await SubmitAsync(api, _user, 5);
@@ -127,9 +128,9 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
     }
 
     [Fact]
-    public async Task A_generation_is_shown_with_all_that_is_known_of_it()
+    public async Task A_generation_is_returned_with_everything_known_about_it()
     {
-        // A claim takes whose turn it is, whoever the user.
+        // A claim may take any user's generation, so this test needs its own database.
         await using var api = await TestApi.StartAsync(servers);
         await api.Database.SubmitAsync(_user, cancellationToken: Token);
         var job = Assert.Single((await api.Database.ClaimAsync(cancellationToken: Token)).Claimed);
@@ -153,6 +154,8 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
             ],
             generation.Select(member => member.Key));
         Assert.Equal("""["https://example.org/1.png"]""", generation["resultUrls"]!.ToJsonString());
+
+        // Its third update: submitted, claimed, completed.
         Assert.Equal((10L, 3L, "completed"), ((long)generation["tokensUsed"]!, (long)generation["seq"]!, (string?)generation["status"]));
     }
 
@@ -161,7 +164,7 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
     [InlineData("%20")]
     [InlineData("%E2%98%83")]
     [InlineData("a%2Fb")]
-    public async Task What_is_no_generation_is_not_found(string id)
+    public async Task An_unknown_generation_id_is_not_found(string id)
     {
         var api = await shared.ApiAsync();
         using var response = await api.As(_user).GetAsync($"{Path}/{id}", Token);
@@ -172,7 +175,7 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
     [InlineData("GET", "")]
     [InlineData("GET", "/history")]
     [InlineData("POST", "/cancel")]
-    public async Task Anothers_generation_is_not_found_word_for_word_like_a_missing_one(string method, string action)
+    public async Task Another_users_generation_gets_exactly_the_response_of_a_missing_one(string method, string action)
     {
         var api = await shared.ApiAsync();
         var id = (await api.Database.SubmitAsync(_user, cancellationToken: Token)).Generation.Id;
@@ -190,6 +193,8 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
         return problem.ToJsonString();
     }
 
+    /// <summary>Submits generations.</summary>
+    /// <returns>Their ids, oldest first: the reverse of the list's order.</returns>
     private static async Task<List<string>> SubmitAsync(TestApi api, string userId, int count)
     {
         var ids = new List<string>();
@@ -201,6 +206,7 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
         return ids;
     }
 
+    /// <summary>Sets the time at which a generation was created.</summary>
     private static Task CreatedAtAsync(TestApi api, string id, string time) =>
         api.Database.ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $"UPDATE generations SET created_at = '{time}' WHERE id = '{id}'"), Token);
 

@@ -10,12 +10,12 @@ public sealed class ProblemTests(TestServers servers, SharedApi shared) : IClass
     [Theory]
     [InlineData("Development")]
     [InlineData("Production")]
-    public async Task An_unexpected_failure_tells_nothing_but_its_trace(string environment)
+    public async Task An_unexpected_failure_reveals_only_its_trace_id(string environment)
     {
         await using var api = await TestApi.StartAsync(
             servers,
             environment: environment,
-            map: app => app.MapGet("/fails", string () => throw new InvalidOperationException("secret of the house")));
+            map: app => app.MapGet("/fails", string () => throw new InvalidOperationException("an internal secret")));
         using var response = await api.Anonymous.GetAsync("/fails", Token);
         var problem = await response.ProblemAsync(HttpStatusCode.InternalServerError, "internal_error");
         Assert.DoesNotContain("secret", problem.ToJsonString(), StringComparison.Ordinal);
@@ -36,7 +36,7 @@ public sealed class ProblemTests(TestServers servers, SharedApi shared) : IClass
     }
 
     [Fact]
-    public async Task A_method_that_a_route_does_not_have_is_answered_with_those_it_has()
+    public async Task A_method_that_a_route_does_not_support_is_refused_with_those_that_it_supports()
     {
         var api = await shared.ApiAsync();
         using var response = await api.As("u").DeleteAsync("/api/v1/generations", Token);
@@ -45,7 +45,7 @@ public sealed class ProblemTests(TestServers servers, SharedApi shared) : IClass
     }
 
     [Fact]
-    public async Task Answers_of_the_API_are_kept_by_no_cache_and_read_as_what_they_are()
+    public async Task Responses_of_the_API_are_not_cached_and_their_types_not_sniffed()
     {
         var api = await shared.ApiAsync();
         using var response = await api.As("u").GetAsync("/api/v1/generations", Token);

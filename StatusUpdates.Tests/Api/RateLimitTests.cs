@@ -11,18 +11,18 @@ public sealed class RateLimitTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_user_over_its_limit_is_told_when_to_come_back_and_others_are_served()
+    public async Task A_user_over_the_limit_is_refused_with_Retry_After_and_others_are_served()
     {
         await using var api = await StartAsync(userBurst: 5, addressBurst: 1000);
         HttpResponseMessage[] responses;
 
-        // The only clock of the limiter is the machine's, and a second brings one more: who was slower than that is no witness.
+        // The limiter only uses the machine's clock and adds one permit per second: a run that takes longer proves nothing.
         for (var n = 0; ; n++)
         {
-            Assert.True(n < 50, "Six requests within a second are more than this machine can do.");
+            Assert.True(n < 50, "This machine cannot do six requests within a second.");
             var client = api.As($"u{n}");
             var started = TimeProvider.System.GetTimestamp();
-            responses = await InTurnAsync(() => client.GetAsync(Path, Token), 6);
+            responses = await SendInSequenceAsync(() => client.GetAsync(Path, Token), 6);
             if (TimeProvider.System.GetElapsedTime(started) < TimeSpan.FromSeconds(0.9))
             {
                 break;
@@ -47,14 +47,14 @@ public sealed class RateLimitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_user_is_served_again_after_the_time_that_it_was_told()
+    public async Task A_user_is_served_again_after_Retry_After()
     {
         await using var api = await StartAsync(userBurst: 1, addressBurst: 1000);
         var client = api.As("u");
         using var first = await client.GetAsync(Path, Token);
         await first.DataAsync();
 
-        // The only clock of the limiter is the machine's: ask until it answers, and it must within its own word.
+        // The limiter only uses the machine's clock: wait as Retry-After says and try again, which must soon succeed.
         for (var waited = TimeSpan.Zero; ;)
         {
             using var response = await client.GetAsync(Path, Token);
@@ -63,15 +63,15 @@ public sealed class RateLimitTests(TestServers servers)
                 break;
             }
 
-            var told = response.Headers.RetryAfter!.Delta!.Value;
+            var retryAfter = response.Headers.RetryAfter!.Delta!.Value;
             Assert.True(waited < TimeSpan.FromSeconds(10), "never served again");
-            await Task.Delay(told, Token);
-            waited += told;
+            await Task.Delay(retryAfter, Token);
+            waited += retryAfter;
         }
     }
 
     [Fact]
-    public async Task Guessing_tokens_is_limited_by_address_before_they_are_looked_at()
+    public async Task Guessing_tokens_is_limited_by_address_before_they_are_validated()
     {
         await using var api = await StartAsync(userBurst: 1000, addressBurst: 3);
         var client = api.CreateClient("garbage");
@@ -81,7 +81,7 @@ public sealed class RateLimitTests(TestServers servers)
             Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
         }
 
-        // A second brings one more. All at once they are not so slow that each has one.
+        // One permit is added per second. Requests sent all at once are too fast for each to get one.
         var refused = await OneRefusedAsync(() => client.GetAsync(Path, Token));
         await refused.ProblemAsync(HttpStatusCode.TooManyRequests, "rate_limited");
         Assert.Equal("\"address\";q=3;w=3", Last(refused, "RateLimit-Policy"));
@@ -92,7 +92,7 @@ public sealed class RateLimitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Health_is_free_of_limits()
+    public async Task Health_endpoints_are_not_rate_limited()
     {
         await using var api = await StartAsync(userBurst: 1, addressBurst: 1);
         for (var i = 0; i < 10; i++)
@@ -122,10 +122,10 @@ public sealed class RateLimitTests(TestServers servers)
     [InlineData("192.0.2.1", "192.0.2.2", false)]
     [InlineData("2001:db8::1", "2001:db8::ffff:2", true)]
     [InlineData("2001:db8:0:1::1", "2001:db8:0:2::1", false)]
-    public void An_IPv6_client_is_its_network(string one, string other, bool same) =>
+    public void An_IPv6_client_is_identified_by_its_network(string one, string other, bool same) =>
         Assert.Equal(same, ClientAddress.KeyOf(IPAddress.Parse(one)) == ClientAddress.KeyOf(IPAddress.Parse(other)));
 
-    private static async Task<HttpResponseMessage[]> InTurnAsync(Func<Task<HttpResponseMessage>> send, int count)
+    private static async Task<HttpResponseMessage[]> SendInSequenceAsync(Func<Task<HttpResponseMessage>> send, int count)
     {
         var responses = new HttpResponseMessage[count];
         for (var i = 0; i < count; i++)

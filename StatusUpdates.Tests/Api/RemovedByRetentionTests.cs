@@ -1,9 +1,9 @@
 using System.Net;
-using StatusUpdates.Data.Retention;
+using StatusUpdates.Worker.Retention;
 
 namespace StatusUpdates.Tests.Api;
 
-/// <summary>What a user sees of what retention has removed.</summary>
+/// <summary>What a user sees after retention has removed data.</summary>
 public sealed class RemovedByRetentionTests(TestServers servers)
 {
     private const string Path = "/api/v1/generations";
@@ -11,7 +11,7 @@ public sealed class RemovedByRetentionTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_deleted_generation_is_found_nowhere_and_its_key_is_free_again()
+    public async Task A_deleted_generation_is_found_nowhere_and_its_key_can_be_reused()
     {
         await using var api = await TestApi.StartAsync(servers);
         using var client = api.As("u");
@@ -50,22 +50,22 @@ public sealed class RemovedByRetentionTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Trimmed_updates_are_a_resync_for_who_had_not_seen_them_and_an_incomplete_history()
+    public async Task Trimmed_updates_cause_a_resync_for_clients_that_missed_them_and_an_incomplete_history()
     {
         await using var api = await TestApi.StartAsync(servers);
         var id = (await api.Database.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
         await api.Database.SubmitAsync("u", cancellationToken: Token);
         await using (var pass = (await new RetentionStore(api.Database.Database).TryBeginAsync(Token))!)
         {
-            Assert.Equal([new LogPart("u", 2)], await pass.TrimAsync(["u"], TimeSpan.Zero, 10, Token));
+            Assert.Equal([new LogEntryCount("u", 2)], await pass.TrimAsync(["u"], TimeSpan.Zero, 10, Token));
         }
 
         await api.Database.CreateCommands().CancelAsync("u", id, cancellationToken: Token);
         using var client = api.As("u");
         using var behind = await client.GetAsync("/api/v1/status/poll?since=1&timeout=0", Token);
         Assert.True((bool)(await behind.DataAsync())["resync"]!);
-        using var abreast = await client.GetAsync("/api/v1/status/poll?since=2&timeout=0", Token);
-        Assert.Equal(3L, (long)(await abreast.DataAsync())["items"]![0]!["seq"]!);
+        using var upToDate = await client.GetAsync("/api/v1/status/poll?since=2&timeout=0", Token);
+        Assert.Equal(3L, (long)(await upToDate.DataAsync())["items"]![0]!["seq"]!);
 
         using var all = await client.GetAsync($"{Path}/{id}/history", Token);
         var history = await all.DataAsync();

@@ -18,7 +18,7 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_result_is_shown_and_never_run()
+    public async Task A_result_is_served_for_display_and_never_executed()
     {
         var api = await shared.ApiAsync();
         var id = await api.Database.Results.SaveAsync("gen-1", "image/png", Png, Token);
@@ -33,7 +33,7 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
     }
 
     [Fact]
-    public async Task A_result_that_a_client_has_is_not_sent_again()
+    public async Task A_result_that_a_client_already_has_is_not_sent_again()
     {
         var api = await shared.ApiAsync();
         var id = await api.Database.Results.SaveAsync("gen-1", "image/png", Png, Token);
@@ -45,7 +45,7 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
     }
 
     [Fact]
-    public async Task A_HEAD_tells_type_and_length()
+    public async Task A_HEAD_request_returns_type_and_length()
     {
         var api = await shared.ApiAsync();
         var id = await api.Database.Results.SaveAsync("gen-1", "image/png", Png, Token);
@@ -57,7 +57,7 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
     [InlineData("00000000000000000000000000000000")]
     [InlineData("nothing")]
     [InlineData("..%2F..%2Fetc%2Fpasswd")]
-    public async Task What_is_no_result_is_not_found(string id)
+    public async Task An_unknown_result_id_is_not_found(string id)
     {
         var api = await shared.ApiAsync();
         using var response = await api.Anonymous.GetAsync($"/results/{id}", Token);
@@ -70,7 +70,7 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
     [InlineData("bytes=70000-140000", 70_000, 70_001)]
     [InlineData("bytes=199999-", 199_999, 1)]
     [InlineData("bytes=-100000", 100_000, 100_000)]
-    public async Task A_part_is_sent_that_is_asked_for(string range, int start, int length)
+    public async Task A_requested_range_is_sent(string range, int start, int length)
     {
         var api = await shared.ApiAsync();
         var id = await api.Database.Results.SaveAsync("gen-1", "image/png", Large, Token);
@@ -83,7 +83,7 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
     }
 
     [Fact]
-    public async Task A_part_that_is_not_there_is_told_the_length()
+    public async Task A_range_beyond_the_end_is_refused_with_the_length()
     {
         var api = await shared.ApiAsync();
         var id = await api.Database.Results.SaveAsync("gen-1", "image/png", Large, Token);
@@ -95,7 +95,7 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
     }
 
     [Fact]
-    public async Task A_content_is_read_in_pieces_and_not_at_all_where_it_is_not_sent()
+    public async Task Content_is_read_in_pieces_and_not_at_all_when_it_is_not_sent()
     {
         var spans = new CollectedSpans();
         var seen = new HashSet<Activity>();
@@ -131,7 +131,7 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
     }
 
     [Fact]
-    public async Task Readers_that_stop_hold_no_connection_to_the_database_and_have_a_number()
+    public async Task Stalled_readers_hold_no_database_connection_and_are_limited_in_number()
     {
         const int Readers = 6;
         await using var database = await servers.CreateDatabaseAsync(Token);
@@ -144,15 +144,15 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
         await using var api = await TestApi.StartAsync(database, redis, settings);
         var content = RandomNumberGenerator.GetBytes(GenerationResultStore.MaxBytes);
         var id = await database.Results.SaveAsync("gen-1", "image/png", content, Token);
-        var stopped = new List<Socket>();
+        var stalled = new List<Socket>();
         try
         {
             for (var i = 0; i < Readers; i++)
             {
-                stopped.Add(await AskAsync(api, id));
+                stalled.Add(await ReadHeadersAsync(api, id));
             }
 
-            // All of them are in the middle of it; there are twice as many as connections.
+            // All of them are in the middle of the download; there are twice as many readers as connections.
             using var list = await api.As("alice").GetAsync("/api/v1/generations", Token);
             await list.DataAsync();
             using var more = await api.Anonymous.GetAsync($"/results/{id}", HttpCompletionOption.ResponseHeadersRead, Token);
@@ -162,11 +162,11 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
             using var head = await api.Anonymous.SendAsync(new(HttpMethod.Head, $"/results/{id}"), Token);
             Assert.Equal(HttpStatusCode.OK, head.StatusCode);
 
-            // Whoever reads on gets it all, and whoever leaves makes room.
+            // A reader that continues gets all of it, and one that leaves makes room.
             var rest = new byte[content.Length];
-            await new NetworkStream(stopped[0]).ReadExactlyAsync(rest, Token);
+            await new NetworkStream(stalled[0]).ReadExactlyAsync(rest, Token);
             Assert.Equal(content, rest);
-            stopped[1].Close(0);
+            stalled[1].Close(0);
             await Eventually.TrueAsync(async () =>
             {
                 using var again = await api.Anonymous.GetAsync($"/results/{id}", HttpCompletionOption.ResponseHeadersRead, Token);
@@ -175,12 +175,12 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
         }
         finally
         {
-            stopped.ForEach(socket => socket.Dispose());
+            stalled.ForEach(socket => socket.Dispose());
         }
     }
 
-    // Reads the headers, and then nothing.
-    private static async Task<Socket> AskAsync(TestApi api, string id)
+    // Reads the headers and nothing after them.
+    private static async Task<Socket> ReadHeadersAsync(TestApi api, string id)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096 };
         await socket.ConnectAsync(api.Address.Host, api.Address.Port, Token);

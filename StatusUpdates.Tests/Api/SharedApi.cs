@@ -4,28 +4,28 @@ using Microsoft.Extensions.Logging;
 namespace StatusUpdates.Tests.Api;
 
 /// <summary>
-/// One API for those tests of a class that leave it as it is and keep apart by their users, because a start costs more than most of them do.
-/// A test that changes, stops or counts what all see starts its own. The tests of a class run one after another.
+/// One API for the tests of a class that do not change it and use separate users, because a start takes longer than most of these tests.
+/// A test that changes, stops or counts anything shared starts its own API. The tests of a class run one after another.
 /// </summary>
 public sealed class SharedApi(TestServers servers) : IAsyncDisposable
 {
     private Task<TestApi>? _api;
     private ITestOutputHelper? _output;
 
-    /// <summary>A user that no other test has.</summary>
+    /// <summary>A user id that no other test uses.</summary>
     public static string NewUser(string name = "user") => $"{name}-{Guid.NewGuid():N}";
 
-    /// <summary>The API, started when the first test asks for it.</summary>
+    /// <summary>The API, started on first use.</summary>
     internal Task<TestApi> ApiAsync() => ApiAsync(() => TestApi.StartAsync(servers));
 
-    /// <summary>As above, with settings of the class.</summary>
-    /// <param name="start">How it is started; the same for all tests of the class.</param>
+    /// <summary>As above, with the settings of the class.</summary>
+    /// <param name="start">Starts the API; the same for all tests of the class.</param>
     internal Task<TestApi> ApiAsync(Func<Task<TestApi>> start)
     {
         _output = TestContext.Current.TestOutputHelper;
         if (_api is null)
         {
-            // It outlives the test that asks first: neither that test's time nor its output may be taken for the server's.
+            // The API outlives the test that starts it, so it must not inherit that test's time limit or output.
             using (ExecutionContext.SuppressFlow())
             {
                 _api = Task.Run(() => StartAsync(start));

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace StatusUpdates.Tests.Api;
 
-/// <summary>What one user may take of what all share, as an answer says it.</summary>
+/// <summary>The limits on one user's use of shared resources, as responses report them.</summary>
 public sealed class SubmissionLimitTests(TestServers servers)
 {
     private const string Path = "/api/v1/generations";
@@ -11,7 +11,7 @@ public sealed class SubmissionLimitTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Too_many_pending_ones_are_answered_with_the_limit_and_what_to_do_until_one_has_ended()
+    public async Task Too_many_pending_generations_are_refused_with_the_limit_and_advice_until_one_ends()
     {
         await using var api = await TestApi.StartAsync(servers, new Dictionary<string, string?> { ["Submissions:MaxPending"] = "2" });
         var client = api.As("u");
@@ -34,7 +34,7 @@ public sealed class SubmissionLimitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Too_many_stored_ones_are_answered_with_the_limit_and_what_to_do()
+    public async Task Too_many_stored_generations_are_refused_with_the_limit_and_advice()
     {
         await using var api = await TestApi.StartAsync(servers, new Dictionary<string, string?> { ["Submissions:MaxStored"] = "1" });
         using var first = await api.As("u").PostAsync(Path, Answers.Json(Card), Token);
@@ -47,13 +47,13 @@ public sealed class SubmissionLimitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Submissions_have_a_rate_of_their_own_and_other_requests_go_on()
+    public async Task Submissions_have_their_own_rate_limit_and_other_requests_continue()
     {
         await using var api = await TestApi.StartAsync(
             servers, new Dictionary<string, string?> { ["RateLimits:Submissions:PermitsPerSecond"] = "1", ["RateLimits:Submissions:Burst"] = "2" });
         var client = api.As("u");
 
-        // A second brings one more. All at once they are not so slow that each has one.
+        // One permit is added per second. Requests sent all at once are too fast for each to get one.
         var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => client.PostAsync(Path, Answers.Json(Card), Token)));
         Assert.Contains(answers, answer => answer.StatusCode == HttpStatusCode.Accepted);
         var refused = answers.First(answer => answer.StatusCode == HttpStatusCode.TooManyRequests);

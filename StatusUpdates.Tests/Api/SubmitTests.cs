@@ -6,6 +6,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Api;
 
+/// <summary>Valid submissions, what they store and announce, and what a key makes of a repeated one.</summary>
 public sealed partial class SubmitTests(SharedApi shared) : IClassFixture<SharedApi>
 {
     private const string Path = "/api/v1/generations";
@@ -16,7 +17,7 @@ public sealed partial class SubmitTests(SharedApi shared) : IClassFixture<Shared
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_submitted_generation_is_pending_and_found_where_Location_says()
+    public async Task A_submitted_generation_is_pending_and_found_at_its_Location()
     {
         var api = await shared.ApiAsync();
         var client = api.As(_user);
@@ -40,7 +41,7 @@ public sealed partial class SubmitTests(SharedApi shared) : IClassFixture<Shared
     }
 
     [Fact]
-    public async Task A_submit_is_announced_with_its_seq_on_the_users_channel()
+    public async Task A_submission_is_published_with_its_seq_on_the_users_channel()
     {
         var api = await shared.ApiAsync();
         var received = new TaskCompletionSource<StatusUpdate>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -66,7 +67,7 @@ public sealed partial class SubmitTests(SharedApi shared) : IClassFixture<Shared
     [InlineData("sora", null, "sora")]
     [InlineData("chat", null, "chat_processing")]
     [InlineData("chat", "image_generation", "image_generation")]
-    public async Task The_task_is_the_types_first_unless_asked_for(string type, string? task, string expected)
+    public async Task The_task_defaults_to_the_first_one_of_the_type(string type, string? task, string expected)
     {
         var api = await shared.ApiAsync();
         var body = new JsonObject { ["type"] = type, ["prompt"] = "p" };
@@ -81,7 +82,7 @@ public sealed partial class SubmitTests(SharedApi shared) : IClassFixture<Shared
     }
 
     [Fact]
-    public async Task Options_reach_the_database_as_they_were_given()
+    public async Task Options_reach_the_database_unchanged()
     {
         var api = await shared.ApiAsync();
         const string Options = """{"size":[1,2.50,-3e2],"text":"é 😀","nested":{"yes":true,"none":null}}""";
@@ -92,7 +93,7 @@ public sealed partial class SubmitTests(SharedApi shared) : IClassFixture<Shared
     }
 
     [Fact]
-    public async Task The_same_key_and_request_answer_the_same_generation_as_it_is_now()
+    public async Task The_same_key_and_request_return_the_same_generation_in_its_current_state()
     {
         var api = await shared.ApiAsync();
         var client = api.As(_user);
@@ -100,6 +101,8 @@ public sealed partial class SubmitTests(SharedApi shared) : IClassFixture<Shared
         var created = await first.DataAsync(HttpStatusCode.Accepted);
         using var canceled = await client.PostAsync($"{Path}/{created["id"]}/cancel", null, Token);
 
+
+        // The same request in another notation.
         using var second = await SubmitAsync(
             client, "key 1", """{ "prompt": "Product card: \u0063lean", "task": "product_card", "type": "product_card" }""");
         var repeated = await second.DataAsync(HttpStatusCode.Accepted);
@@ -112,7 +115,7 @@ public sealed partial class SubmitTests(SharedApi shared) : IClassFixture<Shared
     [InlineData("""{"type":"product_card","prompt":"another"}""")]
     [InlineData("""{"type":"sora","prompt":"Product card: clean"}""")]
     [InlineData("""{"type":"product_card","prompt":"Product card: clean","options":{"a":1}}""")]
-    public async Task The_same_key_with_another_request_is_a_conflict(string other)
+    public async Task The_same_key_with_a_different_request_is_rejected(string other)
     {
         var api = await shared.ApiAsync();
         var client = api.As(_user);
@@ -125,18 +128,22 @@ public sealed partial class SubmitTests(SharedApi shared) : IClassFixture<Shared
     }
 
     [Fact]
-    public async Task A_deadline_is_shown_in_utc_and_belongs_to_the_request_that_a_key_names()
+    public async Task A_deadline_is_returned_in_utc_and_is_part_of_the_request_that_a_key_identifies()
     {
         var api = await shared.ApiAsync();
         var client = api.As(_user);
         var time = DateTimeOffset.UtcNow.AddHours(5);
         static string Shown(DateTimeOffset time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
         static string Body(string deadline) => $$"""{"type":"sora","prompt":"p","deadline":"{{deadline}}"}""";
+
+        // The same time, two hours east.
         var local = Body(time.ToOffset(TimeSpan.FromHours(2)).ToString("yyyy-MM-dd'T'HH:mm:ss.fffzzz", CultureInfo.InvariantCulture));
 
         var first = await (await SubmitAsync(client, "k", local)).DataAsync(HttpStatusCode.Accepted);
         var same = await (await SubmitAsync(client, "k", Body(Shown(time)))).DataAsync(HttpStatusCode.Accepted);
         using var other = await SubmitAsync(client, "k", Body(Shown(time.AddSeconds(1))));
+
+        // A retry may come after the deadline, but with this key it is the first request.
         using var late = await SubmitAsync(client, "late", Body(Shown(time.AddDays(-1))));
         using var none = await SubmitAsync(client, "k", """{"type":"sora","prompt":"p"}""");
 
@@ -148,7 +155,7 @@ public sealed partial class SubmitTests(SharedApi shared) : IClassFixture<Shared
     }
 
     [Fact]
-    public async Task Keys_of_different_users_are_different_keys()
+    public async Task The_same_key_from_two_users_creates_two_generations()
     {
         var api = await shared.ApiAsync();
         using var first = await SubmitAsync(api.As(_user), "k", Card);
@@ -158,7 +165,7 @@ public sealed partial class SubmitTests(SharedApi shared) : IClassFixture<Shared
     }
 
     [Fact]
-    public async Task Fifty_submits_at_once_with_one_key_make_one_generation_with_one_first_event()
+    public async Task Fifty_concurrent_submissions_with_one_key_create_one_generation_and_one_event()
     {
         var api = await shared.ApiAsync();
         var client = api.As(_user);

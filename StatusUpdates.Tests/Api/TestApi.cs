@@ -13,7 +13,7 @@ using ApiProgram = StatusUpdates.Api.Program;
 
 namespace StatusUpdates.Tests.Api;
 
-/// <summary>The API itself on a real Kestrel at a free port, with a database and a channel prefix of its own.</summary>
+/// <summary>The real API on Kestrel at a free port, with its own database and channel prefix.</summary>
 internal sealed class TestApi : IAsyncDisposable
 {
     private readonly List<HttpClient> _clients = [];
@@ -42,8 +42,8 @@ internal sealed class TestApi : IAsyncDisposable
     public HttpClient Anonymous { get; }
 
     /// <summary>
-    /// Every endpoint of the app, as method and path, with <c>{parameters}</c> filled in. Without CONNECT, which is how HTTP/2 opens the
-    /// WebSocket of a GET endpoint.
+    /// Every endpoint of the app, as method and path, with <c>{parameters}</c> filled in. CONNECT is left out: HTTP/2 uses it to
+    /// open the WebSocket of a GET endpoint.
     /// </summary>
     public IEnumerable<(string Method, string Path, RouteEndpoint Endpoint)> Endpoints =>
         from source in App.Services.GetServices<EndpointDataSource>()
@@ -66,15 +66,15 @@ internal sealed class TestApi : IAsyncDisposable
         return await StartAsync(database, redis, ownsServers: true, settings, environment, configure, map);
     }
 
-    /// <summary>The API over servers of the test's own, which outlive it.</summary>
+    /// <summary>The API over the test's own servers, which outlive it.</summary>
     public static Task<TestApi> StartAsync(
         TestDatabase database, TestRedis redis, IReadOnlyDictionary<string, string?>? settings = null, Action<WebApplicationBuilder>? configure = null) =>
         StartAsync(database, redis, ownsServers: false, settings, "Development", configure, map: null);
 
-    /// <summary>Another instance over this one's database and Redis. Dispose it first.</summary>
-    /// <param name="address">Where it listens; null: at a free port.</param>
-    /// <param name="settings">As at the start.</param>
-    /// <param name="configure">As at the start.</param>
+    /// <summary>Another instance over this one's database and Redis. Dispose it before this one.</summary>
+    /// <param name="address">The address to listen on; null for a free port.</param>
+    /// <param name="settings">As in StartAsync.</param>
+    /// <param name="configure">As in StartAsync.</param>
     public Task<TestApi> StartAnotherAsync(
         Uri? address = null, IReadOnlyDictionary<string, string?>? settings = null, Action<WebApplicationBuilder>? configure = null) =>
         StartAsync(
@@ -108,13 +108,9 @@ internal sealed class TestApi : IAsyncDisposable
             builder =>
             {
                 builder.Configuration.AddInMemoryCollection(TestTokens.Settings);
-                builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+                builder.Set(new Dictionary<string, string?>(TestSettings.Of(database, redis))
                 {
-                    ["ConnectionStrings:statusdb"] = database.ConnectionString,
-                    ["ConnectionStrings:redis"] = redis.ConnectionString,
-                    ["StatusMessaging:ChannelPrefix"] = redis.ChannelPrefix,
-
-                    // What has no place in the log is heard by the subscribed alone, however slow the machine is.
+                    // Messages that are not in the log only reach subscribers, so even a slow machine must have time to subscribe.
                     ["StatusMessaging:SubscribeTimeout"] = "00:00:20",
                     ["Gateway:Feeds:SubscribeWait"] = "00:00:10",
 
@@ -122,7 +118,7 @@ internal sealed class TestApi : IAsyncDisposable
                     ["RateLimits:Submissions:PermitsPerSecond"] = "100000",
                     ["RateLimits:Submissions:Burst"] = "100000",
                 });
-                builder.Configuration.AddInMemoryCollection(settings ?? new Dictionary<string, string?>());
+                builder.Set(settings ?? new Dictionary<string, string?>());
                 configure?.Invoke(builder);
             });
         map?.Invoke(app);
@@ -130,7 +126,7 @@ internal sealed class TestApi : IAsyncDisposable
         return new(app, database, redis, ownsServers);
     }
 
-    /// <summary>The API with nothing configured but where it listens.</summary>
+    /// <summary>The API with nothing configured except the address to listen on.</summary>
     public static WebApplication Build(string environment, Action<WebApplicationBuilder> configure) => ApiProgram.Build(
         new WebApplicationOptions
         {
@@ -145,7 +141,7 @@ internal sealed class TestApi : IAsyncDisposable
             configure(builder);
         });
 
-    /// <summary>A client that carries a token of this user.</summary>
+    /// <summary>A client that sends a token for this user.</summary>
     public HttpClient As(string userId) => CreateClient(TestTokens.Create(userId));
 
     public HttpClient CreateClient(string? token)

@@ -1,55 +1,31 @@
 using System.Security.Cryptography;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
 namespace StatusUpdates.Tests.Api;
 
-/// <summary>A small real issuer: discovery and keys over HTTP on loopback (OpenID Connect Discovery 1.0, RFC 7517), and tokens signed by it.</summary>
-internal sealed class TestIssuer : IAsyncDisposable
+/// <summary>A small real issuer: discovery and keys over HTTP on loopback (OpenID Connect Discovery 1.0, RFC 7517), and tokens that it signs.</summary>
+internal sealed class TestIssuer : LoopbackHttpServer
 {
-    private readonly WebApplication _app;
     private readonly RSA _foreignKey = RSA.Create(2048);
     private RSA _key = RSA.Create(2048);
     private int _rotations;
-    private int _asked;
     private int _failing;
 
-    private TestIssuer(WebApplication app)
+    private TestIssuer()
     {
-        _app = app;
-        app.MapGet("/.well-known/openid-configuration", () => Results.Text(
-            $$"""{"issuer":"{{Url}}","jwks_uri":"{{Url}}/keys","response_types_supported":["id_token"],"id_token_signing_alg_values_supported":["RS256"]}""",
-            "application/json"));
-        app.MapGet("/keys", () =>
-        {
-            Interlocked.Increment(ref _asked);
-            if (Interlocked.Decrement(ref _failing) >= 0)
-            {
-                return Results.StatusCode(StatusCodes.Status500InternalServerError);
-            }
-
-            var key = _key.ExportParameters(includePrivateParameters: false);
-            return Results.Text(
-                $$"""{"keys":[{"kty":"RSA","use":"sig","kid":"{{KeyId}}","n":"{{Base64UrlEncoder.Encode(key.Modulus!)}}","e":"{{Base64UrlEncoder.Encode(key.Exponent!)}}"}]}""",
-                "application/json");
-        });
     }
 
-    /// <summary>Its name, and where it is.</summary>
-    public string Url => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
+    /// <summary>Its issuer name, which is also its address.</summary>
+    public string Url => Address.GetLeftPart(UriPartial.Authority);
 
-    /// <summary>How often its keys were asked for.</summary>
-    public int Asked => Volatile.Read(ref _asked);
+    /// <summary>How often its keys were requested.</summary>
+    public int KeyRequests => Requests.Count(request => request == "GET /keys");
 
     private string KeyId => $"key-{Volatile.Read(ref _rotations)}";
 
-    /// <summary>Has another key from now on, by another name, and no longer the one before.</summary>
+    /// <summary>Replaces its key with a new one under a new id.</summary>
     public void Rotate()
     {
         _key.Dispose();
@@ -57,19 +33,12 @@ internal sealed class TestIssuer : IAsyncDisposable
         Interlocked.Increment(ref _rotations);
     }
 
-    /// <summary>Does not tell its keys the next times.</summary>
+    /// <summary>Answers the next requests for its keys with an error.</summary>
     public void Fail(int times) => Volatile.Write(ref _failing, times);
 
-    public static async Task<TestIssuer> StartAsync()
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        var issuer = new TestIssuer(builder.Build());
-        await issuer._app.StartAsync(TestTime.Token);
-        return issuer;
-    }
+    public static Task<TestIssuer> StartAsync() => StartAsync(new TestIssuer());
 
-    /// <summary>A token as it issues them, or one with something changed.</summary>
+    /// <summary>A token as it issues them, or a variant of it.</summary>
     public string Sign(string audience, string? issuer = null, SigningCredentials? by = null, string type = "JWT") => new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
     {
         TokenType = type,
@@ -80,21 +49,37 @@ internal sealed class TestIssuer : IAsyncDisposable
         SigningCredentials = by ?? new(new RsaSecurityKey(_key) { KeyId = KeyId }, SecurityAlgorithms.RsaSha256),
     });
 
-    /// <summary>Somebody else's key, by the name of its own.</summary>
+    /// <summary>Somebody else's key, under the id of its own key.</summary>
     public SigningCredentials ForeignKey => new(new RsaSecurityKey(_foreignKey) { KeyId = KeyId }, SecurityAlgorithms.RsaSha256);
 
-    /// <summary>Somebody else's key, by a name that nobody knows.</summary>
+    /// <summary>Somebody else's key, under an unknown id.</summary>
     public SigningCredentials UnknownKey => new(new RsaSecurityKey(_foreignKey) { KeyId = Guid.NewGuid().ToString("N") }, SecurityAlgorithms.RsaSha256);
 
-    /// <summary>Its public key, taken for a shared one: what an API signs with that lets the token choose the algorithm.</summary>
+    /// <summary>Its public key used as a shared secret: accepted by an API that lets the token choose the algorithm.</summary>
     public SigningCredentials PublicKeyAsSecret =>
         new(new SymmetricSecurityKey(_key.ExportSubjectPublicKeyInfo()) { KeyId = KeyId }, SecurityAlgorithms.HmacSha256);
 
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
-        await _app.StopAsync(CancellationToken.None);
-        await _app.DisposeAsync();
+        await base.DisposeAsync();
         _key.Dispose();
         _foreignKey.Dispose();
+    }
+
+    protected override Task AnswerAsync(HttpContext context) => (context.Request.Path.Value switch
+    {
+        "/.well-known/openid-configuration" => Results.Text(
+            $$"""{"issuer":"{{Url}}","jwks_uri":"{{Url}}/keys","response_types_supported":["id_token"],"id_token_signing_alg_values_supported":["RS256"]}""",
+            "application/json"),
+        "/keys" => Interlocked.Decrement(ref _failing) >= 0
+            ? Results.StatusCode(StatusCodes.Status500InternalServerError)
+            : Results.Text(Keys(), "application/json"),
+        _ => Results.NotFound(),
+    }).ExecuteAsync(context);
+
+    private string Keys()
+    {
+        var key = _key.ExportParameters(includePrivateParameters: false);
+        return $$"""{"keys":[{"kty":"RSA","use":"sig","kid":"{{KeyId}}","n":"{{Base64UrlEncoder.Encode(key.Modulus!)}}","e":"{{Base64UrlEncoder.Encode(key.Exponent!)}}"}]}""";
     }
 }

@@ -18,7 +18,7 @@ public sealed class BotHostTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task The_token_is_in_no_log_and_no_span_whatever_happens_and_a_notification_is_part_of_its_updates_trace()
+    public async Task The_token_never_appears_in_a_log_or_span_and_a_notification_is_part_of_its_updates_trace()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -52,22 +52,22 @@ public sealed class BotHostTests(TestServers servers)
             var id = await scene.SubmitAsync(traceParent: $"00-{trace}-{ActivitySpanId.CreateRandom()}-01");
             await scene.ProcessAsync(id);
             await scene.ChangeAsync(id, GenerationStatus.Completed, c => c with { ResultUrls = ["https://example.com/1.png"] });
-            await scene.UntilToldAsync(Chat);
+            await scene.UntilNotifiedAsync(Chat);
             scene.Telegram.Say(Chat, "/status");
             await scene.Telegram.WaitForAsync(1, call => call.Text?.Contains(": completed", StringComparison.Ordinal) == true);
             await scene.Telegram.StopAsync();
             await scene.SubmitAsync();
-            await Transports.Eventually.TrueAsync(() => logs.Lines.Any(line => line.Contains("Connection refused", StringComparison.Ordinal)));
+            await Eventually.TrueAsync(() => logs.Lines.Any(line => line.Contains("Connection refused", StringComparison.Ordinal)));
         }
 
-        Assert.Contains(logs.Lines, line => line.Contains("Telegram did not take a message for telegram-123456789:7", StringComparison.Ordinal));
+        Assert.Contains(logs.Lines, line => line.Contains("Telegram did not accept a message for telegram-123456789:7", StringComparison.Ordinal));
         Assert.DoesNotContain(logs.Lines, ShowsToken);
         Assert.Contains(spans, span => span.TraceId == trace && span.OperationName == "notify telegram");
         Assert.Contains(spans, span => span.TraceId == trace && span.OperationName == "telegram sendMessage");
         Assert.DoesNotContain(
             spans, span => span.Source.Name == "System.Net.Http" && Equals(span.GetTagItem("server.port"), scene.Telegram.Address.Port));
 
-        // Without those of the fake server, which runs in this process too.
+        // Except the spans of the fake server, which runs in this process too.
         foreach (var span in spans.Where(span => span.Source.Name != "Microsoft.AspNetCore"))
         {
             Assert.False(ShowsToken($"{span.DisplayName} {span.StatusDescription}"));
@@ -82,17 +82,11 @@ public sealed class BotHostTests(TestServers servers)
     [InlineData("Telegram:BaseUrl", "ftp://example.com", "Telegram:BaseUrl must be an absolute http or https address")]
     [InlineData("Telegram:BaseUrl", "http://example.com/path", "Telegram:BaseUrl must be an absolute http or https address")]
     [InlineData("Telegram:BaseUrl", "", "Telegram:BaseUrl must be an absolute http or https address")]
-    [InlineData("Telegram:PollTimeout", "01:00:00", "Telegram:PollTimeout must be between 00:00:01 and 00:05:00.")]
-    [InlineData("Telegram:PollTimeout", "00:00:00.900", "Telegram:PollTimeout must be between 00:00:01 and 00:05:00.")]
-    [InlineData("Telegram:RequestTimeout", "00:00:00", "Telegram:RequestTimeout must be between")]
-    [InlineData("Telegram:RetryBackOff", "00:02:00", "Telegram:RetryBackOff must be between")]
     [InlineData("Telegram:MessagesPerSecond", "-1", "Telegram:MessagesPerSecond must be between 0 and 1000.")]
     [InlineData("Telegram:MessagesPerSecond", "1001", "Telegram:MessagesPerSecond must be between 0 and 1000.")]
-    [InlineData("Telegram:ChatMessagesPerSecond", "-1", "Telegram:ChatMessagesPerSecond must be between 0 and 1000.")]
-    [InlineData("Telegram:GroupMessagesPerSecond", "-1", "Telegram:GroupMessagesPerSecond must be between 0 and 1000.")]
-    [InlineData("Telegram:ChatBurst", "0", "Telegram:ChatBurst must be between 1 and 1000.")]
+    [InlineData("Telegram:Chats", "5", "Telegram:Chats is not a setting; those of Telegram are BaseUrl, BotName,")]
     [InlineData("Telegram:ResultNetworks:0", "10.0.0.0", "Telegram:ResultNetworks must be networks in CIDR notation")]
-    public async Task A_setting_out_of_range_stops_the_start_with_an_error_that_names_it(string key, string value, string message)
+    public async Task A_setting_out_of_range_fails_the_start_with_an_error_that_names_it(string key, string value, string message)
     {
         await using var database = await servers.CreateDatabaseAsync(Token);
         await using var redis = await servers.ConnectRedisAsync();
@@ -108,7 +102,7 @@ public sealed class BotHostTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_stop_leaves_time_for_the_longest_request()
+    public async Task A_shutdown_leaves_time_for_the_longest_request()
     {
         await using var database = await servers.CreateDatabaseAsync(Token);
         await using var redis = await servers.ConnectRedisAsync();

@@ -1,14 +1,14 @@
 using Microsoft.Extensions.Hosting;
 using StatusUpdates.Bot.Notifications;
+using StatusUpdates.ChatLinks;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.Data.Telegram;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Bot;
 
-/// <summary>A database, a Redis prefix, a Telegram, linked chats, and generations that change.</summary>
+/// <summary>A database, a Redis prefix, a fake Telegram, linked chats, and changing generations.</summary>
 internal sealed class BotScene : IAsyncDisposable
 {
     private readonly StatusPublisher _publisher;
@@ -34,11 +34,11 @@ internal sealed class BotScene : IAsyncDisposable
     public TelegramLinkCodes Codes { get; }
 
     public static async Task<BotScene> CreateAsync(TestServers servers) =>
-        new(await servers.CreateDatabaseAsync(TestTime.Token), await servers.ConnectRedisAsync(), await FakeTelegram.StartNewAsync());
+        new(await servers.CreateDatabaseAsync(TestTime.Token), await servers.ConnectRedisAsync(), await FakeTelegram.StartAsync());
 
-    /// <summary>On a Redis of the test's own, which can be stopped.</summary>
+    /// <summary>With the test's own Redis, which can be stopped.</summary>
     public static async Task<BotScene> CreateAsync(TestServers servers, string redis) =>
-        new(await servers.CreateDatabaseAsync(TestTime.Token), await TestRedis.ConnectAsync(redis), await FakeTelegram.StartNewAsync());
+        new(await servers.CreateDatabaseAsync(TestTime.Token), await TestRedis.ConnectAsync(redis), await FakeTelegram.StartAsync());
 
     public Task<TestBot> StartBotAsync(params (string Key, string Value)[] settings) => StartBotAsync(null, settings);
 
@@ -51,7 +51,7 @@ internal sealed class BotScene : IAsyncDisposable
     public async Task LinkAsync(string userId, long chatId) =>
         Assert.Equal(userId, await Links.LinkAsync(await CodeAsync(userId), FakeTelegram.BotId, chatId, null, null, TestTime.Token));
 
-    /// <summary>Submits a generation: pending.</summary>
+    /// <summary>Submits a generation, which becomes pending.</summary>
     public async Task<string> SubmitAsync(string userId = "alice", string? traceParent = null)
     {
         var result = await Database.CreateCommands().SubmitAsync(
@@ -68,7 +68,7 @@ internal sealed class BotScene : IAsyncDisposable
         return result.Generation.Id;
     }
 
-    /// <summary>Begins an attempt, as a claim does: processing.</summary>
+    /// <summary>Starts an attempt by a claim: the generation becomes processing.</summary>
     public async Task ProcessAsync(string generationId)
     {
         await Database.ExecuteAsync($"UPDATE generations SET run_at = now() WHERE id = '{generationId}'", TestTime.Token);
@@ -77,14 +77,14 @@ internal sealed class BotScene : IAsyncDisposable
         await _publisher.TryPublishAsync(claimed.Updates);
     }
 
-    /// <summary>As <see cref="ProcessAsync"/>, of this generation alone, whatever else there is to claim.</summary>
+    /// <summary>Like <see cref="ProcessAsync"/>, but for this generation only, whatever else there is to claim.</summary>
     public async Task BeginAsync(string generationId)
     {
         await Database.ExecuteAsync($"UPDATE generations SET status = 'processing', attempt = 1 WHERE id = '{generationId}'", TestTime.Token);
         await ChangeAsync(generationId, GenerationStatus.Processing);
     }
 
-    /// <summary>A change of a generation that is processing.</summary>
+    /// <summary>Changes a generation that is processing.</summary>
     public async Task ChangeAsync(string generationId, GenerationStatus status, Func<StatusChange, StatusChange>? with = null)
     {
         var attempt = await Database.ScalarAsync<int>($"SELECT attempt FROM generations WHERE id = '{generationId}'", TestTime.Token);
@@ -102,28 +102,20 @@ internal sealed class BotScene : IAsyncDisposable
     public Task ProgressAsync(string generationId, int progress) =>
         ChangeAsync(generationId, GenerationStatus.Processing, change => change with { Progress = progress });
 
-    /// <summary>The first line of a message of a product card, and its tag.</summary>
+    /// <summary>The first line and the tag of a message about a product card.</summary>
     public static string Line(string status, string generationId) =>
         $"Your product_card generation is {status}! {NotificationText.TagOf(generationId)}";
 
-    /// <summary>What was taken in a chat, in order: first line and tag of each new text, <c>edit</c>, <c>photo</c> and <c>document</c>.</summary>
-    public IReadOnlyList<string> Taken(long chatId) =>
-        [.. Telegram.Calls.Where(call => call.ChatId == chatId && call.IsTaken).Select(Describe)];
+    /// <summary>What was accepted for a chat, in order: first line and tag of each new text, <c>edit</c>, <c>photo</c> and <c>document</c>.</summary>
+    public IReadOnlyList<string> Accepted(long chatId) =>
+        [.. Telegram.Calls.Where(call => call.ChatId == chatId && call.IsAccepted).Select(Describe)];
 
-    /// <summary>Waits until the chat's cursor is at the end of its user's log, and free.</summary>
-    public async Task UntilToldAsync(long chatId)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        while (!await Database.ScalarAsync<bool>(
-            $"""
-            SELECT COALESCE((SELECT c.lease_expires_at IS NULL AND c.last_seq = COALESCE((SELECT last_seq FROM user_streams s WHERE s.user_id = c.user_id), 0)
-            FROM durable_cursors c WHERE owner = '{TelegramLinkStore.CursorOwner(FakeTelegram.BotId, chatId)}'), false)
-            """,
-            TestTime.Token))
-        {
-            await timer.WaitForNextTickAsync(TestTime.Token);
-        }
-    }
+    /// <summary>Waits until the chat's cursor is at the head of its user's log and not leased.</summary>
+    public Task UntilNotifiedAsync(long chatId) => Database.UntilAsync(
+        $"""
+        SELECT c.lease_expires_at IS NULL AND c.last_seq = COALESCE((SELECT last_seq FROM user_streams s WHERE s.user_id = c.user_id), 0)
+        FROM durable_cursors c WHERE owner = '{TelegramLinkStore.CursorOwner(FakeTelegram.BotId, chatId)}'
+        """);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,9 +1,7 @@
 using System.Text.Json.Nodes;
 using StatusUpdates.Bot.Commands;
 using StatusUpdates.Bot.Notifications;
-using StatusUpdates.Data.Telegram;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Bot;
 
@@ -14,7 +12,7 @@ public sealed class CommandTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_chat_is_linked_told_asked_and_unlinked_by_commands()
+    public async Task Commands_link_a_notified_chat_report_its_status_and_unlink_it()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync();
@@ -29,10 +27,10 @@ public sealed class CommandTests(TestServers servers)
             ids.Add(await scene.SubmitAsync());
         }
 
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
         await scene.Database.ExecuteAsync($"UPDATE generations SET status = 'processing', progress = 40 WHERE id = '{ids[5]}'", Token);
         Assert.Equal(
-            $"{NotificationText.TagOf(ids[5])} product_card: processing, 40 %\n" + string.Join(
+            $"{NotificationText.TagOf(ids[5])} product_card: processing, 40%\n" + string.Join(
                 '\n', Enumerable.Range(1, 4).Reverse().Select(n => $"{NotificationText.TagOf(ids[n])} product_card: pending")),
             await AskAsync(scene, Chat, "/status"));
 
@@ -44,7 +42,7 @@ public sealed class CommandTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Without_a_code_it_explains_a_bad_one_is_told_and_anything_else_gets_help()
+    public async Task Start_without_a_code_gets_an_explanation_a_bad_code_gets_an_error_and_anything_else_gets_help()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync();
@@ -64,7 +62,7 @@ public sealed class CommandTests(TestServers servers)
     }
 
     [Fact]
-    public async Task In_a_group_it_answers_its_own_commands_alone()
+    public async Task In_a_group_the_bot_answers_only_its_own_commands()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync();
@@ -80,7 +78,7 @@ public sealed class CommandTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Commands_that_come_again_after_a_crash_change_nothing_more()
+    public async Task Commands_redelivered_after_a_crash_have_no_further_effect()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         var start = scene.Telegram.Say(Chat, $"/start {await scene.CodeAsync("alice")}");
@@ -90,7 +88,7 @@ public sealed class CommandTests(TestServers servers)
             await Eventually.TrueAsync(() => scene.Telegram.Polls > 1);
         }
 
-        scene.Telegram.Repeat(start);
+        scene.Telegram.Redeliver(start);
         await using var bot = await scene.StartBotAsync();
         var answers = await scene.Telegram.WaitForAsync(2);
         Assert.Equal([CommandHandler.Linked, CommandHandler.BadCodeWhileLinked], answers.Select(call => call.Text));
@@ -98,7 +96,7 @@ public sealed class CommandTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_command_that_fails_is_answered_and_the_next_one_is_done()
+    public async Task A_command_that_fails_is_answered_and_the_next_one_is_executed()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -109,7 +107,7 @@ public sealed class CommandTests(TestServers servers)
         await scene.Database.ExecuteAsync("ALTER TABLE elsewhere RENAME TO telegram_links", Token);
         Assert.Equal(CommandHandler.NoGenerations, await AskAsync(scene, Chat, "/status"));
 
-        // An answer that is not taken is tried again, and one that never is keeps no other waiting.
+        // An answer that is not accepted is retried, and one that never is accepted delays no other chat.
         scene.Telegram.Next(FakeReply.ServerError);
         scene.Telegram.Next(new FakeReply.CloseBefore());
         Assert.Equal(CommandHandler.NoGenerations, (await AskManyAsync(scene, Chat, "/status", 3))[^1].Text);
@@ -122,7 +120,7 @@ public sealed class CommandTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Of_two_bots_one_asks_and_the_other_takes_over_when_it_stops_or_loses_its_connection()
+    public async Task Only_one_of_two_bots_polls_and_the_other_takes_over_when_it_stops_or_loses_its_connection()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         var one = await scene.StartBotAsync();
@@ -131,7 +129,7 @@ public sealed class CommandTests(TestServers servers)
         await using var two = await scene.StartBotAsync();
         Assert.Equal(CommandHandler.Help, await AskAsync(scene, Chat, "2"));
 
-        // Each question brought one message: nobody else asked, which Telegram would have told the first one. (The poll that brings it may have begun before.)
+        // One poll per message: a poll by the other instance would have failed the first one. (The poll that returns the message may have started before.)
         Assert.InRange(scene.Telegram.Polls - polls, 0, 2);
         await one.StopAsync();
         await one.DisposeAsync();
@@ -141,7 +139,7 @@ public sealed class CommandTests(TestServers servers)
             $"""
             SELECT pg_terminate_backend(pid) FROM pg_locks
             WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-              AND (classid::bigint << 32) + objid::bigint = {TelegramTurns.KeyOf(FakeTelegram.BotId)}
+              AND (classid::bigint << 32) + objid::bigint = {TelegramPollLocks.KeyOf(FakeTelegram.BotId)}
             """,
             Token);
         await using var three = await scene.StartBotAsync();
@@ -149,20 +147,20 @@ public sealed class CommandTests(TestServers servers)
     }
 
     [Fact]
-    public async Task While_Telegram_is_away_it_asks_again_and_misses_nothing()
+    public async Task While_Telegram_is_away_the_bot_keeps_polling_and_misses_nothing()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync(("Telegram:MaxRetryBackOff", "00:00:00.100"));
         Assert.Equal(CommandHandler.Help, await AskAsync(scene, Chat, "1"));
         await scene.Telegram.StopAsync();
         scene.Telegram.Say(Chat, "2");
-        await scene.Telegram.StartAsync();
+        await scene.Telegram.ListenAsync();
         await scene.Telegram.WaitForAsync(2);
         Assert.Equal(2, scene.Telegram.Calls.Count);
     }
 
     [Fact]
-    public async Task A_message_that_cannot_be_read_is_passed_over_and_one_with_something_new_in_it_is_done()
+    public async Task A_message_that_cannot_be_read_is_skipped_and_one_with_unknown_content_is_handled()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync();
@@ -181,7 +179,7 @@ public sealed class CommandTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_chat_that_asks_too_often_or_has_to_wait_gets_no_answer_and_keeps_no_other_waiting()
+    public async Task A_chat_that_asks_too_often_or_has_to_wait_gets_no_answer_and_delays_no_other_chat()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync(("Telegram:ChatMessagesPerSecond", "0.01"), ("Telegram:ChatBurst", "2"));
@@ -199,7 +197,7 @@ public sealed class CommandTests(TestServers servers)
     }
 
     [Fact]
-    public async Task In_a_group_with_topics_it_answers_and_tells_where_it_was_linked_also_while_General_is_closed()
+    public async Task In_a_group_with_topics_the_bot_answers_and_notifies_where_it_was_linked_even_while_General_is_closed()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync();
@@ -213,24 +211,24 @@ public sealed class CommandTests(TestServers servers)
         await scene.ProcessAsync(id);
         await scene.ProgressAsync(id, 10);
         await scene.ChangeAsync(id, GenerationStatus.Completed, c => c with { ResultUrls = ["https://example.com/1.png"] });
-        await scene.UntilToldAsync(-1007);
+        await scene.UntilNotifiedAsync(-1007);
         Assert.All(scene.Telegram.Calls.Where(call => call.Method != "editMessageText"), call => Assert.Equal(5, call.TopicId));
-        Assert.Equal("photo https://example.com/1.png", scene.Taken(-1007)[^1]);
+        Assert.Equal("photo https://example.com/1.png", scene.Accepted(-1007)[^1]);
 
-        // Asked in another topic it answers there, and linked in another one it tells there.
+        // A command in another topic is answered there, and a link from another topic moves the notifications there.
         scene.Telegram.SayInTopic(-1007, 6, "/status");
         var status = (await scene.Telegram.WaitForAsync(1, call => call.TopicId == 6))[0];
-        Assert.True(status.IsTaken);
+        Assert.True(status.IsAccepted);
         scene.Telegram.SayInTopic(-1007, 6, $"/start {await scene.CodeAsync("alice")}");
         await scene.Telegram.WaitForAsync(2, call => call.TopicId == 6);
         await scene.SubmitAsync();
-        await scene.UntilToldAsync(-1007);
+        await scene.UntilNotifiedAsync(-1007);
         Assert.Equal(6, scene.Telegram.Calls[^1].TopicId);
         Assert.Single(await scene.Links.ListAsync("alice", Token));
     }
 
     [Fact]
-    public async Task A_thread_of_answers_is_no_topic()
+    public async Task A_reply_thread_is_not_a_topic()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync();
@@ -247,7 +245,7 @@ public sealed class CommandTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_channel_is_linked_told_and_unlinked_by_posts()
+    public async Task A_channel_is_linked_and_unlinked_by_posts_and_notified_in_between()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync();
@@ -256,34 +254,34 @@ public sealed class CommandTests(TestServers servers)
         Assert.Equal(CommandHandler.Linked, (await scene.Telegram.WaitForAsync(1))[0].Text);
         Assert.Equal("A channel", Assert.Single(await scene.Links.ListAsync("alice", Token)).ChatName);
         var id = await scene.SubmitAsync();
-        await scene.UntilToldAsync(-1009);
-        Assert.Equal(BotScene.Line("pending", id), scene.Taken(-1009)[^1]);
+        await scene.UntilNotifiedAsync(-1009);
+        Assert.Equal(BotScene.Line("pending", id), scene.Accepted(-1009)[^1]);
         scene.Telegram.Post(-1009, "/stop");
         Assert.Equal(CommandHandler.Unlinked, (await scene.Telegram.WaitForAsync(3))[2].Text);
         Assert.Empty(await scene.Links.ListAsync("alice", Token));
     }
 
     [Fact]
-    public async Task Updates_of_other_kinds_are_not_asked_for_and_passed_over_where_they_come()
+    public async Task Updates_of_other_kinds_are_not_requested_and_are_skipped_if_they_arrive()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync();
         var chat = new JsonObject { ["id"] = -1007, ["type"] = "supergroup", ["title"] = "A group" };
-        scene.Telegram.Bring("chat_join_request", new JsonObject
+        scene.Telegram.AddUpdate("chat_join_request", new JsonObject
         {
             ["chat"] = chat.DeepClone(),
             ["from"] = new JsonObject { ["id"] = 9, ["is_bot"] = false, ["first_name"] = "Bob" },
             ["user_chat_id"] = 9,
             ["date"] = 1_700_000_000,
         });
-        scene.Telegram.Bring("edited_message", new JsonObject { ["message_id"] = 1, ["date"] = 1_700_000_000, ["chat"] = chat.DeepClone(), ["text"] = "/status" });
+        scene.Telegram.AddUpdate("edited_message", new JsonObject { ["message_id"] = 1, ["date"] = 1_700_000_000, ["chat"] = chat.DeepClone(), ["text"] = "/status" });
         Assert.Equal(CommandHandler.NotLinked, await AskAsync(scene, Chat, "/status"));
         Assert.Single(scene.Telegram.Calls);
-        Assert.Equal(["message", "channel_post"], scene.Telegram.KindsAsked);
+        Assert.Equal(["message", "channel_post"], scene.Telegram.RequestedKinds);
     }
 
     [Fact]
-    public async Task A_group_that_says_that_it_became_a_supergroup_is_told_there_and_nothing_is_sent_to_the_old_one()
+    public async Task A_group_that_announces_its_migration_to_a_supergroup_is_notified_there_and_nothing_is_sent_to_the_old_chat()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync();
@@ -292,11 +290,11 @@ public sealed class CommandTests(TestServers servers)
         await scene.Database.UntilAsync("SELECT count(*) = 1 FROM telegram_links WHERE chat_id = -1007");
         Assert.Equal([-1007L], (await scene.Links.ListAsync("alice", Token)).Select(chat => chat.ChatId));
         var id = await scene.SubmitAsync();
-        await scene.UntilToldAsync(-1007);
-        Assert.Equal([BotScene.Line("pending", id)], scene.Taken(-1007));
+        await scene.UntilNotifiedAsync(-1007);
+        Assert.Equal([BotScene.Line("pending", id)], scene.Accepted(-1007));
         Assert.Single(scene.Telegram.Calls, call => call.ChatId == -7);
 
-        // A command that was written before is answered where the group is now.
+        // A command that was sent before the migration is answered in the new chat.
         scene.Telegram.Say(-7, "/status@status_test_bot");
         await scene.Telegram.WaitForAsync(2, call => call.ChatId == -1007);
     }
@@ -312,7 +310,7 @@ public sealed class CommandTests(TestServers servers)
         Assert.Single(await scene.Links.ListAsync("alice", Token));
         Assert.Equal(CommandHandler.Linked, await AskAsync(scene, Chat, $"/start {await scene.CodeAsync("alice")}"));
         await scene.SubmitAsync();
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
         Assert.Equal(4, scene.Telegram.Calls.Count);
     }
 

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace StatusUpdates.Tests.Bot;
 
-/// <summary>One request that the fake Bot API got.</summary>
+/// <summary>One request that the fake Bot API received.</summary>
 internal sealed class FakeCall(string method, JsonObject parameters)
 {
     /// <summary>Such as <c>sendMessage</c>.</summary>
@@ -10,6 +10,7 @@ internal sealed class FakeCall(string method, JsonObject parameters)
 
     public JsonObject Parameters => parameters;
 
+    /// <summary>The chat that it is for; 0 for none.</summary>
     public long ChatId => (long?)parameters["chat_id"] ?? 0;
 
     /// <summary>The topic that it is for; null for none.</summary>
@@ -17,22 +18,22 @@ internal sealed class FakeCall(string method, JsonObject parameters)
 
     public string? Text => (string?)parameters["text"];
 
-    /// <summary>A photo's address; null for an upload.</summary>
+    /// <summary>A photo's URL; null for an upload.</summary>
     public string? Photo => (string?)parameters["photo"];
 
-    /// <summary>What was uploaded.</summary>
+    /// <summary>The uploaded file.</summary>
     public byte[]? File { get; init; }
 
     public string? FileName { get; init; }
 
-    /// <summary>Whether it had its effect: a message is shown, or has another text.</summary>
-    public bool IsTaken { get; set; }
+    /// <summary>Whether it took effect: a message was sent, or its text changed.</summary>
+    public bool IsAccepted { get; set; }
 
-    /// <summary>The number of the message that it made or edited.</summary>
+    /// <summary>The id of the message that it sent or edited.</summary>
     public int MessageId { get; set; }
 
-    /// <summary>The status code of the answer; null where there was none, or it could not be given.</summary>
+    /// <summary>The status code of the answer; null if there was none, or it could not be delivered.</summary>
     public int? Answered { get; set; }
 
-    public override string ToString() => $"{method} {ChatId} {Text ?? Photo ?? FileName} {(IsTaken ? "taken" : "not taken")} {Answered}";
+    public override string ToString() => $"{method} {ChatId} {Text ?? Photo ?? FileName} {(IsAccepted ? "accepted" : "not accepted")} {Answered}";
 }

@@ -1,6 +1,6 @@
 namespace StatusUpdates.Tests.Bot;
 
-/// <summary>Topics of groups, and what the Bot API says where one is closed or not there. Groups that nobody named have none.</summary>
+/// <summary>Topics of groups, and the errors of the Bot API if one is closed or missing. A group that was never named here has none.</summary>
 internal sealed class FakeForums
 {
     private readonly Lock _lock = new();
@@ -30,7 +30,7 @@ internal sealed class FakeForums
         }
     }
 
-    /// <summary>Why nothing can be sent there; null if it can. General is named by no topic.</summary>
+    /// <summary>Why nothing can be sent to the topic; null if it can. General is addressed without a topic id.</summary>
     public string? ErrorOf(long chatId, int? topicId)
     {
         lock (_lock)

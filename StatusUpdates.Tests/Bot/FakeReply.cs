@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace StatusUpdates.Tests.Bot;
 
-/// <summary>What the fake Bot API does with a request instead of taking it.</summary>
+/// <summary>How the fake Bot API replies to a request, instead of handling it normally.</summary>
 internal abstract record FakeReply
 {
     public static FakeReply RetryAfter(int seconds) => new Error(
@@ -21,27 +21,27 @@ internal abstract record FakeReply
 
     public static FakeReply ServerError { get; } = new Error(500, "Internal Server Error");
 
-    /// <summary>A proxy's page.</summary>
+    /// <summary>A proxy's error page.</summary>
     public static FakeReply BadGateway { get; } = new Raw(502, "<html>Bad Gateway</html>");
 
     /// <summary>An error of the Bot API.</summary>
     public sealed record Error(int Code, string Description, JsonObject? Parameters = null) : FakeReply;
 
-    /// <summary>Something that is no answer of the Bot API.</summary>
+    /// <summary>A response that is not an answer of the Bot API.</summary>
     public sealed record Raw(int Code, string Body) : FakeReply;
 
-    /// <summary>No answer; the request is not taken.</summary>
+    /// <summary>No answer; the request has no effect.</summary>
     public sealed record Hang : FakeReply;
 
-    /// <summary>The connection is closed; the request is not taken.</summary>
+    /// <summary>The connection is closed; the request has no effect.</summary>
     public sealed record CloseBefore : FakeReply;
 
-    /// <summary>The request is taken, and the connection closed: the acknowledgement is lost.</summary>
+    /// <summary>The request takes effect, and the connection is closed: the acknowledgment is lost.</summary>
     public sealed record CloseAfter : FakeReply;
 
-    /// <summary>The request is taken and acknowledged by the answer's status, whose body breaks off, or never ends.</summary>
-    public sealed record HeadAlone(bool Closes) : FakeReply;
+    /// <summary>The request takes effect and the answer's status acknowledges it, but the body breaks off or never ends.</summary>
+    public sealed record HeadOnly(bool Closes) : FakeReply;
 
-    /// <summary>Taken and answered, when this task has ended.</summary>
+    /// <summary>The request is handled normally once this task has ended.</summary>
     public sealed record After(Task Signal) : FakeReply;
 }

@@ -1,21 +1,14 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
-using StatusUpdates.NativeServers.Native;
-using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Bot;
 
 /// <summary>
-/// The part of Telegram's Bot API that the bot uses, as a server: it shows messages, refuses what Telegram refuses, keeps all requests in
-/// order, does what a test tells it to do, and can be stopped and started on its port.
+/// A server for the part of Telegram's Bot API that the bot uses. It keeps messages, refuses what Telegram refuses, records all requests in
+/// order, and replies as a test scripts it.
 /// </summary>
-internal sealed class FakeTelegram : IAsyncDisposable
+internal sealed class FakeTelegram : LoopbackHttpServer
 {
     public const string Token = "123456789:AAF-secret_token_of_the_bot_0123456";
     public const long BotId = 123456789;
@@ -30,12 +23,9 @@ internal sealed class FakeTelegram : IAsyncDisposable
     private readonly Dictionary<long, long> _migrated = [];
     private readonly FakeUpdates _updates = new();
     private readonly FakeForums _forums = new();
-    private WebApplication? _app;
     private int _lastMessage;
 
-    public Uri Address { get; } = LoopbackPort.FindFreeAddress();
-
-    /// <summary>All requests but those for updates, in order of their arrival.</summary>
+    /// <summary>All requests except <c>getUpdates</c> and <c>getMe</c>, in order of arrival.</summary>
     public IReadOnlyList<FakeCall> Calls
     {
         get
@@ -47,39 +37,12 @@ internal sealed class FakeTelegram : IAsyncDisposable
         }
     }
 
-    /// <summary>How often updates were asked for.</summary>
+    /// <summary>How often updates were requested.</summary>
     public int Polls => _updates.Polls;
 
-    public static async Task<FakeTelegram> StartNewAsync()
-    {
-        var telegram = new FakeTelegram();
-        await telegram.StartAsync();
-        return telegram;
-    }
+    public static Task<FakeTelegram> StartAsync() => StartAsync(new FakeTelegram());
 
-    public async Task StartAsync()
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls(Address.GetLeftPart(UriPartial.Authority));
-        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.Zero);
-        var app = builder.Build();
-        app.Run(HandleAsync);
-        await app.StartAsync(TestTime.Token);
-        _app = app;
-    }
-
-    /// <summary>Ends it in the middle of whatever it does: connections are cut.</summary>
-    public async Task StopAsync()
-    {
-        if (Interlocked.Exchange(ref _app, null) is { } app)
-        {
-            await app.StopAsync(new CancellationToken(canceled: true));
-            await app.DisposeAsync();
-        }
-    }
-
-    /// <summary>The next request of which <paramref name="when"/> is true gets this reply, once.</summary>
+    /// <summary>The next request that satisfies <paramref name="when"/> gets this reply, once.</summary>
     public void Next(FakeReply reply, Func<FakeCall, bool>? when = null)
     {
         lock (_lock)
@@ -88,11 +51,11 @@ internal sealed class FakeTelegram : IAsyncDisposable
         }
     }
 
-    /// <summary>Every request of which <paramref name="when"/> is true gets a reply; null lets it through.</summary>
+    /// <summary>Chooses the reply to every request without a <see cref="Next"/> reply; null handles it normally.</summary>
     public Func<FakeCall, FakeReply?>? Always { get; set; }
 
     /// <summary>A message to the bot.</summary>
-    /// <returns>The update's number.</returns>
+    /// <returns>The update's id.</returns>
     public int Say(long chatId, string text, string? user = "alice") => _updates.Add(id => new JsonObject
     {
         ["update_id"] = id,
@@ -107,7 +70,7 @@ internal sealed class FakeTelegram : IAsyncDisposable
         },
     });
 
-    /// <summary>A message to the bot in a topic of a group; 0 for the one called General.</summary>
+    /// <summary>A message to the bot in a topic of a group; 0 for General.</summary>
     public int SayInTopic(long chatId, int topicId, string text)
     {
         _forums.Open(chatId, topicId);
@@ -133,7 +96,7 @@ internal sealed class FakeTelegram : IAsyncDisposable
     /// <summary>Removes a topic of a group.</summary>
     public void RemoveTopic(long chatId, int topicId) => _forums.Remove(chatId, topicId);
 
-    /// <summary>A post in a channel that the bot administrates.</summary>
+    /// <summary>A post in a channel that the bot administers.</summary>
     public int Post(long channelId, string text) => _updates.Add(id => new JsonObject
     {
         ["update_id"] = id,
@@ -147,10 +110,10 @@ internal sealed class FakeTelegram : IAsyncDisposable
         },
     });
 
-    /// <summary>An update of another kind, as one that came before the bot said what it wants.</summary>
-    public int Bring(string kind, JsonObject content) => _updates.Add(id => new JsonObject { ["update_id"] = id, [kind] = content });
+    /// <summary>An update of another kind, such as one that arrived before the bot requested certain kinds.</summary>
+    public int AddUpdate(string kind, JsonObject content) => _updates.Add(id => new JsonObject { ["update_id"] = id, [kind] = content });
 
-    /// <summary>Makes a supergroup of a group: said in both, and the old number is refused from now on.</summary>
+    /// <summary>Migrates a group to a supergroup: both chats get a message about it, and the old id is refused from now on.</summary>
     public void Migrate(long from, long to)
     {
         lock (_lock)
@@ -174,17 +137,17 @@ internal sealed class FakeTelegram : IAsyncDisposable
         });
     }
 
-    /// <summary>What updates were asked for last.</summary>
-    public IReadOnlyList<string>? KindsAsked => _updates.Kinds;
+    /// <summary>The kinds of updates that were last requested.</summary>
+    public IReadOnlyList<string>? RequestedKinds => _updates.Kinds;
 
-    /// <summary>A message to the bot with something in it that is no message's.</summary>
+    /// <summary>A message to the bot with this content, valid or not.</summary>
     public int Say(JsonObject message) => _updates.Add(id => new JsonObject { ["update_id"] = id, ["message"] = message });
 
-    /// <summary>Brings updates again that were confirmed, as after a crash before the confirmation.</summary>
-    public void Repeat(int updateId) => _updates.Repeat(updateId);
+    /// <summary>Delivers a confirmed update again, as after a crash before the confirmation.</summary>
+    public void Redeliver(int updateId) => _updates.Redeliver(updateId);
 
-    /// <summary>Waits for so many requests of that kind.</summary>
-    /// <returns>All of them.</returns>
+    /// <summary>Waits for this many matching requests.</summary>
+    /// <returns>All matching requests.</returns>
     public async Task<IReadOnlyList<FakeCall>> WaitForAsync(int count, Func<FakeCall, bool>? which = null)
     {
         IReadOnlyList<FakeCall> found = [];
@@ -192,11 +155,11 @@ internal sealed class FakeTelegram : IAsyncDisposable
         return found;
     }
 
-    /// <summary>Waits until an answer to <paramref name="call"/> was given.</summary>
+    /// <summary>Waits until <paramref name="call"/> has been answered.</summary>
     public static Task AnsweredAsync(FakeCall call) => Eventually.TrueAsync(() => call.Answered is not null);
 
-    /// <summary>The text that a message shows.</summary>
-    public string? Shown(long chatId, int messageId)
+    /// <summary>The current text of a message.</summary>
+    public string? TextOf(long chatId, int messageId)
     {
         lock (_lock)
         {
@@ -204,7 +167,7 @@ internal sealed class FakeTelegram : IAsyncDisposable
         }
     }
 
-    /// <summary>Removes a message, as its chat's people can.</summary>
+    /// <summary>Removes a message, as members of its chat can.</summary>
     public void Remove(long chatId, int messageId)
     {
         lock (_lock)
@@ -213,9 +176,7 @@ internal sealed class FakeTelegram : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync() => await StopAsync();
-
-    private async Task HandleAsync(HttpContext context)
+    protected override async Task AnswerAsync(HttpContext context)
     {
         var path = context.Request.Path.Value!.Split('/', StringSplitOptions.RemoveEmptyEntries);
         if (path.Length != 2 || path[0] != $"bot{Token}")
@@ -281,12 +242,12 @@ internal sealed class FakeTelegram : IAsyncDisposable
                 return;
 
             case FakeReply.CloseAfter:
-                Take(call);
+                Accept(call);
                 context.Abort();
                 return;
 
-            case FakeReply.HeadAlone head:
-                Take(call);
+            case FakeReply.HeadOnly head:
+                Accept(call);
                 context.Response.ContentLength = 1000;
                 await context.Response.WriteAsync("{\"ok\":true,");
                 await context.Response.Body.FlushAsync();
@@ -296,7 +257,7 @@ internal sealed class FakeTelegram : IAsyncDisposable
                     await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 }
 
-                // The server closes the connection, since the body is too short. An abort could overtake what was written.
+                // The server closes the connection, because the body is too short. An abort could arrive before what was written.
                 return;
 
             case FakeReply.After after:
@@ -304,11 +265,11 @@ internal sealed class FakeTelegram : IAsyncDisposable
                 break;
         }
 
-        var (code, answer) = Take(call);
+        var (code, answer) = Accept(call);
         await AnswerAsync(context, call, code, answer);
     }
 
-    private (int Code, JsonObject Answer) Take(FakeCall call)
+    private (int Code, JsonObject Answer) Accept(FakeCall call)
     {
         lock (_lock)
         {
@@ -347,7 +308,7 @@ internal sealed class FakeTelegram : IAsyncDisposable
                 call.MessageId = ++_lastMessage;
             }
 
-            call.IsTaken = true;
+            call.IsAccepted = true;
             _messages[(call.ChatId, call.MessageId)] = text;
             return (200, Ok(new JsonObject
             {
@@ -390,7 +351,7 @@ internal sealed class FakeTelegram : IAsyncDisposable
                 await form.Files[0].CopyToAsync(bytes);
             }
 
-            // The reference to the upload is no address.
+            // The reference to the upload is not a URL.
             parameters.Remove("photo");
             return new FakeCall(method, parameters) { File = bytes.ToArray(), FileName = form.Files.Count > 0 ? form.Files[0].FileName : null };
         }

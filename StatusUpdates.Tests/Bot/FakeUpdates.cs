@@ -4,18 +4,18 @@ using Microsoft.AspNetCore.Http;
 
 namespace StatusUpdates.Tests.Bot;
 
-/// <summary>Messages to the bot: kept until a question names a higher number, and handed out to the latest asker.</summary>
+/// <summary>Updates for the bot: kept until a request confirms them with a higher offset, and given to the latest request.</summary>
 internal sealed class FakeUpdates
 {
     private readonly Lock _lock = new();
     private readonly SortedDictionary<int, JsonObject> _waiting = [];
     private readonly ConcurrentDictionary<int, JsonObject> _all = new();
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _last = 100;
-    private int _asker;
+    private int _lastId = 100;
+    private int _latestRequest;
     private int _polls;
 
-    /// <summary>What was asked for last; null for what Telegram brings by itself.</summary>
+    /// <summary>The kinds that were last requested; null for the default of Telegram.</summary>
     public IReadOnlyList<string>? Kinds { get; private set; }
 
     public int Polls => Volatile.Read(ref _polls);
@@ -24,14 +24,14 @@ internal sealed class FakeUpdates
     {
         lock (_lock)
         {
-            var id = ++_last;
+            var id = ++_lastId;
             _waiting[id] = _all[id] = make(id);
             Change();
             return id;
         }
     }
 
-    public void Repeat(int id)
+    public void Redeliver(int id)
     {
         lock (_lock)
         {
@@ -46,10 +46,10 @@ internal sealed class FakeUpdates
         Kinds = (parameters["allowed_updates"] as JsonArray)?.Select(kind => (string)kind!).ToList();
         var offset = (int?)parameters["offset"] ?? 0;
         var until = TimeProvider.System.GetUtcNow().AddSeconds((int?)parameters["timeout"] ?? 0);
-        int me;
+        int request;
         lock (_lock)
         {
-            me = ++_asker;
+            request = ++_latestRequest;
             Change();
         }
 
@@ -58,7 +58,7 @@ internal sealed class FakeUpdates
             Task changed;
             lock (_lock)
             {
-                if (me != _asker)
+                if (request != _latestRequest)
                 {
                     changed = Task.CompletedTask;
                 }
@@ -73,7 +73,7 @@ internal sealed class FakeUpdates
                 }
             }
 
-            if (me != _asker)
+            if (request != _latestRequest)
             {
                 await FakeTelegram.WriteAsync(context, 409, FakeTelegram.Error(409, "Conflict: terminated by other getUpdates request"));
                 return;

@@ -4,7 +4,6 @@ using Npgsql;
 using StatusUpdates.Bot.Notifications;
 using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Api;
-using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Bot;
 
@@ -15,38 +14,38 @@ public sealed class NotificationTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Every_change_of_status_is_a_message_and_progress_is_written_into_the_latest()
+    public async Task Every_status_change_is_a_message_and_progress_edits_the_latest_one()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
         await using var bot = await scene.StartBotAsync();
         var id = await scene.SubmitAsync();
         await scene.ProcessAsync(id);
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
         await scene.ProgressAsync(id, 30);
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
         await scene.ProgressAsync(id, 60);
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
         await scene.ChangeAsync(id, GenerationStatus.Completed, c => c with { ResultUrls = ["https://example.com/1.png"], TokensUsed = 10 });
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
 
         Assert.Equal(
             [
                 BotScene.Line("pending", id), BotScene.Line("processing", id), "edit", "edit",
                 BotScene.Line("completed", id), "photo https://example.com/1.png",
             ],
-            scene.Taken(Chat));
+            scene.Accepted(Chat));
         var tag = NotificationText.TagOf(id);
-        Assert.Equal($"Your product_card generation is processing!\n60 %\n{tag}", scene.Telegram.Shown(Chat, 2));
-        Assert.Equal($"Your product_card generation is completed!\n10 tokens\n{tag}", scene.Telegram.Shown(Chat, 3));
+        Assert.Equal($"Your product_card generation is processing!\n60%\n{tag}", scene.Telegram.TextOf(Chat, 2));
+        Assert.Equal($"Your product_card generation is completed!\n10 tokens\n{tag}", scene.Telegram.TextOf(Chat, 3));
         Assert.All(scene.Telegram.Calls, call => Assert.Null(call.Parameters["parse_mode"]));
 
-        // Of what has ended nothing is kept.
+        // Nothing is kept for a generation that has ended.
         Assert.Equal(0, await scene.Database.ScalarAsync<long>("SELECT count(*) FROM telegram_messages", Token));
     }
 
     [Fact]
-    public async Task What_came_while_the_bot_was_away_is_told_in_order_with_the_last_progress_alone()
+    public async Task Changes_made_while_the_bot_was_down_are_sent_in_order_with_only_the_last_progress()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -62,21 +61,21 @@ public sealed class NotificationTests(TestServers servers)
 
         await scene.ChangeAsync(second, GenerationStatus.Failed, c => c with { ErrorMessage = "Out of paint." });
         await using var bot = await scene.StartBotAsync();
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
 
         Assert.Equal(
             [
                 BotScene.Line("pending", first), BotScene.Line("processing", first), BotScene.Line("pending", second), BotScene.Line("processing", second),
                 "edit", BotScene.Line("failed", second),
             ],
-            scene.Taken(Chat));
-        Assert.Contains("90 %", scene.Telegram.Shown(Chat, 2), StringComparison.Ordinal);
-        Assert.EndsWith("\n\nOut of paint.", scene.Telegram.Shown(Chat, 5), StringComparison.Ordinal);
-        Assert.Empty(scene.Taken(8));
+            scene.Accepted(Chat));
+        Assert.Contains("90%", scene.Telegram.TextOf(Chat, 2), StringComparison.Ordinal);
+        Assert.EndsWith("\n\nOut of paint.", scene.Telegram.TextOf(Chat, 5), StringComparison.Ordinal);
+        Assert.Empty(scene.Accepted(8));
     }
 
     [Fact]
-    public async Task An_attempt_that_failed_and_the_next_one_are_told()
+    public async Task The_chat_is_notified_of_a_failed_attempt_and_of_the_next_one()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -90,18 +89,18 @@ public sealed class NotificationTests(TestServers servers)
             CountsAsFailure = true,
         });
         await scene.ProcessAsync(id);
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
         Assert.Equal(
             [BotScene.Line("pending", id), BotScene.Line("processing", id), BotScene.Line("pending", id), BotScene.Line("processing", id)],
-            scene.Taken(Chat));
+            scene.Accepted(Chat));
         Assert.Matches(
-            @"^Your product_card generation is pending!\ntried again at \d\d:\d\d:\d\d UTC\n#gen_\w+\n\nThe provider is busy\.$",
-            scene.Telegram.Shown(Chat, 3));
-        Assert.Contains("attempt 2", scene.Telegram.Shown(Chat, 4), StringComparison.Ordinal);
+            @"^Your product_card generation is pending!\nnext attempt at \d\d:\d\d:\d\d UTC\n#gen_\w+\n\nThe provider is busy\.$",
+            scene.Telegram.TextOf(Chat, 3));
+        Assert.Contains("attempt 2", scene.Telegram.TextOf(Chat, 4), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_text_is_never_longer_than_Telegram_takes()
+    public async Task A_text_is_never_longer_than_Telegram_allows()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -118,7 +117,7 @@ public sealed class NotificationTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_chat_that_has_to_wait_waits_alone_and_as_long_as_Telegram_says()
+    public async Task A_chat_that_has_to_wait_waits_as_long_as_Telegram_says_and_delays_no_other_chat()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -126,24 +125,24 @@ public sealed class NotificationTests(TestServers servers)
         scene.Telegram.Next(FakeReply.RetryAfter(30), call => call.ChatId == Chat);
         await using var bot = await scene.StartBotAsync();
         var id = await scene.SubmitAsync();
-        await scene.UntilToldAsync(8);
-        Assert.Empty(scene.Taken(Chat));
+        await scene.UntilNotifiedAsync(8);
+        Assert.Empty(scene.Accepted(Chat));
         await scene.ProcessAsync(id);
-        await scene.UntilToldAsync(8);
+        await scene.UntilNotifiedAsync(8);
         await Eventually.TrueAsync(() => scene.Telegram.Calls.Any(call => call.ChatId == Chat));
         await scene.Database.UntilAsync("SELECT not_before BETWEEN now() + interval '1 second' AND now() + interval '30 seconds' FROM durable_cursors WHERE owner LIKE '%:7'");
         Assert.Single(scene.Telegram.Calls, call => call.ChatId == Chat);
 
-        // The rest of its time is over.
+        // Skips the rest of the wait.
         await scene.Database.ExecuteAsync("UPDATE durable_cursors SET not_before = now()", Token);
-        await scene.UntilToldAsync(Chat);
-        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Taken(Chat));
-        Assert.Equal(scene.Taken(Chat), scene.Taken(8));
+        await scene.UntilNotifiedAsync(Chat);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Accepted(Chat));
+        Assert.Equal(scene.Accepted(Chat), scene.Accepted(8));
         Assert.Equal(3, scene.Telegram.Calls.Count(call => call.ChatId == Chat));
     }
 
     [Fact]
-    public async Task A_chat_that_blocked_the_bot_or_is_no_more_is_unlinked()
+    public async Task A_chat_that_blocked_the_bot_or_no_longer_exists_is_unlinked()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -152,34 +151,29 @@ public sealed class NotificationTests(TestServers servers)
         scene.Telegram.Always = call => call.ChatId switch { Chat => FakeReply.Blocked, 8 => FakeReply.ChatNotFound, _ => null };
         await using var bot = await scene.StartBotAsync();
         var id = await scene.SubmitAsync();
-        await scene.UntilToldAsync(9);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        while (await scene.Database.ScalarAsync<long>("SELECT count(*) FROM durable_cursors", Token) > 1)
-        {
-            await timer.WaitForNextTickAsync(Token);
-        }
-
+        await scene.UntilNotifiedAsync(9);
+        await scene.Database.UntilAsync("SELECT count(*) <= 1 FROM durable_cursors");
         Assert.Equal([9L], (await scene.Links.ListAsync("alice", Token)).Select(chat => chat.ChatId));
         await scene.ProcessAsync(id);
-        await scene.UntilToldAsync(9);
+        await scene.UntilNotifiedAsync(9);
         Assert.Equal(2, scene.Telegram.Calls.Count(call => call.ChatId != 9));
     }
 
     [Fact]
-    public async Task A_group_that_became_a_supergroup_is_told_under_its_new_number()
+    public async Task A_group_that_became_a_supergroup_is_notified_under_its_new_id()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", -7);
         scene.Telegram.Always = call => call.ChatId == -7 ? FakeReply.Migrated(-1007) : null;
         await using var bot = await scene.StartBotAsync();
         var id = await scene.SubmitAsync();
-        await scene.UntilToldAsync(-1007);
-        Assert.Equal([BotScene.Line("pending", id)], scene.Taken(-1007));
+        await scene.UntilNotifiedAsync(-1007);
+        Assert.Equal([BotScene.Line("pending", id)], scene.Accepted(-1007));
         Assert.Single(scene.Telegram.Calls, call => call.ChatId == -7);
     }
 
     [Fact]
-    public async Task Whatever_trouble_Telegram_has_nothing_is_lost_or_overtaken()
+    public async Task No_failure_of_Telegram_loses_or_reorders_messages()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -196,34 +190,28 @@ public sealed class NotificationTests(TestServers servers)
         var id = await scene.SubmitAsync();
         await scene.ProcessAsync(id);
         await scene.ChangeAsync(id, GenerationStatus.Failed, c => c with { ErrorMessage = "x" });
-        await scene.UntilToldAsync(Chat);
-        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id), BotScene.Line("failed", id)], scene.Taken(Chat));
+        await scene.UntilNotifiedAsync(Chat);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id), BotScene.Line("failed", id)], scene.Accepted(Chat));
         Assert.Equal(9, scene.Telegram.Calls.Count);
         Assert.True(await scene.Database.ScalarAsync<bool>("SELECT state IS NULL AND NOT troubled FROM durable_cursors", Token));
     }
 
     [Fact]
-    public async Task While_Telegram_is_away_the_pauses_grow_and_the_cursor_counts_as_troubled()
+    public async Task While_Telegram_is_away_the_back_off_grows_and_the_cursor_counts_as_troubled()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
         await scene.Telegram.StopAsync();
         await using var bot = await scene.StartBotAsync(("Telegram:MaxRetryBackOff", "00:00:00.200"));
         var id = await scene.SubmitAsync();
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        while (!await scene.Database.ScalarAsync<bool>(
-            "SELECT troubled AND COALESCE((state ->> 'failures')::int, 0) >= 4 FROM durable_cursors", Token))
-        {
-            await timer.WaitForNextTickAsync(Token);
-        }
-
-        await scene.Telegram.StartAsync();
-        await scene.UntilToldAsync(Chat);
-        Assert.Equal([BotScene.Line("pending", id)], scene.Taken(Chat));
+        await scene.Database.UntilAsync("SELECT troubled AND (state ->> 'failures')::int >= 4 FROM durable_cursors");
+        await scene.Telegram.ListenAsync();
+        await scene.UntilNotifiedAsync(Chat);
+        Assert.Equal([BotScene.Line("pending", id)], scene.Accepted(Chat));
     }
 
     [Fact]
-    public async Task Only_what_Telegram_took_without_a_word_is_sent_again()
+    public async Task Only_messages_that_Telegram_accepted_without_an_answer_are_sent_again()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -236,17 +224,17 @@ public sealed class NotificationTests(TestServers servers)
         {
             ResultUrls = ["https://example.com/1.png", "https://example.com/2.png", "https://example.com/3.png"],
         });
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
         Assert.Equal(
             [
                 BotScene.Line("pending", id), BotScene.Line("pending", id), BotScene.Line("processing", id), BotScene.Line("completed", id),
                 "photo https://example.com/1.png", "photo https://example.com/2.png", "photo https://example.com/2.png", "photo https://example.com/3.png",
             ],
-            scene.Taken(Chat));
+            scene.Accepted(Chat));
     }
 
     [Fact]
-    public async Task What_Telegram_refuses_for_good_is_left_out_and_the_rest_goes_on()
+    public async Task A_message_that_Telegram_refuses_permanently_is_skipped_and_the_next_ones_are_sent()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -254,12 +242,12 @@ public sealed class NotificationTests(TestServers servers)
         await using var bot = await scene.StartBotAsync();
         var id = await scene.SubmitAsync();
         await scene.ProcessAsync(id);
-        await scene.UntilToldAsync(Chat);
-        Assert.Equal([BotScene.Line("processing", id)], scene.Taken(Chat));
+        await scene.UntilNotifiedAsync(Chat);
+        Assert.Equal([BotScene.Line("processing", id)], scene.Accepted(Chat));
     }
 
     [Fact]
-    public async Task An_edit_of_a_message_that_is_gone_or_says_it_already_is_done()
+    public async Task An_edit_of_a_message_that_is_gone_or_already_has_the_text_counts_as_done()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -267,20 +255,20 @@ public sealed class NotificationTests(TestServers servers)
         var id = await scene.SubmitAsync();
         await scene.ProcessAsync(id);
         await scene.ProgressAsync(id, 10);
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
         await scene.ChangeAsync(id, GenerationStatus.Processing, c => c with { Progress = 10 });
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
         scene.Telegram.Remove(Chat, 2);
         await scene.ProgressAsync(id, 20);
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
         await scene.ChangeAsync(id, GenerationStatus.Canceled);
-        await scene.UntilToldAsync(Chat);
-        Assert.Equal(BotScene.Line("canceled", id), scene.Taken(Chat)[^1]);
-        Assert.Equal(3, scene.Taken(Chat).Count(line => line != "edit"));
+        await scene.UntilNotifiedAsync(Chat);
+        Assert.Equal(BotScene.Line("canceled", id), scene.Accepted(Chat)[^1]);
+        Assert.Equal(3, scene.Accepted(Chat).Count(line => line != "edit"));
     }
 
     [Fact]
-    public async Task A_chat_whose_position_is_outside_the_log_is_told_once_and_goes_on_from_the_head()
+    public async Task A_chat_whose_position_is_outside_the_log_is_notified_once_and_continues_from_the_head()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -289,19 +277,19 @@ public sealed class NotificationTests(TestServers servers)
         await scene.Database.ExecuteAsync(
             "DELETE FROM status_events WHERE seq = 1; UPDATE user_streams SET oldest_seq = 2", Token);
         await using var bot = await scene.StartBotAsync();
-        await scene.UntilToldAsync(Chat);
-        Assert.Equal([NotificationText.Resync], scene.Taken(Chat));
+        await scene.UntilNotifiedAsync(Chat);
+        Assert.Equal([NotificationText.Resync], scene.Accepted(Chat));
         await scene.ChangeAsync(id, GenerationStatus.Failed, c => c with { ErrorMessage = "x" });
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
 
-        // Restored from an older backup: the position is above the head.
+        // As after a restore from an older backup: the position is above the head.
         await scene.Database.ExecuteAsync("UPDATE durable_cursors SET last_seq = 1000", Token);
-        await scene.UntilToldAsync(Chat);
-        Assert.Equal([NotificationText.Resync, BotScene.Line("failed", id), NotificationText.Resync], scene.Taken(Chat));
+        await scene.UntilNotifiedAsync(Chat);
+        Assert.Equal([NotificationText.Resync, BotScene.Line("failed", id), NotificationText.Resync], scene.Accepted(Chat));
     }
 
     [Fact]
-    public async Task Asked_to_stop_it_finishes_and_stores_what_it_is_sending_and_the_next_one_goes_on_behind_it()
+    public async Task A_stopping_bot_finishes_and_stores_what_it_is_sending_and_the_next_one_continues_after_it()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -316,17 +304,17 @@ public sealed class NotificationTests(TestServers servers)
         release.SetResult();
         await stopping;
         await bot.DisposeAsync();
-        Assert.Equal([BotScene.Line("pending", id)], scene.Taken(Chat));
+        Assert.Equal([BotScene.Line("pending", id)], scene.Accepted(Chat));
         Assert.Equal("1 true", await scene.Database.ScalarAsync<string>(
             "SELECT concat_ws(' ', last_seq, CASE WHEN lease_expires_at IS NULL THEN 'true' END) FROM durable_cursors", Token));
 
         await using var next = await scene.StartBotAsync();
-        await scene.UntilToldAsync(Chat);
-        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Taken(Chat));
+        await scene.UntilNotifiedAsync(Chat);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Accepted(Chat));
     }
 
     [Fact]
-    public async Task A_chat_is_sent_no_more_than_its_share_and_keeps_no_other_waiting()
+    public async Task A_chat_is_sent_no_more_than_its_rate_allows_and_delays_no_other_chat()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -341,15 +329,15 @@ public sealed class NotificationTests(TestServers servers)
         await using var bot = await scene.StartBotAsync(("Telegram:ChatMessagesPerSecond", "2"), ("Telegram:ChatBurst", "2"), ("Cursors:Slots", "1"));
         await scene.Telegram.WaitForAsync(2, call => call.ChatId == Chat);
         var bobs = await scene.SubmitAsync("bob");
-        await scene.UntilToldAsync(8);
-        Assert.Equal([BotScene.Line("pending", bobs)], scene.Taken(8));
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(8);
+        Assert.Equal([BotScene.Line("pending", bobs)], scene.Accepted(8));
+        await scene.UntilNotifiedAsync(Chat);
         Assert.True(TimeProvider.System.GetElapsedTime(started).TotalSeconds >= 1.5);
-        Assert.Equal(ids.Select(id => BotScene.Line("pending", id)), scene.Taken(Chat));
+        Assert.Equal(ids.Select(id => BotScene.Line("pending", id)), scene.Accepted(Chat));
     }
 
     [Fact]
-    public async Task Two_bots_share_the_chats_and_tell_each_change_once()
+    public async Task Two_bots_share_the_chats_and_send_each_change_once()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         for (var chat = 1; chat <= 10; chat++)
@@ -371,13 +359,13 @@ public sealed class NotificationTests(TestServers servers)
 
         foreach (var (chat, lines) in expected)
         {
-            await scene.UntilToldAsync(chat);
-            Assert.Equal(lines, scene.Taken(chat));
+            await scene.UntilNotifiedAsync(chat);
+            Assert.Equal(lines, scene.Accepted(chat));
         }
     }
 
     [Fact]
-    public async Task Who_unlinks_is_told_nothing_more_also_in_the_middle_of_a_backlog()
+    public async Task An_unlinked_chat_gets_nothing_more_even_in_the_middle_of_a_backlog()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -392,13 +380,13 @@ public sealed class NotificationTests(TestServers servers)
         await FakeTelegram.AnsweredAsync(call);
         await scene.LinkAsync("bob", 8);
         await scene.SubmitAsync("bob");
-        await scene.UntilToldAsync(8);
-        Assert.Single(scene.Taken(Chat));
-        await Eventually.TrueAsync(() => scene.Taken(8).Count == 1);
+        await scene.UntilNotifiedAsync(8);
+        Assert.Single(scene.Accepted(Chat));
+        await Eventually.TrueAsync(() => scene.Accepted(8).Count == 1);
     }
 
     [Fact]
-    public async Task What_Telegram_took_with_an_answer_that_cannot_be_read_is_not_sent_again_and_no_progress_is_written_into_it()
+    public async Task A_message_accepted_with_an_answer_that_cannot_be_read_is_not_sent_again_and_gets_no_progress()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -408,35 +396,35 @@ public sealed class NotificationTests(TestServers servers)
         await scene.ProcessAsync(id);
         await scene.ProgressAsync(id, 10);
         await scene.ChangeAsync(id, GenerationStatus.Canceled);
-        await scene.UntilToldAsync(Chat);
+        await scene.UntilNotifiedAsync(Chat);
         Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id), BotScene.Line("canceled", id)], scene.Telegram.Calls.Select(BotScene.Describe));
     }
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task What_Telegram_acknowledged_is_not_sent_again_though_the_rest_of_its_answer_never_comes(bool closes)
+    public async Task A_message_that_Telegram_acknowledged_is_not_sent_again_even_if_the_rest_of_the_answer_never_arrives(bool closes)
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
-        scene.Telegram.Next(new FakeReply.HeadAlone(closes), call => call.Text!.Contains("pending", StringComparison.Ordinal));
+        scene.Telegram.Next(new FakeReply.HeadOnly(closes), call => call.Text!.Contains("pending", StringComparison.Ordinal));
         await using var bot = await scene.StartBotAsync();
         var id = await scene.SubmitAsync();
         await scene.ProcessAsync(id);
-        await scene.UntilToldAsync(Chat);
-        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Taken(Chat));
+        await scene.UntilNotifiedAsync(Chat);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Accepted(Chat));
     }
 
     [Fact]
-    public async Task A_chat_whose_topic_was_removed_is_told_outside_of_topics()
+    public async Task A_chat_whose_topic_was_removed_is_notified_outside_of_topics()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.Links.LinkAsync(await scene.CodeAsync("alice"), FakeTelegram.BotId, -1007, "A forum", 5, Token);
         await using var bot = await scene.StartBotAsync();
         var id = await scene.SubmitAsync();
         await scene.ProcessAsync(id);
-        await scene.UntilToldAsync(-1007);
-        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Taken(-1007));
+        await scene.UntilNotifiedAsync(-1007);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Accepted(-1007));
         Assert.Equal([5, null, null], scene.Telegram.Calls.Select(call => call.TopicId));
         Assert.True(await scene.Database.ScalarAsync<bool>("SELECT NOT troubled FROM durable_cursors", Token));
     }
@@ -448,7 +436,7 @@ public sealed class NotificationTests(TestServers servers)
     [InlineData("Bad Request: need administrator rights in the channel chat")]
     [InlineData("Bad Request: CHAT_WRITE_FORBIDDEN")]
     [InlineData("Bad Request: TOPIC_CLOSED")]
-    public async Task A_chat_where_the_bot_may_not_write_is_left_alone_for_long_and_misses_nothing(string description)
+    public async Task A_chat_where_the_bot_may_not_write_is_retried_after_long_pauses_and_misses_nothing(string description)
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", -7);
@@ -463,12 +451,12 @@ public sealed class NotificationTests(TestServers servers)
         await scene.Database.UntilAsync("SELECT troubled AND not_before BETWEEN now() + interval '19 minutes' AND now() + interval '20 minutes' FROM durable_cursors");
         Assert.Equal(2, scene.Telegram.Calls.Count);
         await scene.Database.ExecuteAsync("UPDATE durable_cursors SET not_before = now()", Token);
-        await scene.UntilToldAsync(-7);
-        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Taken(-7));
+        await scene.UntilNotifiedAsync(-7);
+        Assert.Equal([BotScene.Line("pending", id), BotScene.Line("processing", id)], scene.Accepted(-7));
     }
 
     [Fact]
-    public async Task While_the_database_is_away_for_long_what_Telegram_took_is_not_sent_again()
+    public async Task A_message_that_Telegram_accepted_is_not_sent_again_after_the_database_was_away_for_long()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
@@ -478,7 +466,7 @@ public sealed class NotificationTests(TestServers servers)
         await using var bot = await scene.StartBotAsync(
             builder => builder.Logging.AddProvider(logs),
             ("StatusDatabase:RetryFor", "00:00:00"),
-            ("StatusDatabase:LockTimeout", "00:00:00.100"),
+            ("ConnectionStrings:statusdb", scene.Database.ConnectionString + ";Options=-c lock_timeout=100"),
             ("Cursors:Lease", "00:00:05"));
         var id = await scene.SubmitAsync();
         await scene.Telegram.WaitForAsync(1);
@@ -492,12 +480,12 @@ public sealed class NotificationTests(TestServers servers)
             await scene.Database.UntilAsync("SELECT lease_expires_at < clock_timestamp() FROM durable_cursors");
         }
 
-        await scene.UntilToldAsync(Chat);
-        Assert.Equal([BotScene.Line("pending", id)], scene.Taken(Chat));
+        await scene.UntilNotifiedAsync(Chat);
+        Assert.Equal([BotScene.Line("pending", id)], scene.Accepted(Chat));
     }
 
     [Fact]
-    public async Task Chats_of_another_bot_are_neither_told_nor_unlinked_by_this_one()
+    public async Task Chats_of_another_bot_are_neither_notified_nor_unlinked_by_this_one()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.Links.LinkAsync(await scene.CodeAsync("alice"), FakeTelegram.BotId + 1, Chat, null, null, Token);
@@ -506,28 +494,28 @@ public sealed class NotificationTests(TestServers servers)
         var logs = new CollectedLogs();
         await using var bot = await scene.StartBotAsync(builder => builder.Logging.AddProvider(logs));
         await scene.SubmitAsync();
-        await scene.UntilToldAsync(8);
+        await scene.UntilNotifiedAsync(8);
         await scene.SubmitAsync();
-        await scene.UntilToldAsync(8);
+        await scene.UntilNotifiedAsync(8);
         Assert.DoesNotContain(scene.Telegram.Calls, call => call.ChatId == Chat);
         Assert.Equal([Chat, 8], (await scene.Links.ListAsync("alice", Token)).Select(chat => chat.ChatId));
         await Eventually.TrueAsync(() => logs.Lines.Any(line => line.Contains("1 chats are linked to other bots than 123456789", StringComparison.Ordinal)));
     }
 
     [Fact]
-    public async Task A_chat_that_changes_its_user_while_a_message_waits_for_its_place_is_not_sent_it()
+    public async Task A_message_that_waits_for_the_rate_limit_is_not_sent_if_its_chat_changes_its_user_meanwhile()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await scene.LinkAsync("alice", Chat);
         await scene.LinkAsync("bob", 8);
         await using var bot = await scene.StartBotAsync(("Telegram:MessagesPerSecond", "0.1"));
         await scene.SubmitAsync("bob");
-        await scene.UntilToldAsync(8);
+        await scene.UntilNotifiedAsync(8);
         await scene.SubmitAsync();
         await scene.Database.UntilAsync("SELECT lease_expires_at IS NOT NULL FROM durable_cursors WHERE owner LIKE '%:7'");
         await scene.LinkAsync("carol", Chat);
         await scene.SubmitAsync("bob");
-        await scene.UntilToldAsync(8);
-        Assert.Empty(scene.Taken(Chat));
+        await scene.UntilNotifiedAsync(8);
+        Assert.Empty(scene.Accepted(Chat));
     }
 }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -9,7 +8,7 @@ using BotProgram = StatusUpdates.Bot.Program;
 
 namespace StatusUpdates.Tests.Bot;
 
-/// <summary>The bot itself, on a database, a channel prefix and a Telegram of the test's.</summary>
+/// <summary>The real bot, on the database, channel prefix and fake Telegram of a test.</summary>
 internal sealed class TestBot : IAsyncDisposable
 {
     private readonly IHost _host;
@@ -17,7 +16,7 @@ internal sealed class TestBot : IAsyncDisposable
 
     private TestBot(IHost host) => _host = host;
 
-    /// <summary>Where it answers probes.</summary>
+    /// <summary>The addresses at which it answers probes.</summary>
     public IReadOnlyCollection<string> ProbeAddresses => _host.Services.GetRequiredService<HealthListener>().Addresses;
 
     public static async Task<TestBot> StartAsync(
@@ -28,6 +27,7 @@ internal sealed class TestBot : IAsyncDisposable
         return new(host);
     }
 
+    /// <summary>Builds it without starting it.</summary>
     public static IHost Build(
         TestDatabase database, TestRedis redis, Uri telegram, Action<IHostApplicationBuilder>? configure, params (string Key, string Value)[] settings) =>
         BotProgram.Build(
@@ -40,17 +40,14 @@ internal sealed class TestBot : IAsyncDisposable
             builder =>
             {
                 builder.Logging.ClearProviders().AddProvider(new TestOutputLogging(TestContext.Current.TestOutputHelper));
-                builder.Configuration.AddInMemoryCollection(SettingsOf(database, redis, telegram));
-                builder.Configuration.AddInMemoryCollection(settings.Select(s => KeyValuePair.Create<string, string?>(s.Key, s.Value)));
+                builder.Set(SettingsOf(database, redis, telegram));
+                builder.Set(settings);
                 configure?.Invoke(builder);
             });
 
-    /// <summary>Settings under which nothing waits for long.</summary>
-    public static Dictionary<string, string?> SettingsOf(TestDatabase database, TestRedis redis, Uri telegram) => new()
+    /// <summary>Settings without rate limits (0 is none) or long waits.</summary>
+    public static Dictionary<string, string?> SettingsOf(TestDatabase database, TestRedis redis, Uri telegram) => new(TestSettings.Of(database, redis))
     {
-        ["ConnectionStrings:statusdb"] = database.ConnectionString,
-        ["ConnectionStrings:redis"] = redis.ConnectionString,
-        ["StatusMessaging:ChannelPrefix"] = redis.ChannelPrefix,
         ["Telegram:Token"] = FakeTelegram.Token,
         ["Telegram:BaseUrl"] = telegram.GetLeftPart(UriPartial.Authority),
         ["Telegram:MessagesPerSecond"] = "0",
@@ -61,7 +58,7 @@ internal sealed class TestBot : IAsyncDisposable
         ["Cursors:SweepInterval"] = "00:00:00.050",
     };
 
-    /// <summary>Stops as on SIGTERM.</summary>
+    /// <summary>Stops it as SIGTERM does.</summary>
     public async Task StopAsync()
     {
         _isStopped = true;
@@ -78,6 +75,7 @@ internal sealed class TestBot : IAsyncDisposable
         _host.Dispose();
     }
 
+    // Where the bot's appsettings.json is.
     private static string ProjectFolder([CallerFilePath] string thisFile = "") =>
         Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", "..", "StatusUpdates.Bot"));
 }

@@ -4,13 +4,13 @@ using System.Text.Json.Nodes;
 
 namespace StatusUpdates.Tests.Browser;
 
-/// <summary>A page in a browser. Waits are answered by the page itself when its document changes: nobody polls and nobody sleeps.</summary>
+/// <summary>A page in a browser. Waits are completed by the page itself when its document changes, without polling or sleeping.</summary>
 public sealed class BrowserPage : IAsyncDisposable
 {
     private readonly DevTools _devTools;
     private readonly string _contextId;
     private readonly string _sessionId;
-    private readonly ConcurrentQueue<string> _complaints = new();
+    private readonly ConcurrentQueue<string> _errors = new();
     private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private BrowserPage(DevTools devTools, string contextId, string sessionId)
@@ -18,11 +18,11 @@ public sealed class BrowserPage : IAsyncDisposable
         _devTools = devTools;
         _contextId = contextId;
         _sessionId = sessionId;
-        devTools.Listen(sessionId, Hear);
+        devTools.Listen(sessionId, OnEvent);
     }
 
-    /// <summary>What went wrong in the page: exceptions, dialogs, errors in its console, such as breaches of its security policy.</summary>
-    public IReadOnlyCollection<string> Complaints => _complaints;
+    /// <summary>What went wrong in the page: exceptions, dialogs and console errors, such as violations of its security policy.</summary>
+    public IReadOnlyCollection<string> Errors => _errors;
 
     internal static async Task<BrowserPage> CreateAsync(DevTools devTools, CancellationToken cancellationToken)
     {
@@ -47,7 +47,7 @@ public sealed class BrowserPage : IAsyncDisposable
         await _loaded.Task.WaitAsync(cancellationToken);
     }
 
-    /// <summary>The value of a JavaScript expression, a promise's once it is kept.</summary>
+    /// <summary>The value of a JavaScript expression; a promise is awaited.</summary>
     public async Task<JsonNode?> EvaluateAsync(string expression, CancellationToken cancellationToken)
     {
         var answer = await SendAsync(
@@ -80,7 +80,7 @@ public sealed class BrowserPage : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            TestContext.Current.TestOutputHelper?.WriteLine($"Never true: {condition}\n{string.Join('\n', Complaints)}");
+            TestContext.Current.TestOutputHelper?.WriteLine($"Never true: {condition}\n{string.Join('\n', Errors)}");
             throw;
         }
     }
@@ -88,7 +88,7 @@ public sealed class BrowserPage : IAsyncDisposable
     public Task ClickAsync(string selector, CancellationToken cancellationToken) =>
         EvaluateAsync($"document.querySelector({JsonSerializer.Serialize(selector)}).click()", cancellationToken);
 
-    /// <summary>Types a text into a field, as a keyboard does.</summary>
+    /// <summary>Types a text into a field, like a keyboard.</summary>
     public async Task TypeAsync(string selector, string text, CancellationToken cancellationToken)
     {
         await EvaluateAsync($"document.querySelector({JsonSerializer.Serialize(selector)}).focus()", cancellationToken);
@@ -121,7 +121,7 @@ public sealed class BrowserPage : IAsyncDisposable
     private Task<JsonNode> SendAsync(string method, JsonObject? parameters, CancellationToken cancellationToken) =>
         _devTools.SendAsync(method, parameters, _sessionId, cancellationToken);
 
-    private void Hear(string method, JsonNode parameters)
+    private void OnEvent(string method, JsonNode parameters)
     {
         switch (method)
         {
@@ -129,20 +129,20 @@ public sealed class BrowserPage : IAsyncDisposable
                 _loaded.TrySetResult();
                 break;
             case "Page.javascriptDialogOpening":
-                _complaints.Enqueue($"dialog: {parameters["message"]}");
+                _errors.Enqueue($"dialog: {parameters["message"]}");
                 break;
             case "Runtime.exceptionThrown":
-                _complaints.Enqueue($"exception: {parameters["exceptionDetails"]!.ToJsonString()}");
+                _errors.Enqueue($"exception: {parameters["exceptionDetails"]!.ToJsonString()}");
                 break;
             case "Log.entryAdded" when parameters["entry"]!.AsObject() is var entry && (string?)entry["level"] is "error" && !IsBusyServer(entry):
-                _complaints.Enqueue($"log: {entry["text"]} {entry["url"]}");
+                _errors.Enqueue($"log: {entry["text"]} {entry["url"]}");
                 break;
             default:
                 break;
         }
     }
 
-    // A server that has too much to do answers 503, and the page asks again. The browser writes down every such answer all the same.
+    // An overloaded server answers 503, and the page retries. The browser still logs every such response.
     private static bool IsBusyServer(JsonObject entry) =>
         (string?)entry["source"] is "network" && ((string?)entry["text"])!.Contains("status of 503", StringComparison.Ordinal);
 }

@@ -1,9 +1,12 @@
 using System.Diagnostics;
 using StatusUpdates.NativeServers.Native;
+using StatusUpdates.Tests.Browser;
+
+[assembly: AssemblyFixture(typeof(ChromiumBrowser))]
 
 namespace StatusUpdates.Tests.Browser;
 
-/// <summary>A headless Chromium with a profile of its own, started when a test first opens a page. Each page is a profile apart.</summary>
+/// <summary>A headless Chromium that all tests share, started when one first opens a page. Each page has its own browser context.</summary>
 public sealed class ChromiumBrowser : IAsyncDisposable
 {
     private static readonly string[] Programs = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -15,7 +18,7 @@ public sealed class ChromiumBrowser : IAsyncDisposable
 
     private readonly Lazy<Task<Started>> _started = new(StartAsync);
 
-    /// <summary>Opens an address in a page of its own; skips the test where there is no Chromium.</summary>
+    /// <summary>Opens an address in a new page; skips the test if there is no Chromium.</summary>
     public async Task<BrowserPage> OpenAsync(Uri address, CancellationToken cancellationToken)
     {
         Assert.SkipWhen(FindProgram() is null, $"No browser was found: none of {string.Join(", ", Programs)} is on PATH.");
@@ -34,7 +37,7 @@ public sealed class ChromiumBrowser : IAsyncDisposable
         var (process, devTools, profile) = await _started.Value;
         using (process)
         {
-            // Asked to close, it ends its helper processes too; the profile is free only then.
+            // Browser.close also ends the helper processes; only then is the profile no longer in use.
             await devTools.SendAsync("Browser.close", null, null, CancellationToken.None);
             await devTools.DisposeAsync();
             await process.WaitForExitAsync();
@@ -54,7 +57,8 @@ public sealed class ChromiumBrowser : IAsyncDisposable
         string[] arguments =
         [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync", "--remote-debugging-port=0", $"--user-data-dir={profile}", "about:blank",
+            "--disable-component-update", "--disable-sync", "--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows",
+            "--disable-renderer-backgrounding", "--remote-debugging-port=0", $"--user-data-dir={profile}", "about:blank",
         ];
         var process = Process.Start(new ProcessStartInfo(FindProgram()!, arguments) { RedirectStandardError = true })!;
         var found = new TaskCompletionSource<Uri>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -63,7 +67,7 @@ public sealed class ChromiumBrowser : IAsyncDisposable
             const string Mark = "DevTools listening on ";
             if (line.Data is null)
             {
-                found.TrySetException(new InvalidOperationException("Chromium ended before it listened."));
+                found.TrySetException(new InvalidOperationException("Chromium exited before it listened."));
             }
             else if (line.Data.StartsWith(Mark, StringComparison.Ordinal))
             {

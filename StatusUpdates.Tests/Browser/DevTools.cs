@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 
 namespace StatusUpdates.Tests.Browser;
 
-/// <summary>A connection to a browser by the Chrome DevTools protocol: commands by id, events by session. Thread-safe.</summary>
+/// <summary>A connection to a browser over the Chrome DevTools Protocol: commands by id, events by session. Thread-safe.</summary>
 internal sealed class DevTools : IAsyncDisposable
 {
     private readonly ClientWebSocket _socket = new();
@@ -23,8 +23,8 @@ internal sealed class DevTools : IAsyncDisposable
         return devTools;
     }
 
-    /// <summary>Sends a command and gives its result.</summary>
-    /// <exception cref="InvalidOperationException">The browser refused it, or has gone.</exception>
+    /// <summary>Sends a command and returns its result.</summary>
+    /// <exception cref="InvalidOperationException">The browser refused it, or has exited.</exception>
     public async Task<JsonNode> SendAsync(string method, JsonObject? parameters, string? sessionId, CancellationToken cancellationToken)
     {
         var id = Interlocked.Increment(ref _lastId);
@@ -49,7 +49,7 @@ internal sealed class DevTools : IAsyncDisposable
         return await answer.Task.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Hears the events of a session. The listener must not block.</summary>
+    /// <summary>Sets the listener for the events of a session. It must not block.</summary>
     public void Listen(string sessionId, Action<string, JsonNode> listener) => _listeners[sessionId] = listener;
 
     public async ValueTask DisposeAsync()
@@ -84,12 +84,12 @@ internal sealed class DevTools : IAsyncDisposable
         }
         catch (Exception e) when (e is WebSocketException or OperationCanceledException)
         {
-            // The browser has gone, or this end was aborted.
+            // The browser has exited, or this side aborted the connection.
         }
 
         foreach (var answer in _pending.Values)
         {
-            answer.TrySetException(new InvalidOperationException("The browser has gone."));
+            answer.TrySetException(new InvalidOperationException("The browser has exited."));
         }
     }
 

@@ -7,14 +7,14 @@ using StatusUpdates.Tests.Worker;
 namespace StatusUpdates.Tests.Browser;
 
 /// <summary>The page at <c>/</c> in a real browser, against the whole running system.</summary>
-public sealed class LivePageTests(RunningSystem system, TestServers servers, ChromiumBrowser browser) : IClassFixture<ChromiumBrowser>
+public sealed class LivePageTests(RunningSystem system, TestServers servers, ChromiumBrowser browser)
 {
-    // Against hanging, in milliseconds: a wait that can never end fails here and says what it waited for.
+    // The timeout of a test, in milliseconds: a wait that never ends fails here and reports what it waited for.
     private const int Limit = 180_000;
 
     private const string Live = "document.getElementById('connection').dataset.state === 'live'";
 
-    // Keeps every status that any card ever showed, and every state of the connection, in order.
+    // Records every status that the first card shows, and every state of the connection, in order.
     private const string RecordStatuses = """
         window.statuses = [];
         window.states = [];
@@ -48,9 +48,10 @@ public sealed class LivePageTests(RunningSystem system, TestServers servers, Chr
         var width = await page.EvaluateAsync(
             "(image => image.decode().then(() => image.naturalWidth))(document.querySelector('.card .media img'))", Token);
         Assert.True((int)width! > 0);
-        Assert.Equal("", string.Join('\n', page.Complaints));
+        Assert.Equal("", string.Join('\n', page.Errors));
     }
 
+    [Long]
     [Theory(Timeout = Limit)]
     [InlineData("""<img src=x onerror="window.broken = 1">""")]
     [InlineData("""</h3></article><script>window.broken = 1</script>""")]
@@ -73,17 +74,18 @@ public sealed class LivePageTests(RunningSystem system, TestServers servers, Chr
         Assert.Equal(0, (int)(await page.EvaluateAsync("document.querySelectorAll('.card img, .card script, .card b').length", Token))!);
         Assert.Equal(me.UserId, (string?)await page.EvaluateAsync("document.getElementById('user-name').textContent", Token));
         Assert.Equal("undefined", (string?)await page.EvaluateAsync("typeof window.broken", Token));
-        Assert.Equal("", string.Join('\n', page.Complaints));
+        Assert.Equal("", string.Join('\n', page.Errors));
     }
 
+    [Long]
     [Fact(Timeout = Limit)]
-    public async Task A_page_that_lost_its_connection_with_an_update_on_the_way_comes_back_and_misses_nothing()
+    public async Task A_page_that_loses_its_connection_with_an_update_in_flight_reconnects_and_misses_nothing()
     {
         var me = await system.SignInAsync($"page-{Guid.NewGuid():N}", Token);
         await using var proxy = new TcpProxy(me.Http.BaseAddress!.Port);
         await using var page = await OpenAsync(new Uri($"http://localhost:{proxy.Port}/"), me.UserId);
 
-        // Submitted past the proxy: what the page hears of it first is cut off together with the connection.
+        // Submitted around the proxy: the first message about it to the page is lost together with the connection.
         proxy.LoseAnswers(1, of: "GET /ws/status");
         var id = await me.SubmitAsync("chat", "from elsewhere", Token);
         await page.WaitUntilAsync($"window.states.includes('waiting') && {Live}", Token);
@@ -94,8 +96,9 @@ public sealed class LivePageTests(RunningSystem system, TestServers servers, Chr
         Assert.Equal("completed", Strings(await page.EvaluateAsync("window.statuses", Token))[^1]);
     }
 
+    [Long]
     [Fact(Timeout = Limit)]
-    public async Task A_page_whose_API_went_away_and_came_back_shows_what_happened_meanwhile()
+    public async Task A_page_whose_API_was_restarted_shows_what_happened_meanwhile()
     {
         var user = $"page-{Guid.NewGuid():N}";
         await using var api = await TestApi.StartAsync(servers);
@@ -113,12 +116,13 @@ public sealed class LivePageTests(RunningSystem system, TestServers servers, Chr
         await page.WaitUntilAsync($"document.querySelector('.card[data-id=\"{meanwhile.GenerationId}\"] .prompt')?.textContent === 'a prompt'", Token);
     }
 
+    [Long]
     [Fact(Timeout = Limit)]
     public async Task A_running_generation_is_canceled_by_its_button()
     {
         await using var api = await TestApi.StartAsync(servers);
 
-        // It ends by the cancel alone, of which the worker's heartbeat, minutes away, would tell too late.
+        // Only the cancel message can end it in time: the worker's next heartbeat is minutes away.
         await using var worker = await TestWorker.StartAsync(api.Database, api.Redis, ScriptedProvider.WaitingForStop());
         await using var page = await OpenAsync(new UriBuilder(api.Address) { Host = "localhost" }.Uri, $"page-{Guid.NewGuid():N}");
         await page.ClickAsync("input[value=sora]", Token);
@@ -130,12 +134,12 @@ public sealed class LivePageTests(RunningSystem system, TestServers servers, Chr
 
         Assert.Equal(["pending", "processing", "canceled"], Strings(await page.EvaluateAsync("window.statuses", Token)));
         Assert.True((bool)(await page.EvaluateAsync("document.querySelector('.card [data-slot=cancel]').hidden", Token))!);
-        Assert.Equal("", string.Join('\n', page.Complaints));
+        Assert.Equal("", string.Join('\n', page.Errors));
     }
 
     private static List<string> Strings(System.Text.Json.Nodes.JsonNode? node) => node.Deserialize<List<string>>()!;
 
-    // Signs in by name, as a person does, and waits for the connection.
+    // Signs in by name, as a user does, and waits for the connection.
     private async Task<BrowserPage> OpenAsync(Uri address, string userId)
     {
         var page = await browser.OpenAsync(address, Token);

@@ -5,12 +5,14 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Browser;
 
-/// <summary>The page where answers come late, come as nobody expects or do not come: its own fetch is told what to do with which request.</summary>
-public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) : IClassFixture<ChromiumBrowser>
+/// <summary>The page when responses are late, unexpected or missing: its <c>fetch</c> is replaced to control individual requests.</summary>
+[Long]
+public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser)
 {
-    // Against hanging, in milliseconds.
+    // The timeout of a test, in milliseconds.
     private const int Limit = 180_000;
 
+    // JavaScript: a condition, and patterns for requests as the interceptor writes them.
     private const string Live = "document.getElementById('connection').dataset.state === 'live'";
     private const string List = @"/^GET \/api\/v1\/generations\?limit=\d+$/";
     private const string NextPage = @"/^GET \/api\/v1\/generations\?.*cursor=/";
@@ -18,8 +20,9 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) 
     private const string Submit = @"/^POST \/api\/v1\/generations$/";
     private const string Cancel = @"/^POST \/api\/v1\/generations\/.*\/cancel$/";
 
-    // intercept: the next so many requests of a pattern are answered by a function of the real request. held: asks at once, and answers when
-    // it is released; the document says when there is something to release.
+    // intercept: the next requests that match a pattern, up to a count, are answered by a function of the real request. held: sends the request
+    // at once and answers when it is released; the document shows when there is something to release. problem: an error of the API, without asking it.
+    // requests: all requests so far, intercepted or not.
     private const string Interceptor = """
         window.requests = [];
         const rules = [];
@@ -54,7 +57,7 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) 
     [Theory(Timeout = Limit)]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task What_a_restored_database_no_longer_has_leaves_the_page(bool isEmpty)
+    public async Task Generations_that_a_restored_database_no_longer_has_disappear_from_the_page(bool isEmpty)
     {
         var user = User();
         await using var api = await TestApi.StartAsync(servers);
@@ -85,7 +88,7 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) 
     }
 
     [Fact(Timeout = Limit)]
-    public async Task What_happens_between_the_first_list_and_the_feed_is_read_even_if_the_feed_tells_of_later_things_first()
+    public async Task Changes_between_the_first_list_and_the_feed_are_read_even_if_the_feed_delivers_later_ones_first()
     {
         var user = User();
         await using var api = await TestApi.StartAsync(servers);
@@ -107,7 +110,7 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) 
     [InlineData(429)]
     [InlineData(503)]
     [InlineData(502)]
-    public async Task A_list_that_cannot_be_had_is_asked_for_until_it_can(int status)
+    public async Task A_list_request_that_fails_is_retried_until_it_succeeds(int status)
     {
         var user = User();
         await using var api = await TestApi.StartAsync(servers);
@@ -123,18 +126,20 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) 
     [Theory(Timeout = Limit)]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_late_answer_to_a_user_who_has_left_changes_nothing_for_the_next_one(bool isRefused)
+    public async Task A_late_response_to_a_user_who_has_left_changes_nothing_for_the_next_one(bool isRefused)
     {
         var (alice, bob) = (User(), User());
         await using var api = await TestApi.StartAsync(servers);
-        var hers = await api.CommitAsync(alice);
+        var ofAlice = await api.CommitAsync(alice);
+
+        // The page gives up, and signs the user out, after three refusals: the third is held.
         await using var page = await OpenAsync(
             api,
             isRefused
                 ? $"intercept({Cancel}, 2, problem(401)); intercept({Cancel}, 1, () => held('cancel')(problem(401)));"
                 : $"intercept({Cancel}, 1, held('cancel'));");
         await SignInAsync(page, alice);
-        await page.WaitUntilAsync($"{Live} && {Card(hers)}", Token);
+        await page.WaitUntilAsync($"{Live} && {Card(ofAlice)}", Token);
         await page.ClickAsync(".card [data-slot=cancel]", Token);
         await page.WaitUntilAsync("document.body.dataset.cancel", Token);
 
@@ -142,15 +147,15 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) 
         await SignInAsync(page, bob);
         await page.WaitUntilAsync($"document.getElementById('user-name').textContent === '{bob}' && {Live}", Token);
         await page.EvaluateAsync("release_cancel()", Token);
-        var his = await api.PublishAsync(bob);
-        await page.WaitUntilAsync(Card(his), Token);
+        var ofBob = await api.PublishAsync(bob);
+        await page.WaitUntilAsync(Card(ofBob), Token);
 
         Assert.Equal(1, await CountAsync(page));
         Assert.False((bool)(await page.EvaluateAsync("document.getElementById('workspace').hidden", Token))!);
     }
 
     [Fact(Timeout = Limit)]
-    public async Task A_generation_that_the_API_has_no_record_of_is_asked_for_once()
+    public async Task A_generation_that_the_API_does_not_know_is_requested_only_once()
     {
         var user = User();
         await using var api = await TestApi.StartAsync(servers);
@@ -170,10 +175,13 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) 
     }
 
     [Fact(Timeout = Limit)]
-    public async Task A_submit_whose_answers_are_lost_is_one_generation_however_often_it_is_sent()
+    public async Task A_submission_whose_responses_are_lost_creates_one_generation_however_often_it_is_sent()
     {
         var user = User();
         await using var api = await TestApi.StartAsync(servers);
+
+        // All four attempts of the first click arrive, and their responses are lost: to a network's login page, then to a connection that is cut. The
+        // second click is the fifth request.
         await using var page = await OpenAsync(
             api,
             $$"""
@@ -189,7 +197,9 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) 
         await page.WaitUntilAsync(Live, Token);
         await page.TypeAsync("#prompt", "once", Token);
         await page.ClickAsync("#submit", Token);
-        await page.WaitUntilAsync("document.getElementById('submit-error').textContent === 'The answer could not be read.'", Token);
+        await page.WaitUntilAsync("document.getElementById('submit-error').textContent === 'The response could not be read.'", Token);
+
+        // The button says something else while a submission is in progress.
         await page.WaitUntilAsync("document.getElementById('submit').textContent === 'Generate'", Token);
         await page.ClickAsync("#submit", Token);
         await page.WaitUntilAsync("document.getElementById('submit').textContent === 'Generate'", Token);
@@ -198,19 +208,21 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) 
         Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
         Assert.Equal(5, (int)(await page.EvaluateAsync($"requests.filter(request => {Submit}.test(request)).length", Token))!);
 
-        // The same words again, after it has succeeded, are another one.
+        // The same prompt again, after the first has succeeded, is another generation.
         await page.TypeAsync("#prompt", "once", Token);
         await page.ClickAsync("#submit", Token);
         await page.WaitUntilAsync("document.querySelectorAll('.card').length === 2", Token);
         Assert.Equal(2L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
-        Assert.Equal("", string.Join('\n', page.Complaints));
+        Assert.Equal("", string.Join('\n', page.Errors));
     }
 
     [Fact(Timeout = Limit)]
-    public async Task A_page_of_earlier_ones_that_a_reload_overtook_leaves_no_hole()
+    public async Task A_page_of_earlier_generations_that_arrives_after_a_reload_leaves_no_gap()
     {
         var user = User();
         await using var api = await TestApi.StartAsync(servers);
+
+        // More than the 20 of one page of the list.
         for (var i = 0; i < 25; i++)
         {
             await api.CommitAsync(user);
@@ -223,11 +235,13 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser) 
         await page.WaitUntilAsync("document.body.dataset.more", Token);
         var newest = await api.CommitAsync(user);
 
-        // The feed begins behind it, so it is the list that brings it.
+        // The feed starts after it, so it can only come from the list.
         await page.EvaluateAsync("release_ticket()", Token);
         await page.WaitUntilAsync($"{Live} && {Card(newest)}", Token);
         await page.EvaluateAsync("release_more()", Token);
         await page.WaitUntilAsync("document.getElementById('more').getAttribute('aria-disabled') === 'false'", Token);
+
+        // The late page is not appended: it continues a list that the reload has replaced.
         Assert.Equal(20, await CountAsync(page));
 
         await page.ClickAsync("#more", Token);

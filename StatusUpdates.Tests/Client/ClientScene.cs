@@ -5,7 +5,7 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Client;
 
-/// <summary>A client of the API under test, and a reader that checks the promise while it reads.</summary>
+/// <summary>Builds clients of the API under test, and readers that check the order of updates while reading.</summary>
 internal static class ClientScene
 {
     private static CancellationToken Token => TestTime.Token;
@@ -21,7 +21,6 @@ internal static class ClientScene
 
     public static Uri AddressOf(TcpProxy proxy) => new($"http://127.0.0.1:{proxy.Port}");
 
-    /// <summary>Starts a reader of a feed.</summary>
     public static FeedReader Read(this StatusFeed feed) => new(feed);
 
     public static async Task PublishManyAsync(this TestApi api, string userId, int count)
@@ -33,41 +32,46 @@ internal static class ClientScene
     }
 }
 
-/// <summary>Takes from a feed what is asked of it. Left, as a loop is left by break, when it is disposed.</summary>
+/// <summary>Reads a feed item by item. Disposing it leaves the feed as <c>break</c> leaves a loop.</summary>
 internal sealed class FeedReader(StatusFeed feed) : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(TestTime.Token);
     private IAsyncEnumerator<StatusFeedItem>? _items;
-    private Task<bool>? _ahead;
+
+    // The MoveNextAsync in progress, or the one whose item was not taken yet: an enumerator allows one at a time.
+    private Task<bool>? _pending;
 
     public StatusFeed Feed => feed;
 
-    /// <summary>Begins to wait for the next item, which connects; a loop would stand here.</summary>
+    /// <summary>Starts to wait for the next item, as a loop would; this connects.</summary>
     public void Begin()
     {
         _items ??= feed.GetAsyncEnumerator(_stop.Token);
-        _ahead ??= _items.MoveNextAsync().AsTask();
+        _pending ??= _items.MoveNextAsync().AsTask();
     }
 
-    /// <summary>Begins, and waits until the feed stands, and so has a position.</summary>
+    /// <summary>Calls <see cref="Begin"/> and waits until the feed is connected and has a cursor.</summary>
     public async Task ConnectedAsync()
     {
         Begin();
-        await Eventually.TrueAsync(() => feed.Transport is not null && feed.Cursor is not null || _ahead!.IsFaulted);
+
+        // A feed that fails never connects: the next read throws what it failed with.
+        await Eventually.TrueAsync(() => feed.Transport is not null && feed.Cursor is not null || _pending!.IsFaulted);
     }
 
+    /// <summary>The next item, whatever it is; fails if the feed ends.</summary>
     public async Task<StatusFeedItem> NextAsync()
     {
         Begin();
-        var moving = _ahead!;
+        var moving = _pending!;
         Assert.True(await moving.WaitAsync(TestTime.Patience, TestTime.Token));
-        _ahead = null;
+        _pending = null;
         return _items!.Current;
     }
 
     public async Task<StatusUpdate> NextUpdateAsync() => Assert.IsType<StatusFeedItem.Updated>(await NextAsync()).Update;
 
-    /// <summary>Takes the updates first to last, each once and in order.</summary>
+    /// <summary>Reads the updates from first to last and checks that each comes once and in order.</summary>
     public async Task ExpectAsync(long first, long last)
     {
         for (var seq = first; seq <= last; seq++)
@@ -79,11 +83,11 @@ internal sealed class FeedReader(StatusFeed feed) : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_ahead is not null)
+        if (_pending is not null)
         {
-            // A step that is under way can only be canceled.
+            // A MoveNextAsync in progress can only be canceled.
             await _stop.CancelAsync();
-            await ((Task)_ahead).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)_pending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         if (_items is not null)

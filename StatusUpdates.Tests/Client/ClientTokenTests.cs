@@ -18,13 +18,13 @@ public sealed class ClientTokenTests(TestServers servers)
         var time = Sockets.StoppedClock();
         await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
         await using var proxy = new TcpProxy(api.Address.Port);
-        var given = 0;
+        var issued = 0;
         var options = ClientScene.Options(ClientScene.AddressOf(proxy)) with
         {
             AccessTokenProvider = _ =>
             {
                 var token = TokenFor(time, "alice", 30);
-                Interlocked.Increment(ref given);
+                Interlocked.Increment(ref issued);
                 return ValueTask.FromResult(token);
             },
         };
@@ -40,14 +40,14 @@ public sealed class ClientTokenTests(TestServers servers)
             Sockets.Advance(api, time, TimeSpan.FromSeconds(13));
             Sockets.Advance(api, time, TimeSpan.FromSeconds(12));
 
-            // The next round's expiry is announced only if this one's token was taken.
+            // The next round's expiry is announced only if the server accepted this round's token.
             await Eventually.TrueAsync(() => connection.TokenExpiresAt > before);
-            Assert.Equal(round + 1, Volatile.Read(ref given));
+            Assert.Equal(round + 1, Volatile.Read(ref issued));
             await api.PublishAsync("alice");
             await reader.ExpectAsync(round + 1, round + 1);
         }
 
-        Assert.Equal((1, 13), (proxy.Accepted, given));
+        Assert.Equal((1, 13), (proxy.Accepted, issued));
     }
 
     [Fact]
@@ -80,13 +80,13 @@ public sealed class ClientTokenTests(TestServers servers)
         var time = Sockets.StoppedClock();
         await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
         var tokens = new TokenSequence(TokenFor(time, "alice", 30));
-        tokens.Then(_ => throw new InvalidOperationException("the source of tokens is broken"));
+        tokens.Then(_ => throw new InvalidOperationException("the token source is broken"));
         using var client = new StatusUpdatesClient(ClientScene.Options(api.Address) with { AccessTokenProvider = tokens.NextAsync });
         await using var reader = client.Watch(new() { Since = 0 }).Read();
         await api.PublishAsync("alice");
         await reader.ExpectAsync(1, 1);
 
-        // In place it fails, and nothing happens: the old one stands.
+        // Renewing in place fails without effect: the old token is still in use.
         reader.Begin();
         Sockets.Advance(api, time, TimeSpan.FromSeconds(13));
         Sockets.Advance(api, time, TimeSpan.FromSeconds(12));
@@ -106,7 +106,7 @@ public sealed class ClientTokenTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_close_with_4401_brings_a_fresh_token_and_a_new_connection()
+    public async Task A_close_with_4401_leads_to_a_fresh_token_and_a_new_connection()
     {
         await using var api = await TestApi.StartAsync(servers);
         await using var gateway = await Gateway.StartAsync(api.Address);
@@ -135,7 +135,7 @@ public sealed class ClientTokenTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_refused_token_is_replaced_at_once_and_after_a_wait_and_a_third_refusal_is_the_callers_to_know()
+    public async Task A_refused_token_is_replaced_at_once_then_after_a_wait_and_a_third_refusal_throws()
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.PublishAsync("alice");
@@ -171,7 +171,7 @@ public sealed class ClientTokenTests(TestServers servers)
     {
         await using var api = await TestApi.StartAsync(servers);
         await using var gateway = await Gateway.StartAsync(api.Address);
-        var time = new HeldTime();
+        var time = new ManualTime();
         var tokens = new TokenSequence(TestTokens.Bad["expired"], TestTokens.Bad["wrong key"], TestTokens.Create("alice"));
         var options = ClientScene.Options(gateway.Address) with
         {
@@ -192,7 +192,7 @@ public sealed class ClientTokenTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_feed_that_refused_tokens_ended_goes_on_with_a_good_one_when_it_is_taken_up_again()
+    public async Task A_feed_that_ended_over_refused_tokens_resumes_with_a_good_one_when_read_again()
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.PublishManyAsync("alice", 2);
@@ -206,7 +206,7 @@ public sealed class ClientTokenTests(TestServers servers)
             Assert.Equal(3, tokens.Asked);
         }
 
-        // What was refused is not offered again, and one more refusal is the first of its row.
+        // A refused token is not sent again, and the next refusal is the first of a new series.
         await using var again = feed.Read();
         await again.ExpectAsync(1, 2);
         Assert.Equal(5, tokens.Asked);
@@ -240,7 +240,7 @@ public sealed class ClientTokenTests(TestServers servers)
         await using var reader = client.Watch(new() { Since = 0 }).Read();
         await reader.ExpectAsync(1, 1);
 
-        // The API restarts under another key, as it were: the old token is refused, and the new one is somebody else's.
+        // As if the API had restarted with another key: the old token is refused, and the new one is another user's.
         await using var gateway = await Gateway.StartAsync(api.Address);
         gateway.Answer = context => Task.FromResult(
             context.Request.Headers.Authorization.ToString().EndsWith(tokens.First, StringComparison.Ordinal) && Gateway.Refuse(context, 401));
@@ -253,17 +253,17 @@ public sealed class ClientTokenTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_source_of_tokens_that_is_away_for_a_while_is_asked_again_and_one_that_is_broken_ends_the_feed()
+    public async Task A_token_source_that_is_briefly_unavailable_is_asked_again_and_a_broken_one_ends_the_feed()
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.PublishAsync("alice");
-        var away = new TokenSequence();
-        away.Then(_ => throw new HttpRequestException("away")).Then(_ => throw new TimeoutException("slow")).Then(_ => ValueTask.FromResult(TestTokens.Create("alice")));
-        using (var client = new StatusUpdatesClient(ClientScene.Options(api.Address) with { AccessTokenProvider = away.NextAsync }))
+        var unavailable = new TokenSequence();
+        unavailable.Then(_ => throw new HttpRequestException("unavailable")).Then(_ => throw new TimeoutException("slow")).Then(_ => ValueTask.FromResult(TestTokens.Create("alice")));
+        using (var client = new StatusUpdatesClient(ClientScene.Options(api.Address) with { AccessTokenProvider = unavailable.NextAsync }))
         {
             await using var reader = client.Watch(new() { Since = 0 }).Read();
             await reader.ExpectAsync(1, 1);
-            Assert.Equal((3, StatusTransport.WebSocket), (away.Asked, reader.Feed.Transport));
+            Assert.Equal((3, StatusTransport.WebSocket), (unavailable.Asked, reader.Feed.Transport));
         }
 
         var broken = new TokenSequence();
@@ -276,7 +276,7 @@ public sealed class ClientTokenTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_feed_that_waits_for_its_first_token_is_left_though_the_source_does_not_listen()
+    public async Task A_feed_waiting_for_its_first_token_can_be_left_even_if_the_source_ignores_cancellation()
     {
         var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var never = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -294,7 +294,7 @@ public sealed class ClientTokenTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_feed_that_renews_its_token_is_left_though_the_source_does_not_listen()
+    public async Task A_feed_renewing_its_token_can_be_left_even_if_the_source_ignores_cancellation()
     {
         await using var gateway = await Gateway.StartAsync();
         gateway.Answer = async context =>
@@ -320,7 +320,7 @@ public sealed class ClientTokenTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_source_that_was_left_is_not_asked_again_until_it_has_answered_and_its_answer_counts()
+    public async Task An_abandoned_token_request_is_not_repeated_before_it_completes_and_its_token_is_used()
     {
         await using var api = await TestApi.StartAsync(servers);
         var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -361,7 +361,7 @@ public sealed class ClientTokenTests(TestServers servers)
     [InlineData("")]
     [InlineData("two words")]
     [InlineData("a\r\nX-Injected: b")]
-    public async Task What_is_no_token_is_not_sent(string token)
+    public async Task A_value_that_is_not_a_token_is_not_sent(string token)
     {
         await using var gateway = await Gateway.StartAsync();
         using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address) with { AccessTokenProvider = _ => ValueTask.FromResult(token) });
@@ -391,7 +391,7 @@ public sealed class ClientTokenTests(TestServers servers)
         payload["exp"] = now + seconds;
     });
 
-    /// <summary>Gives one answer after the other; the last one again and again.</summary>
+    /// <summary>Gives its answers in order, then repeats the last one.</summary>
     private sealed class TokenSequence(params string[] tokens)
     {
         private readonly Lock _gate = new();

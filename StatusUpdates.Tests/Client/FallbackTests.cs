@@ -7,7 +7,7 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Client;
 
-/// <summary>Where WebSockets do not get through. The gateway stands in for a proxy that does not know them.</summary>
+/// <summary>Networks that block WebSockets. The gateway plays a proxy that does not support them.</summary>
 public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
 {
     private readonly string _alice = SharedApi.NewUser("alice");
@@ -20,7 +20,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
     [InlineData(404)]
     [InlineData(501)]
     [InlineData(502)]
-    public async Task Where_the_upgrade_is_refused_polling_brings_every_update_once_and_in_order(int status)
+    public async Task If_the_upgrade_is_refused_polling_delivers_every_update_once_and_in_order(int status)
     {
         var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
@@ -64,7 +64,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
     }
 
     [Fact]
-    public async Task A_websocket_that_stays_silent_is_given_up_for_polling()
+    public async Task A_silent_websocket_is_replaced_by_polling()
     {
         var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
@@ -75,7 +75,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
                 return false;
             }
 
-            // Switches protocols, and then lets nothing through.
+            // Switches protocols and then sends nothing.
             using var socket = await context.WebSockets.AcceptWebSocketAsync();
             await Assert.ThrowsAnyAsync<Exception>(async () => await socket.ReceiveAsync(new byte[1], context.RequestAborted));
             return true;
@@ -94,7 +94,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
     [InlineData(1000)]
     [InlineData(1011)]
     [InlineData(4000)]
-    public async Task A_websocket_that_is_closed_before_the_servers_first_message_is_given_up_for_polling(int code)
+    public async Task A_websocket_that_closes_before_the_servers_first_message_is_replaced_by_polling(int code)
     {
         var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
@@ -121,7 +121,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
     [Theory]
     [InlineData(true, 3)]
     [InlineData(false, 5)]
-    public async Task A_websocket_that_is_cut_as_soon_as_it_has_opened_is_given_up_for_polling_and_one_that_brought_something_is_not(
+    public async Task A_websocket_that_is_cut_right_after_opening_is_replaced_by_polling_unless_it_delivered_something(
         bool isBare, int sockets)
     {
         var api = await shared.ApiAsync();
@@ -141,7 +141,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
                 await SendAsync(socket, """{"type":"position","seq":0}""");
             }
 
-            // The connection ends here, after what was sent and without a close.
+            // The connection ends here, after the messages above and without a close frame.
             return true;
         };
         await api.PublishAsync(_alice);
@@ -158,7 +158,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
     [InlineData(403)]
     [InlineData(404)]
     [InlineData(410)]
-    public async Task What_answers_in_the_apis_place_for_a_while_ends_no_feed(int status)
+    public async Task Refusals_by_something_in_front_of_the_api_do_not_end_a_feed(int status)
     {
         var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
@@ -172,7 +172,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
     }
 
     [Fact]
-    public async Task A_refusal_of_the_api_itself_ends_a_feed_that_polls()
+    public async Task A_refusal_by_the_api_itself_ends_a_polling_feed()
     {
         await using var gateway = await Gateway.StartAsync();
         gateway.Answer = async context =>
@@ -199,7 +199,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
     [InlineData(502)]
     [InlineData(503)]
     [InlineData(504)]
-    public async Task A_failure_that_polling_meets_too_is_not_held_against_the_websocket(int status)
+    public async Task A_failure_that_also_affects_polling_does_not_count_against_the_websocket(int status)
     {
         var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
@@ -211,18 +211,18 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
         await reader.ExpectAsync(1, 1);
         Assert.Equal(StatusTransport.WebSocket, reader.Feed.Transport);
         Assert.Equal(
-            ["/ws/status", "/api/v1/status/poll", "/ws/status", "/api/v1/status/poll", "/ws/status"],
+            ["GET /ws/status", "GET /api/v1/status/poll", "GET /ws/status", "GET /api/v1/status/poll", "GET /ws/status"],
             gateway.Requests.Select(request => request.Split('?')[0]));
     }
 
     [Fact]
-    public async Task A_websocket_is_tried_again_later_and_taken_when_it_works()
+    public async Task A_websocket_is_tried_again_later_and_used_if_it_works()
     {
         var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
         var isOpen = false;
         gateway.Answer = context => Task.FromResult(!Volatile.Read(ref isOpen) && Gateway.IsSocket(context) && Gateway.Refuse(context, 502));
-        var time = new HeldTime();
+        var time = new ManualTime();
         var options = ClientScene.Options(gateway.Address, _alice) with { TimeProvider = time };
         using var client = new StatusUpdatesClient(options);
         await using var reader = client.Watch(new() { Since = 0 }).Read();
@@ -236,7 +236,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
         await StepAsync(2);
         Assert.Equal((StatusTransport.LongPolling, 1), (reader.Feed.Transport, gateway.Count("/ws/status")));
 
-        // Refused again: polling goes on, and the next try is twice as far.
+        // Refused again: polling continues, and the wait before the next try doubles.
         time.Advance(options.WebSocketRetryInterval);
         await StepAsync(3);
         Assert.Equal((StatusTransport.LongPolling, 2), (reader.Feed.Transport, gateway.Count("/ws/status")));
@@ -252,7 +252,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
     }
 
     [Fact]
-    public async Task Polling_begins_at_the_head_surfaces_a_resync_and_filters_as_a_websocket_does()
+    public async Task Polling_starts_at_the_head_reports_a_resync_and_filters_like_a_websocket()
     {
         var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
@@ -276,7 +276,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
     }
 
     [Fact]
-    public async Task A_feed_that_changes_transport_and_instance_all_the_time_repeats_and_loses_nothing()
+    public async Task A_feed_that_keeps_changing_transport_and_instance_repeats_and_loses_nothing()
     {
         var first = await shared.ApiAsync();
         await using var second = await first.StartAnotherAsync();
@@ -299,7 +299,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
             seen.Add(reader.Feed.Transport ?? StatusTransport.WebSocket);
             if (seq % 10 == 0)
             {
-                gateway.Behind = (seq % 20 == 0 ? first : second).Address;
+                gateway.Upstream = (seq % 20 == 0 ? first : second).Address;
                 proxy.Cut();
             }
         }
@@ -309,7 +309,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
     }
 
     [Fact]
-    public async Task An_empty_answer_that_nobody_waited_for_is_no_reason_to_ask_again_at_once()
+    public async Task After_an_empty_answer_that_came_at_once_the_next_poll_waits()
     {
         await using var gateway = await Gateway.StartAsync();
         gateway.Answer = async context =>
@@ -323,7 +323,7 @@ public sealed class FallbackTests(SharedApi shared) : IClassFixture<SharedApi>
             await context.Response.Body.WriteAsync("""{"success":true,"data":{"items":[],"seq":5,"more":false}}"""u8.ToArray(), Token);
             return true;
         };
-        var time = new HeldTime();
+        var time = new ManualTime();
         using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address) with { TimeProvider = time });
         await using var reader = client.Watch(new() { Since = 5 }).Read();
         reader.Begin();

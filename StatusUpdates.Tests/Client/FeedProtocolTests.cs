@@ -7,7 +7,7 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Client;
 
-/// <summary>What a server may send that ours does not, or seldom: the gateway speaks in its place.</summary>
+/// <summary>Messages that a server may send but ours never or rarely does. The gateway sends them in its place.</summary>
 public sealed class FeedProtocolTests(TestServers servers)
 {
     private const string Connected = """{"type":"connected","userId":"alice","seq":0}""";
@@ -15,24 +15,24 @@ public sealed class FeedProtocolTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task An_update_that_is_not_above_the_cursor_is_ignored_however_it_comes()
+    public async Task An_update_not_above_the_cursor_is_ignored_in_every_kind_of_message()
     {
         await using var gateway = await Gateway.StartAsync();
         var connections = 0;
         gateway.Answer = context => Interlocked.Increment(ref connections) == 1
-            ? SpeakAsync(context, Connected, Update(1), Update(1), $$"""{"type":"status_batch","payloads":[{{Payload(1)}},{{Payload(2)}},{{Payload(2)}}]}""", Update(3), Update(1))
-            : SpeakAsync(context, Connected, Update(2), Update(3), Update(4), """{"type":"position","seq":2}""", Update(4), Update(9), Update(8), Update(10));
+            ? SendMessagesAsync(context, Connected, Update(1), Update(1), $$"""{"type":"status_batch","payloads":[{{Payload(1)}},{{Payload(2)}},{{Payload(2)}}]}""", Update(3), Update(1))
+            : SendMessagesAsync(context, Connected, Update(2), Update(3), Update(4), """{"type":"position","seq":2}""", Update(4), Update(9), Update(8), Update(10));
         using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
         await using var reader = client.Watch(new() { Since = 0 }).Read();
 
         await reader.ExpectAsync(1, 4);
         Assert.Equal(9, (await reader.NextUpdateAsync()).Seq);
         await reader.ExpectAsync(10, 10);
-        Assert.Equal(["/ws/status?since=0&batch=true", "/ws/status?since=3&batch=true"], gateway.Requests);
+        Assert.Equal(["GET /ws/status?since=0&batch=true", "GET /ws/status?since=3&batch=true"], gateway.Requests);
     }
 
     [Fact]
-    public async Task A_close_with_a_code_that_says_nothing_of_the_token_is_followed_by_a_reconnect()
+    public async Task A_close_whose_code_does_not_concern_the_token_is_followed_by_a_reconnect()
     {
         await using var api = await TestApi.StartAsync(servers);
         await using var gateway = await Gateway.StartAsync(api.Address);
@@ -45,7 +45,7 @@ public sealed class FeedProtocolTests(TestServers servers)
                 return false;
             }
 
-            return await SpeakAsync(context, (WebSocketCloseStatus)code, Connected);
+            return await SendMessagesAsync(context, (WebSocketCloseStatus)code, Connected);
         };
         using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
         await using var reader = client.Watch(new() { Since = 0 }).Read();
@@ -55,10 +55,10 @@ public sealed class FeedProtocolTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_message_that_is_not_understood_ends_the_feed_and_one_of_a_new_type_does_not()
+    public async Task An_invalid_message_ends_the_feed_but_one_of_an_unknown_type_does_not()
     {
         await using var gateway = await Gateway.StartAsync();
-        gateway.Answer = context => SpeakAsync(
+        gateway.Answer = context => SendMessagesAsync(
             context,
             Connected,
             """{"type":"weather","seq":7,"forecast":["sun"]}""",
@@ -82,10 +82,10 @@ public sealed class FeedProtocolTests(TestServers servers)
     [InlineData("""{"code":404,"message":{"en":"no"},"userId":1,"type":"weather"}""")]
     [InlineData("""{"type":"authenticated","code":200,"seq":"later"}""")]
     [InlineData("""{"type":"pong","message":["hello"]}""")]
-    public async Task A_message_of_a_new_type_is_ignored_whatever_the_shape_of_its_members(string message)
+    public async Task A_message_of_an_unknown_type_is_ignored_whatever_the_shape_of_its_members(string message)
     {
         await using var gateway = await Gateway.StartAsync();
-        gateway.Answer = context => SpeakAsync(context, Connected, message, Update(1));
+        gateway.Answer = context => SendMessagesAsync(context, Connected, message, Update(1));
         using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
         await using var reader = client.Watch(new() { Since = 0 }).Read();
 
@@ -99,10 +99,10 @@ public sealed class FeedProtocolTests(TestServers servers)
     [InlineData("{")]
     [InlineData("""{"type":7}""")]
     [InlineData("""{"type":"position","seq":"seven"}""")]
-    public async Task What_is_no_message_ends_the_feed(string message)
+    public async Task Text_that_is_not_a_message_ends_the_feed(string message)
     {
         await using var gateway = await Gateway.StartAsync();
-        gateway.Answer = context => SpeakAsync(context, Connected, message);
+        gateway.Answer = context => SendMessagesAsync(context, Connected, message);
         using var client = new StatusUpdatesClient(ClientScene.Options(gateway.Address));
         await using var reader = client.Watch(new() { Since = 0 }).Read();
 
@@ -115,10 +115,10 @@ public sealed class FeedProtocolTests(TestServers servers)
 
     private static string Update(long seq) => $$"""{"type":"status_update","payload":{{Payload(seq)}}}""";
 
-    private static Task<bool> SpeakAsync(HttpContext context, params string[] messages) =>
-        SpeakAsync(context, WebSocketCloseStatus.EndpointUnavailable, messages);
+    private static Task<bool> SendMessagesAsync(HttpContext context, params string[] messages) =>
+        SendMessagesAsync(context, WebSocketCloseStatus.EndpointUnavailable, messages);
 
-    private static async Task<bool> SpeakAsync(
+    private static async Task<bool> SendMessagesAsync(
         HttpContext context, WebSocketCloseStatus code, params string[] messages)
     {
         using var socket = await context.WebSockets.AcceptWebSocketAsync();

@@ -14,7 +14,7 @@ public sealed class FeedTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_feed_yields_what_the_log_holds_and_then_what_happens()
+    public async Task A_feed_yields_the_updates_in_the_log_and_then_new_ones()
     {
         await using var api = await TestApi.StartAsync(servers);
         for (var i = 0; i < 300; i++)
@@ -32,7 +32,7 @@ public sealed class FeedTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Without_a_position_a_feed_begins_at_the_head_and_goes_on_from_there_after_every_reconnect()
+    public async Task Without_a_cursor_a_feed_starts_at_the_head_and_a_reconnect_misses_nothing_since()
     {
         await using var api = await TestApi.StartAsync(servers);
         await using var proxy = new TcpProxy(api.Address.Port);
@@ -48,7 +48,7 @@ public sealed class FeedTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_feed_that_was_left_closes_its_socket_and_goes_on_where_it_was_when_it_is_taken_up_again()
+    public async Task A_feed_whose_loop_was_left_closes_its_socket_and_resumes_from_its_cursor()
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.PublishManyAsync("alice", 5);
@@ -70,7 +70,7 @@ public sealed class FeedTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_feed_is_enumerated_once_at_a_time()
+    public async Task A_feed_allows_one_enumeration_at_a_time()
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.PublishAsync("alice");
@@ -101,9 +101,9 @@ public sealed class FeedTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Cancellation_ends_a_feed_that_waits_to_reconnect()
+    public async Task Cancellation_ends_a_feed_that_is_waiting_to_reconnect()
     {
-        var time = new HeldTime();
+        var time = new ManualTime();
         var options = ClientScene.Options(new("http://127.0.0.1:9")) with { TimeProvider = time };
         using var client = new StatusUpdatesClient(options);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
@@ -116,7 +116,7 @@ public sealed class FeedTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_cursor_that_the_log_cannot_serve_is_surfaced_and_the_feed_goes_on()
+    public async Task A_cursor_that_the_log_cannot_serve_is_reported_as_a_resync_and_the_feed_continues()
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.PublishManyAsync("alice", 5);
@@ -138,7 +138,7 @@ public sealed class FeedTests(TestServers servers)
     }
 
     [Fact]
-    public async Task The_plain_sequence_tells_of_a_resync_in_its_place()
+    public async Task The_plain_sequence_of_updates_reports_a_resync_in_order()
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.PublishManyAsync("alice", 2);
@@ -162,10 +162,10 @@ public sealed class FeedTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_filtered_feed_yields_one_generation_and_its_cursor_moves_with_the_others()
+    public async Task A_filtered_feed_yields_one_generation_and_its_cursor_advances_past_the_others()
     {
         await using var api = await TestApi.StartAsync(
-            servers, new Dictionary<string, string?> { ["Gateway:WebSocket:PositionInterval"] = "00:00:01" });
+            servers, new Dictionary<string, string?> { ["Gateway:Connections:HeartbeatInterval"] = "00:00:01" });
         await api.CommitAsync("alice");
         var mine = await api.CommitAsync("alice");
         await api.PublishManyAsync("alice", 2);
@@ -181,7 +181,7 @@ public sealed class FeedTests(TestServers servers)
     }
 
     [Fact]
-    public async Task An_update_without_a_place_in_the_log_is_yielded_and_moves_no_cursor()
+    public async Task An_update_that_is_not_in_the_log_is_yielded_and_does_not_move_the_cursor()
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.PublishAsync("alice");
@@ -200,7 +200,7 @@ public sealed class FeedTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_reader_that_stands_still_reads_nothing_ahead_and_misses_nothing()
+    public async Task A_paused_reader_does_not_read_ahead_and_misses_nothing()
     {
         await using var api = await TestApi.StartAsync(servers, configure: Sockets.SmallBuffers);
         using var handler = new SocketsHttpHandler { ConnectCallback = ConnectWithSmallBufferAsync };

@@ -1,63 +1,37 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace StatusUpdates.Tests.Client;
 
 /// <summary>
-/// What stands before an API: a real Kestrel that hands requests on, upgrades included, unless the test has its own answer to one.
+/// A reverse proxy in front of an API: a real Kestrel that forwards requests, upgrades included, unless the test answers one itself.
 /// </summary>
-internal sealed class Gateway : IAsyncDisposable
+internal sealed class Gateway : LoopbackHttpServer
 {
-    private readonly WebApplication _app;
     private readonly SocketsHttpHandler _handler = new() { AllowAutoRedirect = false };
-    private readonly HttpMessageInvoker _behind;
+    private readonly HttpMessageInvoker _forwarder;
 
-    private Gateway(WebApplication app, Uri behind)
+    private Gateway(Uri upstream)
     {
-        _app = app;
-        _behind = new(_handler, disposeHandler: false);
-        Behind = behind;
+        _forwarder = new(_handler, disposeHandler: false);
+        Upstream = upstream;
     }
 
-    /// <summary>Answers a request; false hands it on.</summary>
+    /// <summary>Answers a request and returns true, or returns false to have it forwarded.</summary>
     public delegate Task<bool> Script(HttpContext context);
 
-    public Uri Behind { get; set; }
+    public Uri Upstream { get; set; }
 
-    public Uri Address { get; private set; } = null!;
-
-    /// <summary>What is answered instead of the API.</summary>
+    /// <summary>Answers requests in place of the API.</summary>
     public Script Answer { get; set; } = _ => Task.FromResult(false);
 
-    /// <summary>Path and query of every request, in order.</summary>
-    public ConcurrentQueue<string> Requests { get; } = new();
-
-    public static async Task<Gateway> StartAsync(Uri? behind = null)
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.Logging.ClearProviders();
-        var app = builder.Build();
-        var gateway = new Gateway(app, behind ?? new Uri("http://127.0.0.1:9"));
-        app.UseWebSockets();
-        app.Run(gateway.ServeAsync);
-        await app.StartAsync(TestTime.Token);
-        gateway.Address = new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
-        return gateway;
-    }
+    public static Task<Gateway> StartAsync(Uri? upstream = null) => StartAsync(new Gateway(upstream ?? new Uri("http://127.0.0.1:9")));
 
     public static bool IsSocket(HttpContext context) => context.Request.Path == "/ws/status";
 
-    /// <summary>Answers with a status and nothing that the API would say.</summary>
+    /// <summary>Answers with a bare status, without the body that the API would send.</summary>
     public static bool Refuse(HttpContext context, int status, int? retryAfter = null)
     {
         context.Response.StatusCode = status;
@@ -69,30 +43,28 @@ internal sealed class Gateway : IAsyncDisposable
         return true;
     }
 
-    public int Count(string path) => Requests.Count(request => request.StartsWith(path, StringComparison.Ordinal));
+    /// <summary>How often this path was requested (GET).</summary>
+    public int Count(string path) => Requests.Count(request => request.StartsWith($"GET {path}", StringComparison.Ordinal));
 
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
-        using var impatient = new CancellationTokenSource(TimeSpan.FromSeconds(1));
-        await _app.StopAsync(impatient.Token);
-        await _app.DisposeAsync();
-        _behind.Dispose();
+        await base.DisposeAsync();
+        _forwarder.Dispose();
         _handler.Dispose();
     }
 
-    private async Task ServeAsync(HttpContext context)
+    protected override async Task AnswerAsync(HttpContext context)
     {
-        Requests.Enqueue($"{context.Request.Path}{context.Request.QueryString}");
         if (!await Answer(context))
         {
-            await HandOnAsync(context);
+            await ForwardAsync(context);
         }
     }
 
-    private async Task HandOnAsync(HttpContext context)
+    private async Task ForwardAsync(HttpContext context)
     {
         using var request = new HttpRequestMessage(
-            new HttpMethod(context.Request.Method), new Uri(Behind, $"{context.Request.Path}{context.Request.QueryString}"));
+            new HttpMethod(context.Request.Method), new Uri(Upstream, $"{context.Request.Path}{context.Request.QueryString}"));
         foreach (var (name, value) in context.Request.Headers)
         {
             if (name is not "Host" && !name.StartsWith("Content-", StringComparison.Ordinal))
@@ -107,7 +79,7 @@ internal sealed class Gateway : IAsyncDisposable
             request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(context.Request.ContentType!);
         }
 
-        using var response = await _behind.SendAsync(request, context.RequestAborted);
+        using var response = await _forwarder.SendAsync(request, context.RequestAborted);
         context.Response.StatusCode = (int)response.StatusCode;
         foreach (var (name, value) in response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated))
         {

@@ -4,25 +4,25 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Client;
 
-/// <summary>A handler of the caller's, such as one with a circuit breaker, has exceptions of its own.</summary>
+/// <summary>An HTTP handler of the caller, such as one with a circuit breaker, can throw exceptions of its own.</summary>
 public sealed class HandlerFailureTests(SharedApi shared) : IClassFixture<SharedApi>
 {
     private readonly string _alice = SharedApi.NewUser("alice");
 
     public enum Thrown
     {
-        OfItsOwn,
+        Custom,
         InvalidOperation,
         ForeignCancellation,
     }
 
     [Theory]
-    [InlineData(Thrown.OfItsOwn, false)]
-    [InlineData(Thrown.OfItsOwn, true)]
+    [InlineData(Thrown.Custom, false)]
+    [InlineData(Thrown.Custom, true)]
     [InlineData(Thrown.InvalidOperation, true)]
     [InlineData(Thrown.ForeignCancellation, false)]
     [InlineData(Thrown.ForeignCancellation, true)]
-    public async Task Whatever_a_handler_throws_a_feed_waits_and_tries_again(Thrown thrown, bool isSocketRefused)
+    public async Task A_feed_retries_after_a_wait_whatever_exception_a_handler_throws(Thrown thrown, bool isSocketRefused)
     {
         var api = await shared.ApiAsync();
         await using var gateway = await Gateway.StartAsync(api.Address);
@@ -41,7 +41,7 @@ public sealed class HandlerFailureTests(SharedApi shared) : IClassFixture<Shared
     }
 
     [Fact]
-    public async Task What_the_token_provider_throws_while_a_feed_polls_is_still_the_callers_to_know()
+    public async Task An_exception_of_the_token_provider_while_a_feed_polls_is_thrown_to_the_caller()
     {
         await using var gateway = await Gateway.StartAsync();
         gateway.Answer = context => Task.FromResult(Gateway.Refuse(context, Gateway.IsSocket(context) ? 502 : 401));
@@ -56,9 +56,9 @@ public sealed class HandlerFailureTests(SharedApi shared) : IClassFixture<Shared
     }
 
     [Fact]
-    public async Task A_handler_that_fails_is_no_reason_to_go_on_for_a_caller_who_has_canceled()
+    public async Task A_canceled_feed_ends_even_though_its_handler_keeps_failing()
     {
-        using var handler = new FailingHandler(_ => ExceptionOf(Thrown.OfItsOwn));
+        using var handler = new FailingHandler(_ => ExceptionOf(Thrown.Custom));
         using var client = new StatusUpdatesClient(ClientScene.Options(new("http://127.0.0.1:9"), _alice) with { HttpMessageHandler = handler });
         using var stop = new CancellationTokenSource();
         await using var items = client.Watch(new() { Since = 0 }).GetAsyncEnumerator(stop.Token);
@@ -71,7 +71,7 @@ public sealed class HandlerFailureTests(SharedApi shared) : IClassFixture<Shared
 
     private static Exception ExceptionOf(Thrown thrown) => thrown switch
     {
-        Thrown.OfItsOwn => new CircuitIsOpenException(),
+        Thrown.Custom => new CircuitIsOpenException(),
         Thrown.InvalidOperation => new InvalidOperationException("not now"),
         _ => new TaskCanceledException("not the caller's"),
     };

@@ -9,7 +9,7 @@ public sealed class ReconnectTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Across_many_cut_connections_and_two_instances_every_update_comes_once_and_in_order()
+    public async Task Across_many_cut_connections_and_two_instances_every_update_arrives_once_and_in_order()
     {
         await using var first = await TestApi.StartAsync(servers);
         await using var second = await first.StartAnotherAsync();
@@ -20,7 +20,7 @@ public sealed class ReconnectTests(TestServers servers)
         const int Step = 14;
         for (var round = 0; round < Rounds; round++)
         {
-            // Announced by one instance in turn: the other hears of it through Redis.
+            // The instances take turns to announce; the other one gets the hint through Redis.
             var writing = PublishAsync(first, round % 2 == 0 ? first : second, Step);
             var start = round * Step;
             await reader.ExpectAsync(start + 1, start + (Step / 2));
@@ -30,12 +30,12 @@ public sealed class ReconnectTests(TestServers servers)
             await writing;
         }
 
-        // A round begins with an update that was written after the cut before it.
+        // Each round starts with an update that was written after the previous cut.
         Assert.InRange(proxy.Accepted, Rounds, Rounds * 20);
     }
 
     [Fact]
-    public async Task An_instance_that_drains_hands_its_clients_on_without_loss()
+    public async Task Clients_of_a_draining_instance_move_to_another_without_loss()
     {
         await using var first = await TestApi.StartAsync(servers);
         await using var second = await first.StartAnotherAsync();
@@ -75,7 +75,7 @@ public sealed class ReconnectTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_connection_that_is_dead_without_a_word_is_found_and_replaced()
+    public async Task A_silently_dead_connection_is_detected_and_replaced()
     {
         await using var api = await TestApi.StartAsync(servers);
         await using var proxy = new TcpProxy(api.Address.Port);
@@ -95,7 +95,7 @@ public sealed class ReconnectTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_refusal_for_a_time_is_waited_out_as_long_as_the_server_said_up_to_ten_minutes()
+    public async Task A_temporary_refusal_is_waited_out_for_the_servers_retry_after_up_to_ten_minutes()
     {
         await using var api = await TestApi.StartAsync(servers);
         await using var gateway = await Gateway.StartAsync(api.Address);
@@ -103,7 +103,7 @@ public sealed class ReconnectTests(TestServers servers)
         var refusals = new Queue<(int Status, int RetryAfter)>([(429, 7), (503, 11), (429, 99_999_999)]);
         gateway.Answer = context => Task.FromResult(
             refusals.TryDequeue(out var refusal) && Gateway.Refuse(context, refusal.Status, refusal.RetryAfter));
-        var time = new HeldTime();
+        var time = new ManualTime();
         var options = ClientScene.Options(gateway.Address) with { TimeProvider = time };
         using var client = new StatusUpdatesClient(options);
         await using var reader = client.Watch(new() { Since = 0 }).Read();
@@ -117,11 +117,11 @@ public sealed class ReconnectTests(TestServers servers)
         }
 
         await reader.ExpectAsync(1, 1);
-        Assert.Equal(["/ws/status", "/ws/status", "/ws/status", "/ws/status"], gateway.Requests.Select(request => request.Split('?')[0]));
+        Assert.Equal(["GET /ws/status", "GET /ws/status", "GET /ws/status", "GET /ws/status"], gateway.Requests.Select(request => request.Split('?')[0]));
     }
 
     [Fact]
-    public async Task A_request_that_the_api_calls_invalid_is_the_callers_to_know()
+    public async Task A_request_that_the_api_calls_invalid_throws_to_the_caller()
     {
         await using var api = await TestApi.StartAsync(servers);
         using var client = new StatusUpdatesClient(ClientScene.Options(api.Address));

@@ -1,9 +1,10 @@
 using System.Net;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using StatusUpdates.Client;
+using StatusUpdates.Client.Http;
 using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Api;
-using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Client;
 
@@ -29,6 +30,7 @@ public sealed class RestTests(TestServers servers)
         Assert.Equal(
             ("alice", GenerationType.Chat, GenerationStatus.Pending, 1L, "Hello, ünïcode & \"quotes\""),
             (submitted.UserId, submitted.Type, submitted.Status, submitted.Seq, submitted.Prompt));
+        Assert.Equal(submitted.Cursor, (await api.Database.Log.ReadAfterAsync("alice", 0, 1, Token)).Items.Single().Cursor);
         Assert.InRange(submitted.CreatedAt, TimeProvider.System.GetUtcNow().AddMinutes(-5), TimeProvider.System.GetUtcNow().AddMinutes(5));
         Assert.Equal(submitted, await client.GetAsync(submitted.Id, Token));
         Assert.Equal(submitted, Assert.Single((await client.ListAsync(cancellationToken: Token)).Items));
@@ -42,7 +44,22 @@ public sealed class RestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task The_same_request_sent_again_after_a_lost_answer_makes_no_second_generation()
+    public void A_generation_has_a_cursor_even_if_its_API_sends_none()
+    {
+        const string Old =
+            """
+            {"data":{"id":"gen-1","userId":"alice","type":"sora","status":"completed","seq":42,"prompt":"x","resultUrls":["https://example.org/1"],
+             "createdAt":"2024-01-01T00:00:00.000Z","updatedAt":"2024-01-01T00:00:05.000Z","completedAt":"2024-01-01T00:00:05.000Z"}}
+            """;
+        var generation = JsonSerializer.Deserialize(Old, ClientJsonContext.Default.EnvelopeGeneration)!.Data!;
+
+        Assert.Equal((42L, "42", GenerationStatus.Completed), (generation.Seq, generation.Cursor, generation.Status));
+        Assert.Equal(["https://example.org/1"], generation.ResultUrls!);
+        Assert.Equal("42-9f3ab2c1", (generation with { Cursor = "42-9f3ab2c1" }).Cursor);
+    }
+
+    [Fact]
+    public async Task The_same_request_sent_again_after_a_lost_answer_creates_no_second_generation()
     {
         await using var api = await TestApi.StartAsync(servers);
         await using var proxy = new TcpProxy(api.Address.Port);
@@ -59,7 +76,7 @@ public sealed class RestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_list_is_filtered_and_all_of_it_is_read_page_by_page()
+    public async Task A_list_can_be_filtered_and_is_read_in_full_page_by_page()
     {
         await using var api = await TestApi.StartAsync(servers);
         using var client = new StatusUpdatesClient(ClientScene.Options(api.Address));
@@ -77,7 +94,7 @@ public sealed class RestTests(TestServers servers)
         Assert.Equal([ids[3]], await IdsAsync(client, new() { Status = GenerationStatus.Canceled }));
         Assert.Empty(await IdsAsync(client, new() { Type = GenerationType.Sora }));
 
-        // Times are shown in milliseconds and kept in microseconds.
+        // Times are shown in milliseconds but stored in microseconds.
         var since = await IdsAsync(client, new() { StartDate = middle.CreatedAt.ToOffset(TimeSpan.FromHours(5)) });
         var until = await IdsAsync(client, new() { EndDate = middle.CreatedAt.AddMilliseconds(1) });
         Assert.Contains(ids[10], since);
@@ -91,9 +108,9 @@ public sealed class RestTests(TestServers servers)
     {
         await using var api = await TestApi.StartAsync(servers);
         using var client = new StatusUpdatesClient(ClientScene.Options(api.Address));
-        using var stranger = new StatusUpdatesClient(ClientScene.Options(api.Address, "bob"));
+        using var bob = new StatusUpdatesClient(ClientScene.Options(api.Address, "bob"));
         var mine = await client.SubmitAsync(new() { Type = GenerationType.Chat, Prompt = "x" }, Token);
-        var (foreign, _) = await RefusedAsync(() => stranger.GetAsync(mine.Id, Token), HttpStatusCode.NotFound, "not_found");
+        var (foreign, _) = await RefusedAsync(() => bob.GetAsync(mine.Id, Token), HttpStatusCode.NotFound, "not_found");
         Assert.NotNull(foreign.TraceId);
         await RefusedAsync(() => client.GetAsync("a/../b?c#d", Token), HttpStatusCode.NotFound, "not_found");
         await api.Database.CreateCommands().CancelAsync("alice", mine.Id, cancellationToken: Token);
@@ -118,7 +135,7 @@ public sealed class RestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_rate_limit_is_an_exception_that_says_when_to_come_back()
+    public async Task A_rate_limit_is_an_exception_with_the_time_to_wait()
     {
         await using var gateway = await Gateway.StartAsync();
         gateway.Answer = context => Task.FromResult(Gateway.Refuse(context, 429, 3));
@@ -129,7 +146,7 @@ public sealed class RestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_call_that_is_not_answered_ends_in_time_or_with_its_token()
+    public async Task An_unanswered_call_ends_on_timeout_or_cancellation()
     {
         await using var gateway = await Gateway.StartAsync();
         gateway.Answer = async context =>
@@ -149,7 +166,7 @@ public sealed class RestTests(TestServers servers)
     [InlineData("application/json", "{}", StatusUpdatesException.UnexpectedAnswer)]
     [InlineData("application/json", "{\"data\":{\"id\":7}}", StatusUpdatesException.UnexpectedAnswer)]
     [InlineData("application/json", "{\"data\":", StatusUpdatesException.UnexpectedAnswer)]
-    public async Task An_answer_that_is_not_the_apis_is_said_to_be_so(string contentType, string body, string? code)
+    public async Task An_answer_that_is_not_from_the_api_is_reported_as_unexpected(string contentType, string body, string? code)
     {
         await using var gateway = await Gateway.StartAsync();
         gateway.Answer = async context =>
@@ -164,7 +181,7 @@ public sealed class RestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_base_address_with_a_path_is_a_prefix_of_everything()
+    public async Task A_base_address_with_a_path_is_a_prefix_of_every_request()
     {
         await using var gateway = await Gateway.StartAsync();
         gateway.Answer = context => Task.FromResult(Gateway.Refuse(context, 404));
@@ -175,7 +192,7 @@ public sealed class RestTests(TestServers servers)
         await Eventually.TrueAsync(() => gateway.Requests.Count >= 3);
 
         Assert.Equal(
-            ["/behind/here/api/v1/generations", "/behind/here/ws/status?since=5&batch=true", "/behind/here/api/v1/status/poll?since=5&timeout=25"],
+            ["GET /behind/here/api/v1/generations", "GET /behind/here/ws/status?since=5&batch=true", "GET /behind/here/api/v1/status/poll?since=5&timeout=25"],
             gateway.Requests.Take(3));
     }
 

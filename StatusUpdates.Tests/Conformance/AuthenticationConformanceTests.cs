@@ -17,10 +17,10 @@ public sealed class AuthenticationConformanceTests(RunningSystem system)
     [Theory]
     [MemberData(nameof(Transports))]
     [Requirement("A1")]
-    public async Task Without_a_credential_nothing_opens(string transport)
+    public async Task Without_a_credential_every_request_is_refused(string transport)
     {
         using var http = await _target.AnonymousAsync();
-        using var response = await ConformanceTransport.AskAsync(transport, http, "");
+        using var response = await ConformanceTransport.RequestAsync(transport, http, "");
         await response.ProblemAsync(HttpStatusCode.Unauthorized, "unauthorized");
         Assert.Equal("Bearer", response.Headers.WwwAuthenticate.ToString());
         foreach (var path in new[] { ConformanceUser.Generations, $"{ConformanceUser.Generations}/gen-0/stream" })
@@ -33,20 +33,20 @@ public sealed class AuthenticationConformanceTests(RunningSystem system)
     [Theory]
     [MemberData(nameof(Transports))]
     [Requirement("A2")]
-    public async Task A_token_that_is_not_valid_opens_nothing(string transport)
+    public async Task An_invalid_token_is_refused(string transport)
     {
         await using var user = await _target.UserAsync();
         foreach (var bad in new[] { "garbage", "a.b.c", user.Token[..^4], user.Token + "x" })
         {
             using var http = user.With(bad);
-            using var response = await ConformanceTransport.AskAsync(transport, http, "");
+            using var response = await ConformanceTransport.RequestAsync(transport, http, "");
             await response.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_token");
         }
     }
 
     [Fact]
     [Requirement("A3")]
-    public async Task A_token_in_the_query_opens_a_socket_and_a_stream_and_nothing_else()
+    public async Task A_token_in_the_query_is_accepted_for_sockets_and_streams_only()
     {
         await using var user = await _target.UserAsync();
         var id = (string)(await user.SubmitAsync())["id"]!;
@@ -68,7 +68,7 @@ public sealed class AuthenticationConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("A4")]
-    public async Task The_header_wins_over_the_query_and_a_ticket_beside_it_is_not_used_up()
+    public async Task The_header_wins_over_the_query_and_a_ticket_sent_with_it_is_not_used_up()
     {
         await using var user = await _target.UserAsync();
         await using (var besideGarbage = await user.ConnectAsync("?token=garbage"))
@@ -98,7 +98,7 @@ public sealed class AuthenticationConformanceTests(RunningSystem system)
         using var http = user.With(null);
         foreach (var transport in new[] { ConformanceTransport.WebSocket, ConformanceTransport.Events })
         {
-            using var both = await ConformanceTransport.AskAsync(transport, http, $"?ticket={ticket}&token={user.Token}");
+            using var both = await ConformanceTransport.RequestAsync(transport, http, $"?ticket={ticket}&token={user.Token}");
             var problem = await both.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
             Assert.Equal(["ticket"], problem["errors"]!.AsObject().Select(error => error.Key));
         }
@@ -109,7 +109,7 @@ public sealed class AuthenticationConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("A6", "G4")]
-    public async Task Another_users_generation_is_not_found_as_one_that_does_not_exist()
+    public async Task Another_users_generation_is_not_found_just_like_one_that_does_not_exist()
     {
         var users = await _target.UsersAsync(2);
         await using var owner = users[0];

@@ -8,8 +8,8 @@ using StatusUpdates.Tests.EndToEnd;
 namespace StatusUpdates.Tests.Conformance;
 
 /// <summary>
-/// The server under test: <c>STATUSUPDATES_BASE_URL</c>, else the whole system as AppHost.cs describes it. Users are made by development
-/// tokens, so that each test has its own; where a server makes none, tests take turns with the tokens of <c>STATUSUPDATES_TOKENS</c>.
+/// The server under test: <c>STATUSUPDATES_BASE_URL</c>, or else the whole system as AppHost.cs describes it. Each test gets its own users
+/// through development tokens; if the server issues none, tests share the pool of tokens in <c>STATUSUPDATES_TOKENS</c>.
 /// </summary>
 internal sealed class ConformanceTarget(RunningSystem system)
 {
@@ -18,18 +18,18 @@ internal sealed class ConformanceTarget(RunningSystem system)
     private static readonly string? BaseUrl = Environment.GetEnvironmentVariable("STATUSUPDATES_BASE_URL");
     private static readonly string[] Tokens = Environment.GetEnvironmentVariable("STATUSUPDATES_TOKENS")?.Split(',', StringSplitOptions.TrimEntries) ?? [];
 
-    // Those that wait for tokens wait in turn, so that no two hold a part of what both need.
-    private static readonly SemaphoreSlim Turn = new(1);
+    // Only one test at a time takes tokens, so that no two each hold a part of the tokens that both need (a deadlock).
+    private static readonly SemaphoreSlim RentLock = new(1);
     private static readonly Channel<string> Pool = PoolOf(Tokens);
 
     private static CancellationToken Token => TestTime.Token;
 
-    public async Task<Uri> AddressAsync() => BaseUrl is { Length: > 0 } given ? new Uri(given) : await system.AddressAsync();
+    public async Task<Uri> AddressAsync() => BaseUrl is { Length: > 0 } url ? new Uri(url) : await system.AddressAsync();
 
     /// <summary>A client without a credential.</summary>
     public async Task<HttpClient> AnonymousAsync() => new() { BaseAddress = await AddressAsync() };
 
-    /// <summary>A user. Dispose it: that leaves it at rest.</summary>
+    /// <summary>A user. Disposing it cancels its generations and returns its token to the pool.</summary>
     public async Task<ConformanceUser> UserAsync() => (await UsersAsync(1))[0];
 
     /// <summary>Different users.</summary>
@@ -49,7 +49,7 @@ internal sealed class ConformanceTarget(RunningSystem system)
         }
 
         Assert.SkipWhen(Tokens.Length < count, $"STATUSUPDATES_TOKENS has fewer than {count} tokens.");
-        await Turn.WaitAsync(Token);
+        await RentLock.WaitAsync(Token);
         try
         {
             var rented = new ConformanceUser[count];
@@ -63,11 +63,11 @@ internal sealed class ConformanceTarget(RunningSystem system)
         }
         finally
         {
-            Turn.Release();
+            RentLock.Release();
         }
     }
 
-    /// <summary>Another token of a user, where the server makes them; else the one it has.</summary>
+    /// <summary>Another token of the user if the server issues them, otherwise the current one.</summary>
     public async Task<string> FreshTokenAsync(ConformanceUser user) => Tokens.Length == 0 ? await IssueAsync(user.UserId) : user.Token;
 
     private async Task<string> IssueAsync(string userId)

@@ -5,7 +5,7 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Conformance;
 
-/// <summary>What is promised of every transport, asked of each in its own words.</summary>
+/// <summary>The operations that every transport offers, each implemented with its own requests.</summary>
 internal static class ConformanceTransport
 {
     public const string WebSocket = "websocket";
@@ -14,7 +14,7 @@ internal static class ConformanceTransport
 
     public static TheoryData<string> All => [WebSocket, Events, Poll];
 
-    /// <summary>Reads from a cursor until an update is the last that is wanted.</summary>
+    /// <summary>Reads the updates after a cursor until the seq <paramref name="until"/> is reached.</summary>
     public static Task<List<JsonNode>> ReadAsync(string transport, ConformanceUser user, long since, long until) =>
         ReadAsync(transport, user, $"{since}", until);
 
@@ -56,7 +56,7 @@ internal static class ConformanceTransport
         return read;
     }
 
-    /// <summary>Begins at a position that the log does not have: the position of the resync, and the first update after it.</summary>
+    /// <summary>Starts at a position not in the log. Returns the position of the resync and the seq of the first update after it.</summary>
     public static Task<(long Resync, long Next)> ResyncAsync(string transport, ConformanceUser user, long since) =>
         ResyncAsync(transport, user, $"{since}");
 
@@ -93,15 +93,15 @@ internal static class ConformanceTransport
         }
     }
 
-    /// <summary>Asks without being answered with a stream, for what is refused.</summary>
-    public static Task<HttpResponseMessage> AskAsync(string transport, HttpClient http, string query) => transport switch
+    /// <summary>Sends a request without reading its stream, for requests that are refused.</summary>
+    public static Task<HttpResponseMessage> RequestAsync(string transport, HttpClient http, string query) => transport switch
     {
         WebSocket => Handshake.ShakeAsync(http, query),
         Events => EventClient.SendAsync(http, ConformanceUser.Stream + query),
         _ => http.GetAsync(ConformanceUser.Poll + query, TestTime.Token),
     };
 
-    /// <summary>What the answer to an accepted request without a body that ends has for a status.</summary>
+    /// <summary>The status of the answer to an accepted request.</summary>
     public static HttpStatusCode Accepted(string transport) => transport == WebSocket ? HttpStatusCode.SwitchingProtocols : HttpStatusCode.OK;
 
     public static long Seq(JsonNode payload) => (long)payload["seq"]!;
@@ -109,7 +109,7 @@ internal static class ConformanceTransport
     /// <summary>The seq of a cursor.</summary>
     public static long SeqOf(string cursor) => long.Parse(cursor.Split('-')[0], CultureInfo.InvariantCulture);
 
-    /// <summary>The same updates in the same order, member for member.</summary>
+    /// <summary>Asserts the same updates in the same order, with equal members.</summary>
     public static void AssertSame(IReadOnlyList<JsonNode> expected, IReadOnlyList<JsonNode> actual)
     {
         Assert.Equal(expected.Select(Seq), actual.Select(Seq));

@@ -6,7 +6,7 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Conformance;
 
-/// <summary>A user of the server under test, by way of its protocol alone.</summary>
+/// <summary>A user of the server under test, who uses only its protocol.</summary>
 internal sealed class ConformanceUser : IAsyncDisposable
 {
     public const string Generations = "/api/v1/generations";
@@ -15,11 +15,11 @@ internal sealed class ConformanceUser : IAsyncDisposable
     public const string Tickets = "/api/v1/tickets";
 
     private readonly List<string> _submitted = [];
-    private readonly Action? _giveBack;
+    private readonly Action? _release;
 
-    public ConformanceUser(Uri address, string userId, string token, Action? giveBack = null)
+    public ConformanceUser(Uri address, string userId, string token, Action? release = null)
     {
-        _giveBack = giveBack;
+        _release = release;
         Address = address;
         UserId = userId;
         Token = token;
@@ -74,7 +74,7 @@ internal sealed class ConformanceUser : IAsyncDisposable
         return (string)(await response.DataAsync())["ticket"]!;
     }
 
-    /// <summary>Submits; the generation.</summary>
+    /// <summary>Submits a generation and returns it.</summary>
     public async Task<JsonNode> SubmitAsync(string type = "chat")
     {
         using var response = await Http.PostAsync(Generations, Answers.Json($$"""{"type":"{{type}}","prompt":"conformance"}"""), Time);
@@ -83,7 +83,7 @@ internal sealed class ConformanceUser : IAsyncDisposable
         return generation;
     }
 
-    /// <summary>Asks to cancel; whatever the answer is.</summary>
+    /// <summary>Requests a cancel and returns the answer, also a refusal.</summary>
     public Task<HttpResponseMessage> CancelAsync(string id) => Http.PostAsync($"{Generations}/{id}/cancel", null, Time);
 
     public async Task<JsonNode> GetAsync(string id)
@@ -98,7 +98,7 @@ internal sealed class ConformanceUser : IAsyncDisposable
         return await response.DataAsync();
     }
 
-    /// <summary>The updates after a position, up to one of them.</summary>
+    /// <summary>The updates after a position, up to and including the first that matches <paramref name="until"/>.</summary>
     public Task<List<JsonNode>> ReadAsync(long since, Func<JsonNode, bool> until) => ReadAsync($"{since}", until);
 
     /// <inheritdoc cref="ReadAsync(long, Func{JsonNode, bool})"/>
@@ -120,7 +120,7 @@ internal sealed class ConformanceUser : IAsyncDisposable
         }
     }
 
-    /// <summary>Submits that many and waits for the end of all: a part of the log that nothing is added to any more.</summary>
+    /// <summary>Submits generations and waits until all have ended, so that this part of the log no longer grows.</summary>
     /// <returns>The position before it, its updates, and the generations' ids.</returns>
     public async Task<(long Since, List<JsonNode> Updates, string[] Ids)> RunAsync(int count)
     {
@@ -136,7 +136,7 @@ internal sealed class ConformanceUser : IAsyncDisposable
         return (since, updates, ids);
     }
 
-    /// <summary>Ends what is still running, so that who comes next in this user's name finds its log at rest.</summary>
+    /// <summary>Cancels what is still running; a pooled user is released only when its log no longer changes.</summary>
     public async ValueTask DisposeAsync()
     {
         foreach (var id in _submitted)
@@ -144,7 +144,7 @@ internal sealed class ConformanceUser : IAsyncDisposable
             using var canceled = await CancelAsync(id);
         }
 
-        if (_giveBack is not null)
+        if (_release is not null)
         {
             foreach (var id in _submitted)
             {
@@ -154,7 +154,7 @@ internal sealed class ConformanceUser : IAsyncDisposable
                 }
             }
 
-            _giveBack();
+            _release();
         }
 
         Http.Dispose();

@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.EndToEnd;
-using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Conformance;
 
@@ -18,7 +17,7 @@ public sealed class CursorConformanceTests(RunningSystem system)
     [Theory]
     [MemberData(nameof(Transports))]
     [Requirement("C1")]
-    public async Task From_every_cursor_what_follows_comes_in_order_without_a_gap(string transport)
+    public async Task From_every_cursor_the_following_updates_arrive_in_order_without_a_gap(string transport)
     {
         await using var user = await _target.UserAsync();
         var (since, updates, _) = await user.RunAsync(2);
@@ -33,7 +32,7 @@ public sealed class CursorConformanceTests(RunningSystem system)
     [Theory]
     [MemberData(nameof(Transports))]
     [Requirement("C1")]
-    public async Task What_is_there_and_what_comes_while_it_is_read_join_without_a_gap(string transport)
+    public async Task Existing_updates_and_new_ones_that_arrive_during_the_read_join_without_a_gap(string transport)
     {
         await using var user = await _target.UserAsync();
         var since = await user.HeadAsync();
@@ -47,7 +46,7 @@ public sealed class CursorConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("C1", "C5")]
-    public async Task A_client_that_changes_its_transport_after_every_update_has_the_whole_log()
+    public async Task A_client_that_changes_its_transport_after_every_update_gets_the_whole_log()
     {
         await using var user = await _target.UserAsync();
         var (since, updates, _) = await user.RunAsync(3);
@@ -66,7 +65,7 @@ public sealed class CursorConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("C2")]
-    public async Task Without_a_cursor_it_begins_at_the_head()
+    public async Task Without_a_cursor_a_connection_starts_at_the_head()
     {
         await using var user = await _target.UserAsync();
         var (_, updates, _) = await user.RunAsync(1);
@@ -82,14 +81,14 @@ public sealed class CursorConformanceTests(RunningSystem system)
     [Theory]
     [MemberData(nameof(Transports))]
     [Requirement("C3")]
-    public async Task A_cursor_ahead_of_the_head_gets_a_resync_to_the_head_and_goes_on(string transport)
+    public async Task A_cursor_ahead_of_the_head_gets_a_resync_to_the_head_and_continues_from_there(string transport)
     {
         await using var user = await _target.UserAsync();
         var (_, updates, _) = await user.RunAsync(1);
         var head = ConformanceTransport.Seq(updates[^1]);
         Assert.Equal((head, head + 1), await ConformanceTransport.ResyncAsync(transport, user, head + 1));
 
-        // The head has moved on: this one is still ahead of it, by far.
+        // The head has advanced, but this cursor is still far ahead of it.
         var (resync, next) = await ConformanceTransport.ResyncAsync(transport, user, (1L << 53) - 1);
         Assert.InRange(resync, head + 1, next - 1);
         Assert.Equal(resync + 1, next);
@@ -98,12 +97,12 @@ public sealed class CursorConformanceTests(RunningSystem system)
     [Theory]
     [MemberData(nameof(Transports))]
     [Requirement("C4")]
-    public async Task A_cursor_that_is_none_is_refused_by_name(string transport)
+    public async Task An_invalid_cursor_is_refused_and_named(string transport)
     {
         await using var user = await _target.UserAsync();
         foreach (var bad in new[] { "since=-1", "since=x", "since=", "since", "since=1.0", "since=1e3", "since=%201", "since=9007199254740992", "since=9223372036854775808", "since=1&since=1", "since=1-", "since=1-9f3ab2c", "since=1-9f3ab2c1f", "since=1-9f3ab2cx", "since=-9f3ab2c1" })
         {
-            using var response = await ConformanceTransport.AskAsync(transport, user.Http, $"?{bad}");
+            using var response = await ConformanceTransport.RequestAsync(transport, user.Http, $"?{bad}");
             var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
             Assert.Equal(["since"], problem["errors"]!.AsObject().Select(error => error.Key));
         }
@@ -112,7 +111,7 @@ public sealed class CursorConformanceTests(RunningSystem system)
     [Theory]
     [MemberData(nameof(Transports))]
     [Requirement("C3", "C7")]
-    public async Task A_cursor_goes_on_where_its_update_stands_and_where_another_one_does_gets_a_resync(string transport)
+    public async Task A_cursor_resumes_after_its_own_update_and_gets_a_resync_if_the_log_has_another_there(string transport)
     {
         await using var user = await _target.UserAsync();
         var (_, updates, _) = await user.RunAsync(2);
@@ -123,20 +122,20 @@ public sealed class CursorConformanceTests(RunningSystem system)
         var read = await ConformanceTransport.ReadAsync(transport, user, cursor, last);
         Assert.Equal(Range(ConformanceTransport.Seq(updates[0]) + 1, last), read.Select(ConformanceTransport.Seq));
 
-        var ofAnother = cursor[..^1] + (cursor[^1] == '0' ? '1' : '0');
-        Assert.Equal((last, last + 1), await ConformanceTransport.ResyncAsync(transport, user, ofAnother));
+        var mismatched = cursor[..^1] + (cursor[^1] == '0' ? '1' : '0');
+        Assert.Equal((last, last + 1), await ConformanceTransport.ResyncAsync(transport, user, mismatched));
     }
 
     [Theory]
     [InlineData(ConformanceTransport.WebSocket)]
     [InlineData(ConformanceTransport.Events)]
     [Requirement("C6")]
-    public async Task A_generation_that_is_none_is_refused_by_name(string transport)
+    public async Task An_invalid_generation_id_is_refused_and_named(string transport)
     {
         await using var user = await _target.UserAsync();
         foreach (var bad in new[] { "", new string('x', 101), "a%00b" })
         {
-            using var response = await ConformanceTransport.AskAsync(transport, user.Http, $"?generationId={bad}");
+            using var response = await ConformanceTransport.RequestAsync(transport, user.Http, $"?generationId={bad}");
             var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
             Assert.Equal(["generationId"], problem["errors"]!.AsObject().Select(error => error.Key));
         }
@@ -144,7 +143,7 @@ public sealed class CursorConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("C6")]
-    public async Task With_a_filter_only_that_generation_comes_and_never_another_users()
+    public async Task With_a_filter_only_updates_of_that_generation_arrive_and_never_those_of_another_user()
     {
         var users = await _target.UsersAsync(2);
         await using var user = users[0];
@@ -160,12 +159,12 @@ public sealed class CursorConformanceTests(RunningSystem system)
             Assert.Equal(seq, await stream.NextSeqAsync());
         }
 
-        // The position is what comes next, if anything does.
+        // After them comes only the position.
         var head = await user.HeadAsync();
         Assert.Equal($$"""{"type":"position","seq":{{head}},"cursor":"{{updates[^1]["cursor"]}}"}""", (await socket.NextAsync()).ToJsonString());
         await spy.SendAsync("""{"type":"ping"}""");
-        var heard = await spy.NextAsync();
-        Assert.True((string?)heard["type"] is "pong" or "position", heard.ToJsonString());
+        var received = await spy.NextAsync();
+        Assert.True((string?)received["type"] is "pong" or "position", received.ToJsonString());
     }
 
     private static async Task SubmitManyAsync(ConformanceUser user, int count)

@@ -7,10 +7,10 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Conformance;
 
-/// <summary>Chapter "Server-sent events". What every event has (its id, one line of data) is checked by the client that all tests read with.</summary>
+/// <summary>Chapter "Server-sent events". <see cref="EventClient"/> checks what every event must have (an id, one line of data).</summary>
 public sealed class EventStreamConformanceTests(RunningSystem system)
 {
-    // Fifteen seconds, and what a slow machine may add.
+    // Fifteen seconds, plus an allowance for slow machines.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
 
     private readonly ConformanceTarget _target = new(system);
@@ -19,7 +19,7 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("S1", "S2", "S3", "S7")]
-    public async Task A_stream_begins_with_connected_and_a_retry_and_brings_updates_with_their_cursor_as_id()
+    public async Task A_stream_starts_with_connected_and_a_retry_and_sends_updates_with_their_cursor_as_id()
     {
         await using var user = await _target.UserAsync();
         using var response = await EventClient.SendAsync(user.Http, ConformanceUser.Stream);
@@ -43,7 +43,7 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("S4", "S5")]
-    public async Task After_a_resync_the_last_id_is_where_the_stream_goes_on()
+    public async Task After_a_resync_the_stream_resumes_from_the_last_id()
     {
         await using var user = await _target.UserAsync();
         await user.RunAsync(1);
@@ -62,7 +62,7 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("S5")]
-    public async Task A_stream_cut_off_after_every_event_and_before_the_first_has_the_whole_log()
+    public async Task A_stream_cut_before_the_first_and_after_every_event_still_gets_the_whole_log()
     {
         await using var user = await _target.UserAsync();
         string id;
@@ -82,7 +82,7 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("S6")]
-    public async Task The_header_wins_over_lastEventId_and_that_over_since_and_a_bad_one_is_named()
+    public async Task The_header_wins_over_lastEventId_which_wins_over_since_and_a_bad_value_is_named()
     {
         await using var user = await _target.UserAsync();
         var (since, updates, _) = await user.RunAsync(1);
@@ -105,7 +105,7 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("S7")]
-    public async Task Streams_are_told_different_times_to_come_back()
+    public async Task Streams_get_different_retry_times()
     {
         await using var user = await _target.UserAsync();
         var times = new HashSet<TimeSpan>();
@@ -120,7 +120,7 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("S8")]
-    public async Task Within_fifteen_seconds_a_silent_stream_shows_that_it_lives_and_a_filtered_one_where_it_is()
+    public async Task Within_fifteen_seconds_an_idle_stream_gets_a_comment_and_a_filtered_one_its_position()
     {
         await using var user = await _target.UserAsync();
         var (_, _, ids) = await user.RunAsync(1);
@@ -132,8 +132,8 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
         Assert.Equal("connected", (await EventAsync(filteredReader))["event"]);
         Assert.StartsWith(":", await reader.ReadLineAsync(Token).AsTask().WaitAsync(Patience, Token), StringComparison.Ordinal);
 
-        // One more update, which the filter passes over. Whatever it was told before, it is told this position.
-        var passedBy = (long)(await user.SubmitAsync())["seq"]!;
+        // One more update, which the filter skips. Whatever positions came before, this one must follow.
+        var skipped = (long)(await user.SubmitAsync())["seq"]!;
         Dictionary<string, string> position;
         do
         {
@@ -143,7 +143,7 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
             Assert.Equal(position["id"], (string?)data["cursor"]);
             Assert.Equal(ConformanceTransport.SeqOf(position["id"]), (long)data["seq"]!);
         }
-        while (ConformanceTransport.SeqOf(position["id"]) < passedBy);
+        while (ConformanceTransport.SeqOf(position["id"]) < skipped);
     }
 
     [Fact]
@@ -153,7 +153,7 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
         await using var user = await _target.UserAsync();
         var (since, updates, ids) = await user.RunAsync(1);
 
-        // A whole stream as it came: connected, and each update. Then a resync.
+        // The raw text of a whole stream: connected and each update. Then a resync.
         var whole = await user.Http.GetStringAsync($"{ConformanceUser.Generations}/{ids[0]}/stream", Token);
         var events = whole.Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(updates.Count + 1, events.Length);
@@ -164,7 +164,7 @@ public sealed class EventStreamConformanceTests(RunningSystem system)
         Assert.Equal(["event", "data", "id"], (await EventAsync(reader)).Keys);
     }
 
-    // One block of lines, as fields, in order. Comments have none. An id is always the last: S10.
+    // The fields of one event, in order; comments have no fields. An id is always last: S10.
     private static async Task<Dictionary<string, string>> EventAsync(StreamReader reader)
     {
         var fields = new Dictionary<string, string>();

@@ -14,7 +14,7 @@ public sealed class LongPollConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("L1")]
-    public async Task Without_a_cursor_it_answers_the_head()
+    public async Task Without_a_cursor_a_poll_answers_with_the_head()
     {
         await using var user = await _target.UserAsync();
         var (_, updates, _) = await user.RunAsync(1);
@@ -25,7 +25,7 @@ public sealed class LongPollConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("L2")]
-    public async Task It_answers_what_is_there_and_waits_for_what_is_not()
+    public async Task A_poll_answers_with_existing_updates_or_waits_for_new_ones()
     {
         await using var user = await _target.UserAsync();
         var head = await user.HeadAsync();
@@ -43,7 +43,7 @@ public sealed class LongPollConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("L2", "L3")]
-    public async Task It_answers_without_items_when_its_time_is_over()
+    public async Task A_poll_answers_without_items_when_its_timeout_expires()
     {
         await using var user = await _target.UserAsync();
         var (_, updates, _) = await user.RunAsync(1);
@@ -55,7 +55,7 @@ public sealed class LongPollConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("L3")]
-    public async Task A_timeout_that_is_none_is_refused_by_name()
+    public async Task An_invalid_timeout_is_refused_and_named()
     {
         await using var user = await _target.UserAsync();
         foreach (var bad in new[] { "-1", "61", "1.5", "x", "" })
@@ -68,7 +68,7 @@ public sealed class LongPollConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("L4")]
-    public async Task More_than_a_hundred_updates_come_in_pages_without_gap_or_repeat()
+    public async Task More_than_a_hundred_updates_arrive_in_pages_without_a_gap_or_repeat()
     {
         await using var user = await _target.UserAsync();
         var since = await user.HeadAsync();

@@ -3,7 +3,7 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Conformance;
 
-/// <summary>Chapter "WebSocket": what ends a connection, with which code, and that it ends no other.</summary>
+/// <summary>Chapter "WebSocket": what closes a connection, with which code, and that no other connection is affected.</summary>
 public sealed class MalformedWebSocketConformanceTests(RunningSystem system)
 {
     private const int Text = 0x81;
@@ -12,12 +12,12 @@ public sealed class MalformedWebSocketConformanceTests(RunningSystem system)
 
     private readonly ConformanceTarget _target = new(system);
 
-    /// <summary>What is sent, and the code that answers it. 0: a close frame without a code.</summary>
+    /// <summary>The bytes sent and the close code of the answer; 0 is a close frame without a code.</summary>
     private static readonly Dictionary<string, (int Code, byte[] Bytes)> Cases = new()
     {
         ["a close"] = (1000, RawSocket.Frame(0x88, [0x03, 0xE8])),
         ["a close with a reason"] = (1000, RawSocket.Frame(0x88, [0x03, 0xE8, .. "bye €"u8])),
-        ["a close of the application's own"] = (4000, RawSocket.Frame(0x88, [0x0F, 0xA0])),
+        ["an application close code"] = (4000, RawSocket.Frame(0x88, [0x0F, 0xA0])),
         ["a close without a code"] = (0, RawSocket.Frame(0x88, [])),
         ["no mask"] = (1002, [0x81, 0x02, (byte)'{', (byte)'}']),
         ["a reserved bit"] = (1002, RawSocket.Frame(0xC1, "{}"u8)),
@@ -25,8 +25,8 @@ public sealed class MalformedWebSocketConformanceTests(RunningSystem system)
         ["a reserved control opcode"] = (1002, RawSocket.Frame(0x8B, [])),
         ["a control frame in fragments"] = (1002, RawSocket.Frame(0x09, [])),
         ["a control frame of 126 bytes"] = (1002, RawSocket.Frame(0x89, new byte[126])),
-        ["a continuation of nothing"] = (1002, RawSocket.Frame(Last, "{}"u8)),
-        ["a message within a message"] = (1002, [.. RawSocket.Frame(FirstText, "{"u8), .. RawSocket.Frame(Text, "{}"u8)]),
+        ["a continuation without a message"] = (1002, RawSocket.Frame(Last, "{}"u8)),
+        ["a message within another"] = (1002, [.. RawSocket.Frame(FirstText, "{"u8), .. RawSocket.Frame(Text, "{}"u8)]),
         ["half a close code"] = (1002, RawSocket.Frame(0x88, [3])),
         ["close code 1005"] = (1002, RawSocket.Frame(0x88, [0x03, 0xED])),
         ["close code 1006"] = (1002, RawSocket.Frame(0x88, [0x03, 0xEE])),
@@ -34,19 +34,19 @@ public sealed class MalformedWebSocketConformanceTests(RunningSystem system)
         ["close code 5000"] = (1002, RawSocket.Frame(0x88, [0x13, 0x88])),
         ["a binary message"] = (1003, RawSocket.Frame(0x82, "{}"u8)),
         ["a binary fragment"] = (1003, RawSocket.Frame(0x02, "{"u8)),
-        ["text that is no UTF-8"] = (1007, RawSocket.Frame(Text, [0x22, 0xFF, 0x22])),
-        ["an overlong form"] = (1007, RawSocket.Frame(Text, [0xC0, 0xAF])),
+        ["text that is not UTF-8"] = (1007, RawSocket.Frame(Text, [0x22, 0xFF, 0x22])),
+        ["an overlong encoding"] = (1007, RawSocket.Frame(Text, [0xC0, 0xAF])),
         ["a surrogate"] = (1007, RawSocket.Frame(Text, [0xED, 0xA0, 0x80])),
-        ["beyond U+10FFFF"] = (1007, RawSocket.Frame(Text, [0xF4, 0x90, 0x80, 0x80])),
+        ["a code point above U+10FFFF"] = (1007, RawSocket.Frame(Text, [0xF4, 0x90, 0x80, 0x80])),
         ["a character cut off by the end"] = (1007, RawSocket.Frame(Text, [0x22, 0xE2, 0x82])),
         ["a character cut off by the end of fragments"] = (1007, [.. RawSocket.Frame(FirstText, [0xE2]), .. RawSocket.Frame(Last, [0x82])]),
-        ["a close reason that is no UTF-8"] = (1007, RawSocket.Frame(0x88, [0x03, 0xE8, 0xFF])),
+        ["a close reason that is not UTF-8"] = (1007, RawSocket.Frame(0x88, [0x03, 0xE8, 0xFF])),
         ["4097 bytes"] = (1009, RawSocket.Frame(Text, new byte[4097])),
         ["300,000 bytes"] = (1009, RawSocket.Frame(Text, new byte[300_000])),
         ["fragments of 4097 bytes together"] = (1009, [.. RawSocket.Frame(FirstText, Spaces(4000)), .. RawSocket.Frame(0, Spaces(96)), .. RawSocket.Frame(Last, Spaces(1))]),
-        ["an announcement of 2^63 - 1 bytes"] = (1009, [0x81, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3, 4]),
-        ["a storm of pings"] = (4429, [.. Enumerable.Repeat(RawSocket.Text("""{"type":"ping"}"""), 60).SelectMany(bytes => bytes)]),
-        ["a storm of ping frames"] = (4429, [.. Enumerable.Repeat(RawSocket.Frame(0x89, "x"u8), 60).SelectMany(bytes => bytes)]),
+        ["a declared length of 2^63 - 1 bytes"] = (1009, [0x81, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3, 4]),
+        ["a flood of pings"] = (4429, [.. Enumerable.Repeat(RawSocket.Text("""{"type":"ping"}"""), 60).SelectMany(bytes => bytes)]),
+        ["a flood of ping frames"] = (4429, [.. Enumerable.Repeat(RawSocket.Frame(0x89, "x"u8), 60).SelectMany(bytes => bytes)]),
     };
 
     public static TheoryData<string> Names => [.. Cases.Keys];
@@ -54,7 +54,7 @@ public sealed class MalformedWebSocketConformanceTests(RunningSystem system)
     [Theory]
     [MemberData(nameof(Names))]
     [Requirement("W12", "W13", "W16", "W17", "W18", "W19", "W20", "W22")]
-    public async Task Each_is_closed_with_its_code_and_touches_no_other(string name)
+    public async Task Each_is_closed_with_its_code_and_does_not_affect_other_connections(string name)
     {
         await using var user = await _target.UserAsync();
         await using var bystander = await user.ConnectAsync();
@@ -85,7 +85,7 @@ public sealed class MalformedWebSocketConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("W13")]
-    public async Task Random_bytes_harm_nobody()
+    public async Task Random_bytes_do_not_affect_other_connections()
     {
         await using var user = await _target.UserAsync();
         await using var bystander = await user.ConnectAsync();

@@ -21,7 +21,7 @@ public sealed class PayloadConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("P1", "P4")]
-    public async Task Members_have_their_names_and_types_and_are_absent_where_there_is_no_value()
+    public async Task Members_have_their_names_and_types_and_are_absent_if_there_is_no_value()
     {
         await using var user = await _target.UserAsync();
         var (_, updates, ids) = await user.RunAsync(2);

@@ -4,15 +4,15 @@ using System.Text.RegularExpressions;
 
 namespace StatusUpdates.Tests.Conformance;
 
-/// <summary>The document and the suite speak of the same requirements.</summary>
+/// <summary>The protocol document and the conformance tests have the same requirements.</summary>
 public sealed partial class RequirementCoverageTests
 {
     [Fact]
-    public async Task Every_requirement_on_servers_that_can_be_caused_from_outside_has_a_test_and_every_citation_is_one()
+    public async Task Every_server_requirement_that_can_be_tested_from_outside_has_a_test_and_every_cited_number_exists()
     {
         var text = await File.ReadAllTextAsync(Path.Combine(Root(), "docs", "protocol.md"), TestTime.Token);
         var defined = Definition().Matches(text)
-            .Select(match => (Number: match.Groups["number"].Value, FromOutside: match.Groups["mark"].Value.Length == 0))
+            .Select(match => (Number: match.Groups["number"].Value, IsTestable: match.Groups["mark"].Value.Length == 0))
             .Where(requirement => !requirement.Number.StartsWith('K'))
             .ToArray();
         Assert.Distinct(defined.Select(requirement => requirement.Number));
@@ -23,7 +23,7 @@ public sealed partial class RequirementCoverageTests
             .SelectMany(type => type.GetMethods())
             .SelectMany(method => method.GetCustomAttribute<RequirementAttribute>()?.Numbers ?? []);
         Assert.Equal(
-            defined.Where(requirement => requirement.FromOutside).Select(requirement => requirement.Number).Order(StringComparer.Ordinal),
+            defined.Where(requirement => requirement.IsTestable).Select(requirement => requirement.Number).Order(StringComparer.Ordinal),
             tested.Distinct().Order(StringComparer.Ordinal));
     }
 

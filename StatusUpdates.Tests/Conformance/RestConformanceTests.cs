@@ -15,7 +15,7 @@ public sealed class RestConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("R1")]
-    public async Task A_submission_that_was_answered_is_in_the_log()
+    public async Task An_answered_submission_is_in_the_log()
     {
         await using var user = await _target.UserAsync();
         var head = await user.HeadAsync();
@@ -31,7 +31,7 @@ public sealed class RestConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("R2")]
-    public async Task The_same_key_is_the_same_generation_and_for_another_request_it_is_refused()
+    public async Task The_same_key_returns_the_same_generation_and_is_refused_for_another_request()
     {
         await using var user = await _target.UserAsync();
         var key = $"key {Guid.NewGuid()}";
@@ -54,7 +54,7 @@ public sealed class RestConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("R3", "R4")]
-    public async Task The_state_and_the_history_and_the_log_tell_the_same()
+    public async Task The_state_the_history_and_the_log_agree()
     {
         await using var user = await _target.UserAsync();
         var (_, updates, ids) = await user.RunAsync(2);
@@ -82,7 +82,7 @@ public sealed class RestConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("R8")]
-    public async Task A_generation_ends_by_its_deadline_and_one_that_is_no_deadline_is_refused()
+    public async Task A_generation_ends_by_its_deadline_and_an_invalid_deadline_is_refused()
     {
         await using var user = await _target.UserAsync();
         static string Body(string deadline) => $$"""{"type":"sora","prompt":"conformance","deadline":"{{deadline}}"}""";
@@ -99,19 +99,19 @@ public sealed class RestConformanceTests(RunningSystem system)
 
         var updates = await user.ReadAsync((long)generation["seq"]! - 1, ConformanceUser.IsTerminal);
 
-        // A worker may be quick enough.
+        // A worker may finish before the deadline.
         var end = updates[^1];
         if ((string?)end["status"] != "completed")
         {
             Assert.Equal("failed", (string?)end["status"]);
             Assert.NotEmpty((string)end["metadata"]!["errorMessage"]!);
-            Assert.True((long)end["timestamp"]! >= deadline.ToUnixTimeMilliseconds() - 1000, "Not long before its deadline, by clocks that may differ.");
+            Assert.True((long)end["timestamp"]! >= deadline.ToUnixTimeMilliseconds() - 1000, "Failed before its deadline, by more than a clock difference.");
         }
     }
 
     [Fact]
     [Requirement("R5")]
-    public async Task A_canceled_generation_has_one_canceled_update_however_often_it_is_asked_for()
+    public async Task A_canceled_generation_has_one_canceled_update_however_often_it_is_canceled()
     {
         await using var user = await _target.UserAsync();
         for (var i = 0; i < 5; i++)
@@ -120,7 +120,7 @@ public sealed class RestConformanceTests(RunningSystem system)
             var id = (string)submitted["id"]!;
             var answers = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => user.CancelAsync(id)));
 
-            // A worker may be quicker: then it is asked to stop, and may even have finished.
+            // A worker may be faster: then the answer is that it is asked to stop, or that the generation has finished.
             Assert.All(answers, answer => Assert.True(
                 answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.Accepted or HttpStatusCode.Conflict, $"{answer.StatusCode}"));
             Assert.All(answers, answer => answer.Dispose());
@@ -142,7 +142,7 @@ public sealed class RestConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("R6")]
-    public async Task Pages_have_every_generation_once_though_others_are_submitted_meanwhile()
+    public async Task Pages_contain_every_generation_once_even_while_others_are_submitted()
     {
         await using var user = await _target.UserAsync();
         var ids = new List<string>();
@@ -170,7 +170,7 @@ public sealed class RestConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("R7")]
-    public async Task A_total_counts_all_that_match_whatever_page_it_is()
+    public async Task The_total_counts_all_matches_whatever_the_page()
     {
         await using var user = await _target.UserAsync();
         foreach (var type in new[] { "chat", "sora", "chat", "product_card", "chat" })
@@ -190,7 +190,7 @@ public sealed class RestConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("E1", "E2")]
-    public async Task A_failure_is_a_problem_with_a_code_and_names_what_is_wrong()
+    public async Task A_failure_is_a_problem_with_a_code_and_names_the_invalid_fields()
     {
         await using var user = await _target.UserAsync();
         using var list = await user.Http.GetAsync($"{ConformanceUser.Generations}?limit=0&status=done", Token);
@@ -208,7 +208,7 @@ public sealed class RestConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("E4")]
-    public async Task Answers_tell_how_many_requests_are_left()
+    public async Task Answers_state_how_many_requests_are_left()
     {
         await using var user = await _target.UserAsync();
         using var response = await user.Http.GetAsync(ConformanceUser.Generations, Token);

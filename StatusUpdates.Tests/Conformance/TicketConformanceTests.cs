@@ -16,12 +16,12 @@ public sealed class TicketConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("T1", "T2")]
-    public async Task Of_simultaneous_uses_of_a_ticket_one_wins()
+    public async Task Only_one_of_several_simultaneous_uses_of_a_ticket_wins()
     {
         await using var user = await _target.UserAsync();
         var ticket = await user.TicketAsync();
         using var http = user.With(null);
-        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => ConformanceTransport.AskAsync(
+        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => ConformanceTransport.RequestAsync(
             i % 2 == 0 ? ConformanceTransport.WebSocket : ConformanceTransport.Events, http, $"?ticket={ticket}")));
         Assert.Single(answers, answer => answer.StatusCode is HttpStatusCode.SwitchingProtocols or HttpStatusCode.OK);
         foreach (var lost in answers.Where(answer => answer.StatusCode is not (HttpStatusCode.SwitchingProtocols or HttpStatusCode.OK)))
@@ -34,7 +34,7 @@ public sealed class TicketConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("T1")]
-    public async Task A_ticket_opens_what_its_users_token_would_open()
+    public async Task A_ticket_opens_whatever_its_users_token_would_open()
     {
         await using var user = await _target.UserAsync();
         await using var socket = await SocketClient.ConnectAsync(user.Address, user.UserId, token: "", $"?ticket={await user.TicketAsync()}");
@@ -51,7 +51,7 @@ public sealed class TicketConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("T6")]
-    public async Task A_connection_that_a_ticket_opened_takes_a_fresh_token_in_place()
+    public async Task A_connection_opened_with_a_ticket_accepts_a_fresh_token_in_place()
     {
         await using var user = await _target.UserAsync();
         await using var socket = await SocketClient.ConnectAsync(user.Address, user.UserId, token: "", $"?ticket={await user.TicketAsync()}");
@@ -63,14 +63,14 @@ public sealed class TicketConformanceTests(RunningSystem system)
     [InlineData(ConformanceTransport.WebSocket)]
     [InlineData(ConformanceTransport.Events)]
     [Requirement("T2")]
-    public async Task What_is_no_ticket_and_what_is_given_twice_is_refused(string transport)
+    public async Task An_invalid_ticket_and_one_given_twice_are_refused(string transport)
     {
         await using var user = await _target.UserAsync();
         var ticket = await user.TicketAsync();
         using var http = user.With(null);
         foreach (var query in new[] { "?ticket=", "?ticket=garbage", $"?ticket={ticket}x", $"?ticket={ticket[1..]}", $"?ticket={ticket}&ticket={ticket}", $"?ticket={user.Token}" })
         {
-            using var refused = await ConformanceTransport.AskAsync(transport, http, query);
+            using var refused = await ConformanceTransport.RequestAsync(transport, http, query);
             await refused.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_ticket");
         }
     }
@@ -85,7 +85,7 @@ public sealed class TicketConformanceTests(RunningSystem system)
         Assert.Equal(["ticket", "expiresAt"], data.AsObject().Select(member => member.Key));
         var expiresAt = DateTimeOffset.Parse((string)data["expiresAt"]!, CultureInfo.InvariantCulture);
 
-        // By the server's own clock, whose answer has whole seconds.
+        // Measured by the server's own clock; the Date header has whole seconds.
         Assert.InRange(expiresAt - response.Headers.Date!.Value, TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(40));
         var ticket = (string)data["ticket"]!;
         Assert.Equal(ticket, Uri.EscapeDataString(ticket));
@@ -93,7 +93,7 @@ public sealed class TicketConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("T4")]
-    public async Task A_ticket_is_no_token_and_stays_unused_where_it_is_taken_for_one()
+    public async Task A_ticket_is_not_a_token_and_is_not_used_up_when_presented_as_one()
     {
         await using var user = await _target.UserAsync();
         var ticket = await user.TicketAsync();

@@ -7,7 +7,7 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Conformance;
 
-/// <summary>Chapter "WebSocket": handshake and messages. What a client must not send is in <see cref="MalformedWebSocketConformanceTests"/>.</summary>
+/// <summary>Chapter "WebSocket": handshake and messages. Invalid input is in <see cref="MalformedWebSocketConformanceTests"/>.</summary>
 public sealed class WebSocketConformanceTests(RunningSystem system)
 {
     private readonly ConformanceTarget _target = new(system);
@@ -16,7 +16,7 @@ public sealed class WebSocketConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("W1")]
-    public async Task What_can_be_refused_is_refused_before_the_upgrade()
+    public async Task A_request_that_can_be_refused_is_refused_before_the_upgrade()
     {
         await using var user = await _target.UserAsync();
         using (var plain = await user.Http.GetAsync("/ws/status", Token))
@@ -54,7 +54,7 @@ public sealed class WebSocketConformanceTests(RunningSystem system)
         await using var user = await _target.UserAsync();
         var head = await user.HeadAsync();
 
-        // It fails unless the first message is connected, with the user.
+        // ConnectAsync fails unless the first message is "connected" with the user's id.
         await using var socket = await user.ConnectAsync();
         Assert.Equal(head, socket.Start);
         var submitted = await user.SubmitAsync();
@@ -68,7 +68,7 @@ public sealed class WebSocketConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("W4")]
-    public async Task Updates_that_are_due_together_come_in_batches_only_if_asked_for_and_within_their_bounds()
+    public async Task Updates_that_are_due_together_are_batched_only_on_request_and_within_the_limits()
     {
         await using var user = await _target.UserAsync();
         var since = await user.HeadAsync();
@@ -108,12 +108,12 @@ public sealed class WebSocketConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("W5")]
-    public async Task A_filtered_connection_is_told_its_position_within_fifteen_seconds_although_nothing_is_for_it()
+    public async Task A_filtered_connection_gets_its_position_within_fifteen_seconds_even_without_matching_updates()
     {
         await using var user = await _target.UserAsync();
         var (_, _, ids) = await user.RunAsync(1);
         await using var socket = await user.ConnectAsync($"?generationId={ids[0]}");
-        var passedBy = (long)(await user.SubmitAsync())["seq"]!;
+        var skipped = (long)(await user.SubmitAsync())["seq"]!;
         JsonObject message;
         do
         {
@@ -121,9 +121,9 @@ public sealed class WebSocketConformanceTests(RunningSystem system)
             Assert.Equal(["type", "seq", "cursor"], message.Select(member => member.Key));
             Assert.Equal("position", (string?)message["type"]);
         }
-        while ((long)message["seq"]! < passedBy);
+        while ((long)message["seq"]! < skipped);
 
-        // The position is a cursor: what follows it has not been seen.
+        // The position is a valid cursor to resume from.
         await using var again = await user.ConnectAsync($"?since={(long)message["seq"]!}&generationId={ids[0]}");
         Assert.Equal((long)message["seq"]!, again.Start);
     }
@@ -143,7 +143,7 @@ public sealed class WebSocketConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("W8")]
-    public async Task A_fresh_token_of_the_same_user_is_taken_in_place_and_a_bad_one_changes_nothing()
+    public async Task A_fresh_token_of_the_same_user_is_accepted_in_place_and_a_bad_one_changes_nothing()
     {
         await using var user = await _target.UserAsync();
         await using var socket = await user.ConnectAsync();
@@ -164,7 +164,7 @@ public sealed class WebSocketConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("W9")]
-    public async Task What_is_not_understood_is_answered_with_an_error_and_the_connection_stays()
+    public async Task An_invalid_message_is_answered_with_an_error_and_the_connection_stays_open()
     {
         await using var user = await _target.UserAsync();
         await using var socket = await user.ConnectAsync();
@@ -195,7 +195,7 @@ public sealed class WebSocketConformanceTests(RunningSystem system)
 
     [Fact]
     [Requirement("W10", "W11")]
-    public async Task A_message_of_4096_bytes_is_taken_also_in_fragments_with_control_frames_between()
+    public async Task A_message_of_4096_bytes_is_accepted_and_fragments_with_control_frames_between_them_are_too()
     {
         await using var user = await _target.UserAsync();
         await using var whole = await user.ConnectAsync();
@@ -207,7 +207,7 @@ public sealed class WebSocketConformanceTests(RunningSystem system)
         await raw.SendAsync(
         [
             .. RawSocket.Frame(0x01, message.AsSpan(0, 24)),
-            .. RawSocket.Frame(0x8A, "unasked"u8),
+            .. RawSocket.Frame(0x8A, "unsolicited"u8),
             .. RawSocket.Frame(0x00, []),
             .. RawSocket.Frame(0x00, message.AsSpan(24, 1)),
             .. RawSocket.Frame(0x80, message.AsSpan(25)),

@@ -5,13 +5,13 @@ using static StatusUpdates.Tests.Data.QueueFiller;
 
 namespace StatusUpdates.Tests.Data;
 
-/// <summary>What a claim reads, in buffers, as the server counts them: how much that is does not depend on how much waits.</summary>
+/// <summary>The number of buffers that a claim reads, as the server counts them, does not depend on the length of the queue.</summary>
 public abstract class ClaimCostTests(TestServers servers, PostgresAge age)
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_claim_reads_no_more_with_twenty_times_the_backlog()
+    public async Task A_claim_reads_no_more_from_a_backlog_twenty_times_as_long()
     {
         var small = await MeasureAsync(heavy: 1_000);
         var large = await MeasureAsync(heavy: 20_000);
@@ -36,18 +36,18 @@ public abstract class ClaimCostTests(TestServers servers, PostgresAge age)
         for (var i = 0; i < 12; i++)
         {
             await db.FillAsync($"u{i}", 20);
-            Assert.Equal(8, (await queue.ClaimAsync(Request(8), Token)).Claimed.Count);
+            Assert.NotEmpty((await queue.ClaimAsync(Request(8), Token)).Claimed);
         }
 
-        await using var command = database.DataSource.CreateCommand(
-            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%WITH RECURSIVE tasks%'");
+        await using var command = database.Claims.CreateCommand(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '-- claim%'");
         await using var reader = await command.ExecuteReaderAsync(Token);
-        Assert.True(await reader.ReadAsync(Token), "The claim is prepared.");
+        Assert.True(await reader.ReadAsync(Token), "The claim must be a prepared statement.");
         Assert.InRange(reader.GetInt64(0), 8, 12);
         Assert.Equal(0L, reader.GetInt64(1));
     }
 
-    // Neither analyzed nor vacuumed: as a queue is that has just been filled.
+    // Neither analyzed nor vacuumed, like a queue that has just been filled.
     private async Task<long> MeasureAsync(int heavy)
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
@@ -58,6 +58,9 @@ public abstract class ClaimCostTests(TestServers servers, PostgresAge age)
             await db.FillAsync($"{(i % 2 == 0 ? "a" : "z")}-{i}", 1);
         }
 
+        // Claims re-read recent rows for a while, because earlier transactions may still commit.
+        await db.UntilAsync("SELECT max(created_at) < now() - interval '3 seconds' FROM generations");
+        await db.Queue.ClaimAsync(Request(16), Token);
         await db.Queue.ClaimAsync(Request(16), Token);
         return await BuffersAsync(db, 16);
     }
@@ -65,12 +68,12 @@ public abstract class ClaimCostTests(TestServers servers, PostgresAge age)
     private static async Task<long> BuffersAsync(TestDatabase db, int limit)
     {
         var request = Request(limit);
-        await using var connection = await db.DataSource.OpenConnectionAsync(Token);
-        await using var batch = db.Queue.CreateClaim(request, request.Tasks);
-        batch.Connection = connection;
-        batch.BatchCommands[1].CommandText = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + ClaimSql.Text;
-        await using var reader = await batch.ExecuteReaderAsync(Token);
-        await reader.NextResultAsync(Token);
+        await using var connection = await db.Database.Claims.OpenConnectionAsync(Token);
+        var asked = db.Queue.Plan(request);
+        await using var command = GenerationQueue.CreateClaim(request, asked);
+        command.Connection = connection;
+        command.CommandText = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + command.CommandText;
+        await using var reader = await command.ExecuteReaderAsync(Token);
         Assert.True(await reader.ReadAsync(Token));
         var text = reader.GetString(0);
         var plan = JsonNode.Parse(text)![0]!["Plan"]!;
@@ -83,4 +86,5 @@ public abstract class ClaimCostTests(TestServers servers, PostgresAge age)
 
 public sealed class ClaimCostOnOldestPostgresTests(TestServers servers) : ClaimCostTests(servers, PostgresAge.Oldest);
 
+[Long]
 public sealed class ClaimCostOnNewestPostgresTests(TestServers servers) : ClaimCostTests(servers, PostgresAge.Newest);

@@ -14,7 +14,7 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task With_all_slots_taken_expired_leases_that_lead_nowhere_are_ended_and_the_rest_waits()
+    public async Task With_no_free_slot_expired_leases_that_cannot_be_retried_end_and_the_others_wait()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.FillAsync("u", 4);
@@ -43,7 +43,30 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task Expired_leases_keep_to_the_limits_of_tasks_and_users_and_do_not_hide_each_other()
+    public async Task Expired_leases_of_tasks_that_a_worker_does_not_run_end_too_if_they_cannot_be_retried()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.FillAsync("u", 3, GenerationTask.ProductCard);
+        var claimed = (await db.Queue.ClaimAsync(Request(3, "dead"), Token)).Claimed;
+        await db.CreateCommands().CancelAsync("u", claimed[0].Id, cancellationToken: Token);
+        await db.ExecuteAsync($"UPDATE generations SET deadline = now() - interval '1 second' WHERE id = '{claimed[1].Id}'", Token);
+        await db.ExpireLeasesAsync();
+
+        var withoutProviders = await db.Queue.ClaimAsync(Request(10) with { Tasks = [] }, Token);
+        var ofAnotherTask = await db.Queue.ClaimAsync(Request(10) with { Tasks = [GenerationTask.Sora] }, Token);
+
+        Assert.Equal(
+            new Dictionary<string, GenerationStatus> { [claimed[0].Id] = GenerationStatus.Canceled, [claimed[1].Id] = GenerationStatus.Failed },
+            withoutProviders.Updates.ToDictionary(u => u.GenerationId, u => u.Status));
+        Assert.Empty(withoutProviders.Claimed);
+        Assert.Empty(ofAnotherTask.Updates);
+        var next = Assert.Single((await db.Queue.ClaimAsync(Request(1), Token)).Claimed);
+        Assert.Equal((claimed[2].Id, 2), (next.Id, next.Attempt));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task Expired_leases_respect_the_limits_of_tasks_and_users_and_do_not_hide_each_other()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.FillAsync("a", 30, GenerationTask.ProductCard);
@@ -65,7 +88,7 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task Due_work_is_claimed_beside_expired_leases_in_one_claim()
+    public async Task One_claim_takes_both_due_generations_and_expired_leases()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.FillAsync("u", 2);
@@ -79,7 +102,7 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task A_claim_that_does_not_sweep_leaves_expired_leases_alone_and_starts_nothing_that_is_overdue()
+    public async Task A_claim_without_a_sweep_leaves_expired_leases_alone_and_starts_nothing_past_its_deadline()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.FillAsync("u", 1);
@@ -96,7 +119,7 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task What_is_pending_past_its_deadline_fails_whatever_its_task_and_without_a_slot()
+    public async Task A_pending_generation_past_its_deadline_fails_whatever_its_task_and_without_a_free_slot()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.FillAsync("u", 40, GenerationTask.Sora, deadline: "now() - interval '1 second'");
@@ -118,7 +141,7 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task What_goes_back_to_the_queue_past_its_deadline_still_fails()
+    public async Task A_generation_that_returns_to_the_queue_past_its_deadline_still_fails()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.FillAsync("u", 1, deadline: "now() + interval '1 hour'");
@@ -134,7 +157,7 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task A_submission_past_its_deadline_is_refused_and_a_repeat_of_an_earlier_one_is_not()
+    public async Task A_submission_past_its_deadline_is_refused_but_a_repeat_of_an_earlier_one_is_not()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         var commands = db.CreateCommands();
@@ -162,4 +185,5 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
 
 public sealed class ClaimExpiryOnOldestPostgresTests(TestServers servers) : ClaimExpiryTests(servers, PostgresAge.Oldest);
 
+[Long]
 public sealed class ClaimExpiryOnNewestPostgresTests(TestServers servers) : ClaimExpiryTests(servers, PostgresAge.Newest);

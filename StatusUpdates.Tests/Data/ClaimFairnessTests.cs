@@ -19,7 +19,7 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
             await db.FillAsync(user, 1);
         }
 
-        // 21 users, 8 slots a claim: by the third claim everybody has had a turn.
+        // 21 users and 8 slots per claim: three claims serve every user.
         var started = new List<string>();
         for (var i = 0; i < 3; i++)
         {
@@ -31,7 +31,7 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task Single_slots_go_to_users_and_tasks_in_turn()
+    public async Task Single_slots_go_to_users_and_tasks_in_round_robin_order()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         foreach (var (user, task) in (IEnumerable<(string, GenerationTask)>)
@@ -47,7 +47,7 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
             claims.Add((job.Task, job.UserId));
         }
 
-        // Four tasks take turns to be first; where one has nothing, the next one that has is served.
+        // The four tasks are first in round-robin order; if one has nothing, the next one that has something is served.
         var counts = claims.CountBy(c => c).ToDictionary();
         Assert.Equal(5, counts.Count);
         Assert.All(counts, n => Assert.InRange(n.Value, 4, 20));
@@ -57,7 +57,7 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task Users_whose_work_is_not_due_yet_do_not_hide_one_whose_work_is()
+    public async Task Users_whose_generations_are_not_due_yet_do_not_hide_one_with_a_due_generation()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.ExecuteAsync(
@@ -74,15 +74,15 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
         ClaimResult claim;
         while ((claim = await db.Queue.ClaimAsync(Request(4), Token)).Claimed.Count == 0)
         {
-            Assert.True(claim.MayHaveMore, "A walk that has not come around says so.");
-            Assert.True(++claims <= 3, "2,501 users are visited by three claims.");
+            Assert.True(claim.MayHaveMore, "A claim that has not visited all users must report that there may be more.");
+            Assert.True(++claims <= 3, "Three claims must be enough to visit 2,501 users.");
         }
 
         Assert.Equal("late-1999-due", Assert.Single(claim.Claimed).UserId);
     }
 
     [Fact]
-    public async Task A_claim_takes_of_each_task_what_can_start_and_never_more_in_all()
+    public async Task A_claim_respects_the_limit_of_each_task_and_its_own_total_limit()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.FillAsync("a", 20, GenerationTask.Sora);
@@ -108,7 +108,7 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task One_user_holds_no_more_than_his_share_of_all_slots_and_of_a_tasks()
+    public async Task One_user_holds_no_more_than_their_share_of_all_slots_and_of_each_tasks_slots()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.FillAsync("heavy", 100, GenerationTask.Sora);
@@ -134,7 +134,7 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task Many_claimers_at_once_take_every_generation_once_within_their_limits()
+    public async Task Many_simultaneous_claimers_take_every_generation_once_within_their_limits()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.FillAsync("heavy", 400, GenerationTask.Sora);
@@ -146,7 +146,7 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
         var all = await db.ScalarAsync<long>("SELECT count(*) FROM generations", Token);
         var claimed = await Task.WhenAll(Enumerable.Range(0, 12).Select(async n =>
         {
-            // Each its own queue: its own place on the round, as in a process of its own.
+            // Each has its own queue, with its own round-robin position, like a separate process.
             var queue = new GenerationQueue(db.Database);
             var mine = new List<string>();
             for (ClaimResult claim; (claim = await queue.ClaimAsync(Request(1 + (n * 3 % 17), $"w{n}"), Token)).Claimed.Count > 0 || claim.MayHaveMore;)
@@ -158,7 +158,7 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
             return mine;
         }));
 
-        // Who found only what others were taking has stopped early; nothing is left all the same.
+        // A claimer that found only rows locked by others has stopped early; further claims must find the rest.
         var ids = claimed.SelectMany(c => c).ToList();
         while (await db.ClaimAsync(100, cancellationToken: Token) is { Claimed.Count: > 0 } rest)
         {
@@ -174,4 +174,5 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
 
 public sealed class ClaimFairnessOnOldestPostgresTests(TestServers servers) : ClaimFairnessTests(servers, PostgresAge.Oldest);
 
+[Long]
 public sealed class ClaimFairnessOnNewestPostgresTests(TestServers servers) : ClaimFairnessTests(servers, PostgresAge.Newest);

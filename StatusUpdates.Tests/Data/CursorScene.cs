@@ -6,7 +6,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Data;
 
-/// <summary>Durable cursors of the kind <c>test</c>, and logs to move them over.</summary>
+/// <summary>Durable cursors of the kind <c>test</c> and logs that they follow.</summary>
 internal sealed class CursorScene : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, string> _generations = new(StringComparer.Ordinal);
@@ -33,7 +33,7 @@ internal sealed class CursorScene : IAsyncDisposable
         """,
         TestTime.Token);
 
-    /// <summary>Makes a user's log longer: a submission first, then progress of it.</summary>
+    /// <summary>Appends to a user's log: first a submission, then its progress.</summary>
     public async Task AppendAsync(string userId, int count, bool announce = true)
     {
         var updates = new List<StatusUpdate>();
@@ -49,7 +49,7 @@ internal sealed class CursorScene : IAsyncDisposable
         {
             var result = await Database.Log.AppendAsync(
                 new StatusChange { GenerationId = generation, UserId = userId, Status = GenerationStatus.Processing, Attempt = 1 }, TestTime.Token);
-            updates.Add(result.Update ?? throw new InvalidOperationException("The log refused it."));
+            updates.Add(result.Update ?? throw new InvalidOperationException("The log refused the update."));
         }
 
         if (announce)
@@ -88,38 +88,38 @@ internal sealed class CursorScene : IAsyncDisposable
     }
 }
 
-/// <summary>Tells a list.</summary>
-internal sealed class TellingConsumer : ICursorConsumer
+/// <summary>Records the seqs that it reads, by cursor owner.</summary>
+internal sealed class RecordingConsumer : ICursorConsumer
 {
-    private readonly ConcurrentDictionary<string, ConcurrentQueue<long>> _told = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, bool> _inside = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ConcurrentQueue<long>> _recorded = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _running = new(StringComparer.Ordinal);
 
-    public TellingConsumer() => Tell = TellAllAsync;
+    public RecordingConsumer() => Run = RecordAllAsync;
 
     public string Kind => "test";
 
-    public Func<HeldCursor, CancellationToken, Task> Tell { get; set; }
+    public Func<HeldCursor, CancellationToken, Task> Run { get; set; }
 
     public ConcurrentQueue<string> Resyncs { get; } = [];
 
-    public bool WasCalledTwiceAtOnce { get; private set; }
+    public bool WasRunConcurrently { get; private set; }
 
-    public IReadOnlyList<long> Told(string owner) => [.. _told.GetValueOrDefault(owner) ?? []];
+    public IReadOnlyList<long> Recorded(string owner) => [.. _recorded.GetValueOrDefault(owner) ?? []];
 
     public async Task RunAsync(HeldCursor cursor, CancellationToken stopping)
     {
-        WasCalledTwiceAtOnce |= !_inside.TryAdd(cursor.Owner, true);
+        WasRunConcurrently |= !_running.TryAdd(cursor.Owner, true);
         try
         {
-            await Tell(cursor, stopping);
+            await Run(cursor, stopping);
         }
         finally
         {
-            _inside.TryRemove(cursor.Owner, out _);
+            _running.TryRemove(cursor.Owner, out _);
         }
     }
 
-    public async Task TellAllAsync(HeldCursor cursor, CancellationToken stopping)
+    public async Task RecordAllAsync(HeldCursor cursor, CancellationToken stopping)
     {
         while (true)
         {
@@ -133,13 +133,13 @@ internal sealed class TellingConsumer : ICursorConsumer
 
             foreach (var update in page.Items)
             {
-                _told.GetOrAdd(cursor.Owner, _ => []).Enqueue(update.Seq!.Value);
+                _recorded.GetOrAdd(cursor.Owner, _ => []).Enqueue(update.Seq!.Value);
                 await cursor.SaveAsync(new CursorSave(update.Position!.Value));
             }
 
             if (page.Items.Count == 0)
             {
-                _inside.TryRemove(cursor.Owner, out _);
+                _running.TryRemove(cursor.Owner, out _);
                 await cursor.SaveAsync(new CursorSave(cursor.Position) { Release = true });
                 return;
             }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Schema;
 using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Data;
@@ -13,8 +14,8 @@ public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age
 
     [Theory]
     [InlineData("statusdb")]
-    [InlineData("of \"Many\" words; DROP")]
-    public async Task A_database_that_is_not_there_is_created_in_UTF8_with_the_schema(string name)
+    [InlineData("with \"Quotes\"; DROP")]
+    public async Task A_missing_database_is_created_in_UTF8_with_the_schema(string name)
     {
         await using var admin = await servers.CreateDatabaseAsync(age, Token);
         await using var missing = new MissingDatabase(admin, name);
@@ -26,7 +27,7 @@ public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age
     }
 
     [Fact]
-    public async Task Of_many_instances_that_start_at_once_one_creates_the_database_and_all_start()
+    public async Task Only_one_of_many_instances_that_start_together_creates_the_database_and_all_start()
     {
         await using var admin = await servers.CreateDatabaseAsync(age, Token);
         for (var round = 0; round < 3; round++)
@@ -44,7 +45,23 @@ public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age
     }
 
     [Fact]
-    public async Task A_role_that_may_create_databases_owns_the_one_it_made()
+    public async Task A_database_from_before_the_first_release_is_refused_with_what_to_do_and_left_as_it_is()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        await db.ExecuteAsync("""UPDATE "__EFMigrationsHistory" SET migration_id = '20260101000000_Other'""", Token);
+        await using var database = new StatusDatabase(db.ConnectionString);
+
+        var refused = await Assert.ThrowsAsync<InvalidOperationException>(() => Migrator(database).StartingAsync(Token));
+
+        Assert.EndsWith(
+            "was created by a version before the first release (20260101000000_Other) and cannot be migrated. Drop the database; in development, delete the folder .local.",
+            refused.Message,
+            StringComparison.Ordinal);
+        Assert.Equal("20260101000000_Other", await db.ScalarAsync<string>("""SELECT migration_id FROM "__EFMigrationsHistory" """, Token));
+    }
+
+    [Fact]
+    public async Task A_role_that_may_create_databases_owns_the_one_it_created()
     {
         await using var admin = await servers.CreateDatabaseAsync(age, Token);
         await using var missing = new MissingDatabase(admin, "owned", await CreateRoleAsync(admin, "CREATEDB"));
@@ -56,7 +73,7 @@ public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age
     }
 
     [Fact]
-    public async Task A_role_that_may_not_is_told_in_one_line_which_database_to_create_and_for_whom()
+    public async Task A_role_that_may_not_create_databases_gets_one_line_with_the_commands_to_run()
     {
         await using var admin = await servers.CreateDatabaseAsync(age, Token);
         await using var missing = new MissingDatabase(admin, "refused", await CreateRoleAsync(admin, ""));
@@ -73,7 +90,7 @@ public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age
     }
 
     [Fact]
-    public async Task A_database_that_somebody_else_is_to_create_is_waited_for()
+    public async Task A_database_that_someone_else_will_create_is_waited_for()
     {
         await using var admin = await servers.CreateDatabaseAsync(age, Token);
         await using var missing = new MissingDatabase(admin, "awaited", await CreateRoleAsync(admin, ""));
@@ -86,7 +103,7 @@ public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age
     }
 
     [Fact]
-    public async Task A_role_that_may_not_create_tables_is_named_with_what_the_server_says()
+    public async Task A_role_that_may_not_create_tables_is_named_together_with_the_servers_error()
     {
         await using var admin = await servers.CreateDatabaseAsync(age, Token);
         var role = await CreateRoleAsync(admin, "");
@@ -101,7 +118,7 @@ public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age
     }
 
     [Fact]
-    public async Task A_role_that_is_not_let_in_is_an_error_that_names_the_database_and_not_the_password()
+    public async Task A_refused_login_is_an_error_that_names_the_database_and_not_the_password()
     {
         await using var admin = await servers.CreateDatabaseAsync(age, Token);
         await using var database = new StatusDatabase(
@@ -115,7 +132,7 @@ public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age
     }
 
     [Fact]
-    public async Task A_server_that_does_not_come_is_waited_for_and_then_named_with_the_setting()
+    public async Task An_unreachable_server_is_waited_for_and_then_named_together_with_the_setting()
     {
         var port = LoopbackPort.FindFree();
         await using var database = new StatusDatabase($"Host=127.0.0.1;Port={port};Database=statusdb;Username=u");
@@ -143,7 +160,7 @@ public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age
         return role;
     }
 
-    /// <summary>The name of a database that nobody has created, on another one's server; dropped at the end if it was.</summary>
+    /// <summary>A database that does not exist yet, on the server of another; dropped at the end if it was created.</summary>
     private sealed class MissingDatabase : IAsyncDisposable
     {
         private readonly TestDatabase _admin;
@@ -153,7 +170,7 @@ public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age
             _admin = admin;
             Role = role;
 
-            // 63 bytes are what the server keeps of a name.
+            // Stays within the 63 bytes that the server keeps of a name.
             Name = $"{name} {Guid.NewGuid():N}";
             var builder = new NpgsqlConnectionStringBuilder(admin.ConnectionString) { Database = Name };
             if (role is not null)
@@ -189,4 +206,5 @@ public abstract class DatabaseCreationTests(TestServers servers, PostgresAge age
 
 public sealed class DatabaseCreationOnOldestPostgresTests(TestServers servers) : DatabaseCreationTests(servers, PostgresAge.Oldest);
 
+[Long]
 public sealed class DatabaseCreationOnNewestPostgresTests(TestServers servers) : DatabaseCreationTests(servers, PostgresAge.Newest);

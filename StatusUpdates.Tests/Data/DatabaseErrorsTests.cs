@@ -5,15 +5,16 @@ using Npgsql;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Data;
 
-/// <summary>What is away and what is refused: every state as a server says it, and the cases of life that bring them.</summary>
+/// <summary>Which errors mean "away" and which "refused": every SQLSTATE as a server reports it, and the real situations that cause them.</summary>
 public sealed class DatabaseErrorsTests(TestServers servers)
 {
-    private static readonly string[] ByLife = ["08006", "25006", "25P03", "25P04", "3D000", "3F000", "42P01", "40001", "40P01", "53100", "53200", "53300",
+    private static readonly string[] Transient = ["08006", "25006", "25P03", "25P04", "3D000", "3F000", "42P01", "40001", "40P01", "53100", "53200", "53300",
         "55000", "55006", "55P03", "57014", "57P01", "57P02", "57P03", "57P04", "57P05", "58030"];
 
     private static CancellationToken Token => TestTime.Token;
@@ -21,12 +22,12 @@ public sealed class DatabaseErrorsTests(TestServers servers)
     public static TheoryData<string, bool, bool> States()
     {
         var data = new TheoryData<string, bool, bool>();
-        foreach (var state in ByLife)
+        foreach (var state in Transient)
         {
             data.Add(state, true, true);
         }
 
-        // Denied: waited for while a service runs, told at its start.
+        // Denied: waited for while a service runs, but reported when it starts.
         data.Add("28P01", true, false);
         data.Add("28000", true, false);
         data.Add("42501", true, false);
@@ -40,7 +41,7 @@ public sealed class DatabaseErrorsTests(TestServers servers)
 
     [Theory]
     [MemberData(nameof(States))]
-    public async Task A_state_means_the_same_to_a_write_a_request_and_a_start(string state, bool mayPass, bool isWaitedForAtStart)
+    public async Task A_SQLSTATE_means_the_same_to_a_write_a_request_and_a_start(string state, bool mayPass, bool isWaitedForAtStart)
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         await using var database = new StatusDatabase(db.ConnectionString, new StatusDatabaseOptions { RetryFor = TimeSpan.FromMinutes(1) });
@@ -67,23 +68,23 @@ public sealed class DatabaseErrorsTests(TestServers servers)
         }
 
         var error = new PostgresException("no", "ERROR", "ERROR", state);
-        Assert.Equal(mayPass, DatabaseErrors.MayPass(error));
-        Assert.Equal(mayPass, DatabaseErrors.MayPass(new InvalidOperationException("Wrapped, as EF Core does.", error)));
+        Assert.Equal(mayPass, DatabaseErrors.IsTransient(error));
+        Assert.Equal(mayPass, DatabaseErrors.IsTransient(new InvalidOperationException("Wrapped, as by EF Core.", error)));
         Assert.Equal(mayPass, DatabaseFailures.IsUnavailable(error));
-        Assert.Equal(isWaitedForAtStart, DatabaseErrors.KindOf(error) is DatabaseErrorKind.Away or DatabaseErrorKind.InTheWay);
+        Assert.Equal(isWaitedForAtStart, DatabaseErrors.KindOf(error) is DatabaseErrorKind.Away or DatabaseErrorKind.Contention);
     }
 
     [Fact]
-    public void What_cannot_be_served_now_is_503_with_the_time_to_wait()
+    public void A_request_that_cannot_be_served_now_gets_503_with_the_time_to_wait()
     {
         var context = new DefaultHttpContext();
 
-        Assert.Equal(StatusCodes.Status503ServiceUnavailable, DatabaseFailures.Answer(context).StatusCode);
+        Assert.Equal(StatusCodes.Status503ServiceUnavailable, DatabaseFailures.ToProblem(context).StatusCode);
         Assert.Equal("2", context.Response.Headers.RetryAfter);
     }
 
     [Fact]
-    public async Task A_primary_that_is_read_only_is_waited_for()
+    public async Task A_read_only_primary_is_waited_for()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         var submitted = await db.SubmitAsync("u", cancellationToken: Token);
@@ -119,7 +120,7 @@ public sealed class DatabaseErrorsTests(TestServers servers)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_list_of_hosts_without_a_primary_is_away(bool isOtherUp)
+    public async Task A_list_of_hosts_without_a_primary_counts_as_away(bool isOtherUp)
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         await SetReadOnlyAsync(db, true);
@@ -133,7 +134,7 @@ public sealed class DatabaseErrorsTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Too_many_connections_are_away()
+    public async Task Too_many_connections_count_as_away()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         var role = $"r{Guid.NewGuid():N}";
@@ -148,14 +149,14 @@ public sealed class DatabaseErrorsTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_migration_whose_session_is_ended_is_begun_again()
+    public async Task A_migration_whose_session_is_terminated_starts_again()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         await db.ExecuteAsync("DROP SCHEMA public CASCADE; CREATE SCHEMA public", Token);
         await using var database = new StatusDatabase(db.ConnectionString);
         var migrator = new DatabaseMigrator(database, new StatusDatabaseOptions(), TimeProvider.System, NullLogger<DatabaseMigrator>.Instance);
 
-        // The history's table is there and somebody reads it: the migration's own statement waits, in the middle of EF Core's work.
+        // The history table exists and is locked by another session, so the migration's own statement waits in the middle of EF Core's work.
         await db.ExecuteAsync("""CREATE TABLE "__EFMigrationsHistory" (migration_id varchar(150) PRIMARY KEY, product_version varchar(32) NOT NULL)""", Token);
         Task starting;
         await using (var blocker = await db.DataSource.OpenConnectionAsync(Token))
@@ -178,10 +179,10 @@ public sealed class DatabaseErrorsTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_transaction_that_took_longer_than_the_server_allows_is_repeated()
+    public async Task A_transaction_that_exceeds_the_servers_time_limit_is_repeated()
     {
         await using var db = await servers.CreateDatabaseAsync(PostgresAge.Newest, Token);
-        Assert.SkipUnless(await db.ScalarAsync<int>("SELECT current_setting('server_version_num')::int", Token) >= 170_000, "transaction_timeout came with PostgreSQL 17.");
+        Assert.SkipUnless(await db.ScalarAsync<int>("SELECT current_setting('server_version_num')::int", Token) >= 170_000, "transaction_timeout requires PostgreSQL 17.");
         await using var limited = NpgsqlDataSource.Create(
             new NpgsqlConnectionStringBuilder(db.ConnectionString) { Options = "-c transaction_timeout=200", Pooling = false }.ConnectionString);
         var states = new List<string?>();
@@ -210,7 +211,7 @@ public sealed class DatabaseErrorsTests(TestServers servers)
         Assert.Equal((2, "25P04"), (tries, Assert.Single(states)));
     }
 
-    // As after a failover: sessions that there are end.
+    // Existing sessions end, as after a failover.
     private static async Task SetReadOnlyAsync(TestDatabase db, bool isReadOnly)
     {
         var admin = new NpgsqlConnectionStringBuilder(db.ConnectionString) { Options = "-c default_transaction_read_only=off", Pooling = false };

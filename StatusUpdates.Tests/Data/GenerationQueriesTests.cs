@@ -19,7 +19,7 @@ public abstract class GenerationQueriesTests(TestServers servers, PostgresAge ag
 
         await db.SubmitAsync("someone else", cancellationToken: Token);
 
-        // The same instant for some: the id decides.
+        // Some have the same creation time; then the id decides.
         await db.ExecuteAsync("UPDATE generations SET created_at = date_trunc('minute', created_at) WHERE type = 'sora'", Token);
         var queries = db.CreateQueries();
         var byCursor = new List<string>();
@@ -52,7 +52,7 @@ public abstract class GenerationQueriesTests(TestServers servers, PostgresAge ag
             await db.SubmitAsync("u", (GenerationType)(i % 3), cancellationToken: Token);
         }
 
-        // One of each: slots are dealt evenly.
+        // Claims one of each task, because slots are dealt evenly.
         await db.Queue.ClaimAsync(QueueFiller.Request(2) with { Tasks = [GenerationTask.ProductCard, GenerationTask.Sora] }, Token);
         await db.ExecuteAsync("UPDATE generations SET created_at = '2024-01-01T12:00:00Z' WHERE type = 'chat'", Token);
         var queries = db.CreateQueries();
@@ -70,4 +70,5 @@ public abstract class GenerationQueriesTests(TestServers servers, PostgresAge ag
 
 public sealed class GenerationQueriesOnOldestPostgresTests(TestServers servers) : GenerationQueriesTests(servers, PostgresAge.Oldest);
 
+[Long]
 public sealed class GenerationQueriesOnNewestPostgresTests(TestServers servers) : GenerationQueriesTests(servers, PostgresAge.Newest);

@@ -13,7 +13,7 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Workers_that_claim_at_once_share_the_queue_without_overlap()
+    public async Task Workers_that_claim_at_the_same_time_share_the_queue_without_overlap()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         for (var i = 0; i < 100; i++)
@@ -31,7 +31,7 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task A_claim_takes_only_tasks_that_the_worker_can_do_and_those_that_are_due()
+    public async Task A_claim_takes_only_due_generations_of_tasks_that_the_worker_can_do()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", GenerationType.Sora, cancellationToken: Token);
@@ -59,12 +59,12 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
         var old = await db.Log.AppendAsync(
             new StatusChange { GenerationId = first.Id, Status = GenerationStatus.Completed, Attempt = first.Attempt }, Token);
         Assert.Equal(RefusalReason.StaleAttempt, old.Refusal);
-        Assert.Empty(await db.Queue.ExtendLeasesAsync("dead", TimeSpan.FromSeconds(30), Token));
+        Assert.Empty(await db.Queue.ExtendLeasesAsync("dead", [], TimeSpan.FromSeconds(30), Token));
         await db.AssertConsistentAsync(Token);
     }
 
     [Fact]
-    public async Task A_generation_whose_worker_dies_every_time_fails_in_the_end()
+    public async Task A_generation_whose_worker_dies_on_every_attempt_fails_in_the_end()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
@@ -104,7 +104,7 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task What_goes_back_to_the_queue_after_a_cancel_request_is_canceled_there_and_then(bool isRetry)
+    public async Task A_generation_that_returns_to_the_queue_after_a_cancel_request_is_canceled_at_once(bool isRetry)
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
@@ -148,13 +148,7 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
 
         var append = db.Log.AppendAsync(
             new StatusChange { GenerationId = id, Status = GenerationStatus.Pending, Attempt = 1, RunAfter = TimeSpan.FromHours(1) }, Token);
-        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
-        while (await db.ScalarAsync<long>(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", Token) == 0)
-        {
-            await look.WaitForNextTickAsync(Token);
-        }
-
+        await db.UntilAsync("SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'");
         await transaction.CommitAsync(Token);
 
         Assert.Equal(GenerationStatus.Canceled, (await append).Update!.Status);
@@ -163,7 +157,7 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task A_retry_is_due_when_its_update_says_so_and_not_before()
+    public async Task A_retry_is_due_at_the_time_in_its_update_and_not_before()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
@@ -194,7 +188,7 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task A_heartbeat_extends_all_leases_of_its_worker_and_tells_of_cancel_requests()
+    public async Task A_heartbeat_extends_all_leases_of_its_worker_and_returns_cancel_requests()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         var ids = new List<string>();
@@ -207,14 +201,14 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
         await db.ClaimAsync(1, "other", cancellationToken: Token);
         await db.CreateCommands().CancelAsync("u", ids[1], cancellationToken: Token);
 
-        var held = await db.Queue.ExtendLeasesAsync("me", TimeSpan.FromHours(1), Token);
+        var held = await db.Queue.ExtendLeasesAsync("me", [], TimeSpan.FromHours(1), Token);
 
         Assert.Equal([new HeldLease(ids[0], 1, false), new HeldLease(ids[1], 1, true)], held.OrderBy(h => h.GenerationId, StringComparer.Ordinal));
         Assert.Equal(2L, await db.ScalarAsync<long>("SELECT count(*) FROM generations WHERE lease_expires_at > now() + interval '50 minutes'", Token));
     }
 
     [Fact]
-    public async Task Cancel_is_immediate_while_pending_and_repeatable_and_refused_after_the_end()
+    public async Task A_pending_generation_is_canceled_at_once_and_canceling_it_again_changes_nothing()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
@@ -240,7 +234,7 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
         await db.CreateCommands().SubmitAsync(
             new Submission { UserId = "u", Type = GenerationType.Sora, Task = GenerationTask.Sora, Prompt = "p", TraceParent = Trace }, Token);
 
-        // By the claim's own span where somebody listens, which is a part of that trace.
+        // If spans are collected, this is the claim's own span, which belongs to that trace.
         var claimed = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0].TraceParent;
         Assert.True(ActivityContext.TryParse(claimed, null, out var context));
         Assert.Equal("0af7651916cd43dd8448eb211c80319c", context.TraceId.ToHexString());
@@ -252,4 +246,5 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
 
 public sealed class GenerationQueueOnOldestPostgresTests(TestServers servers) : GenerationQueueTests(servers, PostgresAge.Oldest);
 
+[Long]
 public sealed class GenerationQueueOnNewestPostgresTests(TestServers servers) : GenerationQueueTests(servers, PostgresAge.Newest);

@@ -8,7 +8,7 @@ using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Data;
 
-/// <summary>Callers of the log share transactions, and are none the worse for each other.</summary>
+/// <summary>Callers of the log share transactions without affecting each other.</summary>
 public sealed class GroupCommitTests(TestServers servers)
 {
     private static readonly StatusLogOptions OneLane = new() { Lanes = 1 };
@@ -16,7 +16,7 @@ public sealed class GroupCommitTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task What_waits_while_a_transaction_is_under_way_shares_the_next()
+    public async Task Changes_that_wait_during_a_transaction_share_the_next_one()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         var jobs = await StartAsync(db, ["u"], 64);
@@ -33,7 +33,7 @@ public sealed class GroupCommitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_batch_is_bounded()
+    public async Task The_size_of_a_batch_is_bounded()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         var jobs = await StartAsync(db, ["u"], 21);
@@ -51,7 +51,7 @@ public sealed class GroupCommitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Each_caller_learns_its_own_outcome()
+    public async Task Each_caller_gets_its_own_outcome()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         var jobs = await StartAsync(db, ["u"], 4);
@@ -73,7 +73,7 @@ public sealed class GroupCommitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Changes_of_one_generation_are_committed_in_their_order_in_transactions_of_their_own()
+    public async Task Changes_of_one_generation_are_committed_in_order_in_separate_transactions()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         var jobs = await StartAsync(db, ["u"], 2);
@@ -93,7 +93,7 @@ public sealed class GroupCommitTests(TestServers servers)
     [InlineData(1)]
     [InlineData(37)]
     [InlineData(98)]
-    public async Task What_the_database_cannot_take_fails_alone(int at)
+    public async Task A_change_that_the_database_rejects_fails_alone(int at)
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         var jobs = await StartAsync(db, ["u", "v", "w"], 33);
@@ -125,7 +125,7 @@ public sealed class GroupCommitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task An_id_that_no_database_can_hold_is_refused_at_the_door_and_such_a_trace_is_mended()
+    public async Task An_id_that_the_database_cannot_store_is_refused_at_once_and_such_a_trace_is_repaired()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         var job = Assert.Single(await StartAsync(db, ["u"], 1));
@@ -155,7 +155,7 @@ public sealed class GroupCommitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task An_old_update_that_is_appended_again_beside_new_ones_is_answered_with_its_first_outcome()
+    public async Task An_old_update_appended_again_together_with_new_ones_is_answered_with_its_first_outcome()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         var jobs = await StartAsync(db, ["u"], 3);
@@ -176,18 +176,18 @@ public sealed class GroupCommitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_caller_that_gives_up_in_the_queue_leaves_nothing_behind()
+    public async Task A_caller_that_cancels_while_queued_writes_nothing()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         var jobs = await StartAsync(db, ["u"], 3);
         await using var log = new StatusLog(db.Database, OneLane);
-        using var patience = new CancellationTokenSource();
+        using var caller = new CancellationTokenSource();
         var first = await HoldAsync(db, log, jobs[0]);
 
-        var givenUp = log.AppendAsync(Progress(jobs[1], 2), patience.Token);
+        var canceled = log.AppendAsync(Progress(jobs[1], 2), caller.Token);
         var next = log.AppendAsync(Progress(jobs[2], 2), Token);
-        await patience.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => givenUp);
+        await caller.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => canceled);
         await first.ReleaseAsync();
 
         Assert.True((await next).IsCommitted);
@@ -196,7 +196,7 @@ public sealed class GroupCommitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_user_whose_log_is_locked_delays_no_user_of_another_lane()
+    public async Task A_locked_log_does_not_delay_users_of_other_lanes()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         string[] users = [.. Enumerable.Range(0, 32).Select(i => $"u{i}")];
@@ -216,7 +216,7 @@ public sealed class GroupCommitTests(TestServers servers)
     [Theory]
     [InlineData("SELECT FROM generations WHERE id = '{0}' FOR UPDATE")]
     [InlineData("SELECT FROM user_streams WHERE user_id = '{1}' FOR UPDATE")]
-    public async Task What_somebody_keeps_locked_delays_the_rest_of_its_lane_for_one_lock_time_out_and_alone_fails(string hold)
+    public async Task A_locked_row_delays_its_lane_for_one_lock_timeout_and_only_its_changes_fail(string hold)
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         var jobs = await StartAsync(db, ["u", "v", "w"], 5);
@@ -237,7 +237,7 @@ public sealed class GroupCommitTests(TestServers servers)
         var free = first.Where(one => !locked.Contains(one.Job)).ToList();
         Assert.All(await Task.WhenAll(free.Select(one => one.Append)), result => Assert.True(result.IsCommitted));
 
-        // What is locked is tried beside the lane by now, and what comes later for it queues up there.
+        // By now the locked changes are retried outside the lane, and later changes for them queue up there.
         var later = log.AppendAsync(Progress(locked[0], 2), Token);
         Assert.All(await Task.WhenAll(free.Select(one => log.AppendAsync(Progress(one.Job, 2), Token))), result => Assert.True(result.IsCommitted));
         foreach (var (job, append) in first.Where(one => locked.Contains(one.Job)))
@@ -252,19 +252,65 @@ public sealed class GroupCommitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task While_the_database_is_away_callers_wait_and_those_who_wait_too_long_are_told()
+    public async Task A_locked_log_costs_its_lane_only_one_wait_even_if_other_generations_of_its_user_follow()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        var jobs = await StartAsync(db, ["u", "v"], 3);
+        await using var database = new StatusDatabase(
+            db.ConnectionString, new StatusDatabaseOptions
+            {
+                LockTimeout = TimeSpan.FromMinutes(10),
+                StatementTimeout = TimeSpan.FromMinutes(10),
+                RetryFor = TimeSpan.FromMinutes(20),
+            });
+        await using var log = new StatusLog(database, OneLane);
+        await using var connection = await db.DataSource.OpenConnectionAsync(Token);
+        await using var transaction = await connection.BeginTransactionAsync(Token);
+        await using (var hold = new NpgsqlCommand("SELECT FROM user_streams WHERE user_id = 'u' FOR UPDATE", connection))
+        {
+            await hold.ExecuteNonQueryAsync(Token);
+        }
+
+        var (locked, free) = (jobs.Where(job => job.UserId == "u").ToList(), jobs.Where(job => job.UserId == "v").ToList());
+        var first = log.AppendAsync(Progress(locked[0], 1), Token);
+        var behind = log.AppendAsync(Progress(free[0], 1), Token);
+
+        // Ends the lock wait as the timeout would.
+        while (!behind.IsCompleted)
+        {
+            await db.ScalarAsync<long>(
+                """
+                SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '-- append%'
+                """,
+                Token);
+        }
+
+        Assert.True((await behind).IsCommitted);
+        var later = locked.Skip(1).Select(job => log.AppendAsync(Progress(job, 1), Token)).ToList();
+        var others = await Task.WhenAll(free.Select(job => log.AppendAsync(Progress(job, 2), Token))).WaitAsync(TestTime.Patience, Token);
+
+        Assert.All(others, result => Assert.True(result.IsCommitted));
+        Assert.All([first, .. later], append => Assert.False(append.IsCompleted));
+        await transaction.RollbackAsync(Token);
+        Assert.All(await Task.WhenAll([first, .. later]), result => Assert.True(result.IsCommitted));
+        await db.AssertConsistentAsync(Token);
+    }
+
+    [Fact]
+    public async Task While_the_database_is_away_callers_wait_and_those_that_wait_too_long_get_an_exception()
     {
         await using var cluster = await TestCluster.StartAsync();
         await using var db = await cluster.CreateDatabaseAsync(Token);
         var jobs = await StartAsync(db, ["u"], 40);
-        await using var patientDatabase = new StatusDatabase(db.ConnectionString, new StatusDatabaseOptions { RetryFor = TimeSpan.FromMinutes(5) });
-        await using var patient = new StatusLog(patientDatabase, OneLane);
-        await using var hastyDatabase = new StatusDatabase(db.ConnectionString, new StatusDatabaseOptions { RetryFor = TimeSpan.FromSeconds(1) });
-        await using var hasty = new StatusLog(hastyDatabase, OneLane);
+        await using var longRetryDatabase = new StatusDatabase(db.ConnectionString, new StatusDatabaseOptions { RetryFor = TimeSpan.FromMinutes(5) });
+        await using var longRetry = new StatusLog(longRetryDatabase, OneLane);
+        await using var shortRetryDatabase = new StatusDatabase(db.ConnectionString, new StatusDatabaseOptions { RetryFor = TimeSpan.FromSeconds(1) });
+        await using var shortRetry = new StatusLog(shortRetryDatabase, OneLane);
         await cluster.Server.StopAsync(StopMode.Immediate, Token);
 
-        var waiting = jobs.Take(20).Select(job => patient.AppendAsync(Progress(job, 2), Token)).ToArray();
-        var failing = jobs.Skip(20).Select(job => hasty.AppendAsync(Progress(job, 2), Token)).ToArray();
+        var waiting = jobs.Take(20).Select(job => longRetry.AppendAsync(Progress(job, 2), Token)).ToArray();
+        var failing = jobs.Skip(20).Select(job => shortRetry.AppendAsync(Progress(job, 2), Token)).ToArray();
         foreach (var append in failing)
         {
             await Assert.ThrowsAnyAsync<NpgsqlException>(() => append);
@@ -280,7 +326,7 @@ public sealed class GroupCommitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Updates_are_announced_in_the_order_of_each_log()
+    public async Task Updates_are_announced_in_the_order_of_their_log()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         await using var redis = await servers.ConnectRedisAsync();
@@ -315,7 +361,7 @@ public sealed class GroupCommitTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_Redis_that_is_killed_fails_no_caller()
+    public async Task Killing_Redis_fails_no_caller()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         await using var server = await RedisServer.StartAsync(new RedisServerOptions(), Token);
@@ -331,7 +377,7 @@ public sealed class GroupCommitTests(TestServers servers)
                 Assert.True((await log.AppendAsync(Progress(job, i), Token)).IsCommitted);
                 if (i == 10)
                 {
-                    // All are in the middle of it: some with Redis alive, some while it dies.
+                    // All callers are halfway through: some continue while Redis dies, some only afterwards.
                     await (n == 0 ? KillAsync() : n % 2 == 0 ? killed.Task : Task.CompletedTask);
                 }
             }
@@ -348,11 +394,11 @@ public sealed class GroupCommitTests(TestServers servers)
         }
     }
 
-    private static async Task<IReadOnlyList<StatusChange>> StartAsync(TestDatabase db, IReadOnlyList<string> users, int eachOfThem)
+    private static async Task<IReadOnlyList<StatusChange>> StartAsync(TestDatabase db, IReadOnlyList<string> users, int perUser)
     {
         foreach (var user in users)
         {
-            for (var i = 0; i < eachOfThem; i++)
+            for (var i = 0; i < perUser; i++)
             {
                 await db.SubmitAsync(user, cancellationToken: Token);
             }
@@ -377,7 +423,7 @@ public sealed class GroupCommitTests(TestServers servers)
 
     private static StatusChange Change(StatusChange job, GenerationStatus status) => job with { Status = status, UpdateId = Guid.CreateVersion7() };
 
-    /// <summary>An append that waits for its generation, which somebody else has locked; its lane waits with it.</summary>
+    /// <summary>Starts an append that waits for its generation, which another transaction has locked; its lane waits too.</summary>
     private static async Task<HeldAppend> HoldAsync(TestDatabase db, StatusLog log, StatusChange job)
     {
         var connection = await db.DataSource.OpenConnectionAsync(Token);

@@ -4,13 +4,13 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Data;
 
-/// <summary>What the benchmark <c>history</c> shows with millions, with thousands: the statements and their plans are the same.</summary>
+/// <summary>Shows with thousands of generations what the benchmark <c>history</c> shows with millions: statements and plans are the same.</summary>
 public abstract class ListCostTests(TestServers servers, PostgresAge age)
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_page_of_the_list_costs_the_same_with_ten_times_as_many_generations_under_every_filter()
+    public async Task With_every_filter_a_page_of_the_list_costs_the_same_with_ten_times_as_many_generations()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         var few = await CostsAsync(db, 10_000);
@@ -19,7 +19,7 @@ public abstract class ListCostTests(TestServers servers, PostgresAge age)
         Assert.Equal(few.Keys.Order(), many.Keys.Order());
         Assert.All(few, cost =>
         {
-            // An index may have one more level, in each of the five ranges that a type has.
+            // The index may be one level deeper, in each of the five ranges of a type.
             var (page, total) = many[cost.Key];
             Assert.True(page <= (cost.Value.Page * 1.5) + 5, $"{cost.Key}: {cost.Value.Page} pages, then {page}.");
             Assert.True(total <= cost.Value.Total + 1, $"total, {cost.Key}: {cost.Value.Total} pages, then {total}.");
@@ -27,7 +27,7 @@ public abstract class ListCostTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task What_lies_between_dates_is_counted_up_to_ten_thousand_and_no_further()
+    public async Task Generations_in_a_date_range_are_counted_up_to_ten_thousand_and_no_further()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await HistoryData.FillAsync(db.DataSource, 100_000, Token);
@@ -42,20 +42,20 @@ public abstract class ListCostTests(TestServers servers, PostgresAge age)
             ("status, type and dates", all with { Status = GenerationStatus.Completed, Type = GenerationType.Sora }),
         })
         {
-            var (list, total, _) = await queries.AskAsync(new HistoryQuery(name, filter), Token);
+            var (list, total, _) = await queries.RunAsync(new HistoryQuery(name, filter), Token);
             Assert.Equal((name, (long)GenerationQueries.MaxCounted, true), (name, list.Total, list.IsMore));
             foreach (var isGeneric in new[] { false, true })
             {
                 var cost = await total.ExplainAsync(connection, isGeneric, Token);
                 Assert.DoesNotContain("Seq Scan", cost.Nodes);
 
-                // An index has a hundred entries on a page, and five ranges are the most.
+                // An index page holds a hundred entries, and there are at most five ranges.
                 Assert.InRange(cost.Buffers, 1, 1000);
             }
         }
 
-        var last = (await queries.AskAsync(new HistoryQuery("first", all), Token)).List.Items[0].CreatedAt;
-        var (few, _, _) = await queries.AskAsync(new HistoryQuery("few", all with { From = last }), Token);
+        var last = (await queries.RunAsync(new HistoryQuery("first", all), Token)).List.Items[0].CreatedAt;
+        var (few, _, _) = await queries.RunAsync(new HistoryQuery("few", all with { From = last }), Token);
         Assert.InRange(few.Total, 1, 100);
         Assert.False(few.IsMore);
     }
@@ -66,9 +66,9 @@ public abstract class ListCostTests(TestServers servers, PostgresAge age)
         await using var queries = new HistoryQueries(db.Database);
         await using var connection = await db.DataSource.OpenConnectionAsync(Token);
         var costs = new Dictionary<string, (long, long)>(StringComparer.Ordinal);
-        foreach (var query in (await queries.AllAsync(HistoryData.HeavyUser, Token)).Where(query => query.IsLimited))
+        foreach (var query in (await queries.AllAsync(HistoryData.HeavyUser, Token)).Where(query => query.HasConstantCost))
         {
-            var (list, total, page) = await queries.AskAsync(query, Token);
+            var (list, total, page) = await queries.RunAsync(query, Token);
             var matching = await db.ScalarAsync<long>(CountSql(query), Token);
             var isCounted = query.Filter is not { From: null, Before: null };
             Assert.Equal((isCounted ? Math.Min(matching, GenerationQueries.MaxCounted) : matching, isCounted && matching > GenerationQueries.MaxCounted), (list.Total, list.IsMore));
@@ -103,4 +103,5 @@ public abstract class ListCostTests(TestServers servers, PostgresAge age)
 
 public sealed class ListCostOnOldestPostgresTests(TestServers servers) : ListCostTests(servers, PostgresAge.Oldest);
 
+[Long]
 public sealed class ListCostOnNewestPostgresTests(TestServers servers) : ListCostTests(servers, PostgresAge.Newest);

@@ -1,10 +1,11 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Schema;
 
 namespace StatusUpdates.Tests.Data;
 
-/// <summary>A pooler before PostgreSQL works, or the start says which of its settings is wrong.</summary>
+/// <summary>A pooler in front of PostgreSQL either works, or the start reports which of its settings is wrong.</summary>
 public sealed class PoolerTests(TestServers servers)
 {
     private static CancellationToken Token => TestTime.Token;
@@ -15,7 +16,7 @@ public sealed class PoolerTests(TestServers servers)
     [InlineData("session", true, false, "SET lock_timeout = 5000;")]
     [InlineData("transaction", true, true, "pool_mode = session")]
     [InlineData("session", true, true, null)]
-    public async Task The_start_refuses_a_pooler_that_takes_away_what_is_relied_on(string mode, bool ignoresOptions, bool hasTimeouts, string? advice)
+    public async Task The_start_refuses_a_pooler_that_breaks_required_session_features(string mode, bool ignoresOptions, bool hasTimeouts, string? advice)
     {
         Assert.SkipUnless(PgBouncer.IsInstalled, "PgBouncer is not installed.");
         await using var db = await servers.CreateDatabaseAsync(Token);
@@ -27,7 +28,7 @@ public sealed class PoolerTests(TestServers servers)
             }
         }
 
-        // Sessions that there are keep what they had; those of the pooler are new.
+        // The settings apply to new sessions only, and those of the pooler are new.
         await using var pooler = await PgBouncer.StartAsync(db.ConnectionString, mode, ignoresOptions);
         await using var database = new StatusDatabase(pooler.ConnectionString);
         var migrator = new DatabaseMigrator(database, new StatusDatabaseOptions(), TimeProvider.System, NullLogger<DatabaseMigrator>.Instance);
@@ -46,11 +47,11 @@ public sealed class PoolerTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Time_outs_that_the_connection_string_sets_itself_are_its_own_affair()
+    public async Task Timeouts_set_in_the_connection_string_are_accepted_as_they_are()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
-        var own = new NpgsqlConnectionStringBuilder(db.ConnectionString) { Options = "-c lock_timeout=1234" };
-        await using var database = new StatusDatabase(own.ConnectionString);
+        var settings = new NpgsqlConnectionStringBuilder(db.ConnectionString) { Options = "-c lock_timeout=1234" };
+        await using var database = new StatusDatabase(settings.ConnectionString);
         var migrator = new DatabaseMigrator(database, new StatusDatabaseOptions(), TimeProvider.System, NullLogger<DatabaseMigrator>.Instance);
 
         await migrator.StartingAsync(Token);

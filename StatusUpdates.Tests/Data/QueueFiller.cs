@@ -4,10 +4,10 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Data;
 
-/// <summary>Fills a queue by the thousand, as submissions would, and claims from it with all that a claim can be asked.</summary>
+/// <summary>Fills a queue with thousands of generations, as submissions would, and builds claim requests.</summary>
 internal static class QueueFiller
 {
-    /// <summary>Puts so many pending generations of one user into the queue.</summary>
+    /// <summary>Adds <paramref name="count"/> pending generations of one user to the queue.</summary>
     public static Task FillAsync(
         this TestDatabase db,
         string user,
@@ -48,7 +48,7 @@ internal static class QueueFiller
         Lease = TimeSpan.FromMinutes(5),
     };
 
-    /// <summary>What these hold, as a worker tells it.</summary>
+    /// <summary>The running jobs by user and task, as a worker reports them.</summary>
     public static IReadOnlyList<HeldJobs> Held(IEnumerable<ClaimedGeneration> running) =>
         [.. running.CountBy(j => (j.UserId, j.Task)).Select(n => new HeldJobs(n.Key.UserId, n.Key.Task, n.Value))];
 }

@@ -1,13 +1,13 @@
 using System.Globalization;
 using StatusUpdates.Data.Log;
-using StatusUpdates.Data.Retention;
 using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Retention;
 
 namespace StatusUpdates.Tests.Data;
 
 /// <summary>
-/// Random writers of all kinds beside retention that takes away what is milliseconds old, on few users so that they meet. A failure
-/// is a violated invariant of the database, whatever the order was; the seed is in the output.
+/// Random writers of all kinds run alongside retention that removes what is milliseconds old, on few users so that they collide. A failure
+/// is a violated invariant of the database, whatever the order of the steps; the seed is in the output.
 /// </summary>
 public sealed class RandomHistoryTests(TestServers servers)
 {
@@ -19,7 +19,7 @@ public sealed class RandomHistoryTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Readers_beside_random_writers_and_trims_see_every_number_or_are_told_to_resync()
+    public async Task During_random_writes_and_trims_readers_see_every_seq_or_get_a_resync()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         using var done = CancellationTokenSource.CreateLinkedTokenSource(Token);
@@ -34,12 +34,12 @@ public sealed class RandomHistoryTests(TestServers servers)
         await db.AssertConsistentAsync(Token);
         Assert.All(read, r => Assert.True(r.Pages > 0));
         Assert.True(updates > 0);
-        Assert.True(read.Sum(r => r.Resyncs) > 0, "Nobody was ever overtaken by retention.");
+        Assert.True(read.Sum(r => r.Resyncs) > 0, "No reader was ever overtaken by retention.");
         Assert.Equal(0L, await db.ScalarAsync<long>("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()", Token));
     }
 
     [Fact]
-    public async Task Counts_are_those_of_the_rows_at_every_moment_beside_random_writers_and_retention()
+    public async Task During_random_writes_and_retention_the_counts_match_the_rows_at_every_moment()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         using var done = CancellationTokenSource.CreateLinkedTokenSource(Token);
@@ -67,7 +67,7 @@ public sealed class RandomHistoryTests(TestServers servers)
         Assert.Equal(0L, await db.ScalarAsync<long>("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()", Token));
     }
 
-    // Everything that writes, in any order: what is refused is as good as what is not.
+    // All kinds of writes in any order; refused ones are fine too.
     private static async Task<int> WriteAsync(TestDatabase db, string owner, Random random)
     {
         var mine = new List<(string Id, int Attempt)>();
@@ -86,7 +86,7 @@ public sealed class RandomHistoryTests(TestServers servers)
 
                     break;
                 case 2 or 3:
-                    // Some of the leases are over at once: another one takes those.
+                    // Some leases expire at once, and another worker takes those generations.
                     var lease = random.Next(3) == 0 ? TimeSpan.FromMilliseconds(1) : TimeSpan.FromMinutes(10);
                     var claim = await db.ClaimAsync(random.Next(1, 5), owner, lease, Token);
                     mine.AddRange(claim.Claimed.Select(claimed => (claimed.Id, claimed.Attempt)));
@@ -159,7 +159,7 @@ public sealed class RandomHistoryTests(TestServers servers)
                 continue;
             }
 
-            // What is covered comes whole: as many as asked for, or up to the head.
+            // A covered cursor gets all updates up to the limit or the head.
             var due = Math.Min(limit, page.Bounds.Last - cursor);
             Assert.Equal(Enumerable.Range(1, (int)due).Select(i => cursor + i), page.Items.Select(item => item.Seq!.Value));
             cursor += due;

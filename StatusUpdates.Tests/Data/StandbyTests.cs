@@ -9,8 +9,8 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Data;
 
-/// <summary>A primary that may not confirm a commit before a standby has it, and the standby is away.</summary>
-public sealed class StandbyTests(TestServers servers) : IAsyncLifetime
+/// <summary>A primary with synchronous replication, which must not confirm a commit before a standby has it, while no standby is connected.</summary>
+public sealed class StandbyTests(TestServers servers, WaitingPrimary primary) : IClassFixture<WaitingPrimary>, IAsyncLifetime
 {
     private const string Waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = current_database()";
 
@@ -24,35 +24,29 @@ public sealed class StandbyTests(TestServers servers) : IAsyncLifetime
         RequestHash = [1],
     };
 
-    private TestCluster _cluster = null!;
     private TestDatabase _db = null!;
 
     private static CancellationToken Token => TestTime.Token;
 
-    public async ValueTask InitializeAsync()
-    {
-        _cluster = await TestCluster.StartAsync();
-        _db = await _cluster.CreateDatabaseAsync(Token);
-    }
+    public async ValueTask InitializeAsync() => _db = await primary.Cluster.CreateDatabaseAsync(Token);
 
     public async ValueTask DisposeAsync()
     {
         await SetStandbyAsync("");
         await _db.DisposeAsync();
-        await _cluster.DisposeAsync();
     }
 
     [Fact]
-    public async Task What_a_time_out_leaves_on_the_primary_alone_is_not_reported_as_submitted()
+    public async Task A_submission_that_a_timeout_leaves_on_the_primary_only_is_not_reported_as_submitted()
     {
-        await SetStandbyAsync("away");
+        await SetStandbyAsync("missing");
         await using var database = new StatusDatabase(_db.ConnectionString + ";Command Timeout=1", new StatusDatabaseOptions { RetryFor = TimeSpan.Zero });
         var commands = new GenerationCommands(database, _db.CreateQueries());
 
         await Assert.ThrowsAsync<UnconfirmedWriteException>(() => commands.SubmitAsync(_submission, Token));
         Assert.Equal(1L, await _db.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
 
-        // Nor does a repeat that finds it say so, under its id or under its key, while no standby has it.
+        // A repeat that finds it, by id or by key, does not report it as submitted either while no standby has it.
         await Assert.ThrowsAsync<UnconfirmedWriteException>(() => commands.SubmitAsync(_submission, Token));
         await Assert.ThrowsAsync<UnconfirmedWriteException>(() => commands.SubmitAsync(_submission with { GenerationId = "gen-other" }, Token));
         await SetStandbyAsync("");
@@ -62,11 +56,11 @@ public sealed class StandbyTests(TestServers servers) : IAsyncLifetime
     [Theory]
     [InlineData("pg_cancel_backend")]
     [InlineData("pg_terminate_backend")]
-    public async Task A_wait_that_somebody_ends_is_waited_again(string end)
+    public async Task A_wait_for_the_standby_that_an_administrator_ends_starts_again(string end)
     {
-        await SetStandbyAsync("away");
+        await SetStandbyAsync("missing");
         var submitted = _db.CreateCommands().SubmitAsync(_submission, Token);
-        for (var turn = 0; turn < 3; turn++)
+        for (var round = 0; round < 3; round++)
         {
             var waiting = await WaitingAsync();
             await _db.ScalarAsync<bool>($"SELECT {end}({waiting})", Token);
@@ -80,10 +74,10 @@ public sealed class StandbyTests(TestServers servers) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_update_whose_wait_was_ended_is_committed_once_a_standby_has_it()
+    public async Task An_update_whose_wait_was_ended_is_reported_as_committed_once_a_standby_has_it()
     {
         var generation = (await _db.CreateCommands().SubmitAsync(_submission, Token)).Generation;
-        await SetStandbyAsync("away");
+        await SetStandbyAsync("missing");
         var append = _db.Log.AppendAsync(new StatusChange { GenerationId = generation.Id, Status = GenerationStatus.Canceled }, Token);
         await _db.ScalarAsync<bool>($"SELECT pg_cancel_backend({await WaitingAsync()})", Token);
         await _db.UntilAsync("SELECT EXISTS (SELECT FROM generations WHERE status = 'canceled')");
@@ -95,9 +89,9 @@ public sealed class StandbyTests(TestServers servers) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_stops_waiting_for_a_write_does_not_end_it()
+    public async Task A_caller_that_stops_waiting_for_a_write_does_not_end_it()
     {
-        await SetStandbyAsync("away");
+        await SetStandbyAsync("missing");
         using var caller = CancellationTokenSource.CreateLinkedTokenSource(Token);
         var submitted = _db.CreateCommands().SubmitAsync(_submission, caller.Token);
         var waiting = await WaitingAsync();
@@ -111,11 +105,11 @@ public sealed class StandbyTests(TestServers servers) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_request_that_takes_too_long_is_answered_503_and_not_202()
+    public async Task A_request_that_takes_too_long_is_answered_with_503_and_not_202()
     {
         await using var redis = await servers.ConnectRedisAsync();
         await using var api = await TestApi.StartAsync(_db, redis, new Dictionary<string, string?> { ["Requests:Timeout"] = "00:00:01" });
-        await SetStandbyAsync("away");
+        await SetStandbyAsync("missing");
 
         using var answer = await api.As("u").PostAsync("/api/v1/generations", Answers.Json("""{"type":"product_card","prompt":"p"}"""), Token);
 
@@ -130,7 +124,7 @@ public sealed class StandbyTests(TestServers servers) : IAsyncLifetime
         return await _db.ScalarAsync<int>($"SELECT pid {Waiting}", Token);
     }
 
-    // Known to every session when the one that asks knows it, and a commit goes by it (or does not wait).
+    // Returns when the setting is in effect for all sessions: commits wait for the standby, or no longer wait.
     private async Task SetStandbyAsync(string name)
     {
         await _db.ExecuteAsync($"ALTER SYSTEM SET synchronous_standby_names = '{name}'", Token);
@@ -141,7 +135,7 @@ public sealed class StandbyTests(TestServers servers) : IAsyncLifetime
             return;
         }
 
-        // By a commit that waits, which is then let go.
+        // Checked with a commit that has to wait, which is then canceled.
         await using var probe = new NpgsqlConnection(_db.ConnectionString + ";Pooling=false;Application Name=probe");
         await probe.OpenAsync(Token);
         for (var waits = false; !waits;)
@@ -156,4 +150,14 @@ public sealed class StandbyTests(TestServers servers) : IAsyncLifetime
             await emitted;
         }
     }
+}
+
+/// <summary>A server for these tests only, because its setting makes every commit wait. The tests of a class run one after another.</summary>
+public sealed class WaitingPrimary : IAsyncLifetime
+{
+    internal TestCluster Cluster { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Cluster = await TestCluster.StartAsync();
+
+    public ValueTask DisposeAsync() => Cluster.DisposeAsync();
 }

@@ -6,7 +6,7 @@ namespace StatusUpdates.Tests.Data;
 public sealed class StatusDatabaseTests
 {
     [Fact]
-    public async Task Connections_have_our_settings_where_the_connection_string_is_silent()
+    public async Task Connections_get_our_settings_unless_the_connection_string_sets_them()
     {
         await using var database = new StatusDatabase("Host=localhost", new StatusDatabaseOptions { StatementTimeout = TimeSpan.FromSeconds(7.5) });
         var settings = new NpgsqlConnectionStringBuilder(database.DataSource.ConnectionString);
@@ -19,7 +19,7 @@ public sealed class StatusDatabaseTests
     }
 
     [Fact]
-    public async Task What_the_connection_string_says_wins()
+    public async Task Settings_in_the_connection_string_win()
     {
         await using var database = new StatusDatabase(
             "Host=localhost;MaxAutoPrepare=0;Timeout=3;CommandTimeout=4;WriteBufferSize=16384;TcpKeepAlive=false;Options=-c statement_timeout=1");

@@ -40,7 +40,7 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task What_is_returned_as_committed_is_what_the_log_holds()
+    public async Task The_update_returned_as_committed_equals_the_one_in_the_log()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
@@ -55,7 +55,7 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task Poison_text_of_a_provider_is_mended_and_the_generation_ends()
+    public async Task Invalid_text_from_a_provider_is_repaired_and_the_generation_ends()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
@@ -78,7 +78,7 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
     [InlineData(GenerationStatus.Completed)]
     [InlineData(GenerationStatus.Failed)]
     [InlineData(GenerationStatus.Canceled)]
-    public async Task A_terminal_state_is_final_and_a_refused_update_burns_no_number(GenerationStatus terminal)
+    public async Task A_terminal_state_is_final_and_a_refused_update_uses_up_no_seq(GenerationStatus terminal)
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
@@ -101,14 +101,14 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task What_runs_is_not_canceled_by_a_worker_unless_its_owner_has_asked_for_it()
+    public async Task A_worker_cannot_cancel_a_running_generation_unless_its_owner_has_requested_it()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
         var job = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0];
 
-        var unasked = await db.Log.AppendAsync(Change(job.Id, GenerationStatus.Canceled, job.Attempt), Token);
-        Assert.Equal((false, RefusalReason.NotAllowed, GenerationStatus.Processing), (unasked.IsCommitted, unasked.Refusal, unasked.CurrentStatus));
+        var unrequested = await db.Log.AppendAsync(Change(job.Id, GenerationStatus.Canceled, job.Attempt), Token);
+        Assert.Equal((false, RefusalReason.NotAllowed, GenerationStatus.Processing), (unrequested.IsCommitted, unrequested.Refusal, unrequested.CurrentStatus));
 
         await db.CreateCommands().CancelAsync("u", job.Id, cancellationToken: Token);
         Assert.Equal(3, (await db.Log.AppendAsync(Change(job.Id, GenerationStatus.Canceled, job.Attempt), Token)).Update?.Seq);
@@ -116,7 +116,7 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task An_older_attempt_is_refused_once_the_generation_went_back_to_the_queue_or_to_another_worker()
+    public async Task An_older_attempt_is_refused_once_the_generation_is_back_in_the_queue_or_with_another_worker()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
@@ -135,7 +135,7 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task Every_step_outside_the_lifecycle_is_refused()
+    public async Task Every_transition_outside_the_lifecycle_is_refused()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         var pending = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
@@ -156,7 +156,7 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task An_update_that_is_repeated_is_answered_with_the_first_ones_place()
+    public async Task A_repeated_update_is_answered_with_the_seq_of_the_first()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
@@ -176,7 +176,7 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task A_batch_numbers_each_users_updates_in_its_order_and_tells_each_its_outcome()
+    public async Task A_batch_numbers_each_users_updates_in_order_and_returns_an_outcome_for_each()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         foreach (var user in new[] { "a", "b", "a", "b", "a" })
@@ -184,7 +184,7 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
             await db.SubmitAsync(user, cancellationToken: Token);
         }
 
-        // More than there are: a claim shares its slots among users, and begins with either of them.
+        // More slots than generations: a claim shares its slots among the users and may start with either.
         var jobs = (await db.ClaimAsync(20, cancellationToken: Token)).Claimed;
         var changes = jobs.Reverse().Select(j => Change(j.Id, GenerationStatus.Completed, j.Attempt)).ToList();
         changes.Insert(2, Change("gen-none", GenerationStatus.Completed, 1));
@@ -203,7 +203,7 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task Two_changes_of_one_generation_in_a_batch_are_an_error_of_the_caller()
+    public async Task Two_changes_of_one_generation_in_a_batch_are_a_caller_error()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await Assert.ThrowsAsync<ArgumentException>(() => db.Log.AppendAsync(
@@ -211,7 +211,7 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task A_history_is_that_users_alone_and_says_whether_retention_took_a_part()
+    public async Task A_history_is_visible_to_its_user_only_and_says_whether_retention_removed_a_part()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         var other = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
@@ -249,4 +249,5 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
 
 public sealed class StatusLogOnOldestPostgresTests(TestServers servers) : StatusLogTests(servers, PostgresAge.Oldest);
 
+[Long]
 public sealed class StatusLogOnNewestPostgresTests(TestServers servers) : StatusLogTests(servers, PostgresAge.Newest);

@@ -4,7 +4,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Data;
 
-/// <summary>How many generations a user may have: judged by what is committed, however many submit at once.</summary>
+/// <summary>The limits on the number of generations of a user hold for committed data, however many submissions run at once.</summary>
 public abstract class SubmissionQuotaTests(TestServers servers, PostgresAge age)
 {
     private static readonly SubmissionQuota Quota = new(MaxPending: 3, MaxStored: 5);
@@ -12,11 +12,11 @@ public abstract class SubmissionQuotaTests(TestServers servers, PostgresAge age)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Submissions_at_once_do_not_get_past_the_limit_and_a_refused_one_burns_no_number()
+    public async Task Simultaneous_submissions_do_not_exceed_the_limit_and_a_refused_one_uses_up_no_seq()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
 
-        // A user's very first ones, of every type: nothing is there yet that they could lock.
+        // A user's very first submissions, of every type: there is no row yet that they could lock.
         var outcomes = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => TryAsync(db, "u", (GenerationType)(i % 3))));
         var others = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => TryAsync(db, "other", GenerationType.Sora)));
 
@@ -28,7 +28,7 @@ public abstract class SubmissionQuotaTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task What_has_ended_is_no_longer_pending_and_still_stored()
+    public async Task An_ended_generation_counts_as_stored_but_no_longer_as_pending()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         for (var i = 0; i < 5; i++)
@@ -43,7 +43,7 @@ public abstract class SubmissionQuotaTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task A_repeat_is_answered_though_the_limit_is_reached()
+    public async Task A_repeated_submission_is_answered_even_if_the_limit_is_reached()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         var submission = Submission("u", GenerationType.Sora) with { IdempotencyKey = "k", RequestHash = [1] };
@@ -76,4 +76,5 @@ public abstract class SubmissionQuotaTests(TestServers servers, PostgresAge age)
 
 public sealed class SubmissionQuotaOnOldestPostgresTests(TestServers servers) : SubmissionQuotaTests(servers, PostgresAge.Oldest);
 
+[Long]
 public sealed class SubmissionQuotaOnNewestPostgresTests(TestServers servers) : SubmissionQuotaTests(servers, PostgresAge.Newest);

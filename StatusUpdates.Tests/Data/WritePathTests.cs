@@ -9,13 +9,13 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Data;
 
-/// <summary>The rules of the write path, each tried by what would break it.</summary>
+/// <summary>The rules of the write path, each tested by a situation that would break it.</summary>
 public abstract class WritePathTests(TestServers servers, PostgresAge age)
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task All_writers_mixed_on_overlapping_users_never_deadlock_and_leave_no_hole()
+    public async Task All_kinds_of_writers_on_overlapping_users_never_deadlock_and_leave_no_gap()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         const int Submitters = 6;
@@ -39,7 +39,7 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
 
         using var done = CancellationTokenSource.CreateLinkedTokenSource(Token);
         var workers = Enumerable.Range(0, 4).Select(n => Task.Run(() => WorkAsync(db, $"worker-{n}", done.Token), Token)).ToList();
-        var beats = Task.Run(() => BeatAsync(db, done.Token), Token);
+        var heartbeats = Task.Run(() => HeartbeatAsync(db, done.Token), Token);
 
         await Task.WhenAll(submitters);
         while (workers.TrueForAll(w => !w.IsCompleted) && await db.ScalarAsync<long>("SELECT count(*) FROM generations WHERE status IN ('pending', 'processing')", Token) > 0)
@@ -48,7 +48,7 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
         }
 
         await done.CancelAsync();
-        await Task.WhenAll(workers.Append(beats));
+        await Task.WhenAll(workers.Append(heartbeats));
 
         Assert.Equal(Submitters * EachSubmits, submitted);
         Assert.Equal(0L, await db.ScalarAsync<long>("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()", Token));
@@ -63,30 +63,30 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
         var job = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0];
-        await using var cut = await CutDatabase.OpenAsync(db);
+        await using var proxied = await ProxiedDatabase.OpenAsync(db);
 
-        cut.Proxy.LoseAnswers(losses);
-        var result = await cut.Log.AppendAsync(
+        proxied.Proxy.LoseAnswers(losses);
+        var result = await proxied.Log.AppendAsync(
             new StatusChange { GenerationId = job.Id, Status = GenerationStatus.Completed, Attempt = job.Attempt }, Token);
 
-        Assert.Equal(losses, cut.Proxy.Lost);
+        Assert.Equal(losses, proxied.Proxy.Lost);
         Assert.Equal(3, result.Update!.Seq);
         Assert.Equal(new LogBounds(1, 3), await db.Log.ReadBoundsAsync("u", Token) with { LastCheck = null });
         await db.AssertConsistentAsync(Token);
     }
 
     [Fact]
-    public async Task An_update_that_reaches_the_server_again_after_its_repeat_and_others_is_not_appended_twice()
+    public async Task An_update_delivered_late_after_its_repeat_and_after_others_is_not_appended_twice()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
         var job = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0];
-        await using var cut = await CutDatabase.OpenAsync(db);
+        await using var proxied = await ProxiedDatabase.OpenAsync(db);
         StatusChange Progress(int percent) =>
             new() { GenerationId = job.Id, Status = GenerationStatus.Processing, Attempt = job.Attempt, Progress = percent };
 
-        var first = cut.Proxy.WithholdRequest(cut: true);
-        var repeated = await cut.Log.AppendAsync(Progress(35), Token);
+        var first = proxied.Proxy.WithholdRequest(cut: true);
+        var repeated = await proxied.Log.AppendAsync(Progress(35), Token);
         var next = await db.Log.AppendAsync(Progress(60), Token);
         await first.DeliverAsync(Token);
 
@@ -97,15 +97,15 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task An_update_that_the_network_swallows_is_repeated_while_there_is_time()
+    public async Task An_update_that_the_network_loses_is_repeated_while_there_is_time()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
         var job = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0];
-        await using var cut = await CutDatabase.OpenAsync(db, new StatusDatabaseOptions { StatementTimeout = TimeSpan.FromSeconds(1) });
+        await using var proxied = await ProxiedDatabase.OpenAsync(db, new StatusDatabaseOptions { StatementTimeout = TimeSpan.FromSeconds(1) });
 
-        cut.Proxy.WithholdRequest(cut: false);
-        var result = await cut.Log.AppendAsync(
+        proxied.Proxy.WithholdRequest(cut: false);
+        var result = await proxied.Log.AppendAsync(
             new StatusChange { GenerationId = job.Id, Status = GenerationStatus.Completed, Attempt = job.Attempt }, Token);
 
         Assert.Equal(3, result.Update!.Seq);
@@ -113,50 +113,50 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task A_submission_whose_answer_was_lost_after_the_commit_is_there_once()
+    public async Task A_submission_whose_answer_was_lost_after_the_commit_is_stored_once()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
-        await using var cut = await CutDatabase.OpenAsync(db);
+        await using var proxied = await ProxiedDatabase.OpenAsync(db);
 
-        cut.Proxy.LoseAnswers(1);
-        var result = await new GenerationCommands(cut.Database, db.CreateQueries()).SubmitAsync(
+        proxied.Proxy.LoseAnswers(1);
+        var result = await new GenerationCommands(proxied.Database, db.CreateQueries()).SubmitAsync(
             new Submission { UserId = "u", Type = GenerationType.Sora, Task = GenerationTask.Sora, Prompt = "p" }, Token);
 
-        Assert.Equal(1, cut.Proxy.Lost);
+        Assert.Equal(1, proxied.Proxy.Lost);
         Assert.Equal(1, result.Generation.Seq);
         Assert.Equal(1L, await db.ScalarAsync<long>("SELECT count(*) FROM generations", Token));
         await db.AssertConsistentAsync(Token);
     }
 
     [Fact]
-    public async Task What_a_lost_claim_took_shows_up_among_the_held_leases()
+    public async Task A_generation_whose_claim_answer_was_lost_is_among_the_held_leases()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         var generation = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
-        await using var cut = await CutDatabase.OpenAsync(db);
+        await using var proxied = await ProxiedDatabase.OpenAsync(db);
 
-        cut.Proxy.LoseAnswers(1);
-        var claim = await new GenerationQueue(cut.Database).ClaimAsync(
+        proxied.Proxy.LoseAnswers(1);
+        var claim = await new GenerationQueue(proxied.Database).ClaimAsync(
             new ClaimRequest { Owner = "me", Tasks = [GenerationTask.ProductCard], Limit = 5, Lease = TimeSpan.FromMinutes(1) }, Token);
 
-        Assert.Equal(1, cut.Proxy.Lost);
+        Assert.Equal(1, proxied.Proxy.Lost);
         Assert.Empty(claim.Claimed);
-        var held = Assert.Single(await db.Queue.ExtendLeasesAsync("me", TimeSpan.FromMinutes(1), Token));
+        var held = Assert.Single(await db.Queue.ExtendLeasesAsync("me", [], TimeSpan.FromMinutes(1), Token));
         Assert.Equal(new HeldLease(generation.Id, 1, false), held);
         await db.AssertConsistentAsync(Token);
     }
 
     [Fact]
-    public async Task A_process_that_stops_inside_a_transaction_freezes_a_log_for_no_longer_than_its_time_limits()
+    public async Task A_process_that_stalls_in_a_transaction_blocks_a_log_no_longer_than_its_timeouts()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
-        await using var stopped = new StatusDatabase(
+        await using var stalled = new StatusDatabase(
             db.ConnectionString, new StatusDatabaseOptions { IdleInTransactionTimeout = TimeSpan.FromSeconds(1) });
 
-        // To the server, a stopped process is one that holds its locks and says nothing more.
+        // To the server, a stalled process is one that holds its locks and sends nothing more.
         var watch = Stopwatch.StartNew();
-        await using var connection = await stopped.DataSource.OpenConnectionAsync(Token);
+        await using var connection = await stalled.DataSource.OpenConnectionAsync(Token);
         await using var transaction = await connection.BeginTransactionAsync(Token);
         await using (var hold = new NpgsqlCommand("SELECT 1 FROM user_streams WHERE user_id = 'u' FOR UPDATE", connection))
         {
@@ -166,13 +166,13 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
         var submitted = await db.SubmitAsync("u", cancellationToken: Token);
 
         Assert.Equal(2, submitted.Generation.Seq);
-        Assert.InRange(watch.Elapsed, TimeSpan.FromSeconds(0.5), TimeSpan.FromMinutes(2));
+        Assert.True(watch.Elapsed > TimeSpan.FromSeconds(0.5), $"{watch.Elapsed}");
         await Assert.ThrowsAnyAsync<Exception>(() => transaction.CommitAsync(Token));
         await db.AssertConsistentAsync(Token);
     }
 
     [Fact]
-    public async Task Fifty_simultaneous_submissions_under_one_key_make_one_generation_with_one_first_update()
+    public async Task Fifty_simultaneous_submissions_with_one_key_create_one_generation_with_one_first_update()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.SubmitAsync("u", cancellationToken: Token);
@@ -209,19 +209,19 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task A_database_that_acknowledges_commits_it_may_lose_is_refused_at_start()
+    public async Task A_database_that_acknowledges_commits_before_they_are_durable_is_refused_at_start()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
-        await using var careless = new StatusDatabase(
+        await using var unsafeDatabase = new StatusDatabase(
             new NpgsqlConnectionStringBuilder(db.ConnectionString) { Options = "-c synchronous_commit=off" }.ConnectionString);
 
-        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => Migrator(careless).MigrateAsync(Token));
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => Migrator(unsafeDatabase).MigrateAsync(Token));
 
         Assert.Contains("synchronous_commit", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Of_many_instances_that_start_at_once_one_applies_the_migrations()
+    public async Task Only_one_of_many_instances_that_start_together_applies_the_migrations()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.ExecuteAsync("DROP SCHEMA public CASCADE; CREATE SCHEMA public", Token);
@@ -237,10 +237,10 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
     }
 
     [Fact]
-    public async Task A_migration_may_take_longer_than_any_statement_of_the_services()
+    public async Task A_migration_may_take_longer_than_the_statement_timeout_of_the_services()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
-        await using var hasty = new StatusDatabase(
+        await using var shortTimeouts = new StatusDatabase(
             new NpgsqlConnectionStringBuilder(db.ConnectionString) { CommandTimeout = 1 }.ConnectionString,
             new StatusDatabaseOptions { StatementTimeout = TimeSpan.FromSeconds(1), LockTimeout = TimeSpan.FromSeconds(1) });
         await db.ExecuteAsync("DROP SCHEMA public CASCADE; CREATE SCHEMA public", Token);
@@ -252,7 +252,7 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
             """,
             Token);
 
-        await Migrator(hasty).MigrateAsync(Token);
+        await Migrator(shortTimeouts).MigrateAsync(Token);
 
         Assert.True(await db.ScalarAsync<bool>("SELECT to_regclass('status_events') IS NOT NULL", Token));
     }
@@ -278,7 +278,7 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
                 [.. jobs.Select(j => new StatusChange { GenerationId = j.Id, Status = GenerationStatus.Processing, Attempt = j.Attempt, Progress = 50 })],
                 CancellationToken.None);
 
-            // Some go back once; the rest end in a batch whose order is not that of their ids.
+            // Some return to the queue once; the rest end, in a batch whose order is not that of their ids.
             await db.Log.AppendAsync(
                 [.. jobs.OrderBy(_ => Random.Shared.Next()).Select((j, i) => new StatusChange
                 {
@@ -290,18 +290,18 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
         }
     }
 
-    private static async Task BeatAsync(TestDatabase db, CancellationToken stop)
+    private static async Task HeartbeatAsync(TestDatabase db, CancellationToken stop)
     {
         for (var n = 0; !stop.IsCancellationRequested; n++)
         {
-            await db.Queue.ExtendLeasesAsync($"worker-{n % 4}", TimeSpan.FromMinutes(1), CancellationToken.None);
+            await db.Queue.ExtendLeasesAsync($"worker-{n % 4}", [], TimeSpan.FromMinutes(1), CancellationToken.None);
         }
     }
 
     /// <summary>The same database through a proxy, over one warmed-up connection.</summary>
-    private sealed class CutDatabase : IAsyncDisposable
+    private sealed class ProxiedDatabase : IAsyncDisposable
     {
-        private CutDatabase(TcpProxy proxy, StatusDatabase database)
+        private ProxiedDatabase(TcpProxy proxy, StatusDatabase database)
         {
             Proxy = proxy;
             Database = database;
@@ -314,16 +314,13 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
 
         public StatusLog Log { get; }
 
-        public static async Task<CutDatabase> OpenAsync(TestDatabase db, StatusDatabaseOptions? options = null)
+        public static async Task<ProxiedDatabase> OpenAsync(TestDatabase db, StatusDatabaseOptions? options = null)
         {
-            var connection = new NpgsqlConnectionStringBuilder(db.ConnectionString);
-            var proxy = new TcpProxy(connection.Port);
-            connection.Port = proxy.Port;
-            connection.MaxPoolSize = 1;
-            connection.NoResetOnClose = true;
-            var cut = new CutDatabase(proxy, new StatusDatabase(connection.ConnectionString, options));
-            await cut.Log.ReadBoundsAsync("nobody", Token);
-            return cut;
+            var proxy = TcpProxy.ToDatabase(db.ConnectionString, out var through);
+            var proxied = new ProxiedDatabase(proxy, new StatusDatabase($"{through};Maximum Pool Size=1;No Reset On Close=true", options));
+            await proxied.Log.ReadBoundsAsync("nobody", Token);
+            await using var claims = await proxied.Database.Claims.OpenConnectionAsync(Token);
+            return proxied;
         }
 
         public async ValueTask DisposeAsync()
@@ -336,4 +333,5 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
 
 public sealed class WritePathOnOldestPostgresTests(TestServers servers) : WritePathTests(servers, PostgresAge.Oldest);
 
+[Long]
 public sealed class WritePathOnNewestPostgresTests(TestServers servers) : WritePathTests(servers, PostgresAge.Newest);

@@ -7,18 +7,21 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Data;
 
-/// <summary>That every statement which writes goes through <see cref="DatabaseWrites"/>, and why.</summary>
+/// <summary>Every statement that writes must go through <see cref="DatabaseWrites"/>; the first test shows why.</summary>
 public sealed partial class WriteRuleTests(TestServers servers)
 {
-    private static readonly string[] Projects = ["Api", "Bot", "Client", "Data", "Messaging", "ServiceDefaults", "Worker"];
+    private static readonly string[] Projects =
+    [
+        "Api", "Bot", "ChatLinks", "Client", "Data", "Egress", "Messaging", "SampleProviders", "ServiceDefaults", "Webhooks", "Worker",
+    ];
 
-    // What they execute is no data of ours: databases, the schema, locks of a session.
-    private static readonly string[] Exempt = ["DatabaseCreation.cs", "DatabaseMigrator.cs", "FirstKey.cs"];
+    // These files execute no data changes: they create databases and the schema, and take session locks.
+    private static readonly string[] Exempt = ["DatabaseCreation.cs", "DatabaseMigrator.cs", "DataProtectionKeyLoader.cs"];
 
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task What_is_rolled_back_after_its_rows_were_sent_is_not_reported_as_done()
+    public async Task A_write_rolled_back_after_its_rows_were_returned_is_not_reported_as_done()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         await db.ExecuteAsync(
@@ -37,7 +40,7 @@ public sealed partial class WriteRuleTests(TestServers servers)
             await hold.ExecuteNonQueryAsync(Token);
         }
 
-        // The rows come before the commit, which the client gives up waiting for.
+        // The rows arrive before the commit, which the client then stops waiting for.
         await Assert.ThrowsAnyAsync<Npgsql.NpgsqlException>(() => new GenerationCommands(database, db.CreateQueries()).SubmitAsync(
             new Submission { UserId = "u", Type = GenerationType.Sora, Task = GenerationTask.Sora, Prompt = "p" }, Token));
 
@@ -46,7 +49,7 @@ public sealed partial class WriteRuleTests(TestServers servers)
     }
 
     [Fact]
-    public void What_is_executed_directly_writes_nothing()
+    public void Statements_executed_directly_do_not_write()
     {
         var sources = Sources().ToList();
         var known = sources.SelectMany(source => Constants().Matches(source.Text))
@@ -60,21 +63,21 @@ public sealed partial class WriteRuleTests(TestServers servers)
                 var arguments = Arguments(text, created.Index + created.Length);
                 if (created.Value.StartsWith("new", StringComparison.Ordinal) && arguments.Count < (created.Value.Contains("Batch", StringComparison.Ordinal) ? 1 : 2))
                 {
-                    // Of no connection: DatabaseWrites alone gives it one.
+                    // Has no connection; only DatabaseWrites gives it one.
                     continue;
                 }
 
                 direct++;
                 var isBatch = created.Value.Contains("Batch", StringComparison.Ordinal);
                 var sql = isBatch ? string.Join(' ', BatchCommands().Matches(text).Select(match => match.Value)) : arguments.FirstOrDefault("");
-                Assert.True(Resolve(sql, known, 0) is { Length: > 0 } resolved && !Writes().IsMatch(resolved), $"{file}: {sql} has to go through DatabaseWrites.");
+                Assert.True(Resolve(sql, known, 0) is { Length: > 0 } resolved && !Writes().IsMatch(resolved), $"{file}: {sql} must go through DatabaseWrites.");
             }
 
-            Assert.False(Connects().IsMatch(text), $"{file}: a statement without a connection is for DatabaseWrites.");
-            Assert.False(ByEntityFramework().IsMatch(text), $"{file}: EF Core reads; what writes is SQL, by DatabaseWrites.");
+            Assert.False(Connects().IsMatch(text), $"{file}: only DatabaseWrites may set the connection of a statement.");
+            Assert.False(ByEntityFramework().IsMatch(text), $"{file}: EF Core may only read; writes are SQL that goes through DatabaseWrites.");
         }
 
-        Assert.True(direct > 10, "The sources were not understood.");
+        Assert.True(direct > 10, "Too few statements were found: the test no longer understands the sources.");
     }
 
     [Theory]
@@ -83,9 +86,9 @@ public sealed partial class WriteRuleTests(TestServers servers)
     [InlineData("UPDATE generations g SET\n x = 1", true)]
     [InlineData("SELECT id FROM generations FOR NO KEY UPDATE", true)]
     [InlineData("SELECT updated_at FROM generations WHERE status = 'deleted'", false)]
-    public void A_statement_that_writes_is_told_from_one_that_reads(string sql, bool writes) => Assert.Equal(writes, Writes().IsMatch(sql));
+    public void Statements_that_write_are_distinguished_from_those_that_read(string sql, bool writes) => Assert.Equal(writes, Writes().IsMatch(sql));
 
-    // The words of the argument, with those of the constants that it names, and of those that they name.
+    // The text of the argument and, recursively, of the constants that it names.
     private static string Resolve(string sql, Dictionary<string, string> known, int depth) => depth > 5 ? sql : string.Join(
         ' ', Names().Matches(sql).Select(name => known.GetValueOrDefault(name.Value)).OfType<string>().Select(text => Resolve(text, known, depth + 1)).Prepend(
             sql.Contains('"', StringComparison.Ordinal) || depth > 0 ? sql : "")).Trim();

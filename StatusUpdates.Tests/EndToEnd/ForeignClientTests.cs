@@ -4,13 +4,13 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.EndToEnd;
 
-/// <summary>Programs in another language, written from the first description of the system alone.</summary>
+/// <summary>Programs in another language, written only from the first description of the system.</summary>
 public sealed partial class ForeignClientTests(RunningSystem system)
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_JavaScript_WebSocket_client_sees_pending_processing_completed_of_its_user_and_nothing_of_another()
+    public async Task A_JavaScript_WebSocket_client_gets_pending_processing_and_completed_of_its_own_user_only()
     {
         var me = await system.SignInAsync($"ws-{Guid.NewGuid():N}", Token);
         var other = await system.SignInAsync($"other-{Guid.NewGuid():N}", Token);
@@ -26,7 +26,7 @@ public sealed partial class ForeignClientTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task A_JavaScript_Redis_subscriber_sees_pending_processing_completed_of_its_user_and_nothing_of_another()
+    public async Task A_JavaScript_Redis_subscriber_gets_pending_processing_and_completed_of_its_own_user_only()
     {
         var me = await system.SignInAsync($"redis-{Guid.NewGuid():N}", Token);
         var other = await system.SignInAsync($"other-{Guid.NewGuid():N}", Token);
@@ -37,7 +37,7 @@ public sealed partial class ForeignClientTests(RunningSystem system)
         var id = await me.SubmitAsync("sora", "waves", Token);
         var messages = await client.RestAsync(Token);
 
-        // Not always in order: the API and a worker announce what they have committed, each in its own time. The position says what came first.
+        // Not always in order: the API and a worker each publish after their own commit. The position gives the order.
         var bySeq = messages.Select(m => m.GetProperty("payload")).OrderBy(p => p.GetProperty("seq").GetInt64()).ToList();
         Assert.Equal(bySeq.Count, bySeq.DistinctBy(p => p.GetProperty("seq").GetInt64()).Count());
         AssertLifecycle(me.UserId, id, bySeq);
@@ -45,20 +45,20 @@ public sealed partial class ForeignClientTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task What_a_JavaScript_publisher_of_the_first_format_says_reaches_subscribers_and_sockets()
+    public async Task Updates_that_a_JavaScript_publisher_sends_in_the_original_format_reach_subscribers_and_sockets()
     {
         var me = await system.SignInAsync($"js-{Guid.NewGuid():N}", Token);
         var redis = await system.RedisAsync();
         await using var connection = await StackExchange.Redis.ConnectionMultiplexer.ConnectAsync(redis);
-        var heard = new TaskCompletionSource<StatusUpdate>();
-        await using var subscription = await new StatusSubscriber(connection).SubscribeUserAsync(me.UserId, heard.SetResult, Token);
+        var received = new TaskCompletionSource<StatusUpdate>();
+        await using var subscription = await new StatusSubscriber(connection).SubscribeUserAsync(me.UserId, received.SetResult, Token);
         await using var socket = await NodeProgram.StartAsync("ws-client.mjs", null, me.WebSocketAddress.ToString(), me.Token);
         await socket.NextAsync(Token);
 
         await using var publisher = await NodeProgram.StartAsync("ioredis-publisher.mjs", redis, me.UserId, "gen-123");
         await publisher.RestAsync(Token);
 
-        var update = await heard.Task.WaitAsync(Token);
+        var update = await received.Task.WaitAsync(Token);
         Assert.Equal(("gen-123", GenerationStatus.Completed, 10L, null), (update.GenerationId, update.Status, update.Metadata!.TokensUsed, update.Seq));
         var payload = Assert.Single(await socket.RestAsync(Token)).GetProperty("payload");
         Assert.Equal("gen-123", payload.GetProperty("generationId").GetString());
@@ -66,7 +66,7 @@ public sealed partial class ForeignClientTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task The_REST_answers_have_the_described_shapes()
+    public async Task REST_responses_have_the_documented_shapes()
     {
         var me = await system.SignInAsync($"rest-{Guid.NewGuid():N}", Token);
         await using var client = await NodeProgram.StartAsync("ws-client.mjs", null, me.WebSocketAddress.ToString(), me.Token);

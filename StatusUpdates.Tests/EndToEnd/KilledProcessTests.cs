@@ -5,21 +5,22 @@ using System.Net.Http.Json;
 
 namespace StatusUpdates.Tests.EndToEnd;
 
-/// <summary>Processes of a running system killed with -9 in the middle of work.</summary>
+/// <summary>Kills processes of a running system with SIGKILL while they work.</summary>
+[Long]
 [Collection(BreakableSystem.Name)]
 public sealed class KilledProcessTests(BreakableSystem system)
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Submissions_under_one_key_make_one_generation_even_if_the_API_dies_in_the_middle_and_all_are_repeated()
+    public async Task Submissions_with_one_idempotency_key_create_one_generation_even_if_the_API_is_killed_meanwhile_and_all_are_repeated()
     {
         var host = await system.HostAsync(Token);
         using var http = await SignInAsync(host.Application);
-        var firstAnswers = new Answers(5);
+        var firstResponses = new Countdown(5);
 
-        var submits = Enumerable.Range(0, 50).Select(_ => SubmitUntilAnsweredAsync(http, firstAnswers)).ToArray();
-        await firstAnswers.Reached.WaitAsync(Token);
+        var submits = Enumerable.Range(0, 50).Select(_ => SubmitUntilAnsweredAsync(http, firstResponses)).ToArray();
+        await firstResponses.Reached.WaitAsync(Token);
         using (var api = Process.GetProcessById(await host.ProcessIdAsync("api", Token)))
         {
             api.Kill();
@@ -27,7 +28,7 @@ public sealed class KilledProcessTests(BreakableSystem system)
 
         var ids = await Task.WhenAll(submits);
 
-        // And once more, as a client does that never got an answer.
+        // Once more, like a client that never got a response.
         ids = [.. ids, .. await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => SubmitUntilAnsweredAsync(http, null)))];
         var id = Assert.Single(ids.Distinct());
         var list = await RunningSystem.Data(await http.GetAsync(new Uri("/api/v1/generations", UriKind.Relative), Token), Token);
@@ -37,10 +38,10 @@ public sealed class KilledProcessTests(BreakableSystem system)
         Assert.Equal(1, history.GetProperty("items")[0].GetProperty("seq").GetInt32());
     }
 
-    private sealed class Answers(int awaited)
+    private sealed class Countdown(int count)
     {
         private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private int _left = awaited;
+        private int _left = count;
 
         public Task Reached => _reached.Task;
 
@@ -55,7 +56,7 @@ public sealed class KilledProcessTests(BreakableSystem system)
 
     private static async Task<HttpClient> SignInAsync(DistributedApplication app)
     {
-        // A connection for each request: one that the death of the API broke must not be what a repeat finds.
+        // A new connection for each request: a repeat must not get a connection that broke when the API was killed.
         var http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero }) { BaseAddress = app.GetEndpoint("api") };
         var answer = await http.PostAsJsonAsync("/api/v1/dev/token", new { userId = "of-the-killed-api" }, Token);
         http.DefaultRequestHeaders.Authorization =
@@ -63,7 +64,7 @@ public sealed class KilledProcessTests(BreakableSystem system)
         return http;
     }
 
-    private static async Task<string> SubmitUntilAnsweredAsync(HttpClient http, Answers? answered)
+    private static async Task<string> SubmitUntilAnsweredAsync(HttpClient http, Countdown? responses)
     {
         while (true)
         {
@@ -77,19 +78,19 @@ public sealed class KilledProcessTests(BreakableSystem system)
                 using var response = await http.SendAsync(request, Token);
                 if (response.StatusCode == HttpStatusCode.ServiceUnavailable)
                 {
-                    // Sessions of the one that died still take all of the database's places.
+                    // Sessions of the killed process still use up the database's connections.
                     await Task.Delay(50, Token);
                     continue;
                 }
 
                 var id = (await RunningSystem.Data(response, Token)).GetProperty("id").GetString()!;
-                answered?.TrySignal();
+                responses?.TrySignal();
 
                 return id;
             }
             catch (HttpRequestException)
             {
-                // The API is away: it is started again.
+                // The API is down and is being restarted.
                 await Task.Delay(50, Token);
             }
         }

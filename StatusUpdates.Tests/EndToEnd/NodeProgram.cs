@@ -6,7 +6,7 @@ using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.EndToEnd;
 
-/// <summary>A JavaScript program that runs beside the test and prints JSON lines.</summary>
+/// <summary>A JavaScript program that runs alongside the test and prints JSON lines.</summary>
 internal sealed class NodeProgram : IAsyncDisposable
 {
     private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "EndToEnd", "foreign-clients");
@@ -22,10 +22,10 @@ internal sealed class NodeProgram : IAsyncDisposable
         _reading = ReadAsync();
     }
 
-    /// <summary>Runs a script of the foreign clients, after their packages were installed.</summary>
+    /// <summary>Installs the packages of the foreign clients once, then runs one of their scripts.</summary>
     public static async Task<NodeProgram> StartAsync(string script, ConfigurationOptions? redis, params string[] arguments)
     {
-        Assert.SkipWhen(!IsThere("node") || !IsThere("npm"), "Node.js and npm are not installed: there is no foreign client to run.");
+        Assert.SkipWhen(!IsInstalled("node") || !IsInstalled("npm"), "Node.js and npm are not installed, so no foreign client can run.");
         await Packages.Value;
         var start = new ProcessStartInfo("node", [script, .. arguments]) { WorkingDirectory = Folder, RedirectStandardInput = true, RedirectStandardOutput = true };
         if (redis is not null)
@@ -34,7 +34,7 @@ internal sealed class NodeProgram : IAsyncDisposable
             {
                 System.Net.DnsEndPoint dns => (dns.Host, dns.Port),
                 System.Net.IPEndPoint ip => (ip.Address.ToString(), ip.Port),
-                var other => throw new InvalidOperationException($"No address: {other}"),
+                var other => throw new InvalidOperationException($"Unsupported endpoint: {other}"),
             };
             start.Environment["REDIS_HOST"] = host;
             start.Environment["REDIS_PORT"] = port.ToString(System.Globalization.CultureInfo.InvariantCulture);
@@ -46,14 +46,14 @@ internal sealed class NodeProgram : IAsyncDisposable
 
     public async Task<JsonElement> NextAsync(CancellationToken cancellationToken) => await _lines.Reader.ReadAsync(cancellationToken);
 
-    /// <summary>Tells the program something, as a line of its own.</summary>
+    /// <summary>Writes a line to the program's standard input.</summary>
     public async Task SayAsync(string line)
     {
         await _process.StandardInput.WriteLineAsync(line);
         await _process.StandardInput.FlushAsync();
     }
 
-    /// <summary>All further lines, until the program ends by itself.</summary>
+    /// <summary>All further lines until the program exits by itself.</summary>
     public async Task<IReadOnlyList<JsonElement>> RestAsync(CancellationToken cancellationToken)
     {
         var rest = new List<JsonElement>();
@@ -78,7 +78,7 @@ internal sealed class NodeProgram : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static bool IsThere(string tool) => ToolPath.Find(tool) is not null;
+    private static bool IsInstalled(string tool) => ToolPath.Find(tool) is not null;
 
     private static async Task InstallAsync()
     {

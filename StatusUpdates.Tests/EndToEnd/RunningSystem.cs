@@ -10,14 +10,14 @@ using StatusUpdates.Tests.Hosting;
 namespace StatusUpdates.Tests.EndToEnd;
 
 /// <summary>
-/// The whole system as AppHost.cs describes it, started once, when the first test asks for it. Tests share it and keep apart by user;
-/// a test that kills something takes <see cref="BreakableSystem"/>.
+/// The whole system as AppHost.cs describes it, started once, on first use. Tests share it, each with its own users;
+/// a test that kills something uses <see cref="BreakableSystem"/>.
 /// </summary>
 public sealed class RunningSystem : IAsyncDisposable
 {
     private readonly Lazy<Task<TestAppHost>> _started = new(() => TestAppHost.StartAsync(CancellationToken.None));
 
-    /// <summary>A client of the API with a token of that user.</summary>
+    /// <summary>An API client with a token for this user.</summary>
     public async Task<ApiUser> SignInAsync(string userId, CancellationToken cancellationToken)
     {
         var app = (await HostAsync()).Application;
@@ -28,17 +28,17 @@ public sealed class RunningSystem : IAsyncDisposable
         return new ApiUser(userId, token, http);
     }
 
-    /// <summary>The app host, for tests that only look.</summary>
+    /// <summary>The app host, for tests that do not change it.</summary>
     internal Task<TestAppHost> HostAsync() => _started.Value;
 
-    /// <summary>Where the API is.</summary>
+    /// <summary>The API's address.</summary>
     public async Task<Uri> AddressAsync()
     {
         using var http = (await HostAsync()).Application.CreateHttpClient("api");
         return http.BaseAddress!;
     }
 
-    /// <summary>How a program outside finds Redis.</summary>
+    /// <summary>The Redis connection settings for a program outside the system.</summary>
     public async Task<ConfigurationOptions> RedisAsync()
     {
         var app = (await HostAsync()).Application;
@@ -53,7 +53,7 @@ public sealed class RunningSystem : IAsyncDisposable
         }
     }
 
-    /// <summary>The <c>data</c> of a successful answer.</summary>
+    /// <summary>The <c>data</c> of a successful response.</summary>
     internal static async Task<JsonElement> Data(HttpResponseMessage answer, CancellationToken cancellationToken)
     {
         var text = await answer.Content.ReadAsStringAsync(cancellationToken);
@@ -69,7 +69,7 @@ public sealed record ApiUser(string UserId, string Token, HttpClient Http)
 {
     public Uri WebSocketAddress => new UriBuilder(Http.BaseAddress!) { Scheme = "ws", Path = "/ws/status" }.Uri;
 
-    /// <summary>Submits a generation and gives its id.</summary>
+    /// <summary>Submits a generation and returns its id.</summary>
     public async Task<string> SubmitAsync(string type, string prompt, CancellationToken cancellationToken)
     {
         var answer = await Http.PostAsJsonAsync("/api/v1/generations", new { type, prompt }, cancellationToken);

@@ -2,10 +2,10 @@ using StatusUpdates.Api.Feeds;
 
 namespace StatusUpdates.Tests.Feeds;
 
-/// <summary>Reads cursors as a connection would, without frames' bytes.</summary>
+/// <summary>Reads cursors as a connection would, but only positions, not the frames' bytes.</summary>
 internal static class CursorReads
 {
-    /// <summary>The positions of the next read, all of them taken. Negative: a resync to that position.</summary>
+    /// <summary>The positions of the next read; the cursor advances past them. Negative: a resync to that position.</summary>
     public static async Task<long[]> NextAsync(this FeedCursor cursor)
     {
         using var read = await cursor.ReadAsync(TestTime.Token);
@@ -23,13 +23,13 @@ internal static class CursorReads
         return positions;
     }
 
-    /// <summary>All positions that can be had now.</summary>
+    /// <summary>All positions that are available now.</summary>
     public static async Task<List<long>> DrainAsync(this FeedCursor cursor)
     {
         var all = new List<long>();
         while (true)
         {
-            // The log in memory answers at once: a read that goes on has found nothing, and the signal ends it.
+            // The in-memory log answers at once: a read that has not completed found nothing, and the signal ends it.
             var reading = cursor.NextAsync();
             if (!reading.IsCompleted)
             {

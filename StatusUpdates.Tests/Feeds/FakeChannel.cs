@@ -4,7 +4,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Feeds;
 
-/// <summary>A channel that brings what a test hands to it, and nothing else. Thread-safe.</summary>
+/// <summary>A channel that delivers only what a test passes to it. Thread-safe.</summary>
 internal sealed class FakeChannel : IFeedChannel
 {
     private readonly ConcurrentDictionary<Subscription, byte> _subscriptions = new();
@@ -13,10 +13,10 @@ internal sealed class FakeChannel : IFeedChannel
     /// <summary>How many subscriptions were ever made.</summary>
     public int Made => Volatile.Read(ref _made);
 
-    /// <summary>How many there are.</summary>
+    /// <summary>How many subscriptions exist now.</summary>
     public int Live => _subscriptions.Count;
 
-    /// <summary>Held by acknowledgements until it is completed; null: they come at once.</summary>
+    /// <summary>Acknowledgments wait until this is completed; null: they come at once.</summary>
     public TaskCompletionSource? HoldAcknowledgement { get; set; }
 
     public Exception? Failure { get; set; }
@@ -39,7 +39,7 @@ internal sealed class FakeChannel : IFeedChannel
         return subscription;
     }
 
-    public void Bring(StatusUpdate update)
+    public void Deliver(StatusUpdate update)
     {
         foreach (var subscription in _subscriptions.Keys)
         {

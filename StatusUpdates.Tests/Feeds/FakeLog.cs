@@ -1,11 +1,12 @@
-using System.Data.Common;
+using System.Net.Sockets;
+using Npgsql;
 using StatusUpdates.Api.Feeds;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Feeds;
 
-/// <summary>A log in memory that can be trimmed, restored to an earlier state, and away. Thread-safe.</summary>
+/// <summary>An in-memory log that can be trimmed, restored to an earlier state, away, or refuse every statement. Thread-safe.</summary>
 internal sealed class FakeLog : IFeedLog
 {
     private readonly Lock _gate = new();
@@ -15,10 +16,13 @@ internal sealed class FakeLog : IFeedLog
 
     public bool IsAway { get; set; }
 
-    /// <summary>Held by reads of bounds until it is completed; null: they do not wait.</summary>
+    /// <summary>The statements are wrong, such as after a change of the schema.</summary>
+    public bool Refuses { get; set; }
+
+    /// <summary>Reads of bounds wait until this is completed; null: they do not wait.</summary>
     public TaskCompletionSource? HoldBounds { get; set; }
 
-    /// <summary>Held by reads of pages, after they have seen the log, until it is completed; null: they do not wait.</summary>
+    /// <summary>Reads of pages, after they have read the log, wait until this is completed; null: they do not wait.</summary>
     public TaskCompletionSource? HoldPages { get; set; }
 
     public int PageReads => Volatile.Read(ref _reads);
@@ -51,7 +55,7 @@ internal sealed class FakeLog : IFeedLog
         }
     }
 
-    /// <summary>Whether a client at this position can go on from it.</summary>
+    /// <summary>Whether a client at this position can continue from it.</summary>
     public bool Has(string userId, LogPosition position)
     {
         lock (_gate)
@@ -105,7 +109,7 @@ internal sealed class FakeLog : IFeedLog
             await holdBounds.Task.WaitAsync(cancellationToken);
         }
 
-        ThrowIfAway();
+        ThrowIfFailing();
         LogPage page;
         lock (_gate)
         {
@@ -128,7 +132,7 @@ internal sealed class FakeLog : IFeedLog
     public Task<IReadOnlyDictionary<string, LogBounds>> ReadBoundsAsync(
         IReadOnlyCollection<string> userIds, CancellationToken cancellationToken)
     {
-        ThrowIfAway();
+        ThrowIfFailing();
         Assert.InRange(userIds.Count, 1, 1000);
         lock (_gate)
         {
@@ -144,23 +148,26 @@ internal sealed class FakeLog : IFeedLog
             await hold.Task.WaitAsync(cancellationToken);
         }
 
-        ThrowIfAway();
+        ThrowIfFailing();
         return Bounds(userId);
     }
 
     private LogBounds BoundsOf(string userId) => _logs.TryGetValue(userId, out var log) ? log.Bounds : LogBounds.Empty;
 
-    private void ThrowIfAway()
+    private void ThrowIfFailing()
     {
         if (IsAway)
         {
-            throw new DatabaseAwayException();
+            throw new NpgsqlException("away", new SocketException());
+        }
+
+        if (Refuses)
+        {
+            throw new PostgresException("column does not exist", "ERROR", "ERROR", PostgresErrorCodes.UndefinedColumn);
         }
     }
 
-    private sealed class DatabaseAwayException() : DbException("away");
-
-    /// <summary>All that was ever written and not restored away; what is below <see cref="Oldest"/> is trimmed.</summary>
+    /// <summary>Everything written and not undone by a restore; entries below <see cref="Oldest"/> are trimmed.</summary>
     private sealed class UserLog
     {
         public List<StatusUpdate> Items { get; } = [];

@@ -6,7 +6,7 @@ namespace StatusUpdates.Tests.Feeds;
 public sealed class FeedHubTests
 {
     [Fact]
-    public async Task Connections_that_open_together_share_one_feed()
+    public async Task Connections_opened_at_the_same_time_share_one_feed()
     {
         await using var feeds = new Feeds();
         feeds.Log.HoldBounds = new();
@@ -20,7 +20,7 @@ public sealed class FeedHubTests
     }
 
     [Fact]
-    public async Task What_happens_while_a_feed_opens_is_neither_lost_nor_repeated()
+    public async Task Updates_committed_while_a_feed_opens_are_neither_lost_nor_repeated()
     {
         await using var feeds = new Feeds();
         feeds.Log.Append("u");
@@ -40,7 +40,7 @@ public sealed class FeedHubTests
     }
 
     [Fact]
-    public async Task An_opening_that_fails_is_told_to_all_who_wait_for_it_and_tried_anew_by_the_next()
+    public async Task A_failed_opening_fails_for_all_its_waiters_and_the_next_connection_tries_again()
     {
         await using var feeds = new Feeds();
         feeds.Log.HoldBounds = new();
@@ -62,7 +62,7 @@ public sealed class FeedHubTests
     }
 
     [Fact]
-    public async Task An_opening_does_not_end_with_the_connection_that_began_it()
+    public async Task An_opening_continues_when_the_connection_that_started_it_is_gone()
     {
         await using var feeds = new Feeds();
         feeds.Log.HoldBounds = new();
@@ -78,7 +78,7 @@ public sealed class FeedHubTests
     }
 
     [Fact]
-    public async Task A_channel_that_does_not_acknowledge_holds_an_opening_for_a_bounded_time()
+    public async Task A_channel_that_does_not_acknowledge_delays_an_opening_for_a_bounded_time_only()
     {
         await using var feeds = new Feeds();
         feeds.Channel.HoldAcknowledgement = new();
@@ -94,7 +94,7 @@ public sealed class FeedHubTests
     }
 
     [Fact]
-    public async Task A_channel_that_fails_is_tried_again_by_the_sweep()
+    public async Task The_sweep_retries_a_channel_that_failed()
     {
         await using var feeds = new Feeds();
         feeds.Channel.Failure = new InvalidOperationException("no channel");
@@ -108,7 +108,7 @@ public sealed class FeedHubTests
     }
 
     [Fact]
-    public async Task A_feed_lingers_and_is_then_closed()
+    public async Task A_feed_without_connections_lingers_and_is_then_closed()
     {
         await using var feeds = new Feeds();
         (await feeds.OpenAsync("u")).Dispose();
@@ -116,7 +116,7 @@ public sealed class FeedHubTests
         await feeds.SweepAsync();
         Assert.Equal(1, feeds.Channel.Live);
 
-        // Somebody who comes and goes in between starts the time anew.
+        // A connection that opens and closes in between restarts the linger time.
         (await feeds.OpenAsync("u")).Dispose();
         feeds.Time.Advance(feeds.Context.Options.Linger - TimeSpan.FromSeconds(1));
         await feeds.SweepAsync();
@@ -130,7 +130,7 @@ public sealed class FeedHubTests
     }
 
     [Fact]
-    public async Task Coming_back_while_feeds_close_never_leaves_a_connection_without_its_channel()
+    public async Task A_connection_that_opens_while_feeds_close_always_has_a_channel()
     {
         await using var feeds = new Feeds(o => o.Linger = TimeSpan.Zero);
         for (var round = 0; round < 300; round++)
@@ -141,7 +141,7 @@ public sealed class FeedHubTests
                 async () =>
                 {
                     start.SignalAndWait(token);
-                    await feeds.Hub.TendAsync();
+                    await feeds.Hub.MaintainAsync();
                 },
                 token);
             var opening = Task.Run(

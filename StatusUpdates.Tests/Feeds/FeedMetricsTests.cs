@@ -7,7 +7,7 @@ namespace StatusUpdates.Tests.Feeds;
 public sealed class FeedMetricsTests
 {
     [Fact]
-    public async Task The_delivery_of_an_update_is_traced_once_however_many_connections_get_it()
+    public async Task The_delivery_of_an_update_is_traced_once_for_any_number_of_connections()
     {
         var trace = ActivityTraceId.CreateRandom();
         var spans = new ConcurrentQueue<Activity>();

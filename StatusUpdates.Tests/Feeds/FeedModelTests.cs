@@ -6,7 +6,7 @@ namespace StatusUpdates.Tests.Feeds;
 
 /// <summary>
 /// Everything that can happen to a feed, in any order: appends, and a channel that loses, repeats and reorders; connections at any cursor
-/// that read, stall and go; retention, a restored backup, an absent database; sweeps and time.
+/// that read, stall and close; retention, a restored backup, a database that is away; sweeps and the passing of time.
 /// </summary>
 public sealed class FeedModelTests
 {
@@ -21,7 +21,7 @@ public sealed class FeedModelTests
         Swap,
         Connect,
         ConnectSince,
-        ComeBack,
+        Reconnect,
         Disconnect,
         Read,
         ReadPart,
@@ -30,13 +30,19 @@ public sealed class FeedModelTests
         GoAway,
         Sweep,
         Settle,
-        ForgetFrames,
+        DropFrames,
     }
 
     [Fact]
-    public Task Every_cursor_gets_what_follows_it_in_order_without_gap_or_repeat_or_a_resync_with_a_reason()
+    public Task Every_cursor_gets_all_later_updates_in_order_without_gap_or_repeat_or_a_resync_for_a_reason() => CheckAsync(histories: 300);
+
+    [Long]
+    [Fact]
+    public Task Every_cursor_gets_all_later_updates_in_order_in_thousands_of_histories() => CheckAsync(histories: 3000);
+
+    private static Task CheckAsync(int histories)
     {
-        // Weights: mostly traffic; what changes the log's bounds is rare, as it would hide all else.
+        // Weights: mostly traffic. Steps that change the log's bounds are rare, because they would hide everything else.
         var op = Gen.Frequency(
             (30, Gen.Const(Op.Append)),
             (25, Gen.Const(Op.Deliver)),
@@ -45,7 +51,7 @@ public sealed class FeedModelTests
             (6, Gen.Const(Op.Swap)),
             (4, Gen.Const(Op.Connect)),
             (5, Gen.Const(Op.ConnectSince)),
-            (4, Gen.Const(Op.ComeBack)),
+            (4, Gen.Const(Op.Reconnect)),
             (3, Gen.Const(Op.Disconnect)),
             (14, Gen.Const(Op.Read)),
             (8, Gen.Const(Op.ReadPart)),
@@ -54,7 +60,7 @@ public sealed class FeedModelTests
             (1, Gen.Const(Op.GoAway)),
             (4, Gen.Const(Op.Sweep)),
             (5, Gen.Const(Op.Settle)),
-            (2, Gen.Const(Op.ForgetFrames)));
+            (2, Gen.Const(Op.DropFrames)));
         return Gen.Select(op, Gen.Int[0, 999]).Array[1, 150].SampleAsync(
             async steps =>
             {
@@ -66,7 +72,7 @@ public sealed class FeedModelTests
 
                 await model.FinishAsync();
             },
-            iter: 3000,
+            iter: histories,
             threads: 1);
     }
 
@@ -75,12 +81,12 @@ public sealed class FeedModelTests
         private readonly Feeds _feeds = new(o => (o.RingFrames, o.PageSize) = (8, 3));
         private readonly List<StatusUpdate> _inFlight = [];
 
-        // The feed may not know it yet: whoever connects may be told of it later.
+        // The feed may not have noticed the restore yet: a client that connects may get the resync later.
         private bool _isRestored;
-        private readonly List<StatusUpdate> _brought = [];
+        private readonly List<StatusUpdate> _delivered = [];
         private readonly List<Reader> _readers = [];
 
-        // Where clients that left had come to.
+        // The last positions of clients that disconnected.
         private readonly List<LogPosition> _left = [];
 
         public async Task StepAsync(Op op, int number)
@@ -97,18 +103,18 @@ public sealed class FeedModelTests
                 case Op.Deliver:
                     for (var i = 0; i <= number % 4; i++)
                     {
-                        Bring(0);
+                        Deliver(0);
                     }
 
                     break;
                 case Op.Lose when _inFlight.Count > 0:
                     _inFlight.RemoveAt(number % _inFlight.Count);
                     break;
-                case Op.Repeat when _brought.Count > 0:
-                    _feeds.Channel.Bring(_brought[number % _brought.Count]);
+                case Op.Repeat when _delivered.Count > 0:
+                    _feeds.Channel.Deliver(_delivered[number % _delivered.Count]);
                     break;
                 case Op.Swap:
-                    Bring(number % 4);
+                    Deliver(number % 4);
                     break;
                 case Op.Connect:
                     await ConnectAsync(null, number);
@@ -116,7 +122,7 @@ public sealed class FeedModelTests
                 case Op.ConnectSince:
                     await ConnectAsync(new LogPosition(Math.Max(0, _feeds.Log.Bounds(User).Last + 2 - (number % 20))), number);
                     break;
-                case Op.ComeBack when _left.Count > 0:
+                case Op.Reconnect when _left.Count > 0:
                     await ConnectAsync(_left[number % _left.Count], number);
                     break;
                 case Op.Disconnect when _readers.Count > 0:
@@ -135,7 +141,7 @@ public sealed class FeedModelTests
                     break;
                 case Op.GoAway:
                     _feeds.Log.IsAway = true;
-                    await Assert.ThrowsAnyAsync<System.Data.Common.DbException>(SweepAnybodyAsync);
+                    await Assert.ThrowsAnyAsync<System.Data.Common.DbException>(SweepWithReaderAsync);
                     foreach (var reader in _readers)
                     {
                         await reader.ReadAsync(_feeds.Log, int.MaxValue);
@@ -150,7 +156,7 @@ public sealed class FeedModelTests
                 case Op.Settle:
                     await _feeds.SettleAsync();
                     break;
-                case Op.ForgetFrames:
+                case Op.DropFrames:
                     _feeds.Time.Advance(_feeds.Context.Options.RingIdle);
                     await _feeds.SweepAsync();
                     break;
@@ -159,7 +165,7 @@ public sealed class FeedModelTests
 
         public async Task FinishAsync()
         {
-            // What a reader finds odd is looked into by the next sweep.
+            // The next sweep checks what looks wrong to a reader.
             var quiet = 0;
             for (var round = 0; quiet < 2; round++)
             {
@@ -184,14 +190,14 @@ public sealed class FeedModelTests
             await _feeds.DisposeAsync();
         }
 
-        private void Bring(int index)
+        private void Deliver(int index)
         {
             if (index < _inFlight.Count)
             {
                 var update = _inFlight[index];
                 _inFlight.RemoveAt(index);
-                _brought.Add(update);
-                _feeds.Channel.Bring(update);
+                _delivered.Add(update);
+                _feeds.Channel.Deliver(update);
             }
         }
 
@@ -211,8 +217,8 @@ public sealed class FeedModelTests
             _readers.Add(reader);
         }
 
-        // A backup that lost what clients have seen. Nobody looks before the log has grown again, also past what was lost; what was announced
-        // of the log that was may still arrive.
+        // A backup without updates that clients have seen. It may go unnoticed until the log has grown again, even past the lost updates;
+        // announced updates of the old log may still arrive.
         private void Restore(int count)
         {
             _feeds.Log.Restore(User, count);
@@ -220,7 +226,7 @@ public sealed class FeedModelTests
             _readers.ForEach(reader => reader.LogChanged());
         }
 
-        private async Task SweepAnybodyAsync()
+        private async Task SweepWithReaderAsync()
         {
             if (_readers.Count == 0)
             {
@@ -231,7 +237,7 @@ public sealed class FeedModelTests
         }
     }
 
-    /// <summary>A client: it keeps what it was given since its last resync, and demands that it be exactly what follows.</summary>
+    /// <summary>A client: it keeps the frames since its last resync and asserts that each is exactly the one that follows.</summary>
     private sealed class Reader(FeedCursor cursor, string? generationId, bool mayResync)
     {
         private readonly List<Frame> _frames = [];
@@ -239,10 +245,10 @@ public sealed class FeedModelTests
 
         public FeedCursor Cursor => cursor;
 
-        /// <summary>The log has gone back: what it had may still come, if a resync comes after it.</summary>
+        /// <summary>The log was set back: updates of the old log may still come, if a resync comes after them.</summary>
         public void LogChanged() => _hasLogChanged = true;
 
-        public async Task<bool> ReadAsync(FakeLog log, int most)
+        public async Task<bool> ReadAsync(FakeLog log, int max)
         {
             var before = cursor.Position;
             var reading = cursor.ReadAsync(TestTime.Token);
@@ -258,7 +264,7 @@ public sealed class FeedModelTests
                 case FeedReadKind.Nothing:
                     return false;
                 case FeedReadKind.Resync:
-                    // With a filter it may have passed what is no more, since what it was told.
+                    // With a filter, it may have passed entries that no longer exist since the last one it was sent.
                     Assert.True(
                         mayResync || (_hasLogChanged && generationId is not null) || !log.Has(User, before),
                         $"A resync without a reason: from {before} to {read.End}, in {log.Bounds(User)}.");
@@ -267,7 +273,7 @@ public sealed class FeedModelTests
                     _frames.Clear();
                     return true;
                 default:
-                    foreach (var frame in read.Frames.ToArray().Take(most))
+                    foreach (var frame in read.Frames.ToArray().Take(max))
                     {
                         Assert.True(frame.Position <= log.Bounds(User).Last || _hasLogChanged, "An update that is not committed.");
                         AssertFollows(position.Seq, frame.Position, log);
@@ -276,7 +282,7 @@ public sealed class FeedModelTests
                         cursor.Advance(position);
                     }
 
-                    if (read.Count <= most)
+                    if (read.Count <= max)
                     {
                         cursor.Advance(read.End);
                     }
@@ -290,7 +296,7 @@ public sealed class FeedModelTests
             Assert.Equal(log.Bounds(User).Head, cursor.Position);
             foreach (var frame in _frames.Where(frame => frame.Position >= log.Bounds(User).Oldest))
             {
-                Assert.True(frame.IsSameAs(log.At(User, frame.Position)), "An update of another log, and no resync.");
+                Assert.True(frame.IsSameAs(log.At(User, frame.Position)), "An update of another log, without a resync.");
             }
         }
 
@@ -305,7 +311,7 @@ public sealed class FeedModelTests
             Assert.True(next > position);
             if (_hasLogChanged)
             {
-                // What was passed may have been of the log that was.
+                // The passed entries may have been of the old log.
                 return;
             }
 

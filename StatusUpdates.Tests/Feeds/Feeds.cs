@@ -1,32 +1,39 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using StatusUpdates.Api.Feeds;
 using StatusUpdates.Messaging;
+using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Feeds;
 
-/// <summary>A hub over a log and a channel in memory, and a clock that a test moves.</summary>
+/// <summary>A hub with an in-memory log and channel, and a clock that the test advances.</summary>
 internal sealed class Feeds : IAsyncDisposable
 {
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+    private readonly LoggerFactory _loggers = new();
 
     public Feeds(Action<FeedOptions>? configure = null)
     {
         var options = new FeedOptions();
         configure?.Invoke(options);
+        _loggers.AddProvider(DatabaseLogs);
         Context = new FeedContext(
             Log,
             Options.Create(options),
             Time,
             new FeedMetrics(_services.GetRequiredService<IMeterFactory>()),
-            new DatabaseWatch(NullLogger<DatabaseWatch>.Instance),
+            new DatabaseWatch(_loggers.CreateLogger<DatabaseWatch>()),
             Messaging);
         Hub = new FeedHub(Context, Channel, NullLogger<FeedHub>.Instance);
         Sweeper = new FeedSweeper(Hub, Context, NullLogger<FeedSweeper>.Instance);
     }
+
+    /// <summary>What was logged about the database.</summary>
+    public CollectedLogs DatabaseLogs { get; } = new();
 
     public MessagingWatch Messaging { get; } = new();
 
@@ -58,11 +65,11 @@ internal sealed class Feeds : IAsyncDisposable
     public Task<FeedCursor> OpenAsync(string userId, LogPosition? since, string? generationId = null, int maxReadBytes = 8192) =>
         Hub.OpenAsync(new FeedRequest(userId, since, generationId, maxReadBytes), TestTime.Token);
 
-    /// <summary>Commits an update and brings it.</summary>
+    /// <summary>Commits an update and delivers it.</summary>
     public StatusUpdate Publish(string userId, string generationId = "gen-1")
     {
         var update = Log.Append(userId, generationId);
-        Channel.Bring(update);
+        Channel.Deliver(update);
         return update;
     }
 
@@ -72,7 +79,7 @@ internal sealed class Feeds : IAsyncDisposable
         await SettleAsync();
     }
 
-    /// <summary>Lets the wait for predecessors pass, and the repairs run to their end.</summary>
+    /// <summary>Lets the wait for predecessors pass and waits until the repairs are done.</summary>
     public async Task SettleAsync()
     {
         var feeds = new List<UserFeed>();
@@ -83,7 +90,7 @@ internal sealed class Feeds : IAsyncDisposable
             {
                 Time.Advance(Context.Options.ReorderWait);
 
-                // Whoever it wakes may want another one at once, whose wait has not passed yet.
+                // The code that it wakes may need another repair at once, whose wait has not passed yet.
                 await Task.WhenAny(repair, Task.Delay(TimeSpan.FromMilliseconds(5)));
             }
         }
@@ -95,5 +102,6 @@ internal sealed class Feeds : IAsyncDisposable
         Sweeper.Dispose();
         Context.Dispose();
         await _services.DisposeAsync();
+        _loggers.Dispose();
     }
 }

@@ -1,13 +1,12 @@
 using System.Text;
 using StatusUpdates.Api.Feeds;
-using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Feeds;
 
 public sealed class UserFeedTests
 {
     [Fact]
-    public async Task A_cursor_without_since_starts_at_the_head_and_gets_what_follows()
+    public async Task A_cursor_without_since_starts_at_the_head_and_gets_later_updates()
     {
         await using var feeds = new Feeds();
         feeds.Log.Append("u");
@@ -21,7 +20,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_cursor_with_since_is_replayed_and_then_goes_on_live()
+    public async Task A_cursor_with_since_gets_a_replay_and_then_live_updates()
     {
         await using var feeds = new Feeds(o => o.PageSize = 2);
         for (var i = 0; i < 5; i++)
@@ -36,16 +35,16 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task Repeats_are_skipped_and_a_swapped_pair_is_put_in_order_without_reading_the_log()
+    public async Task Repeats_are_skipped_and_a_swapped_pair_is_reordered_without_reading_the_log()
     {
         await using var feeds = new Feeds();
         using var cursor = await feeds.OpenAsync("u");
         var first = feeds.Log.Append("u");
         var second = feeds.Log.Append("u");
-        feeds.Channel.Bring(second);
-        feeds.Channel.Bring(first);
-        feeds.Channel.Bring(first);
-        feeds.Channel.Bring(second);
+        feeds.Channel.Deliver(second);
+        feeds.Channel.Deliver(first);
+        feeds.Channel.Deliver(first);
+        feeds.Channel.Deliver(second);
         await feeds.SettleAsync();
 
         Assert.Equal([1, 2], await cursor.DrainAsync());
@@ -53,7 +52,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_gap_waits_for_its_predecessor_and_is_then_read_from_the_log_once()
+    public async Task A_gap_waits_for_the_missing_update_which_is_then_read_from_the_log_once()
     {
         await using var feeds = new Feeds();
         using var cursor = await feeds.OpenAsync("u");
@@ -69,7 +68,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task The_sweep_finds_what_nobody_announced()
+    public async Task The_sweep_finds_updates_that_were_not_announced()
     {
         await using var feeds = new Feeds();
         using var cursor = await feeds.OpenAsync("u");
@@ -80,11 +79,11 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task An_announced_update_that_nobody_committed_is_not_delivered_by_a_repair()
+    public async Task A_repair_does_not_deliver_an_announced_update_that_was_not_committed()
     {
         await using var feeds = new Feeds();
         using var cursor = await feeds.OpenAsync("u");
-        feeds.Channel.Bring(Feeds.Update("u", 2));
+        feeds.Channel.Deliver(Feeds.Update("u", 2));
         await feeds.SettleAsync();
         feeds.Publish("u");
         await feeds.SweepAsync();
@@ -93,7 +92,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_log_that_went_back_is_told_to_every_cursor_that_was_further_and_to_no_other()
+    public async Task A_log_that_was_set_back_resyncs_every_cursor_that_was_past_its_head_and_no_other()
     {
         await using var feeds = new Feeds();
         using var live = await feeds.OpenAsync("u");
@@ -115,7 +114,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_connection_that_comes_between_a_restore_and_the_sweep_gets_nothing_of_the_log_that_was()
+    public async Task A_connection_opened_between_a_restore_and_the_sweep_gets_nothing_of_the_old_log()
     {
         await using var feeds = new Feeds();
         using var live = await feeds.OpenAsync("u");
@@ -138,7 +137,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_cursor_behind_a_log_that_was_restored_and_has_grown_again_gets_that_and_no_part_of_what_was()
+    public async Task A_cursor_behind_a_restored_log_that_has_grown_again_gets_the_new_log_and_nothing_of_the_old_one()
     {
         await using var feeds = new Feeds(o => o.RingFrames = 8);
         using var behind = await feeds.OpenAsync("u");
@@ -159,7 +158,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_gap_that_opens_while_the_log_is_read_for_another_is_closed_as_well()
+    public async Task A_gap_that_opens_while_the_log_is_read_for_another_gap_is_closed_as_well()
     {
         await using var feeds = new Feeds();
         using var cursor = await feeds.OpenAsync("u");
@@ -178,7 +177,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_read_that_hangs_is_given_up_and_the_sweep_lets_the_cursor_go_on()
+    public async Task A_read_that_hangs_times_out_and_the_sweep_lets_the_cursor_continue()
     {
         await using var feeds = new Feeds();
         for (var i = 0; i < 3; i++)
@@ -204,7 +203,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_log_that_went_back_and_on_is_noticed_by_an_update_that_differs_from_the_one_sent_under_its_number()
+    public async Task A_log_that_was_set_back_and_grew_is_detected_by_an_update_that_differs_from_the_one_sent_with_its_number()
     {
         await using var feeds = new Feeds();
         using var cursor = await feeds.OpenAsync("u");
@@ -222,7 +221,7 @@ public sealed class UserFeedTests
     [InlineData(14, 21)]
     [InlineData(1, 1)]
     [InlineData(28, 28)]
-    public async Task A_log_that_went_back_and_grew_to_or_past_what_was_sent_is_told_to_every_cursor(int lost, int grown)
+    public async Task A_log_that_was_set_back_and_grew_to_or_past_what_was_sent_resyncs_every_cursor(int lost, int grown)
     {
         await using var feeds = new Feeds(o => o.RingFrames = 8);
         using var live = await feeds.OpenAsync("u");
@@ -238,7 +237,7 @@ public sealed class UserFeedTests
             feeds.Log.Append("u");
         }
 
-        // One that was away meanwhile, one that knows no more than the number, and one that was there all the time and hears of nothing.
+        // One client that was disconnected meanwhile, one that has only the number, and one that stayed connected and got no announcement.
         var head = 28 - lost + grown;
         using var late = await feeds.OpenAsync("u", live.Position);
         using var bare = await feeds.OpenAsync("u", since: 28);
@@ -251,7 +250,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task An_announced_update_that_follows_another_one_than_was_sent_is_no_part_of_this_log()
+    public async Task An_announced_update_that_follows_another_update_than_the_one_sent_causes_a_resync()
     {
         await using var feeds = new Feeds();
         using var cursor = await feeds.OpenAsync("u");
@@ -261,7 +260,7 @@ public sealed class UserFeedTests
         feeds.Log.Restore("u", 1);
         feeds.Log.Append("u");
 
-        // 3 comes right after 2, but after another 2.
+        // 3 comes right after 2, but after a different 2.
         feeds.Publish("u");
         Assert.Empty(await cursor.DrainAsync());
         await feeds.SettleAsync();
@@ -269,23 +268,23 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task An_announced_update_that_does_not_say_what_it_follows_is_read_from_the_log()
+    public async Task An_announced_update_without_its_predecessor_is_read_from_the_log()
     {
         await using var feeds = new Feeds();
         using var cursor = await feeds.OpenAsync("u");
-        feeds.Channel.Bring(feeds.Log.Append("u") with { After = null });
+        feeds.Channel.Deliver(feeds.Log.Append("u") with { After = null });
         Assert.Empty(await cursor.DrainAsync());
         await feeds.SettleAsync();
         Assert.Equal([1], await cursor.DrainAsync());
 
-        // Nor is what nobody committed ever sent, though it bears the right number.
-        feeds.Channel.Bring(Feeds.Update("u", 2));
+        // An uncommitted update is never sent either, even with the right number.
+        feeds.Channel.Deliver(Feeds.Update("u", 2));
         await feeds.SettleAsync();
         Assert.Empty(await cursor.DrainAsync());
     }
 
     [Fact]
-    public async Task A_since_beyond_the_log_on_either_side_is_a_resync_to_the_head()
+    public async Task A_since_outside_the_log_on_either_side_causes_a_resync_to_the_head()
     {
         await using var feeds = new Feeds();
         for (var i = 0; i < 6; i++)
@@ -306,7 +305,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_cursor_that_retention_overtakes_while_it_is_connected_resyncs()
+    public async Task A_connected_cursor_that_retention_overtakes_gets_a_resync()
     {
         await using var feeds = new Feeds(o => o.RingFrames = 8);
         using var cursor = await feeds.OpenAsync("u");
@@ -323,7 +322,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_signal_that_comes_while_nobody_reads_ends_the_next_read_and_no_other()
+    public async Task A_signal_without_a_read_in_progress_ends_the_next_read_and_no_other()
     {
         await using var feeds = new Feeds();
         using var cursor = await feeds.OpenAsync("u");
@@ -341,14 +340,14 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task An_update_without_seq_goes_live_to_all_and_moves_no_cursor()
+    public async Task An_update_without_seq_is_sent_live_to_all_and_moves_no_cursor()
     {
         await using var feeds = new Feeds();
         using var cursor = await feeds.OpenAsync("u");
-        feeds.Channel.Bring(Feeds.Update("u", null, "gen-9"));
+        feeds.Channel.Deliver(Feeds.Update("u", null, "gen-9"));
         using (var read = await cursor.ReadAsync(TestTime.Token))
         {
-            Assert.Equal(FeedReadKind.WithoutSeq, read.Kind);
+            Assert.Equal(FeedReadKind.Unlogged, read.Kind);
             Assert.Equal("gen-9", read.Frames[0].GenerationId);
             Assert.DoesNotContain("seq", Encoding.UTF8.GetString(read.Frames[0].Payload.Span), StringComparison.Ordinal);
         }
@@ -359,7 +358,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_filtered_cursor_gets_its_generation_alone_and_its_position_moves_with_the_log()
+    public async Task A_filtered_cursor_gets_only_its_generation_and_its_position_moves_with_the_log()
     {
         await using var feeds = new Feeds(o => o.PageSize = 2);
         for (var i = 0; i < 6; i++)
@@ -379,7 +378,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task A_database_that_is_away_is_waited_for_by_cursors_that_are_behind()
+    public async Task Cursors_that_are_behind_wait_while_the_database_is_away()
     {
         await using var feeds = new Feeds(o => o.RingFrames = 8);
         using var cursor = await feeds.OpenAsync("u");
@@ -398,8 +397,42 @@ public sealed class UserFeedTests
         Assert.Equal(1, (await reading)[0]);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_read_that_the_database_refuses_is_an_error_in_the_log_and_is_retried_by_the_next_sweep(bool isBehind)
+    {
+        await using var feeds = new Feeds(o => o.RingFrames = 8);
+        using var cursor = await feeds.OpenAsync("u");
+        for (var i = 0; i < 20; i++)
+        {
+            // Either read by the connection, whose place is no longer in the ring, or by the feed, which got no message.
+            _ = isBehind ? feeds.Publish("u") : feeds.Log.Append("u");
+        }
+
+        if (!isBehind)
+        {
+            feeds.Channel.Deliver(feeds.Log.Append("u"));
+        }
+
+        feeds.Log.Refuses = true;
+        var reading = cursor.NextAsync();
+        await feeds.SettleAsync();
+        var reads = feeds.Log.PageReads;
+        await feeds.SettleAsync();
+
+        Assert.False(reading.IsCompleted);
+        Assert.Equal(reads, feeds.Log.PageReads);
+        Assert.Contains(feeds.DatabaseLogs.Lines, line => line.StartsWith("Error", StringComparison.Ordinal) && line.Contains("could not read its log", StringComparison.Ordinal));
+        Assert.DoesNotContain(feeds.DatabaseLogs.Lines, line => line.StartsWith("Warning", StringComparison.Ordinal));
+
+        feeds.Log.Refuses = false;
+        await feeds.SweepAsync();
+        Assert.Equal(1, (await reading)[0]);
+    }
+
     [Fact]
-    public async Task The_shared_ring_lets_a_stalled_cursor_go_on_from_the_log()
+    public async Task A_stalled_cursor_that_the_shared_ring_has_overtaken_continues_from_the_log()
     {
         await using var feeds = new Feeds(o => (o.RingFrames, o.PageSize) = (8, 4));
         using var cursor = await feeds.OpenAsync("u");
@@ -412,7 +445,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public async Task An_idle_feed_gives_its_frames_memory_back_and_loses_nothing()
+    public async Task An_idle_feed_frees_the_memory_of_its_frames_and_loses_nothing()
     {
         await using var feeds = new Feeds();
         using var cursor = await feeds.OpenAsync("u");
@@ -425,7 +458,7 @@ public sealed class UserFeedTests
     }
 
     [Fact]
-    public void A_frame_is_a_whole_message_without_the_trace_whatever_its_length()
+    public void A_frame_of_any_length_is_a_whole_message_without_the_trace()
     {
         foreach (var length in new[] { 1, 60, 200, 70_000 })
         {

@@ -1,18 +1,16 @@
 using Npgsql;
 using StatusUpdates.NativeServers.Native;
-using StatusUpdates.Tests.Scenarios;
 
 namespace StatusUpdates.Tests.Hosting;
 
 /// <summary>
-/// What is left behind when the AppHost dies or stops. STATUSUPDATES_KILLS sets how often it is killed (default 3), and then what is promised of a
-/// machine with time to spare is asked for: that all is gone after 10 s.
+/// What is left behind when the AppHost is killed or stops. Above the small size, the tests also require what is promised for a machine that is not
+/// busy: that everything is gone after 10 s.
 /// </summary>
+[Long]
 public sealed class AppHostDeathTests : IDisposable
 {
-    private const string Kills = "STATUSUPDATES_KILLS";
-
-    private static readonly TimeSpan Grace = Environment.GetEnvironmentVariable(Kills) is null ? TestTime.Patience : TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Grace = ScenarioSize.Scale == 1 ? TestTime.Patience : TimeSpan.FromSeconds(10);
 
     private readonly string _state = Path.Combine(Path.GetTempPath(), $"status-updates-death-{Path.GetRandomFileName()}");
     private readonly Dictionary<string, int> _ports = new()
@@ -30,21 +28,21 @@ public sealed class AppHostDeathTests : IDisposable
         ServerFolder.Delete(_state);
     }
 
-    // One test, because a start of the whole application costs more than all that is asked of it here.
+    // One test, because starting the whole application takes longer than everything that is checked here.
     [Fact]
-    public async Task It_says_where_to_go_refuses_a_second_run_and_killed_at_random_moments_or_stopped_leaves_nothing_but_its_data()
+    public async Task The_AppHost_prints_its_addresses_refuses_a_second_run_and_leaves_only_its_data_when_killed_at_random_moments_or_stopped()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "finds the processes in /proc");
         var cancellation = TestTime.Token;
-        var kills = ScenarioSize.Of(Kills, 3);
-        await StartAndKillAsync(latest: 1500, cancellation); // while initdb is at work
+        var kills = ScenarioSize.Of(small: 3, full: 30);
+        await StartAndKillAsync(latest: 1500, cancellation); // while initdb runs
         await using (var first = AppHostProcess.Start(_state, _ports))
         {
-            await first.UntilReadyAsync(cancellation);
-            await AssertSaysWhereToGoAsync(first, cancellation);
-            await AssertRefusesASecondRunAsync(cancellation);
+            await first.UntilReadyAsync();
+            await AssertPrintsAddressesAsync(first, cancellation);
+            await AssertRefusesASecondRunAsync();
             await ExecuteAsync("create table kept (id int); insert into kept values (42)", cancellation);
-            Assert.NotEmpty(Leftovers()); // else nothing could be found afterwards either
+            Assert.NotEmpty(Leftovers()); // shows that leftovers would be found
             first.Signal(Posix.SigKill);
             await AssertNothingIsLeftAsync(cancellation);
         }
@@ -56,38 +54,37 @@ public sealed class AppHostDeathTests : IDisposable
 
         await using (var again = AppHostProcess.Start(_state, _ports))
         {
-            await again.UntilReadyAsync(cancellation);
+            await again.UntilReadyAsync();
             Assert.Equal(42, await ScalarAsync("select id from kept", cancellation));
             again.Signal(Posix.SigKill);
         }
 
-        // At once, while the guards of the one before are still at work.
+        // At once, while the guards of the previous run are still at work.
         await using (var last = AppHostProcess.Start(_state, _ports))
         {
-            await last.UntilReadyAsync(cancellation);
+            await last.UntilReadyAsync();
             Assert.Equal(42, await ScalarAsync("select id from kept", cancellation));
             last.Interrupt();
-            Assert.Equal(0, await last.UntilExitAsync(cancellation));
+            Assert.Equal(0, await last.UntilExitAsync());
             await AssertNothingIsLeftAsync(cancellation);
         }
 
         Assert.False(File.Exists(Path.Combine(_state, "resources.json")));
 
-        // A next run would have its data: to see that, the server alone is enough.
+        // The next run would have its data: to check that, starting the server alone is enough.
         await using var server = await PostgresServer.StartAsync(new() { Directory = Path.Combine(_state, "postgres") }, cancellation);
         Assert.Equal(42, await ScalarOfAsync(server.ConnectionStringFor("statusdb"), "select id from kept", cancellation));
     }
 
     [Fact]
-    public async Task A_taken_port_is_an_error_that_names_it_its_holder_and_the_way_out()
+    public async Task A_port_in_use_is_an_error_that_names_it_its_holder_and_the_setting_that_changes_it()
     {
-        var cancellation = TestTime.Token;
         using var holder = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, _ports["redis"]);
         holder.Start();
 
         await using var refused = AppHostProcess.Start(_state, _ports);
 
-        Assert.Equal(1, await refused.UntilExitAsync(cancellation));
+        Assert.Equal(1, await refused.UntilExitAsync());
         Assert.Contains($"Port {_ports["redis"]} for redis is taken", refused.Output, StringComparison.Ordinal);
         Assert.Contains("NativeServers__Ports__redis", refused.Output, StringComparison.Ordinal);
         if (OperatingSystem.IsLinux())
@@ -96,7 +93,7 @@ public sealed class AppHostDeathTests : IDisposable
         }
     }
 
-    private async Task AssertSaysWhereToGoAsync(AppHostProcess host, CancellationToken cancellationToken)
+    private async Task AssertPrintsAddressesAsync(AppHostProcess host, CancellationToken cancellationToken)
     {
         foreach (var expected in new[] { $"http://localhost:{_ports["api"]}/scalar", $"http://localhost:{_ports["dashboard"]}/login?t=", _state, "set TELEGRAM_BOT_TOKEN" })
         {
@@ -112,10 +109,10 @@ public sealed class AppHostDeathTests : IDisposable
         }
     }
 
-    private async Task AssertRefusesASecondRunAsync(CancellationToken cancellationToken)
+    private async Task AssertRefusesASecondRunAsync()
     {
         await using var second = AppHostProcess.Start(_state, _ports);
-        Assert.Equal(1, await second.UntilExitAsync(cancellationToken));
+        Assert.Equal(1, await second.UntilExitAsync());
         Assert.Contains("Another run (process ", second.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", second.Output, StringComparison.Ordinal);
     }
@@ -137,11 +134,11 @@ public sealed class AppHostDeathTests : IDisposable
         while (Leftovers() is { Count: > 0 } left)
         {
             Assert.False(limit.IsCancellationRequested, $"After {Grace.TotalSeconds} s there is still: {string.Join("; ", left)}");
-            await Task.Delay(TimeSpan.FromMilliseconds(250), cancellationToken); // a look goes through every process of the machine
+            await Task.Delay(TimeSpan.FromMilliseconds(250), cancellationToken); // each check reads every process of the machine
         }
     }
 
-    /// <summary>Processes that were started for our state folder, and our ports as far as they are taken.</summary>
+    /// <summary>Processes that were started for our state folder, and those of our ports that are in use.</summary>
     private List<string> Leftovers()
     {
         var processes = Directory.EnumerateDirectories("/proc")
@@ -150,7 +147,7 @@ public sealed class AppHostDeathTests : IDisposable
                 || Read($"{folder}/environ").Contains(_state, StringComparison.Ordinal)
                 || WorkingDirectoryOf(folder).StartsWith(_state, StringComparison.Ordinal))
             .Select(folder => $"process {Path.GetFileName(folder)}: {Read($"{folder}/cmdline").Replace('\0', ' ')}")
-            .Where(text => !text.EndsWith(": ", StringComparison.Ordinal)); // a dead one, not reaped yet
+            .Where(text => !text.EndsWith(": ", StringComparison.Ordinal)); // a zombie that is not reaped yet
         var ports = _ports.Where(port => !LoopbackPort.IsFree(port.Value)).Select(port => $"port {port.Value} of {port.Key}");
         return [.. processes, .. ports];
     }

@@ -2,7 +2,7 @@ using StatusUpdates.NativeServers.Hosting;
 
 namespace StatusUpdates.Tests.Hosting;
 
-/// <summary>The app model itself; these tests start nothing.</summary>
+/// <summary>Tests of the app model itself; they start nothing.</summary>
 public sealed class AppHostModelTests
 {
     [Fact]
@@ -13,6 +13,7 @@ public sealed class AppHostModelTests
         string[] expected = ["api", "jwt-signing-key", "postgres", "redis", "statusdb", "worker"];
         var names = host.Resources.Select(resource => resource.Name).ToHashSet();
 
+        // Without a token there is no bot. Aspire creates the parameters of the servers' passwords itself, without descriptions.
         Assert.Superset(expected.ToHashSet(), names);
         Assert.DoesNotContain("bot", names);
         Assert.DoesNotContain("telegram-bot-token", names);
@@ -22,7 +23,7 @@ public sealed class AppHostModelTests
     }
 
     [Fact]
-    public async Task Servers_are_containers_where_containers_are_asked_for_and_native_processes_of_the_same_names_otherwise()
+    public async Task Servers_are_containers_if_so_configured_and_otherwise_native_processes_with_the_same_names()
     {
         await using var containers = await TestAppHost.CreateAsync(TestTime.Token, "--NativeServers:Mode=Never");
         await using var native = await TestAppHost.CreateAsync(TestTime.Token);
@@ -37,7 +38,7 @@ public sealed class AppHostModelTests
     [InlineData("Parameters:telegram-bot-token")]
     [InlineData("TELEGRAM_BOT_TOKEN")]
     [InlineData("Telegram:unrelated", false)]
-    public async Task The_bot_is_part_of_the_model_where_it_has_a_token(string key, bool isPart = true)
+    public async Task The_bot_is_part_of_the_model_only_if_it_has_a_token(string key, bool isPart = true)
     {
         await using var host = await TestAppHost.CreateAsync(TestTime.Token, $"--{key}=123456:a-token-that-is-one");
 
@@ -46,8 +47,9 @@ public sealed class AppHostModelTests
     }
 
     [Fact]
-    public async Task The_sample_of_native_servers_is_the_program_that_their_README_shows()
+    public async Task The_native_servers_sample_is_the_program_that_their_README_shows()
     {
+        // The folder of all projects: ProjectPath is the AppHost's own folder.
         var root = Path.GetFullPath("..", Projects.StatusUpdates_AppHost.ProjectPath);
         var readme = await File.ReadAllTextAsync(Path.Combine(root, "StatusUpdates.NativeServers", "README.md"), TestTime.Token);
         var program = await File.ReadAllTextAsync(Path.Combine(root, "samples", "NativeServers", "Program.cs"), TestTime.Token);
@@ -55,6 +57,7 @@ public sealed class AppHostModelTests
         Assert.Contains($"```csharp\n{program}```", readme, StringComparison.Ordinal);
     }
 
+    // The arguments are those of jwt-signing-key in AppHost.cs. HS256 needs at least 256 bits.
     [Fact]
     public void The_generated_signing_key_is_384_bits_in_base64()
     {

@@ -11,21 +11,21 @@ public sealed class GuardTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task A_child_ends_with_its_pipe_though_a_later_one_lives_on()
+    public async Task A_child_ends_when_its_pipe_closes_although_a_later_child_still_runs()
     {
         var cancellation = TestTime.Token;
         var first = await GuardedProcess.StartAsync(Sleep(), output: null, cancellation);
         await using var second = await GuardedProcess.StartAsync(Sleep(), output: null, cancellation);
 
-        // Had the second inherited the first one's pipe, the first would not see its end.
-        await first.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(4), cancellation);
+        // If the second had inherited the first one's pipe, the first would not see it close.
+        await first.DisposeAsync().AsTask().WaitAsync(TestTime.Patience, cancellation);
 
         Assert.False(first.Child.IsAlive);
         Assert.True(second.Child.IsAlive);
     }
 
     [Fact]
-    public async Task A_child_that_ignores_its_signal_is_killed_when_the_patience_is_over()
+    public async Task A_child_that_ignores_its_stop_signal_is_killed_after_the_timeout()
     {
         var cancellation = TestTime.Token;
         var trapped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -47,7 +47,7 @@ public sealed class GuardTests : IDisposable
     }
 
     [Fact]
-    public async Task A_program_that_is_not_there_is_an_error_that_names_it()
+    public async Task A_missing_program_is_an_error_that_names_it()
     {
         var error = await Assert.ThrowsAsync<ChildProcessException>(() => GuardedProcess.StartAsync(
             new GuardSpec { FileName = "/nowhere/server", Arguments = [], StopSteps = Steps }, output: null, TestTime.Token));
@@ -56,7 +56,7 @@ public sealed class GuardTests : IDisposable
     }
 
     [Fact]
-    public async Task A_leftover_is_stopped_but_a_process_that_only_got_its_id_is_not()
+    public async Task A_leftover_server_is_stopped_but_a_process_that_only_has_the_same_id_is_not()
     {
         var cancellation = TestTime.Token;
         await using var bystander = await GuardedProcess.StartAsync(Sleep(), output: null, cancellation);

@@ -4,17 +4,18 @@ using StatusUpdates.Tests.EndToEnd;
 
 namespace StatusUpdates.Tests.Hosting;
 
-/// <summary>The app model on native servers, run by Aspire: what the integration and the local run add to it.</summary>
+/// <summary>The app model on native servers, run by Aspire: tests what the integration and the local run add to it.</summary>
 [Collection(BreakableSystem.Name)]
 public sealed class NativeServersTests(BreakableSystem own, RunningSystem system)
 {
-    /// <summary>What an application consists of.</summary>
+    /// <summary>The processes of one application.</summary>
     private static readonly string[] Processes = ["api", "postgres", "redis", "worker-1", "worker-2"];
 
     private static CancellationToken Token => TestTime.Token;
 
+    [Long]
     [Fact]
-    public async Task Two_applications_run_side_by_side_with_addresses_and_processes_of_their_own()
+    public async Task Two_applications_run_side_by_side_with_their_own_addresses_and_processes()
     {
         var hosts = await Task.WhenAll(own.HostAsync(Token), system.HostAsync());
 
@@ -31,8 +32,9 @@ public sealed class NativeServersTests(BreakableSystem own, RunningSystem system
         Assert.NotEqual(hosts[0].Application.GetEndpoint("api"), hosts[1].Application.GetEndpoint("api"));
     }
 
+    [Long]
     [Fact]
-    public async Task A_killed_process_of_any_kind_is_started_again_at_its_old_address()
+    public async Task A_killed_process_of_any_kind_is_restarted_at_its_old_address()
     {
         var host = await own.HostAsync(Token);
         var app = host.Application;
@@ -42,7 +44,7 @@ public sealed class NativeServersTests(BreakableSystem own, RunningSystem system
         {
             var old = await host.ProcessIdAsync(resource, Token);
             Posix.Signal(old, Posix.SigKill);
-            await host.ProcessIdAsync(resource, Token, notThat: old);
+            await host.ProcessIdAsync(resource, Token, otherThan: old);
         }
 
         Assert.NotNull(await RestartsAsync(app, "postgres"));
@@ -53,8 +55,9 @@ public sealed class NativeServersTests(BreakableSystem own, RunningSystem system
         Assert.Equal(1, await command.ExecuteScalarAsync(Token));
     }
 
+    [Long]
     [Fact]
-    public async Task A_stopped_resource_stays_stopped_until_it_is_started_and_has_its_data_then()
+    public async Task A_stopped_resource_stays_stopped_until_it_is_started_and_then_still_has_its_data()
     {
         var host = await own.HostAsync(Token);
         var app = host.Application;
@@ -69,15 +72,47 @@ public sealed class NativeServersTests(BreakableSystem own, RunningSystem system
             Assert.Null(ProcessIdentity.Of(old));
 
             Assert.True((await app.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StartCommand, Token)).Success);
-            Assert.NotEqual(old, await host.ProcessIdAsync(resource, Token, notThat: old));
+            Assert.NotEqual(old, await host.ProcessIdAsync(resource, Token, otherThan: old));
             Assert.Equal(restarts, await RestartsAsync(app, resource));
         }
 
-        await UntilAsync(async () => Equals(42, await ExecuteAsync(app, "select id from kept")));
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    return Equals(42, await ExecuteAsync(app, "select id from kept"));
+                }
+                catch (NpgsqlException)
+                {
+                    // Still starting.
+                    return false;
+                }
+            },
+            everyMilliseconds: 50);
+    }
+
+    [Long]
+    [Fact]
+    public async Task A_stop_of_what_has_already_stopped_does_not_hide_the_first_crash_after_the_next_start()
+    {
+        var host = await own.HostAsync(Token);
+        var app = host.Application;
+        var old = await host.ProcessIdAsync("redis", Token);
+        Assert.True((await app.ResourceCommands.ExecuteCommandAsync("redis", KnownResourceCommands.StopCommand, Token)).Success);
+        await app.ResourceNotifications.WaitForResourceAsync("redis", [.. KnownResourceStates.TerminalStates], Token);
+
+        // Whether it reports success does not matter.
+        await app.ResourceCommands.ExecuteCommandAsync("redis", KnownResourceCommands.StopCommand, Token);
+        Assert.True((await app.ResourceCommands.ExecuteCommandAsync("redis", KnownResourceCommands.StartCommand, Token)).Success);
+        var started = await host.ProcessIdAsync("redis", Token, otherThan: old);
+        Posix.Signal(started, Posix.SigKill);
+
+        await host.ProcessIdAsync("redis", Token, otherThan: started);
     }
 
     [Fact]
-    public async Task Projects_are_given_the_variables_that_Aspire_gives_for_containers()
+    public async Task Projects_get_the_variables_that_Aspire_sets_for_containers()
     {
         var host = await system.HostAsync();
         var pid = await host.ProcessIdAsync("worker-1", Token);
@@ -96,7 +131,7 @@ public sealed class NativeServersTests(BreakableSystem own, RunningSystem system
     }
 
     [Fact]
-    public async Task The_dashboard_s_commands_give_a_token_that_works_a_generation_of_each_type_and_the_way_to_psql()
+    public async Task The_dashboard_commands_give_a_valid_token_a_generation_of_each_type_and_the_psql_command()
     {
         var app = (await system.HostAsync()).Application;
 
@@ -119,13 +154,14 @@ public sealed class NativeServersTests(BreakableSystem own, RunningSystem system
         Assert.Matches("^psql 'postgresql://postgres:.+@127.0.0.1:[0-9]+/statusdb'$", psql.Data!.Value);
     }
 
+    [Long]
     [Fact]
-    public async Task Data_that_was_made_with_another_password_opens_with_the_new_one_and_a_stop_leaves_no_process()
+    public async Task Data_created_with_another_password_opens_with_the_new_one_and_a_stop_leaves_no_process()
     {
         List<ProcessIdentity> processes = [];
         await using (var host = await TestAppHost.CreateAsync(Token))
         {
-            // As an earlier run left it.
+            // Data as an earlier run left it.
             await using (await PostgresServer.StartAsync(new() { Directory = Path.Combine(host.StateDirectory, "postgres") }, Token))
             {
             }
@@ -138,24 +174,21 @@ public sealed class NativeServersTests(BreakableSystem own, RunningSystem system
             }
         }
 
-        // What a stop leaves to the orchestrator ends a moment later.
-        while (processes.Exists(process => process.IsAlive))
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(50), Token);
-        }
+        // Processes that the orchestrator stops end a moment later.
+        await Eventually.TrueAsync(() => !processes.Exists(process => process.IsAlive), everyMilliseconds: 50);
     }
 
     [Theory]
     [InlineData("--NativeServers:Mode=sometimes", "NativeServers:Mode is 'sometimes'; it must be Auto, Always or Never.")]
     [InlineData("--NativeServers:Ports:redis=70000", "NativeServers:Ports:redis is '70000'; it must be a port, 1 to 65535, or 0 for a free one.")]
     [InlineData("--Ports:api=x", "Ports:api is 'x'; it must be a port, 1 to 65535.")]
-    public async Task A_setting_out_of_range_is_an_error_that_names_it_and_what_is_allowed(string argument, string expected)
+    public async Task An_invalid_setting_is_an_error_that_names_it_and_the_allowed_values(string argument, string expected)
     {
         var refused = await Assert.ThrowsAsync<DistributedApplicationException>(() => TestAppHost.CreateAsync(Token, argument));
         Assert.Equal(expected, refused.Message);
     }
 
-    /// <summary>How often it was started again unasked, as the dashboard shows it.</summary>
+    /// <summary>How often the resource was restarted automatically, as the dashboard shows it.</summary>
     private static async Task<object?> RestartsAsync(DistributedApplication app, string resource)
     {
         var now = await app.ResourceNotifications.WaitForResourceHealthyAsync(resource, Token);
@@ -167,25 +200,5 @@ public sealed class NativeServersTests(BreakableSystem own, RunningSystem system
         await using var source = NpgsqlDataSource.Create(await app.GetConnectionStringAsync("statusdb", Token) ?? "");
         await using var command = source.CreateCommand(sql);
         return await command.ExecuteScalarAsync(Token);
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        while (true)
-        {
-            try
-            {
-                if (await condition())
-                {
-                    return;
-                }
-            }
-            catch (NpgsqlException)
-            {
-                // Still starting.
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(50), Token);
-        }
     }
 }

@@ -8,7 +8,7 @@ public sealed class PostgresSearchTests
     private readonly HashSet<string> _files = [];
 
     [Fact]
-    public void The_told_folder_wins_over_all_others()
+    public void The_configured_folder_takes_precedence_over_all_others()
     {
         Install("/usr/lib/postgresql/17/bin");
         Install("/opt/mine");
@@ -18,7 +18,7 @@ public sealed class PostgresSearchTests
     }
 
     [Fact]
-    public void A_told_folder_without_the_server_is_an_error_that_names_the_variable_and_the_folder()
+    public void A_configured_folder_without_the_server_is_an_error_that_names_the_variable_and_the_folder()
     {
         Install("/usr/lib/postgresql/17/bin");
         _environment["POSTGRES_BIN"] = "/opt/empty";
@@ -30,7 +30,7 @@ public sealed class PostgresSearchTests
     }
 
     [Fact]
-    public void PATH_comes_before_the_usual_folders_and_of_those_the_newest_first()
+    public void PATH_comes_before_the_usual_folders_which_are_ordered_newest_first()
     {
         Install("/usr/lib/postgresql/9.6/bin");
         Install("/usr/lib/postgresql/15/bin");
@@ -45,7 +45,7 @@ public sealed class PostgresSearchTests
     }
 
     [Fact]
-    public void A_folder_with_client_programs_only_is_no_server()
+    public void A_folder_with_client_programs_only_is_not_a_server()
     {
         _files.Add("/usr/bin/psql");
         _files.Add("/usr/bin/postgres");
@@ -58,11 +58,11 @@ public sealed class PostgresSearchTests
     [InlineData("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n", 15, 18)]
     [InlineData("postgres (PostgreSQL) 18.4\n", 18, 4)]
     [InlineData("postgres (PostgreSQL) 19beta2\n", 19, 0)]
-    public void The_version_is_read_from_what_the_program_says(string answer, int major, int minor) =>
+    public void The_version_is_read_from_the_program_s_output(string answer, int major, int minor) =>
         Assert.Equal(new Version(major, minor), PostgresBinaries.ParseVersion(answer));
 
     [Fact]
-    public void Without_any_the_error_names_the_package_to_install()
+    public void Without_a_server_the_error_names_the_package_to_install()
     {
         Assert.Contains("apt install postgresql", PostgresNotFoundException.Describe(isMac: false, []), StringComparison.Ordinal);
         Assert.Contains("brew install postgresql", PostgresNotFoundException.Describe(isMac: true, []), StringComparison.Ordinal);

@@ -8,7 +8,7 @@ public sealed class PostgresServerTests
     private static readonly Dictionary<string, string> NotDurable = new() { ["fsync"] = "off" };
 
     [Fact]
-    public async Task A_server_takes_connections_and_leaves_nothing_when_disposed()
+    public async Task A_server_accepts_connections_and_leaves_no_process_when_disposed()
     {
         var cancellation = TestTime.Token;
         int pid;
@@ -24,7 +24,7 @@ public sealed class PostgresServerTests
     }
 
     [Fact]
-    public async Task Killed_and_restarted_it_has_its_committed_data_on_the_same_port()
+    public async Task A_killed_and_restarted_server_has_its_committed_data_on_the_same_port()
     {
         var cancellation = TestTime.Token;
         await using var server = await PostgresServer.StartAsync(new(), cancellation);
@@ -42,57 +42,46 @@ public sealed class PostgresServerTests
         Assert.Equal(42, await ScalarAsync(server, "select id from kept", cancellation));
     }
 
+    [Long]
     [Theory]
     [InlineData(StopMode.Fast)]
     [InlineData(StopMode.Immediate)]
-    public async Task A_folder_is_used_again_with_its_password_and_data(StopMode mode)
+    public async Task A_folder_is_reused_with_its_password_and_data(StopMode mode)
     {
         var cancellation = TestTime.Token;
-        var folder = Directory.CreateTempSubdirectory("status-updates-test-").FullName;
-        try
+        using var folder = new TemporaryFolder();
+        string password;
+        await using (var first = await PostgresServer.StartAsync(new() { Directory = folder.Path }, cancellation))
         {
-            string password;
-            await using (var first = await PostgresServer.StartAsync(new() { Directory = folder }, cancellation))
-            {
-                password = first.Password;
-                await ScalarAsync(first, "create table kept (id int); insert into kept values (42); select 1", cancellation);
-                await first.StopAsync(mode, cancellation);
-            }
+            password = first.Password;
+            await ScalarAsync(first, "create table kept (id int); insert into kept values (42); select 1", cancellation);
+            await first.StopAsync(mode, cancellation);
+        }
 
-            await using var second = await PostgresServer.StartAsync(new() { Directory = folder }, cancellation);
-            Assert.Equal(password, second.Password);
-            Assert.Equal(42, await ScalarAsync(second, "select id from kept", cancellation));
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(folder, "password")));
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        await using var second = await PostgresServer.StartAsync(new() { Directory = folder.Path }, cancellation);
+        Assert.Equal(password, second.Password);
+        Assert.Equal(42, await ScalarAsync(second, "select id from kept", cancellation));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(folder.Path, "password")));
     }
 
+    [Long]
     [Fact]
-    public async Task A_start_stops_the_live_server_of_its_folder_first()
+    public async Task A_start_first_stops_the_running_server_of_its_folder()
     {
         var cancellation = TestTime.Token;
-        var folder = Directory.CreateTempSubdirectory("status-updates-test-").FullName;
-        try
-        {
-            await using var first = await PostgresServer.StartAsync(new() { Directory = folder, Settings = NotDurable }, cancellation);
-            var pid = first.ProcessId;
+        using var folder = new TemporaryFolder();
+        await using var first = await PostgresServer.StartAsync(new() { Directory = folder.Path, Settings = NotDurable }, cancellation);
+        var pid = first.ProcessId;
 
-            await using var second = await PostgresServer.StartAsync(new() { Directory = folder, Settings = NotDurable }, cancellation);
+        await using var second = await PostgresServer.StartAsync(new() { Directory = folder.Path, Settings = NotDurable }, cancellation);
 
-            Assert.Null(ProcessIdentity.Of(pid));
-            Assert.Equal(1, await ScalarAsync(second, "select 1", cancellation));
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        Assert.Null(ProcessIdentity.Of(pid));
+        Assert.Equal(1, await ScalarAsync(second, "select 1", cancellation));
     }
 
+    [Long]
     [Fact]
-    public async Task Every_version_that_the_machine_offers_starts()
+    public async Task Every_installed_version_starts()
     {
         var cancellation = TestTime.Token;
         var all = await PostgresBinaries.FindAllAsync(cancellation);

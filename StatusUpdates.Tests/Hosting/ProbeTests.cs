@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Configuration;
-using Npgsql;
 using StatusUpdates.ServiceDefaults.Health;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.Bot;
@@ -9,7 +8,7 @@ using StatusUpdates.Tests.Worker;
 
 namespace StatusUpdates.Tests.Hosting;
 
-/// <summary>Health of the services that have no HTTP but for it.</summary>
+/// <summary>Health endpoints of the services that have no other HTTP endpoints.</summary>
 public sealed class ProbeTests(TestServers servers)
 {
     private static readonly (string Key, string Value) FreePort = ("URLS", "http://127.0.0.1:0");
@@ -17,7 +16,7 @@ public sealed class ProbeTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_worker_with_a_port_answers_as_the_API_does()
+    public async Task A_worker_with_a_port_answers_probes_as_the_API_does()
     {
         await using var database = await servers.CreateDatabaseAsync(Token);
         await using var redis = await servers.ConnectRedisAsync();
@@ -39,7 +38,7 @@ public sealed class ProbeTests(TestServers servers)
     }
 
     [Fact]
-    public async Task The_bot_answers_too()
+    public async Task The_bot_answers_probes_too()
     {
         await using var scene = await BotScene.CreateAsync(servers);
         await using var bot = await scene.StartBotAsync(FreePort);
@@ -49,19 +48,17 @@ public sealed class ProbeTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Without_Redis_a_worker_is_degraded_and_without_Postgres_it_is_not_healthy_but_alive()
+    public async Task Without_Redis_a_worker_is_degraded_and_without_Postgres_it_is_unhealthy_but_alive()
     {
         await using var database = await servers.CreateDatabaseAsync(Token);
-        var target = new NpgsqlConnectionStringBuilder(database.ConnectionString);
-        await using var link = new BreakableLink(target.Port);
-        (target.Host, target.Port) = ("127.0.0.1", link.Port);
+        await using var link = TcpProxy.ToDatabase(database.ConnectionString, out var proxied);
         await using var worker = await TestWorker.StartAsync(
-            database, redis: null, provider: null, FreePort, ("ConnectionStrings:statusdb", target.ConnectionString));
+            database, redis: null, provider: null, FreePort, ("ConnectionStrings:statusdb", proxied));
         using var client = ClientOf(worker.ProbeAddresses);
         var (status, body) = await GetAsync(client, "/health");
         Assert.Equal((HttpStatusCode.OK, "degraded"), (status, (string?)body!["status"]));
 
-        await link.CutAsync();
+        await link.StopAsync();
 
         (status, body) = await GetAsync(client, "/health");
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "unhealthy"), (status, (string?)body!["status"]));
@@ -69,7 +66,7 @@ public sealed class ProbeTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_worker_that_finishes_what_it_has_before_it_stops_is_alive_until_then()
+    public async Task A_worker_that_finishes_its_jobs_before_it_stops_is_alive_until_then()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var mayFinish = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -96,7 +93,7 @@ public sealed class ProbeTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Workers_without_a_port_listen_nowhere_and_so_run_beside_each_other()
+    public async Task Workers_without_a_port_do_not_listen_so_they_can_run_side_by_side()
     {
         await using var database = await servers.CreateDatabaseAsync(Token);
         await using var one = await TestWorker.StartAsync(database, redis: null);
@@ -112,11 +109,11 @@ public sealed class ProbeTests(TestServers servers)
     [InlineData("ASPNETCORE_URLS", "http://localhost:5099;", "http://localhost:5099")]
     [InlineData("URLS", "http://+:1;http://[::1]:2", "http://+:1 http://[::1]:2")]
     [InlineData("HTTP_PORTS", " ", "")]
-    public void Where_it_listens_is_said_as_for_ASP_NET_Core(string key, string value, string expected) =>
+    public void Listening_addresses_are_configured_as_in_ASP_NET_Core(string key, string value, string expected) =>
         Assert.Equal(expected, string.Join(' ', AddressesOf((key, value))));
 
     [Fact]
-    public void Addresses_win_over_ports_and_the_plain_name_over_the_prefixed_one() => Assert.Equal(
+    public void Addresses_take_precedence_over_ports_and_the_plain_name_over_the_prefixed_one() => Assert.Equal(
         ["http://a:1"],
         AddressesOf(("HTTP_PORTS", "1"), ("ASPNETCORE_HTTP_PORTS", "2"), ("ASPNETCORE_URLS", "http://b:1"), ("URLS", "http://a:1")));
 
@@ -127,7 +124,7 @@ public sealed class ProbeTests(TestServers servers)
     [InlineData("ASPNETCORE_URLS", "https://*:1")]
     [InlineData("ASPNETCORE_URLS", "http://*:1/base")]
     [InlineData("URLS", "localhost")]
-    public void What_is_no_address_is_an_error_that_names_the_key(string key, string value) =>
+    public void An_invalid_address_is_an_error_that_names_the_key(string key, string value) =>
         Assert.StartsWith(key + " must be", Assert.Throws<InvalidOperationException>(() => AddressesOf((key, value))).Message, StringComparison.Ordinal);
 
     private static IReadOnlyList<string> AddressesOf(params (string Key, string Value)[] settings) => HealthListener.AddressesOf(

@@ -8,15 +8,15 @@ using StatusUpdates.Tests.Scenarios;
 
 namespace StatusUpdates.Tests.Hosting;
 
-/// <summary>What is published is production: it asks for what an operator has to say, and has no door of a developer's.</summary>
+/// <summary>The published model is for production: it asks for what an operator must provide, and has no access meant for developers.</summary>
 public sealed class PublishedModelTests
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task It_asks_for_what_production_needs_and_holds_nothing_of_development()
+    public async Task The_model_asks_for_what_production_needs_and_contains_nothing_of_development()
     {
-        var model = await PublishedModel.PublishAsync([]);
+        var model = await PublishedModel.DefaultAsync();
 
         foreach (var parameter in new[] { "token-authority", "token-audience", "public-url", "trusted-proxies" })
         {
@@ -34,9 +34,9 @@ public sealed class PublishedModelTests
     }
 
     [Fact]
-    public async Task Its_servers_have_a_database_a_volume_that_Kubernetes_accepts_and_secret_passwords()
+    public async Task The_servers_have_a_database_a_volume_name_that_Kubernetes_accepts_and_secret_passwords()
     {
-        var model = await PublishedModel.PublishAsync([]);
+        var model = await PublishedModel.DefaultAsync();
 
         Assert.Equal("container.v0", model["postgres"].GetProperty("type").GetString());
         Assert.Equal("statusdb", model["postgres"].GetProperty("env").GetProperty("POSTGRES_DB").GetString());
@@ -51,7 +51,7 @@ public sealed class PublishedModelTests
     }
 
     [Fact]
-    public async Task Its_API_is_behind_an_ingress_and_every_service_has_an_address_for_probes()
+    public async Task The_API_is_behind_an_ingress_and_every_service_has_an_address_for_probes()
     {
         var model = await PublishedModel.PublishAsync(["--Bot:Enabled=true"]);
 
@@ -67,7 +67,7 @@ public sealed class PublishedModelTests
     }
 
     [Fact]
-    public async Task Probes_replicas_and_descriptions_are_in_the_model_which_other_publishers_read()
+    public async Task Probes_replicas_and_descriptions_are_in_the_model_for_other_publishers()
     {
         await using var host = await TestAppHost.CreateAsync(
             Token, "--publisher=manifest", "--output-path=unused", "--Bot:Enabled=true", "--DataProtection:UseCertificate=true");
@@ -88,10 +88,11 @@ public sealed class PublishedModelTests
         Assert.All(["telegram-bot-token", "data-protection-certificate-password"], name => Assert.True(parameters[name].Secret));
     }
 
+    [Long]
     [Fact]
-    public async Task The_bot_is_a_part_of_it_where_its_switch_says_so_and_brings_no_token_of_the_shell_that_publishes()
+    public async Task The_bot_is_part_of_the_model_only_if_enabled_and_contains_no_token_from_the_publishing_shell()
     {
-        var shell = new Dictionary<string, string> { ["TELEGRAM_BOT_TOKEN"] = "123456:of-the-shell" };
+        var shell = new Dictionary<string, string?> { ["TELEGRAM_BOT_TOKEN"] = "123456:of-the-shell" };
 
         var without = await PublishedModel.PublishAsync([], shell);
         var with = await PublishedModel.PublishAsync(["--Bot:Enabled=true"], shell);
@@ -104,8 +105,9 @@ public sealed class PublishedModelTests
         Assert.All([without, with], model => Assert.DoesNotContain("of-the-shell", model.Text, StringComparison.Ordinal));
     }
 
+    [Long]
     [Fact]
-    public async Task A_managed_database_is_a_connection_string_that_the_operator_gives()
+    public async Task A_managed_database_is_a_connection_string_that_the_operator_provides()
     {
         var model = await PublishedModel.PublishAsync(["--Database=managed"]);
 
@@ -115,8 +117,9 @@ public sealed class PublishedModelTests
         Assert.True(model["statusdb"].GetProperty("inputs").GetProperty("value").GetProperty("secret").GetBoolean());
     }
 
+    [Long]
     [Fact]
-    public async Task A_certificate_for_webhooks_secrets_is_asked_for_where_one_is_wanted()
+    public async Task A_certificate_for_webhook_secrets_is_asked_for_if_enabled()
     {
         var model = await PublishedModel.PublishAsync(["--DataProtection:UseCertificate=true"]);
 
@@ -129,22 +132,24 @@ public sealed class PublishedModelTests
         Assert.True(model["data-protection-certificate-password"].GetProperty("inputs").GetProperty("value").GetProperty("secret").GetBoolean());
     }
 
+    [Long]
     [Theory]
     [InlineData("--Database=mine", "Database is 'mine'; it must be container or managed.")]
     [InlineData("--Bot:Enabled=maybe", "Bot:Enabled is 'maybe'; it must be false or true.")]
-    public async Task A_setting_out_of_range_is_one_line_that_names_it(string argument, string expected)
+    public async Task An_invalid_setting_gives_one_line_that_names_it(string argument, string expected)
     {
         var (exitCode, output) = await AppHostProcess.RunAsync(
-            ["--publisher", "manifest", "--output-path", Path.GetTempFileName(), argument], new Dictionary<string, string>(), Token);
+            ["--publisher", "manifest", "--output-path", Path.GetTempFileName(), argument], new Dictionary<string, string?>());
 
         Assert.Equal(1, exitCode);
         Assert.Equal(expected, output.Trim());
     }
 
+    [Long]
     [Fact]
-    public async Task Services_with_exactly_its_environment_create_their_database_and_serve_tokens_of_the_issuer()
+    public async Task Services_with_exactly_the_published_environment_create_their_database_and_accept_tokens_of_the_issuer()
     {
-        var model = await PublishedModel.PublishAsync([]);
+        var model = await PublishedModel.DefaultAsync();
         await using var postgres = await PostgresServer.StartAsync(new(), Token); // only the databases that every new server has
         await using var redis = await RedisServer.StartAsync(new() { Password = "of-redis" }, Token);
         await using var issuer = await TestIssuer.StartAsync();
@@ -166,9 +171,9 @@ public sealed class PublishedModelTests
             ["public-url"] = "https://status.example.com",
         };
         await using var api = new ChildProcess("StatusUpdates.Api.dll", Production(model.EnvironmentOf("api", inputs), ("Authentication__Schemes__Bearer__RequireHttpsMetadata", "false")));
-        await using var worker = new ChildProcess("StatusUpdates.Worker.dll", Production(model.EnvironmentOf("worker", inputs)));
+        await using var worker = new ChildProcess("StatusUpdates.SampleProviders.dll", Production(model.EnvironmentOf("worker", inputs)));
 
-        // Side by side, as a deployment starts them: either may be the one that creates the database.
+        // At the same time, as a deployment starts them: either may be the one that creates the database.
         await Task.WhenAll(api.StartAsync(), worker.StartAsync());
 
         using var client = HttpClients.Create(new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{apiPort}")));
@@ -185,8 +190,8 @@ public sealed class PublishedModelTests
 
         Assert.Contains("\"completed\"", last, StringComparison.Ordinal);
         Assert.Contains("https://status.example.com/", last, StringComparison.Ordinal);
-        using var door = await client.PostAsync("/api/v1/dev/token", Answers.Json("""{"userId":"user-1"}"""), Token);
-        Assert.Equal(HttpStatusCode.NotFound, door.StatusCode);
+        using var devToken = await client.PostAsync("/api/v1/dev/token", Answers.Json("""{"userId":"user-1"}"""), Token);
+        Assert.Equal(HttpStatusCode.NotFound, devToken.StatusCode);
         foreach (var port in new[] { apiPort, workerPort })
         {
             foreach (var path in new[] { "alive", "health" })
@@ -203,7 +208,7 @@ public sealed class PublishedModelTests
 
     private static string? EnvOf(PublishedModel model, string service, string variable) => model[service].GetProperty("env").GetProperty(variable).GetString();
 
-    // The issuer of the tests speaks http alone; a deployment's does not, and sets nothing of the kind.
+    // The tests' issuer supports only http. A deployment's issuer uses https and needs no such setting.
     private static IEnumerable<KeyValuePair<string, string?>> Production(Dictionary<string, string?> environment, params (string Name, string Value)[] more) =>
         environment
             .Concat(more.Select(variable => KeyValuePair.Create(variable.Name, (string?)variable.Value)))

@@ -8,7 +8,7 @@ public sealed class RedisServerTests
     [Theory]
     [InlineData(RedisFlavor.RedisServer)]
     [InlineData(RedisFlavor.Garnet)]
-    public async Task Either_flavor_publishes_and_delivers_and_comes_back_after_a_kill(RedisFlavor flavor)
+    public async Task Either_flavor_publishes_and_delivers_and_recovers_after_a_kill(RedisFlavor flavor)
     {
         var cancellation = TestTime.Token;
         Assert.SkipWhen(flavor == RedisFlavor.RedisServer && ToolPath.Find("redis-server") is null, "redis-server is not installed");
@@ -26,7 +26,7 @@ public sealed class RedisServerTests
     [Theory]
     [InlineData(RedisFlavor.RedisServer)]
     [InlineData(RedisFlavor.Garnet)]
-    public async Task A_password_is_demanded(RedisFlavor flavor)
+    public async Task A_password_is_required(RedisFlavor flavor)
     {
         var cancellation = TestTime.Token;
         Assert.SkipWhen(flavor == RedisFlavor.RedisServer && ToolPath.Find("redis-server") is null, "redis-server is not installed");
@@ -34,12 +34,12 @@ public sealed class RedisServerTests
 
         await Assert.ThrowsAsync<RedisConnectionException>(async () =>
         {
-            await using var stranger = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{server.Port},connectRetry=0,password=wrong");
+            await using var unauthenticated = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{server.Port},connectRetry=0,password=wrong");
         });
     }
 
     [Fact]
-    public void Auto_takes_redis_server_where_there_is_one_and_else_Garnet()
+    public void Auto_uses_redis_server_if_installed_and_otherwise_Garnet()
     {
         Assert.Equal(RedisFlavor.RedisServer, RedisDirectory.ChooseFlavor(RedisFlavor.Auto, hasRedisServer: true));
         Assert.Equal(RedisFlavor.Garnet, RedisDirectory.ChooseFlavor(RedisFlavor.Auto, hasRedisServer: false));

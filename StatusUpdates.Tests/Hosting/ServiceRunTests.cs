@@ -1,30 +1,31 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using StatusUpdates.ServiceDefaults.Hosting;
 
 namespace StatusUpdates.Tests.Hosting;
 
 public sealed class ServiceRunTests
 {
     [Fact]
-    public async Task A_stop_that_was_asked_for_ends_with_0() =>
+    public async Task A_requested_stop_exits_with_0() =>
         Assert.Equal(0, await ServiceRun.RunAsync(() => HostWith(lifetime => lifetime.ApplicationStarted.Register(lifetime.StopApplication))));
 
     [Fact]
-    public async Task So_does_one_while_the_service_still_starts() =>
+    public async Task A_requested_stop_while_the_service_still_starts_exits_with_0() =>
         Assert.Equal(0, await ServiceRun.RunAsync(() => HostWith(lifetime => lifetime.StopApplication())));
 
     [Fact]
-    public async Task A_background_service_that_fails_ends_with_1_so_that_it_is_started_again() =>
+    public async Task A_background_service_that_fails_exits_with_1_so_that_the_service_is_restarted() =>
         Assert.Equal(1, await ServiceRun.RunAsync(() => HostWith(_ => { }, services => services.AddHostedService<Failing>())));
 
     [Fact]
-    public async Task A_failure_of_the_stop_is_no_failed_start_and_not_hidden() => await Assert.ThrowsAsync<AggregateException>(
+    public async Task A_failure_during_the_stop_is_not_reported_as_a_failed_start_and_not_hidden() => await Assert.ThrowsAsync<AggregateException>(
         () => ServiceRun.RunAsync(() => HostWith(
             lifetime => lifetime.ApplicationStarted.Register(lifetime.StopApplication),
             services => services.AddHostedService<FailingToStop>().AddHostedService<AlsoFailingToStop>())));
 
     [Fact]
-    public void All_causes_stand_in_one_line_and_none_twice() => Assert.Equal(
+    public void All_causes_are_on_one_line_and_none_appears_twice() => Assert.Equal(
         "It failed: no connection Connection refused on two lines The other failed",
         ServiceRun.Explain(new AggregateException(
             new InvalidOperationException("It failed:\n no connection", new InvalidOperationException("No connection", new IOException("Connection refused\r\non two lines"))),

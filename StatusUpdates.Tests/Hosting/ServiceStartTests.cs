@@ -8,7 +8,7 @@ using StatusUpdates.Tests.Scenarios;
 
 namespace StatusUpdates.Tests.Hosting;
 
-/// <summary>The programs as an operator starts them, with something wrong.</summary>
+/// <summary>Starts the programs as an operator does, with something wrong.</summary>
 public sealed class ServiceStartTests(TestServers servers)
 {
     private const string Api = "StatusUpdates.Api";
@@ -21,7 +21,7 @@ public sealed class ServiceStartTests(TestServers servers)
     {
         { Api, "ConnectionStrings:statusdb", null, "ConnectionStrings:statusdb is not set. It is an Npgsql connection string" },
         { Api, "RateLimits:User:Burst", "0", "RateLimits:User:Burst must be between 1 and 10000000." },
-        { Api, "ConnectionStrings:redis", "h:1,nonsense=1", "ConnectionStrings:redis is no StackExchange.Redis configuration" },
+        { Api, "ConnectionStrings:redis", "h:1,nonsense=1", "ConnectionStrings:redis is not a valid StackExchange.Redis configuration" },
         { Api, "ForwardedHeaders:KnownNetworks:0", "10.0.0.0", "ForwardedHeaders:KnownNetworks:0 must be networks in CIDR notation" },
         { Worker, "ConnectionStrings:statusdb", "Host=h;Passwort=hush", "ConnectionStrings:statusdb must be an Npgsql connection string" },
         { Worker, "Results:PublicBaseUrl", null, "start: Results:PublicBaseUrl must be an absolute http or https address" },
@@ -32,6 +32,7 @@ public sealed class ServiceStartTests(TestServers servers)
         { Bot, "ASPNETCORE_URLS", "https://*:8443", "ASPNETCORE_URLS must be http addresses" },
     };
 
+    [Long]
     [Theory]
     [MemberData(nameof(Wrong))]
     public async Task A_start_with_a_wrong_setting_ends_with_one_line_that_names_it(string program, string key, string? value, string reason)
@@ -48,7 +49,7 @@ public sealed class ServiceStartTests(TestServers servers)
     [InlineData(Api)]
     [InlineData(Worker)]
     [InlineData(Bot)]
-    public async Task A_start_without_a_database_ends_after_its_time_with_one_line_that_says_where_it_was_looked_for(string program)
+    public async Task A_start_without_a_database_ends_after_the_startup_timeout_with_one_line_that_names_the_database_and_its_address(string program)
     {
         var port = LoopbackPort.FindFree();
         await using var redis = await servers.ConnectRedisAsync();
@@ -61,10 +62,11 @@ public sealed class ServiceStartTests(TestServers servers)
         AssertOneLine(program, $"The database \"absent\" at 127.0.0.1:{port} was not ready within StatusDatabase:StartupTimeout (00:00:00.3000000).", result);
     }
 
+    [Long]
     [Theory]
     [InlineData(Api)]
     [InlineData(Worker)]
-    public async Task A_start_on_a_port_that_is_taken_ends_with_one_line_that_names_it(string program)
+    public async Task A_start_on_a_port_in_use_ends_with_one_line_that_names_it(string program)
     {
         await using var redis = await servers.ConnectRedisAsync();
         await using var database = await servers.CreateDatabaseAsync(Token);
@@ -77,8 +79,9 @@ public sealed class ServiceStartTests(TestServers servers)
             await RunAsync(program, new(SettingsOf(program, database, redis)) { ["ASPNETCORE_URLS"] = url }));
     }
 
+    [Long]
     [Fact]
-    public async Task Details_are_logged_at_Debug()
+    public async Task The_details_of_a_failed_start_are_logged_at_Debug()
     {
         await using var redis = await servers.ConnectRedisAsync();
         await using var database = await servers.CreateDatabaseAsync(Token);
@@ -110,7 +113,7 @@ public sealed class ServiceStartTests(TestServers servers)
         return await process.RunAsync();
     }
 
-    // What each of them needs in Production.
+    // The settings that each program needs in Production.
     private static Dictionary<string, string?> SettingsOf(string program, TestDatabase database, TestRedis redis) =>
         new(TestTokens.Settings)
         {

@@ -1,13 +1,15 @@
 using System.Globalization;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Hosting;
 
 /// <summary>
-/// AppHost.cs in this process, by Aspire's own testing library: native servers on free ports, a state directory of its own that is deleted with
-/// it, and passwords and keys of its own, so that several run side by side and nobody's user secrets are read or written.
+/// AppHost.cs in this process, run by Aspire's testing library: native servers on free ports, its own state directory (deleted with it), and
+/// its own passwords and keys. Several can run side by side, and no one's user secrets are read or written.
 /// </summary>
 internal sealed class TestAppHost : IAsyncDisposable
 {
@@ -28,16 +30,17 @@ internal sealed class TestAppHost : IAsyncDisposable
 
     public DistributedApplication Application => _application ?? throw new InvalidOperationException("Not started.");
 
-    /// <summary>The model, not started.</summary>
+    /// <summary>Creates the model without starting it.</summary>
     public static async Task<TestAppHost> CreateAsync(CancellationToken cancellationToken, params string[] settings)
     {
         var state = Path.Combine(Path.GetTempPath(), $"status-updates-{Path.GetRandomFileName()}");
-        return new TestAppHost(
-            await DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>([.. OwnSettings(state), .. settings], cancellationToken),
-            state);
+        var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.StatusUpdates_AppHost>(
+            [.. OwnSettings(state), .. settings], cancellationToken);
+        builder.Services.ConfigureHttpClientDefaults(http => http.AddHttpMessageHandler(() => new RepeatedReads()));
+        return new TestAppHost(builder, state);
     }
 
-    /// <summary>The application, with a healthy API.</summary>
+    /// <summary>Starts the application and returns when its API is healthy.</summary>
     public static async Task<TestAppHost> StartAsync(CancellationToken cancellationToken, params string[] settings)
     {
         var host = await CreateAsync(cancellationToken, settings);
@@ -53,7 +56,7 @@ internal sealed class TestAppHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts what <see cref="CreateAsync"/> made, until its API is healthy.</summary>
+    /// <summary>Starts the model of <see cref="CreateAsync"/> and returns when its API is healthy.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         _application = await _builder.BuildAsync(cancellationToken);
@@ -61,7 +64,7 @@ internal sealed class TestAppHost : IAsyncDisposable
         await _application.ResourceNotifications.WaitForResourceHealthyAsync("api", cancellationToken);
     }
 
-    /// <summary>Asks the API itself until it says that it is healthy: Aspire's word may be older than what a test has just done.</summary>
+    /// <summary>Polls the API itself until it is healthy: the state in Aspire may be older than what a test has just done.</summary>
     public async Task UntilHealthyAsync(CancellationToken cancellationToken)
     {
         using var client = Application.CreateHttpClient("api");
@@ -71,13 +74,13 @@ internal sealed class TestAppHost : IAsyncDisposable
         }
     }
 
-    /// <summary>The process of a resource, or of one replica such as <c>worker-1</c>, once there is one and it is not that one.</summary>
-    public async Task<int> ProcessIdAsync(string resource, CancellationToken cancellationToken, int notThat = 0)
+    /// <summary>The process id of a resource, or of a replica such as <c>worker-1</c>, once it is not <paramref name="otherThan"/>.</summary>
+    public async Task<int> ProcessIdAsync(string resource, CancellationToken cancellationToken, int otherThan = 0)
     {
         while (true)
         {
             if (await EntryAsync(StateDirectory, resource, cancellationToken) is { } entry
-                && entry.TryGetProperty("pid", out var pid) && pid.GetInt32() != notThat && ProcessIdentity.Of(pid.GetInt32()) is not null)
+                && entry.TryGetProperty("pid", out var pid) && pid.GetInt32() != otherThan && ProcessIdentity.Of(pid.GetInt32()) is not null)
             {
                 return pid.GetInt32();
             }
@@ -97,7 +100,7 @@ internal sealed class TestAppHost : IAsyncDisposable
         ServerFolder.Delete(StateDirectory);
     }
 
-    /// <summary>What resources.json says of a resource; null if it is not there.</summary>
+    /// <summary>The entry of a resource in resources.json; null if there is none.</summary>
     public static async Task<JsonElement?> EntryAsync(string stateDirectory, string resource, CancellationToken cancellationToken)
     {
         var file = Path.Combine(stateDirectory, "resources.json");
@@ -123,7 +126,7 @@ internal sealed class TestAppHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Settings, as arguments, that keep an app host apart from the developer's own.</summary>
+    /// <summary>Settings, as arguments, that keep this app host separate from the developer's own.</summary>
     private static string[] OwnSettings(string stateDirectory) =>
     [
         "--NativeServers:Mode=Always",
@@ -132,10 +135,32 @@ internal sealed class TestAppHost : IAsyncDisposable
         $"--Parameters:redis-password={Secret()}",
         $"--Parameters:jwt-signing-key={Convert.ToBase64String(RandomNumberGenerator.GetBytes(48))}",
 
-        // Whatever token stands in the environment of who runs the tests is not to be used by them.
+        // A bot token in the environment of the person who runs the tests must not be used.
         "--Parameters:telegram-bot-token=",
         "--TELEGRAM_BOT_TOKEN=",
     ];
 
     private static string Secret() => RandomNumberGenerator.GetHexString(24, lowercase: true);
+
+    /// <summary>
+    /// Repeats a GET whose answer is 503 after its <c>Retry-After</c>, as clients do: on a machine that is busy for seconds, the API may not get
+    /// a connection to its database in time.
+    /// </summary>
+    private sealed class RepeatedReads : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            while (true)
+            {
+                var response = await base.SendAsync(request, cancellationToken);
+                if (request.Method != HttpMethod.Get || response.StatusCode != HttpStatusCode.ServiceUnavailable || response.Headers.RetryAfter?.Delta is not { } delay)
+                {
+                    return response;
+                }
+
+                response.Dispose();
+                await Task.Delay(delay, cancellationToken);
+            }
+        }
+    }
 }

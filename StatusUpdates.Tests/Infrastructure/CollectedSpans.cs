@@ -7,15 +7,19 @@ using OpenTelemetry.Trace;
 namespace StatusUpdates.Tests.Infrastructure;
 
 /// <summary>
-/// An exporter in memory. What a host listens to is the process's: spans of tests beside this one are among these, unless its collection has
-/// nothing beside it.
+/// An in-memory exporter. A host listens to the whole process, so spans of tests that run in parallel are included, unless the test's
+/// collection runs alone.
 /// </summary>
 internal sealed class CollectedSpans : BaseExporter<Activity>
 {
     private readonly ConcurrentQueue<Activity> _spans = [];
 
-    /// <summary>All that have ended, in that order. Each once: several hosts of one process export the same.</summary>
+    /// <summary>All spans in the order in which they ended. Each once: several hosts of one process export the same span.</summary>
     public IReadOnlyList<Activity> All => [.. _spans.Distinct()];
+
+    /// <summary>All spans except statements to other databases: those of parallel tests, and health checks of hosts that are still stopping.</summary>
+    public IReadOnlyList<Activity> WithoutOtherDatabases(string database) =>
+        [.. All.Where(span => span.GetTagItem("db.namespace") is not string name || name == database)];
 
     public IReadOnlyList<Activity> Of(ActivityTraceId trace) => [.. All.Where(span => span.TraceId == trace)];
 
@@ -32,7 +36,7 @@ internal sealed class CollectedSpans : BaseExporter<Activity>
         return ExportResult.Success;
     }
 
-    /// <summary>A span with everything in it that an exporter would send.</summary>
+    /// <summary>A span as text, with everything that an exporter would send.</summary>
     public static string Describe(Activity span) => string.Join(
         '\n',
         span.TagObjects.Select(tag => $"{tag.Key}={tag.Value}")

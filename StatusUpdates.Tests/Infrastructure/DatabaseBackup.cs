@@ -1,11 +1,11 @@
 namespace StatusUpdates.Tests.Infrastructure;
 
-/// <summary>A backup of a database that programs are at work on. Dispose it before the database.</summary>
+/// <summary>A backup of a database that is in use. Dispose it before the database.</summary>
 public sealed class DatabaseBackup(TestCluster cluster, string name) : IAsyncDisposable
 {
     private readonly string _copy = name + "_backup";
 
-    /// <summary>Lets a user's log in the backup go on, as it does when writers are back before anybody looks.</summary>
+    /// <summary>Appends to a user's log in the backup, as happens when writers are back before any reader checks the log.</summary>
     public async Task SubmitAsync(string userId, int count, CancellationToken cancellationToken)
     {
         var copy = new TestDatabase(cluster, _copy);
@@ -17,7 +17,7 @@ public sealed class DatabaseBackup(TestCluster cluster, string name) : IAsyncDis
         await copy.Database.DisposeAsync();
     }
 
-    /// <summary>Puts the backup in the database's place, which cuts all its connections.</summary>
+    /// <summary>Replaces the database with the backup, which cuts all its connections.</summary>
     public Task RestoreAsync(CancellationToken cancellationToken) => ReplaceAsync(name, _copy, cancellationToken);
 
     public async ValueTask DisposeAsync() => await cluster.DropAsync(_copy);
@@ -30,7 +30,7 @@ public sealed class DatabaseBackup(TestCluster cluster, string name) : IAsyncDis
         await CopyAsync(source, target, cancellationToken);
     }
 
-    // A template may have no other connections, and those of its programs come back at once unless they are kept out.
+    // A template must have no other connections, and programs reconnect at once unless connections are refused.
     private async Task CopyAsync(string source, string target, CancellationToken cancellationToken)
     {
         await cluster.ExecuteAsync($"ALTER DATABASE {source} ALLOW_CONNECTIONS false", cancellationToken);

@@ -4,17 +4,16 @@ using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Infrastructure;
 
-/// <summary>A PgBouncer before a database of a test's.</summary>
+/// <summary>A PgBouncer in front of a test's database.</summary>
 internal sealed class PgBouncer : IAsyncDisposable
 {
     private readonly GuardSpec _spec;
-    private GuardedProcess _process;
-    private readonly DirectoryInfo _folder;
+    private readonly string _folder;
+    private GuardedProcess? _process;
 
-    private PgBouncer(GuardSpec spec, GuardedProcess process, DirectoryInfo folder, string connectionString)
+    private PgBouncer(GuardSpec spec, string folder, string connectionString)
     {
         _spec = spec;
-        _process = process;
         _folder = folder;
         ConnectionString = connectionString;
     }
@@ -25,13 +24,14 @@ internal sealed class PgBouncer : IAsyncDisposable
 
     private static string DebianPath => "/usr/sbin/pgbouncer";
 
-    /// <summary>Starts one and returns when it takes connections.</summary>
+    /// <summary>Starts PgBouncer and returns when it accepts connections.</summary>
     public static async Task<PgBouncer> StartAsync(string connectionString, string mode, bool ignoresOptions)
     {
         var target = new NpgsqlConnectionStringBuilder(connectionString);
         var port = LoopbackPort.FindFree();
-        var folder = Directory.CreateTempSubdirectory("pgbouncer");
-        var file = Path.Combine(folder.FullName, "pgbouncer.ini");
+        var user = UnixUser.ForServers();
+        var folder = Path.Combine(Path.GetTempPath(), $"pgbouncer-{Guid.NewGuid():N}");
+        var file = Path.Combine(await ServerFolder.PrepareAsync(folder, user, TestTime.Token), "pgbouncer.ini");
         await File.WriteAllTextAsync(
             file,
             $"""
@@ -45,26 +45,23 @@ internal sealed class PgBouncer : IAsyncDisposable
             pool_mode = {mode}
             ignore_startup_parameters = extra_float_digits{(ignoresOptions ? ",options" : "")}
             """);
-        var user = UnixUser.ForServers()?.Name;
-        if (user is not null && !OperatingSystem.IsWindows())
+        if (user is not null)
         {
-            folder.UnixFileMode |= UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
-            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
+            Posix.ChangeOwner(file, user);
         }
 
         var spec = new GuardSpec
         {
             FileName = ToolPath.Find("pgbouncer") ?? DebianPath,
             Arguments = [file],
-            UserName = user,
+            UserName = user?.Name,
             StopSteps = [new(Posix.SigInt, TimeSpan.FromSeconds(5))],
         };
-        var process = await GuardedProcess.StartAsync(spec, output: null, TestTime.Token);
         target.Port = port;
-        var bouncer = new PgBouncer(spec, process, folder, target.ConnectionString);
+        var bouncer = new PgBouncer(spec, folder, target.ConnectionString);
         try
         {
-            await bouncer.UntilReadyAsync();
+            await bouncer.RunAsync();
             return bouncer;
         }
         catch
@@ -74,37 +71,40 @@ internal sealed class PgBouncer : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends it at once, with all connections, and starts it again.</summary>
+    /// <summary>Kills PgBouncer, with all its connections, and starts it again.</summary>
     public async Task RestartAsync()
     {
-        await _process.KillAsync();
-        _process = await GuardedProcess.StartAsync(_spec, output: null, TestTime.Token);
-        await UntilReadyAsync();
+        await _process!.KillAsync();
+        await RunAsync();
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _process.DisposeAsync();
-        _folder.Delete(recursive: true);
+        if (_process is not null)
+        {
+            await _process.DisposeAsync();
+        }
+
+        ServerFolder.Delete(_folder);
     }
 
-    private async Task UntilReadyAsync()
+    private async Task RunAsync()
     {
+        var process = _process = await GuardedProcess.StartAsync(_spec, output: null, TestTime.Token);
         var port = new NpgsqlConnectionStringBuilder(ConnectionString).Port;
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        while (true)
+        await Eventually.TrueAsync(async () =>
         {
-            Assert.False(_process.Exited.IsCompleted, string.Join('\n', _process.LastLines));
+            Assert.False(process.Exited.IsCompleted, string.Join('\n', process.LastLines));
             using var client = new TcpClient();
             try
             {
                 await client.ConnectAsync("127.0.0.1", port, TestTime.Token);
-                return;
+                return true;
             }
             catch (SocketException)
             {
-                await timer.WaitForNextTickAsync(TestTime.Token);
+                return false;
             }
-        }
+        });
     }
 }

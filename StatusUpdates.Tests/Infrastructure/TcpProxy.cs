@@ -2,60 +2,59 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Npgsql;
 
 namespace StatusUpdates.Tests.Infrastructure;
 
 /// <summary>
-/// Stands between a client and a server on loopback, and can lose an answer: the request reaches the server, the server answers, and the
-/// connection is cut before a byte of the answer gets through. It can withhold a request, as a network does that swallows it or delivers it
-/// late; cut or freeze what is connected; and lead on to another server.
+/// A proxy between a client and a server on loopback. It can lose a response: the request reaches the server, the server responds, and the
+/// connection is cut before a byte of the response gets through. It can withhold a request, like a network that drops it or delivers it
+/// late; cut or freeze connections; and send new connections to another server.
 /// </summary>
-public sealed class TcpProxy : IAsyncDisposable
+/// <param name="targetPort">The server's port.</param>
+internal sealed class TcpProxy(int targetPort) : LoopbackTcpServer
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<Link, bool> _links = [];
-    private readonly List<Task> _connections = [];
-    private readonly Task _accepting;
+    private volatile bool _isFrozen;
     private int _answersToLose;
-    private string _losesOnlyOf = "";
+    private string _requestPrefixToLose = "";
     private WithheldRequest? _withheld;
 
-    public TcpProxy(int targetPort)
-    {
-        TargetPort = targetPort;
-        _listener.Start();
-        _accepting = AcceptAsync();
-    }
+    /// <summary>The server's port for new connections.</summary>
+    public int TargetPort { get; set; } = targetPort;
 
-    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
-
-    /// <summary>Where connections from now on lead.</summary>
-    public int TargetPort { get; set; }
-
-    /// <summary>How long every answer is held back, as by a network that is far or full.</summary>
+    /// <summary>How long every response is delayed, as on a distant or congested network.</summary>
     public TimeSpan Delay { get; set; }
 
-    /// <summary>How many connections were taken so far.</summary>
-    public int Accepted { get; private set; }
-
-    /// <summary>How many answers were lost so far.</summary>
+    /// <summary>How many responses were lost so far.</summary>
     public int Lost { get; private set; }
 
-    /// <summary>Loses the next <paramref name="count"/> answers, each with its connection.</summary>
+    /// <summary>A proxy to a database's server.</summary>
+    /// <param name="connectionString">The database.</param>
+    /// <param name="proxied">The database through the proxy.</param>
+    public static TcpProxy ToDatabase(string connectionString, out string proxied)
+    {
+        var target = new NpgsqlConnectionStringBuilder(connectionString);
+        var proxy = new TcpProxy(target.Port);
+        (target.Host, target.Port) = ("127.0.0.1", proxy.Port);
+        proxied = target.ConnectionString;
+        return proxy;
+    }
+
+    /// <summary>Loses the next <paramref name="count"/> responses, each with its connection.</summary>
     /// <param name="count">How many.</param>
     /// <param name="of">
-    /// How a connection's last request began for its answer to be lost, such as <c>GET /ws/status</c>: a browser asks for more than what a test
-    /// is about. Empty: any, HTTP or not.
+    /// Only responses to requests that start with this are lost, such as <c>GET /ws/status</c>, because a browser also sends requests that the
+    /// test is not about. Empty: the response to any request, HTTP or not.
     /// </param>
     public void LoseAnswers(int count, string of = "")
     {
-        Volatile.Write(ref _losesOnlyOf, of);
+        Volatile.Write(ref _requestPrefixToLose, of);
         Volatile.Write(ref _answersToLose, count);
     }
 
     /// <summary>Withholds the next request.</summary>
-    /// <param name="cut">Whether the client sees its connection break; else it waits for an answer that does not come.</param>
+    /// <param name="cut">Whether the client's connection is closed; otherwise the client waits for a response that does not come.</param>
     public WithheldRequest WithholdRequest(bool cut)
     {
         var withheld = new WithheldRequest(cut);
@@ -63,7 +62,7 @@ public sealed class TcpProxy : IAsyncDisposable
         return withheld;
     }
 
-    /// <summary>Ends the connections that there are.</summary>
+    /// <summary>Cuts all open connections.</summary>
     public void Cut()
     {
         foreach (var link in _links.Keys)
@@ -72,7 +71,7 @@ public sealed class TcpProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>From now on the connections that there are stay open, and what they bring goes nowhere.</summary>
+    /// <summary>Freezes all open connections: they stay open, but everything sent on them is dropped.</summary>
     public void Freeze()
     {
         foreach (var link in _links.Keys)
@@ -81,55 +80,25 @@ public sealed class TcpProxy : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        _listener.Stop();
-        await _accepting;
-        await Task.WhenAll(_connections);
-        _stop.Dispose();
-    }
+    /// <summary>From now on everything sent is dropped, on new connections too.</summary>
+    public void FreezeForGood() => _isFrozen = true;
 
-    private async Task AcceptAsync()
-    {
-        try
-        {
-            while (true)
-            {
-                var client = await _listener.AcceptTcpClientAsync(_stop.Token);
-                Accepted++;
-                _connections.Add(ServeAsync(client));
-            }
-        }
-        catch (Exception e) when (e is OperationCanceledException or SocketException || _stop.IsCancellationRequested)
-        {
-            // Disposed; between two connections it is InvalidOperationException, for the listener has stopped.
-        }
-    }
-
-    private async Task ServeAsync(TcpClient client)
+    protected override async Task ServeAsync(TcpClient client)
     {
         using var server = new TcpClient();
         var link = new Link(client);
-        using (client)
+        try
         {
-            try
-            {
-                await server.ConnectAsync(IPAddress.Loopback, TargetPort, _stop.Token);
-                client.NoDelay = server.NoDelay = true;
-                _links[link] = true;
-                await Task.WhenAny(
-                    PumpRequestsAsync(client.GetStream(), server.GetStream(), link),
-                    PumpAnswersAsync(server.GetStream(), client.GetStream(), link));
-            }
-            catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or InvalidOperationException)
-            {
-                // Either side has gone; both are closed here.
-            }
-            finally
-            {
-                _links.TryRemove(link, out _);
-            }
+            await server.ConnectAsync(IPAddress.Loopback, TargetPort, Stopped);
+            client.NoDelay = server.NoDelay = true;
+            _links[link] = true;
+            await Task.WhenAny(
+                PumpRequestsAsync(client.GetStream(), server.GetStream(), link),
+                PumpAnswersAsync(server.GetStream(), client.GetStream(), link));
+        }
+        finally
+        {
+            _links.TryRemove(link, out _);
         }
     }
 
@@ -138,7 +107,7 @@ public sealed class TcpProxy : IAsyncDisposable
         var buffer = new byte[64 * 1024];
         try
         {
-            while (await client.ReadAsync(buffer, _stop.Token) is var count and > 0)
+            while (await client.ReadAsync(buffer, Stopped) is var count and > 0)
             {
                 if (Interlocked.Exchange(ref _withheld, null) is { } withheld)
                 {
@@ -147,20 +116,20 @@ public sealed class TcpProxy : IAsyncDisposable
                         client.Close();
                     }
 
-                    await withheld.Delivery.WaitAsync(_stop.Token);
+                    await withheld.Delivery.WaitAsync(Stopped);
                     link.Withheld = withheld;
                 }
 
-                if (link.IsFrozen)
+                if (IsFrozen(link))
                 {
                     continue;
                 }
 
-                link.Ask(buffer.AsSpan(0, count));
-                await server.WriteAsync(buffer.AsMemory(0, count), _stop.Token);
+                link.RecordRequest(buffer.AsSpan(0, count));
+                await server.WriteAsync(buffer.AsMemory(0, count), Stopped);
                 if (link.Withheld is { } delivered)
                 {
-                    await delivered.Answered.WaitAsync(_stop.Token);
+                    await delivered.Answered.WaitAsync(Stopped);
                 }
             }
         }
@@ -175,10 +144,10 @@ public sealed class TcpProxy : IAsyncDisposable
         var buffer = new byte[64 * 1024];
         try
         {
-            while (await server.ReadAsync(buffer, _stop.Token) is var count and > 0)
+            while (await server.ReadAsync(buffer, Stopped) is var count and > 0)
             {
                 link.Withheld?.Answer();
-                if (link.HasAsked(Volatile.Read(ref _losesOnlyOf)) && Interlocked.Decrement(ref _answersToLose) >= 0)
+                if (link.HasRequested(Volatile.Read(ref _requestPrefixToLose)) && Interlocked.Decrement(ref _answersToLose) >= 0)
                 {
                     Lost++;
                     return;
@@ -186,12 +155,12 @@ public sealed class TcpProxy : IAsyncDisposable
 
                 if (Delay > TimeSpan.Zero)
                 {
-                    await Task.Delay(Delay, _stop.Token);
+                    await Task.Delay(Delay, Stopped);
                 }
 
-                if (!link.IsFrozen)
+                if (!IsFrozen(link))
                 {
-                    await client.WriteAsync(buffer.AsMemory(0, count), _stop.Token);
+                    await client.WriteAsync(buffer.AsMemory(0, count), Stopped);
                 }
             }
         }
@@ -200,6 +169,8 @@ public sealed class TcpProxy : IAsyncDisposable
             // The other direction ended first.
         }
     }
+
+    private bool IsFrozen(Link link) => _isFrozen || link.IsFrozen;
 
     /// <summary>A request on its way between client and server.</summary>
     public sealed class WithheldRequest(bool isCut)
@@ -213,7 +184,7 @@ public sealed class TcpProxy : IAsyncDisposable
 
         internal Task Answered => _answered.Task;
 
-        /// <summary>Lets the server have it after all, and returns when the server has answered.</summary>
+        /// <summary>Delivers the request to the server after all and returns when the server has responded.</summary>
         public Task DeliverAsync(CancellationToken cancellationToken)
         {
             _delivery.SetResult();
@@ -239,8 +210,8 @@ public sealed class TcpProxy : IAsyncDisposable
 
         public void Freeze() => _isFrozen = true;
 
-        // What an upgraded connection sends later is no request: the one that upgraded it stays its last.
-        public void Ask(ReadOnlySpan<byte> bytes)
+        // What an upgraded connection sends later is not a request: the upgrade request remains its last one.
+        public void RecordRequest(ReadOnlySpan<byte> bytes)
         {
             var line = bytes[..Math.Max(bytes.IndexOf((byte)'\r'), 0)];
             if (line.EndsWith("HTTP/1.1"u8))
@@ -249,7 +220,7 @@ public sealed class TcpProxy : IAsyncDisposable
             }
         }
 
-        public bool HasAsked(string start) => _request.StartsWith(start, StringComparison.Ordinal);
+        public bool HasRequested(string start) => _request.StartsWith(start, StringComparison.Ordinal);
 
         public void Cut() => client.Dispose();
     }

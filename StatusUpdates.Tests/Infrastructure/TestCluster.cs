@@ -1,11 +1,12 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using StatusUpdates.Data.Database;
+using StatusUpdates.Data.Schema;
 using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Infrastructure;
 
-/// <summary>A running Postgres that makes migrated databases by copying a template.</summary>
+/// <summary>A running Postgres that creates migrated databases by copying a template.</summary>
 public sealed class TestCluster : IAsyncDisposable
 {
     private const string Template = "status_template";
@@ -16,16 +17,16 @@ public sealed class TestCluster : IAsyncDisposable
     {
         Server = server;
 
-        // A test restarts the server of its own, which pooled connections do not outlive.
+        // A test may restart its own server, and pooled connections do not survive that.
         _admin = NpgsqlDataSource.Create($"{server.ConnectionString};Pooling={isShared}");
     }
 
     public PostgresServer Server { get; }
 
-    /// <summary>Starts a server with a template that holds the present schema, for one test.</summary>
+    /// <summary>Starts a server with a template that has the current schema, for one test.</summary>
     public static Task<TestCluster> StartAsync() => StartAsync(null, new Dictionary<string, string>(), isShared: false);
 
-    /// <summary>As <see cref="StartAsync()"/>, for many tests, none of which stops it.</summary>
+    /// <summary>Like <see cref="StartAsync()"/>, but for many tests, none of which stops the server.</summary>
     public static Task<TestCluster> StartSharedAsync(PostgresBinaries binaries, IReadOnlyDictionary<string, string> settings) =>
         StartAsync(binaries, settings, isShared: true);
 
@@ -51,7 +52,7 @@ public sealed class TestCluster : IAsyncDisposable
     public async Task<TestDatabase> CreateDatabaseAsync(CancellationToken cancellationToken)
     {
         var name = $"t{Guid.NewGuid():N}";
-        // By files, which takes half the processor time of a copy through the log.
+        // A file copy takes half the CPU time of a copy through the WAL.
         await ExecuteAsync($"CREATE DATABASE {name} TEMPLATE {Template} STRATEGY FILE_COPY", cancellationToken);
         return new TestDatabase(this, name);
     }

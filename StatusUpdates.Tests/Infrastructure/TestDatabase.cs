@@ -10,10 +10,10 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Infrastructure;
 
-/// <summary>A database of one test, with the data side over it. Dropped at the end.</summary>
+/// <summary>The database of one test, with the data layer on top of it. Dropped on disposal.</summary>
 public sealed class TestDatabase : IAsyncDisposable
 {
-    /// <summary>How many counts of generations are not what the rows say: 0 at every moment, because one snapshot shows both.</summary>
+    /// <summary>How many counts of generations differ from the rows: 0 at every moment, because one snapshot shows both.</summary>
     public const string WrongCountsSql =
         """
         SELECT count(*)
@@ -22,7 +22,7 @@ public sealed class TestDatabase : IAsyncDisposable
         WHERE COALESCE(g.rows, 0) <> COALESCE(c.count, 0)
         """;
 
-    // A test holds a lock until what it waits for has come, however long that takes.
+    // A test may hold a lock until what it waits for has happened, however long that takes.
     private static readonly StatusDatabaseOptions Options = new() { IdleInTransactionTimeout = TimeSpan.FromHours(1) };
 
     private readonly TestCluster? _cluster;
@@ -44,7 +44,7 @@ public sealed class TestDatabase : IAsyncDisposable
         Results = new GenerationResultStore(Database);
     }
 
-    /// <summary>A database that is somebody else's to drop.</summary>
+    /// <summary>A database that is not dropped on disposal.</summary>
     public static TestDatabase At(string connectionString) => new(null, "", connectionString);
 
     public string ConnectionString { get; }
@@ -55,7 +55,7 @@ public sealed class TestDatabase : IAsyncDisposable
 
     public StatusLog Log { get; }
 
-    public GenerationQueue Queue { get; }
+    public GenerationQueue Queue { get; private set; }
 
     public GenerationResultStore Results { get; }
 
@@ -70,7 +70,7 @@ public sealed class TestDatabase : IAsyncDisposable
         return new StatusDbContext(builder.Options);
     }
 
-    /// <summary>Submits a generation and gives its first update's result.</summary>
+    /// <summary>Submits a generation and returns the result with its first update.</summary>
     public Task<SubmitResult> SubmitAsync(
         string userId,
         GenerationType type = GenerationType.ProductCard,
@@ -106,19 +106,16 @@ public sealed class TestDatabase : IAsyncDisposable
         return (T?)await command.ExecuteScalarAsync(cancellationToken);
     }
 
-    /// <summary>Makes every lease expired, as time would.</summary>
-    public Task ExpireLeasesAsync() => ExecuteAsync(
-        "UPDATE generations SET lease_expires_at = now() - interval '1 second' WHERE status = 'processing'", TestTime.Token);
-
-    /// <summary>Waits until a query answers true.</summary>
-    public async Task UntilAsync(string sql)
+    /// <summary>Expires every lease, as the passing of time would. Queues that remember a longer lease notice at their next exploration.</summary>
+    public async Task ExpireLeasesAsync()
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        while (await ScalarAsync<object>(sql, TestTime.Token) is not true)
-        {
-            await timer.WaitForNextTickAsync(TestTime.Token);
-        }
+        await ExecuteAsync("UPDATE generations SET lease_expires_at = now() - interval '1 second' WHERE status = 'processing'", TestTime.Token);
+        Queue = new GenerationQueue(Database);
     }
+
+    /// <summary>Waits until a query returns true.</summary>
+    public Task UntilAsync(string sql) =>
+        Eventually.TrueAsync(async () => await ScalarAsync<object>(sql, TestTime.Token) is true, everyMilliseconds: 10);
 
     public async Task ExecuteAsync(string sql, CancellationToken cancellationToken = default)
     {
@@ -127,8 +124,8 @@ public sealed class TestDatabase : IAsyncDisposable
     }
 
     /// <summary>
-    /// What must hold of every database at rest: each log is oldest..last without a hole, times rise with it, every generation's row is its
-    /// latest event (unless retention has taken that), its events follow the lifecycle, and the counts are those of the rows.
+    /// Asserts what must hold for every database at rest: each log is oldest..last without a gap, its times never go back, every generation's row
+    /// matches its latest event (unless retention has removed it), its events follow the lifecycle, and the counts match the rows.
     /// </summary>
     public async Task AssertConsistentAsync(CancellationToken cancellationToken = default)
     {
@@ -175,7 +172,7 @@ public sealed class TestDatabase : IAsyncDisposable
         Assert.Equal(0L, await ScalarAsync<long>(WrongCountsSql, cancellationToken));
     }
 
-    /// <summary>A copy of the database as it is now.</summary>
+    /// <summary>Copies the database as it is now.</summary>
     public async Task<DatabaseBackup> BackUpAsync(CancellationToken cancellationToken = default)
     {
         var backup = new DatabaseBackup(_cluster!, _name);

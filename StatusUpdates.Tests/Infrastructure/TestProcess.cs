@@ -2,13 +2,13 @@ using System.Runtime.CompilerServices;
 
 namespace StatusUpdates.Tests.Infrastructure;
 
-/// <summary>What the process of the tests hands down to all that it starts.</summary>
+/// <summary>Settings that the test process passes on to its child processes.</summary>
 internal static class TestProcess
 {
     /// <summary>
-    /// Programs that live for seconds: profiling what they run costs them more than it brings. The test project's own settings say the same
-    /// of this process.
+    /// Child processes live for seconds: dynamic PGO costs them more than it gains. The test project's own settings disable it for this
+    /// process as well.
     /// </summary>
     [ModuleInitializer]
-    internal static void MakeChildrenLean() => Environment.SetEnvironmentVariable("DOTNET_TieredPGO", "0");
+    internal static void DisablePgoInChildren() => Environment.SetEnvironmentVariable("DOTNET_TieredPGO", "0");
 }

@@ -8,12 +8,12 @@ using StatusUpdates.NativeServers.Native;
 namespace StatusUpdates.Tests.Infrastructure;
 
 /// <summary>
-/// The servers that all tests of a run share: real Postgres and Redis as native processes on free ports, started when first asked for.
-/// A test that stops or kills a server starts one of its own.
+/// The servers that all tests of a run share: real Postgres and Redis as native processes on free ports, started on first use.
+/// A test that stops or kills a server starts its own.
 /// </summary>
 public sealed class TestServers : IAsyncDisposable
 {
-    // Not durable, the shared cluster alone: no test here cuts its power, and those that kill a server run their own.
+    // Not durable, for the shared cluster only: no test cuts its power, and tests that kill a server start their own.
     private static readonly Dictionary<string, string> PostgresSettings = new()
     {
         ["fsync"] = "off",
@@ -30,8 +30,8 @@ public sealed class TestServers : IAsyncDisposable
         await CreateDatabaseAsync(await PostgresBinaries.FindAsync(cancellationToken), cancellationToken);
 
     /// <summary>
-    /// A fresh, migrated database on the oldest or the newest Postgres that this machine offers. Where it offers one alone, what is asked
-    /// of the newest is skipped: it was tried on the oldest.
+    /// A fresh, migrated database on the oldest or the newest Postgres that this machine offers. If it offers only one version, a test of the
+    /// newest is skipped: it has run on the oldest.
     /// </summary>
     public async Task<TestDatabase> CreateDatabaseAsync(PostgresAge age, CancellationToken cancellationToken = default)
     {
@@ -51,7 +51,7 @@ public sealed class TestServers : IAsyncDisposable
         return await cluster.CreateDatabaseAsync(cancellationToken);
     }
 
-    /// <summary>A channel prefix of its own on a shared Redis, with a connection.</summary>
+    /// <summary>A connection to a shared Redis, with its own channel prefix.</summary>
     public async Task<TestRedis> ConnectRedisAsync(RedisFlavor flavor = RedisFlavor.Auto)
     {
         var server = await _redis.GetOrAdd(
@@ -74,7 +74,7 @@ public sealed class TestServers : IAsyncDisposable
     }
 }
 
-/// <summary>Which of the machine's Postgres versions.</summary>
+/// <summary>Which of the machine's Postgres versions to use.</summary>
 public enum PostgresAge
 {
     Oldest,

@@ -10,15 +10,15 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Messaging;
 
-/// <summary>The channels that many listen to have a connection of their own.</summary>
+/// <summary>Channels with many subscribers have their own connection.</summary>
 public sealed class BroadcastTests(TestServers servers)
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_subscriber_of_all_that_does_not_read_holds_up_no_user()
+    public async Task A_subscriber_to_all_updates_that_does_not_read_delays_no_user()
     {
-        // More than a socket's buffers hold, on a server that has no other ones.
+        // More than a socket's buffers hold, on a server that has no other buffers.
         const int Updates = 400;
         await using var server = await RedisServer.StartAsync(new RedisServerOptions { Flavor = RedisFlavor.Garnet }, Token);
         await using var redis = await TestRedis.ConnectAsync(server.ConnectionString + ",asyncTimeout=600000");
@@ -47,7 +47,7 @@ public sealed class BroadcastTests(TestServers servers)
     }
 
     [Fact]
-    public async Task It_is_one_connection_more_that_lasts_as_long_as_the_service()
+    public async Task Broadcasts_use_one_more_connection_that_lasts_as_long_as_the_service()
     {
         var name = $"n{Guid.NewGuid():N}";
         await using var redis = await servers.ConnectRedisAsync(RedisFlavor.RedisServer);
@@ -57,24 +57,21 @@ public sealed class BroadcastTests(TestServers servers)
         await using (var api = await TestApi.StartAsync(
             database, redis, new Dictionary<string, string?> { ["ConnectionStrings:redis"] = $"{redis.ConnectionString},name={name}" }))
         {
-            var heard = new TaskCompletionSource();
-            await using var subscription = await new StatusSubscriber(redis.Connection, redis.Options).SubscribeAllAsync(_ => heard.TrySetResult(), Token);
+            var received = new TaskCompletionSource();
+            await using var subscription = await new StatusSubscriber(redis.Connection, redis.Options).SubscribeAllAsync(_ => received.TrySetResult(), Token);
             using var submitted = await api.As("u").PostAsync("/api/v1/generations", Answers.Json("""{"type":"chat","prompt":"p"}"""), Token);
-            await heard.Task.WaitAsync(Token);
+            await received.Task.WaitAsync(Token);
             Assert.Equal([name, name, $"{name}-broadcast"], await NamesAsync());
         }
 
-        while ((await NamesAsync()).Length > 0)
-        {
-            await Task.Delay(20, Token);
-        }
+        await Eventually.TrueAsync(async () => (await NamesAsync()).Length == 0, everyMilliseconds: 20);
 
         async Task<string[]> NamesAsync() =>
             [.. (await server.ClientListAsync()).Select(client => client.Name ?? "").Where(other => other.StartsWith(name, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
     }
 
     [Fact]
-    public async Task A_client_that_was_made_of_other_settings_serves_for_all_channels()
+    public async Task A_client_created_with_other_settings_is_used_for_all_channels()
     {
         await using var redis = await servers.ConnectRedisAsync();
         await using (var broadcast = new BroadcastConnection(redis.Connection, Options.Create(new ConfigurationOptions())))
@@ -124,7 +121,7 @@ public sealed class BroadcastTests(TestServers servers)
         {
             while (await socket.ReceiveAsync(buffer, Token) > 0)
             {
-                // Thrown away.
+                // Discarded.
             }
         }
         catch (SocketException)

@@ -35,14 +35,14 @@ public sealed class MessageSealTests
     }
 
     [Fact]
-    public void The_tag_is_that_of_RFC_2104_over_all_that_is_before_it()
+    public void The_tag_is_the_HMAC_of_RFC_2104_over_everything_before_it()
     {
-        // By openssl dgst -sha256 -mac HMAC over {"a":1 with the key 00 01 … 1f, the first 16 bytes in base64url.
+        // Computed with openssl dgst -sha256 -mac HMAC over {"a":1 with the key 00 01 … 1f: the first 16 bytes in base64url.
         Assert.Equal("""{"a":1,"tag":"@"}""".Replace("@", Tag, StringComparison.Ordinal), Encoding.UTF8.GetString(With(Key).Seal("""{"a":1}"""u8.ToArray())));
     }
 
     [Fact]
-    public void Whatever_is_changed_in_a_message_it_is_no_longer_genuine()
+    public void A_message_that_was_changed_or_truncated_anywhere_is_not_genuine()
     {
         var seal = With(Key);
         var message = seal.Seal(StatusJson.Encode(Update));
@@ -56,7 +56,7 @@ public sealed class MessageSealTests
     }
 
     [Fact]
-    public void Without_the_key_nothing_is_sealed_and_nothing_genuine_and_each_doubt_is_told()
+    public void Without_the_key_nothing_is_sealed_nothing_is_genuine_and_each_unverified_message_is_reported()
     {
         var json = StatusJson.Encode(Update);
         var doubts = 0;

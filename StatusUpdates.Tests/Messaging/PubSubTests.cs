@@ -7,7 +7,7 @@ using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Messaging;
 
-/// <summary>The pub/sub promises, on redis-server and on Garnet.</summary>
+/// <summary>The pub/sub guarantees, on redis-server and on Garnet.</summary>
 public sealed class PubSubTests(TestServers servers)
 {
     private static CancellationToken Token => TestTime.Token;
@@ -15,7 +15,7 @@ public sealed class PubSubTests(TestServers servers)
     [Theory]
     [InlineData(RedisFlavor.RedisServer)]
     [InlineData(RedisFlavor.Garnet)]
-    public async Task An_update_reaches_the_subscribers_of_all_and_those_of_its_user_alone(RedisFlavor flavor)
+    public async Task An_update_reaches_the_subscribers_to_all_updates_and_those_of_its_user_only(RedisFlavor flavor)
     {
         await using var redis = await servers.ConnectRedisAsync(flavor);
         var subscriber = new StatusSubscriber(redis.Connection, redis.Options);
@@ -33,7 +33,7 @@ public sealed class PubSubTests(TestServers servers)
 
         Assert.True(subscriptionToAll.IsAcknowledged && subscriptionToMine.IsAcknowledged);
 
-        // Whether the message names a trace depends on who listens to traces in this process, not on the update.
+        // Whether the message contains a trace depends on the trace listeners in this process, not on the update.
         Assert.Equal(StatusJson.Encode(update), StatusJson.Encode(await mine.NextAsync() with { TraceParent = null }));
         Assert.Equal(["user-456", "user-789"], [(await all.NextAsync()).UserId, (await all.NextAsync()).UserId]);
         Assert.Equal("user-789", (await others.NextAsync()).UserId);
@@ -43,7 +43,7 @@ public sealed class PubSubTests(TestServers servers)
     [Theory]
     [InlineData(RedisFlavor.RedisServer)]
     [InlineData(RedisFlavor.Garnet)]
-    public async Task Many_updates_are_pipelined_and_arrive_in_their_order(RedisFlavor flavor)
+    public async Task Many_updates_are_pipelined_and_arrive_in_order(RedisFlavor flavor)
     {
         await using var redis = await servers.ConnectRedisAsync(flavor);
         var received = new Received();
@@ -87,7 +87,7 @@ public sealed class PubSubTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_message_over_64_KiB_is_refused_unread_and_one_that_is_just_as_long_is_not()
+    public async Task A_message_over_64_KiB_is_rejected_unread_and_one_of_exactly_64_KiB_is_accepted()
     {
         await using var redis = await servers.ConnectRedisAsync();
         var received = new Received();
@@ -116,7 +116,7 @@ public sealed class PubSubTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Malformed_messages_are_told_once_a_minute_with_their_number_and_nothing_that_they_hold()
+    public async Task Malformed_messages_are_logged_once_a_minute_with_their_number_and_none_of_their_content()
     {
         await using var redis = await servers.ConnectRedisAsync();
         var time = new FakeTimeProvider();
@@ -146,25 +146,25 @@ public sealed class PubSubTests(TestServers servers)
         }
 
         Assert.Equal(messages.Length, warnings.Texts.Count);
-        Assert.Contains(", 1 since", warnings.Texts[0], StringComparison.Ordinal);
-        Assert.All(warnings.Texts.Skip(1), text => Assert.Contains(", 3 since", text, StringComparison.Ordinal));
+        Assert.Contains("Ignored 1 messages", warnings.Texts[0], StringComparison.Ordinal);
+        Assert.All(warnings.Texts.Skip(1), text => Assert.Contains("Ignored 3 messages", text, StringComparison.Ordinal));
         Assert.DoesNotContain(warnings.Texts, text => text.Contains("secret", StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task A_failing_handler_harms_neither_its_own_next_update_nor_another_subscription()
+    public async Task A_failing_handler_affects_neither_its_own_next_update_nor_another_subscription()
     {
         await using var redis = await servers.ConnectRedisAsync();
         var subscriber = new StatusSubscriber(redis.Connection, redis.Options);
         var failing = new Received();
         var healthy = new Received();
-        await using var one = await subscriber.SubscribeUserAsync("u", (update, _) => throw new InvalidOperationException("a handler's own"), Token);
+        await using var one = await subscriber.SubscribeUserAsync("u", (update, _) => throw new InvalidOperationException("handler failure"), Token);
         await using var two = await subscriber.SubscribeUserAsync(
             "u",
             update =>
             {
                 failing.Handle(update);
-                throw new InvalidOperationException("a handler's own");
+                throw new InvalidOperationException("handler failure");
             },
             Token);
         await using var three = await subscriber.SubscribeAllAsync(healthy.HandleAsync, Token);
@@ -176,7 +176,7 @@ public sealed class PubSubTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_disposed_subscription_hears_nothing_more_and_its_neighbour_goes_on()
+    public async Task A_disposed_subscription_receives_nothing_more_and_another_one_continues()
     {
         await using var redis = await servers.ConnectRedisAsync();
         var subscriber = new StatusSubscriber(redis.Connection, redis.Options);
@@ -194,7 +194,7 @@ public sealed class PubSubTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_handler_that_falls_behind_loses_the_oldest_and_gets_the_newest()
+    public async Task A_handler_that_falls_behind_loses_the_oldest_updates_and_gets_the_newest()
     {
         await using var redis = await servers.ConnectRedisAsync();
         var options = redis.Options;
@@ -217,7 +217,7 @@ public sealed class PubSubTests(TestServers servers)
         await publisher.PublishStatusUpdateAsync(Update("u", 1), Token);
         await entered.Task.WaitAsync(Token);
 
-        // The direct subscription comes second, so what it has seen the slow one's queue has seen as well, once this one is told of more.
+        // The direct subscription comes second: what it has received is in the slow one's queue too, at the latest when a later message arrives.
         await using var direct = await subscriber.SubscribeAllAsync(arrived.Handle, Token);
         await publisher.PublishStatusUpdatesAsync([.. Enumerable.Range(2, 20).Select(i => Update("u", i))], Token);
         for (var i = 0; i < 20; i++)
@@ -244,7 +244,7 @@ public sealed class PubSubTests(TestServers servers)
     [Theory]
     [InlineData(RedisFlavor.RedisServer)]
     [InlineData(RedisFlavor.Garnet)]
-    public async Task A_subscription_survives_the_death_of_Redis_and_one_made_meanwhile_takes_effect_when_it_is_back(RedisFlavor flavor)
+    public async Task A_subscription_survives_a_crash_of_Redis_and_one_made_meanwhile_takes_effect_when_Redis_is_back(RedisFlavor flavor)
     {
         await using var server = await RedisServer.StartAsync(new RedisServerOptions { Flavor = flavor }, Token);
         await using var redis = await TestRedis.ConnectAsync(server.ConnectionString);
@@ -263,7 +263,7 @@ public sealed class PubSubTests(TestServers servers)
         Assert.False(second.IsAcknowledged);
         await server.RestartAsync(Token);
 
-        // Redis is a hint: until both subscriptions are made again a message may be missed, so it is repeated until both have one.
+        // Redis messages are hints: until both subscriptions are restored, one may be missed, so it is repeated until both have received one.
         for (var seq = 2; !(before.HasMore && during.HasMore); seq++)
         {
             Token.ThrowIfCancellationRequested();
@@ -275,7 +275,7 @@ public sealed class PubSubTests(TestServers servers)
     [Theory]
     [InlineData("-subscribe")]
     [InlineData("resetchannels")]
-    public async Task A_subscription_that_Redis_refuses_is_not_acknowledged_is_named_and_is_made_once_it_may(string withheld)
+    public async Task A_subscription_that_Redis_refuses_is_not_acknowledged_is_reported_and_is_made_once_it_is_permitted(string withheld)
     {
         await using var redis = await servers.ConnectRedisAsync(RedisFlavor.RedisServer);
         await using var acl = await RedisUser.CreateAsync(redis, "&*", "+@all", withheld);
@@ -284,12 +284,12 @@ public sealed class PubSubTests(TestServers servers)
         var subscriber = new StatusSubscriber(acl.Connection, redis.Options, watch: watch);
 
         await using var subscription = await subscriber.SubscribeUserAsync("u", received.Handle, Token);
-        await subscriber.TendAsync(Token);
+        await subscriber.ResubscribeAsync(Token);
         Assert.False(subscription.IsAcknowledged);
         Assert.Equal($"Redis refuses SUBSCRIBE {redis.ChannelPrefix}generation:user:{{userId}}.", watch.Trouble);
 
         await acl.SetAsync("&*", "+@all");
-        await subscriber.TendAsync(Token);
+        await subscriber.ResubscribeAsync(Token);
         Assert.True(subscription.IsAcknowledged);
         Assert.Null(watch.Trouble);
         await new StatusPublisher(redis.Connection, redis.Options).PublishStatusUpdateAsync(Update("u", 1), Token);
@@ -297,7 +297,7 @@ public sealed class PubSubTests(TestServers servers)
     }
 
     [Fact]
-    public async Task The_rights_that_the_manual_names_are_enough()
+    public async Task The_permissions_that_the_manual_names_are_enough()
     {
         await using var redis = await servers.ConnectRedisAsync(RedisFlavor.RedisServer);
         await using var acl = await RedisUser.CreateAsync(
@@ -317,13 +317,13 @@ public sealed class PubSubTests(TestServers servers)
     public async Task A_cancel_request_reaches_the_workers()
     {
         await using var redis = await servers.ConnectRedisAsync();
-        var heard = Channel.CreateUnbounded<string>();
+        var requests = Channel.CreateUnbounded<string>();
         await using var subscription = await new StatusSubscriber(redis.Connection, redis.Options)
-            .SubscribeCancelRequestsAsync(id => heard.Writer.TryWrite(id), Token);
+            .SubscribeCancelRequestsAsync(id => requests.Writer.TryWrite(id), Token);
 
         Assert.True(await new StatusPublisher(redis.Connection, redis.Options).TryPublishCancelRequestAsync("gen-1"));
 
-        Assert.Equal("gen-1", await heard.Reader.ReadAsync(Token));
+        Assert.Equal("gen-1", await requests.Reader.ReadAsync(Token));
     }
 
     private static async Task WaitUntilAsync(IConnectionMultiplexer connection, bool connected)

@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace StatusUpdates.Tests.Messaging;
 
-/// <summary>A user of a Redis server with rights of its own, and a connection of this user's.</summary>
+/// <summary>A Redis user with its own permissions, and a connection as this user.</summary>
 internal sealed class RedisUser : IAsyncDisposable
 {
     private readonly IServer _server;
@@ -15,8 +15,8 @@ internal sealed class RedisUser : IAsyncDisposable
 
     public string ConnectionString { get; }
 
-    /// <param name="redis">Its server.</param>
-    /// <param name="rules">Rules of <c>ACL SETUSER</c>, after none of any kind.</param>
+    /// <param name="redis">The user's server.</param>
+    /// <param name="rules">Rules of <c>ACL SETUSER</c>, for a user that has no permissions otherwise.</param>
     public static async Task<RedisUser> CreateAsync(TestRedis redis, params string[] rules)
     {
         var (server, name) = (redis.Connection.GetServers().Single(), $"u{Guid.NewGuid():N}");
@@ -26,7 +26,7 @@ internal sealed class RedisUser : IAsyncDisposable
         return new RedisUser(server, name, await ConnectionMultiplexer.ConnectAsync(options), options.ToString(includePassword: true));
     }
 
-    /// <summary>Adds rules to what it has.</summary>
+    /// <summary>Adds rules to the user's permissions.</summary>
     public async Task SetAsync(params string[] rules) => await _server.ExecuteAsync("ACL", (object[])["SETUSER", _name, .. rules]);
 
     public async ValueTask DisposeAsync()

@@ -8,7 +8,7 @@ namespace StatusUpdates.Tests.Messaging;
 public sealed class StatusJsonTests
 {
     [Fact]
-    public void The_wire_format_is_the_contract()
+    public void The_wire_format_matches_the_contract()
     {
         var update = new StatusUpdate
         {
@@ -45,7 +45,7 @@ public sealed class StatusJsonTests
     }
 
     [Fact]
-    public void Anything_encoded_decodes_to_the_same_and_any_bytes_decode_without_an_exception()
+    public void Any_encoded_update_decodes_to_the_same_update_and_decoding_any_bytes_throws_nothing()
     {
         var text = Gen.String.Where(s => s.Length > 0 && StatusUpdates.Data.Log.ProviderText.IsClean(s));
         Gen.Select(text, text, Gen.Int[0, 2], Gen.Int[0, 4], Gen.Long[0, long.MaxValue], Gen.Long[1, long.MaxValue])

@@ -19,7 +19,7 @@ public sealed class StatusPublisherTests
 
     private static Dictionary<string, Func<Task<long>>> Outcomes { get; } = new()
     {
-        ["given up by the client"] = () => Task.FromCanceled<long>(new CancellationToken(canceled: true)),
+        ["canceled by the client"] = () => Task.FromCanceled<long>(new CancellationToken(canceled: true)),
         ["connection lost"] = () => Task.FromException<long>(new RedisConnectionException(ConnectionFailureType.SocketFailure, "lost")),
         ["connection broken by the client"] = () => Task.FromException<long>(new InvalidOperationException("Reading is not allowed after reader was completed.")),
         ["timed out"] = () => Task.FromException<long>(new RedisTimeoutException("late", CommandStatus.Sent)),
@@ -29,7 +29,7 @@ public sealed class StatusPublisherTests
 
     [Theory]
     [MemberData(nameof(Failures))]
-    public async Task However_Redis_fails_announcing_what_is_committed_throws_nothing(string failure)
+    public async Task Announcing_committed_updates_never_throws_however_Redis_fails(string failure)
     {
         var publisher = new StatusPublisher(Redis(Outcomes[failure]), new StatusMessagingOptions { PublishTimeout = TimeSpan.FromMilliseconds(20) });
         Assert.False(await publisher.TryPublishAsync([Update]));
@@ -37,7 +37,7 @@ public sealed class StatusPublisherTests
     }
 
     [Fact]
-    public async Task While_the_global_channel_is_held_up_one_caller_waits_for_it_and_no_other()
+    public async Task While_the_global_channel_is_blocked_one_caller_waits_for_it_and_no_other()
     {
         var options = new StatusMessagingOptions { PublishTimeout = TimeSpan.FromMilliseconds(20) };
         var answer = new TaskCompletionSource<long>();
@@ -53,7 +53,7 @@ public sealed class StatusPublisherTests
         Assert.True(await publisher.TryPublishAsync([Update]));
     }
 
-    // A client that says it is connected and answers each PUBLISH as told: how the real one fails is a matter of timing.
+    // A client that reports being connected and answers each PUBLISH as the test says: how the real one fails depends on timing.
     private static IConnectionMultiplexer Redis(Func<Task<long>> publish) => Redis(_ => publish());
 
     private static IConnectionMultiplexer Redis(Func<RedisChannel, Task<long>> publish)

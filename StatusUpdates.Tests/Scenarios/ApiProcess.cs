@@ -4,7 +4,7 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Scenarios;
 
-/// <summary>An instance of the API in a process of its own, over another one's database and Redis, that can be killed, stopped and started again.</summary>
+/// <summary>An API instance in a separate process, with the database and Redis of another one. It can be killed, stopped and restarted.</summary>
 internal sealed class ApiProcess : IAsyncDisposable
 {
     private readonly ChildProcess _process;
@@ -30,22 +30,22 @@ internal sealed class ApiProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>A running instance whose clock leaps when it is told to: see <see cref="SkippedTime"/>.</summary>
-    public static Task<ApiProcess> StartWithSkippedTimeAsync(TestApi beside, IReadOnlyDictionary<string, string?> settings) => StartAsync(
-        beside,
+    /// <summary>Starts an instance whose clock can skip ahead: see <see cref="SkippedTime"/>.</summary>
+    public static Task<ApiProcess> StartWithSkippedTimeAsync(TestApi other, IReadOnlyDictionary<string, string?> settings) => StartAsync(
+        other,
         new Dictionary<string, string?>(settings)
         {
             ["DOTNET_STARTUP_HOOKS"] = typeof(ApiProcess).Assembly.Location,
             [SkippedTime.Variable] = "true",
         });
 
-    public static async Task<ApiProcess> StartAsync(TestApi beside, IReadOnlyDictionary<string, string?>? settings = null)
+    public static async Task<ApiProcess> StartAsync(TestApi other, IReadOnlyDictionary<string, string?>? settings = null)
     {
         var all = new Dictionary<string, string?>(TestTokens.Settings)
         {
-            ["ConnectionStrings:statusdb"] = beside.Database.ConnectionString,
-            ["ConnectionStrings:redis"] = beside.Redis.ConnectionString,
-            ["StatusMessaging:ChannelPrefix"] = beside.Redis.ChannelPrefix,
+            ["ConnectionStrings:statusdb"] = other.Database.ConnectionString,
+            ["ConnectionStrings:redis"] = other.Redis.ConnectionString,
+            ["StatusMessaging:ChannelPrefix"] = other.Redis.ChannelPrefix,
         };
         foreach (var (key, value) in settings ?? new Dictionary<string, string?>())
         {
@@ -57,21 +57,21 @@ internal sealed class ApiProcess : IAsyncDisposable
         return api;
     }
 
-    /// <summary>Starts it, at the same address as ever, and returns when it listens.</summary>
+    /// <summary>Starts the instance, always at the same address, and returns when it listens.</summary>
     public Task StartAsync() => _process.StartAsync();
 
-    /// <summary>Lets its clock leap on.</summary>
+    /// <summary>Makes the instance's clock skip ahead.</summary>
     public async Task SkipAsync(TimeSpan by)
     {
         var done = _process.LineAsync(SkippedTime.Skip);
-        await _process.SayAsync(SkippedTime.Skip + by.ToString("c", CultureInfo.InvariantCulture));
+        await _process.WriteLineAsync(SkippedTime.Skip + by.ToString("c", CultureInfo.InvariantCulture));
         await done;
     }
 
-    /// <summary>Kills it (SIGKILL).</summary>
+    /// <summary>Kills the instance (SIGKILL).</summary>
     public Task KillAsync() => _process.EndAsync(Posix.SigKill);
 
-    /// <summary>Tells it to stop, and waits until it has drained and ended.</summary>
+    /// <summary>Stops the instance (SIGTERM) and waits until it has drained and ended.</summary>
     public Task StopAsync() => _process.EndAsync(Posix.SigTerm);
 
     public ValueTask DisposeAsync() => _process.DisposeAsync();

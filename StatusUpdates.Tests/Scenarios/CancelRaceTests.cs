@@ -8,13 +8,14 @@ using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Tests.Scenarios;
 
+[Long]
 [Collection(WholeMachine.Name)]
 public sealed class CancelRaceTests(TestServers servers, ITestOutputHelper output)
 {
     private const int Lanes = 20;
     private const string Path = "/api/v1/generations";
 
-    private static readonly int Each = ScenarioSize.Of("STATUSUPDATES_RACES", 50);
+    private static readonly int Each = ScenarioSize.Of(small: 50, full: 250);
 
     private static readonly Dictionary<string, string?> Settings = new()
     {
@@ -26,12 +27,12 @@ public sealed class CancelRaceTests(TestServers servers, ITestOutputHelper outpu
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Of_cancel_and_completion_one_wins_and_whoever_is_asked_tells_the_same()
+    public async Task Either_cancellation_or_completion_wins_and_every_source_reports_the_same()
     {
         await using var api = await TestApi.StartAsync(servers, Settings);
         var provider = new ScriptedProvider(async (request, _, token) =>
         {
-            // The delay is what is tried: the worker's way to its last update is about as long as a request's to the database.
+            // The delay is part of the test: the worker takes about as long to its last update as a request takes to the database.
             await Task.Delay((int)(request.Seed % 12), token);
             return new([new ProviderLink(new Uri("https://example.com/result"))], 1);
         });
@@ -67,7 +68,7 @@ public sealed class CancelRaceTests(TestServers servers, ITestOutputHelper outpu
             var end = await bySocket.OfAsync(id);
             Assert.Equal(end, await byStream.OfAsync(id));
 
-            // What the request was told holds: done, refused, or to be seen.
+            // The response to the request is right: canceled, refused, or not decided yet.
             Assert.True(
                 answer.StatusCode switch
                 {
@@ -89,7 +90,7 @@ public sealed class CancelRaceTests(TestServers servers, ITestOutputHelper outpu
         return bySocket.All;
     }
 
-    /// <summary>The ends that a transport tells of; a second one of a generation is a failure.</summary>
+    /// <summary>The final statuses that a transport delivers; a second one of a generation is a failure.</summary>
     private sealed class Ends(Func<Task<JsonNode>> nextAsync)
     {
         private readonly ConcurrentDictionary<string, TaskCompletionSource<string>> _ends = new(StringComparer.Ordinal);

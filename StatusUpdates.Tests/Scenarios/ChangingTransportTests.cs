@@ -5,6 +5,7 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Scenarios;
 
+[Long]
 public sealed class ChangingTransportTests(TestServers servers)
 {
     private static readonly Dictionary<string, string?> Settings = new()
@@ -16,7 +17,7 @@ public sealed class ChangingTransportTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_client_that_changes_transport_and_instance_after_every_update_has_the_log()
+    public async Task A_client_that_changes_transport_and_instance_after_every_update_gets_the_whole_log()
     {
         const int Updates = 5_000;
         await using var first = await TestApi.StartAsync(servers, Settings);

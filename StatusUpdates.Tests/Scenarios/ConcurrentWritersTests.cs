@@ -3,10 +3,11 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Scenarios;
 
+[Long]
 public sealed class ConcurrentWritersTests(TestServers servers)
 {
     [Fact]
-    public async Task Readers_beside_64_writers_of_one_user_with_slow_commits_see_every_number_once_and_in_order()
+    public async Task Readers_get_every_update_once_and_in_order_while_64_writers_of_one_user_commit_slowly()
     {
         const int Writers = 64;
         const int Each = 12;
@@ -14,7 +15,7 @@ public sealed class ConcurrentWritersTests(TestServers servers)
         await using var first = await TestApi.StartAsync(servers);
         await using var second = await first.StartAnotherAsync();
 
-        // Between the number's taking and its commit.
+        // Delays the commit after the number has been taken.
         await first.Database.ExecuteAsync(
             """
             CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
@@ -32,7 +33,7 @@ public sealed class ConcurrentWritersTests(TestServers servers)
             }
         }).ToArray();
 
-        // More readers come in the middle of it, each from where another one is.
+        // More readers connect while the writers run, each from a different position.
         while (!Task.WhenAll(writers).IsCompleted)
         {
             var head = (await first.Database.Log.ReadBoundsAsync("alice", TestTime.Token)).Last;
@@ -52,7 +53,7 @@ public sealed class ConcurrentWritersTests(TestServers servers)
         }
     }
 
-    // The log tells by itself when it has got somewhere.
+    // Returns when the log has reached a position.
     private static async Task AtAsync(TestApi api, long seq)
     {
         using var watcher = await Follower.ConnectAsync(api.Address, "alice", 0);

@@ -5,7 +5,7 @@ using StatusUpdates.Tests.Api;
 namespace StatusUpdates.Tests.Scenarios;
 
 /// <summary>
-/// A client of <c>/ws/status</c> that keeps the client's one rule and nothing else: it ignores <c>seq &lt;= last</c>. A gap or a resync
+/// A client of <c>/ws/status</c> that implements the clients' one rule and nothing else: it ignores <c>seq &lt;= last</c>. A gap or a resync
 /// is a failure. Cheap enough for thousands.
 /// </summary>
 internal sealed class Follower : IDisposable
@@ -15,10 +15,10 @@ internal sealed class Follower : IDisposable
 
     private Follower(long last) => Last = last;
 
-    /// <summary>The last position that it has.</summary>
+    /// <summary>The last position that it has received.</summary>
     public long Last { get; private set; }
 
-    /// <summary>How many updates came that it had already.</summary>
+    /// <summary>How many updates came again.</summary>
     public int Repeats { get; private set; }
 
     private static CancellationToken Token => TestTime.Token;
@@ -47,7 +47,7 @@ internal sealed class Follower : IDisposable
         }
     }
 
-    /// <summary>Reads until it has this position.</summary>
+    /// <summary>Reads up to this position.</summary>
     /// <exception cref="WebSocketException">The connection broke, or the server closed it.</exception>
     public async Task ReadUntilAsync(long seq)
     {

@@ -5,10 +5,10 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Scenarios;
 
-/// <summary>A generation in a worker's hands: its updates are committed, then announced.</summary>
+/// <summary>A generation that is being processed: its updates are committed, then announced.</summary>
 internal sealed record Job(string UserId, string GenerationId, int Attempt)
 {
-    /// <summary>Submits generations of a user and claims them. Not side by side: a claim takes whatever is pending.</summary>
+    /// <summary>Submits generations of a user and claims them. Not for concurrent use: a claim takes everything that is pending.</summary>
     public static async Task<Job[]> StartAsync(TestApi api, string userId, int count)
     {
         for (var i = 0; i < count; i++)
@@ -22,14 +22,14 @@ internal sealed record Job(string UserId, string GenerationId, int Attempt)
         return [.. claim.Claimed.Select(claimed => new Job(claimed.UserId, claimed.Id, claimed.Attempt))];
     }
 
-    /// <summary>Progress, or an end.</summary>
+    /// <summary>Progress, or a final status.</summary>
     public StatusChange Change(GenerationStatus status = GenerationStatus.Processing, int? progress = null) =>
         new() { GenerationId = GenerationId, Status = status, Attempt = Attempt, Progress = progress };
 }
 
 internal static class JobUpdates
 {
-    /// <summary>Commits changes of as many generations together, and announces them.</summary>
+    /// <summary>Commits changes together, each of another generation, and announces them.</summary>
     public static async Task UpdateAsync(this TestApi api, params StatusChange[] changes)
     {
         var results = await api.Database.Log.AppendAsync(changes, TestTime.Token);

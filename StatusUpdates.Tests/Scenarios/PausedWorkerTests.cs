@@ -4,6 +4,7 @@ using StatusUpdates.Tests.Worker;
 
 namespace StatusUpdates.Tests.Scenarios;
 
+[Long]
 public sealed class PausedWorkerTests(TestServers servers)
 {
     private static CancellationToken Token => TestTime.Token;
@@ -11,11 +12,11 @@ public sealed class PausedWorkerTests(TestServers servers)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task An_attempt_that_was_paused_past_its_lease_changes_nothing_when_it_goes_on(bool successorHasEnded)
+    public async Task An_attempt_that_was_paused_past_its_lease_changes_nothing_when_it_resumes(bool successorHasEnded)
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
-        // The first one works for so long that it is surely paused at work. Leases expire when the test says so: short ones would be lost by
-        // who is not paused as well, where the machine is slow.
+        // The first one works for so long that it is certainly paused during the work. The test expires the leases: on a slow machine, a worker
+        // that is not paused would lose a short lease as well.
         await using var first = await WorkerProcess.StartAsync(scene.Database, scene.Redis, SettingsOf(work: "00:00:20"));
         var id = await scene.SubmitAsync(GenerationTask.ChatProcessing);
         await scene.WaitForAsync(id, GenerationStatus.Processing);
@@ -26,7 +27,7 @@ public sealed class PausedWorkerTests(TestServers servers)
         await using var second = await WorkerProcess.StartAsync(scene.Database, scene.Redis, SettingsOf(work: "00:00:03"));
         await scene.WaitForLoggedAsync(id, successorHasEnded ? GenerationStatus.Completed : GenerationStatus.Processing, attempt: 2);
 
-        // Its token fires by the heartbeat or by its own next update, whichever comes first.
+        // Its token is canceled by the heartbeat or by its own next update, whichever comes first.
         var isOver = first.Process.LineAsync("The lease was lost");
         var before = await ReadAsync();
         first.Process.Continue();
@@ -47,12 +48,12 @@ public sealed class PausedWorkerTests(TestServers servers)
             ["processing 2 ", "processing 2 10", "processing 2 35", "processing 2 60", "processing 2 85", "completed 2 100"], log.Skip(takenOver));
         await scene.Database.AssertConsistentAsync(Token);
 
-        // It goes on with other work.
+        // The first worker continues with other work.
         await second.StopAsync();
         await scene.WaitForAsync(await scene.SubmitAsync(GenerationTask.ProductCard), GenerationStatus.Completed);
 
         static (string, string)[] SettingsOf(string work) =>
-            [("Worker:PollInterval", "00:00:00.100"), ("Worker:Providers:ChatProcessing:Duration", work)];
+            [("Worker:PollInterval", "00:00:00.100"), ("Worker:Providers:ChatProcessing", work)];
 
         Task<string?> ReadAsync() => scene.Database.ScalarAsync<string>(
             $"""

@@ -13,7 +13,7 @@ public sealed class PostgresAwayTests(TestServers servers)
     [Theory]
     [InlineData(StopMode.Fast)]
     [InlineData(StopMode.Immediate)]
-    public async Task Connections_outlive_a_Postgres_that_stops_and_get_all_that_comes_after_it_is_back(StopMode mode)
+    public async Task Connections_survive_an_outage_of_Postgres_and_get_everything_that_comes_after_it(StopMode mode)
     {
         await using var cluster = await TestCluster.StartAsync();
         await using var database = await cluster.CreateDatabaseAsync(Token);
@@ -27,7 +27,7 @@ public sealed class PostgresAwayTests(TestServers servers)
 
         await cluster.Server.StopAsync(mode, Token);
 
-        // Whoever comes now is told so, and when to try again.
+        // New requests get an error that says when to retry.
         using (var list = await api.As("alice").GetAsync("/api/v1/generations", Token))
         {
             await list.ProblemAsync(HttpStatusCode.ServiceUnavailable, "database_unavailable");

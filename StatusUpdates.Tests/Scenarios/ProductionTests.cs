@@ -17,20 +17,17 @@ public sealed class ProductionTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task With_an_issuer_it_serves_those_whom_it_vouches_for_and_nobody_else()
+    public async Task With_an_issuer_the_API_accepts_the_tokens_of_that_issuer_and_no_others()
     {
         await using var database = await servers.CreateDatabaseAsync(Token);
         await using var redis = await servers.ConnectRedisAsync();
         await using var issuer = await TestIssuer.StartAsync();
         var address = LoopbackPort.FindFreeAddress();
-        await using var api = new ChildProcess("StatusUpdates.Api.dll", new Dictionary<string, string?>
+        await using var api = new ChildProcess("StatusUpdates.Api.dll", new Dictionary<string, string?>(TestSettings.Of(database, redis))
         {
             ["DOTNET_ENVIRONMENT"] = "Production",
             ["ASPNETCORE_ENVIRONMENT"] = "Production",
             ["ASPNETCORE_URLS"] = address.GetLeftPart(UriPartial.Authority),
-            ["ConnectionStrings:statusdb"] = database.ConnectionString,
-            ["ConnectionStrings:redis"] = redis.ConnectionString,
-            ["StatusMessaging:ChannelPrefix"] = redis.ChannelPrefix,
             ["Authentication:Schemes:Bearer:Authority"] = issuer.Url,
             ["Authentication:Schemes:Bearer:ValidAudiences:0"] = Audience,
             ["Authentication:Schemes:Bearer:RequireHttpsMetadata"] = "false",
@@ -46,7 +43,7 @@ public sealed class ProductionTests(TestServers servers)
             Assert.Equal(HttpStatusCode.Accepted, submitted.StatusCode);
         }
 
-        // A development key, as it could have been left in a deployment; nothing of it is configured.
+        // A development key that could have been left in a deployment; it is not configured.
         var developmentKey = new SigningCredentials(new SymmetricSecurityKey(new byte[32]), SecurityAlgorithms.HmacSha256);
         foreach (var (what, token) in new[]
                  {
@@ -65,7 +62,7 @@ public sealed class ProductionTests(TestServers servers)
         using var dev = await client.PostAsync("/api/v1/dev/token", Answers.Json("""{"userId":"user-1"}"""), Token);
         Assert.Equal(HttpStatusCode.NotFound, dev.StatusCode);
 
-        // A socket renews its token by a message, which is judged by the same rules.
+        // A socket renews its token with a message, and the same rules apply.
         using var socket = new ClientWebSocket();
         socket.Options.SetRequestHeader("Authorization", "Bearer " + issuer.Sign(Audience));
         await socket.ConnectAsync(new Uri($"ws://{address.Authority}/ws/status"), Token);
@@ -82,7 +79,7 @@ public sealed class ProductionTests(TestServers servers)
         return $"{Base64UrlEncoder.Encode("""{"alg":"none","typ":"JWT"}""")}.{parts[1]}.";
     }
 
-    // As clients do: what is away, such as an issuer that is slow to give its keys on a busy machine, is asked again.
+    // Retries, as clients do, while something is unavailable, such as an issuer that is slow to return its keys on a busy machine.
     private static async Task<HttpStatusCode> StatusAsync(HttpClient client, string token)
     {
         while (true)

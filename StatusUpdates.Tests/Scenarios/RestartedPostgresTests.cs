@@ -10,28 +10,27 @@ using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Scenarios;
 
-/// <summary>Postgres restarts under load, and connections break between a commit and its answer. What was acknowledged is there, once.</summary>
+/// <summary>Postgres restarts under load, and connections break between a commit and its response. Everything that was acknowledged exists exactly once.</summary>
+[Long]
 public sealed class RestartedPostgresTests
 {
     private const int Users = 8;
     private const int Writers = 64;
     private const int Submitters = 8;
 
-    // With its normal settings, fsync among them.
-    private static readonly StatusDatabaseOptions Patient = new() { RetryFor = TimeSpan.FromMinutes(3) };
+    private static readonly StatusDatabaseOptions LongRetry = new() { RetryFor = TimeSpan.FromMinutes(3) };
 
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task No_accepted_submission_and_no_acknowledged_update_is_missing_or_doubled()
+    public async Task No_accepted_submission_and_no_acknowledged_update_is_missing_or_duplicated()
     {
+        // With its normal settings, including fsync.
         await using var cluster = await TestCluster.StartAsync();
         await using var db = await cluster.CreateDatabaseAsync(Token);
         var jobs = await StartJobsAsync(db);
-        var connection = new NpgsqlConnectionStringBuilder(db.ConnectionString);
-        await using var proxy = new TcpProxy(connection.Port);
-        connection.Port = proxy.Port;
-        await using var database = new StatusDatabase(connection.ConnectionString, Patient);
+        await using var proxy = TcpProxy.ToDatabase(db.ConnectionString, out var proxied);
+        await using var database = new StatusDatabase(proxied, LongRetry);
         await using var log = new StatusLog(database);
         using var stop = new CancellationTokenSource();
         var updates = new ConcurrentBag<StatusUpdate>();
@@ -55,10 +54,10 @@ public sealed class RestartedPostgresTests
         Assert.Equal(9, proxy.Lost);
         var written = await ReadAllAsync(db);
         Assert.Equal(written.Count, written.Select(update => (update.UserId, update.Seq)).Distinct().Count());
-        var byPlace = written.ToDictionary(update => (update.UserId, update.Seq));
-        Assert.All(updates, update => Assert.Equal(Encode(update), Encode(byPlace[(update.UserId, update.Seq)])));
+        var byPosition = written.ToDictionary(update => (update.UserId, update.Seq));
+        Assert.All(updates, update => Assert.Equal(Encode(update), Encode(byPosition[(update.UserId, update.Seq)])));
 
-        // Everybody waited for an answer, so what was acknowledged is all that there is.
+        // Every caller waited for a response, so nothing exists that was not acknowledged.
         Assert.Equal(updates.Count, written.Count(update => update.Metadata?.Progress is not null));
         Assert.Equal(submissions.Order(), written.Where(update => update.Status == GenerationStatus.Pending).Select(update => update.GenerationId)
             .Except(jobs.Select(job => job.GenerationId)).Order());
@@ -118,7 +117,7 @@ public sealed class RestartedPostgresTests
             }
             catch (NpgsqlException)
             {
-                // It found its earlier try and could not read it: a client that is told so sends the same again.
+                // It found its earlier attempt and could not read it: a client that gets this error sends the same request again.
                 await using var again = new StatusDbContext(builder.Options);
                 submissions.Add((await database.RetryAsync(
                     token => new GenerationCommands(database, new GenerationQueries(again)).SubmitAsync(submission, token), Token)).Generation.Id);
@@ -129,7 +128,7 @@ public sealed class RestartedPostgresTests
     private static Task ProgressAsync(ConcurrentBag<StatusUpdate> updates, ConcurrentBag<string> submissions, int count)
     {
         var (updatesThen, submissionsThen) = (updates.Count, submissions.Count);
-        return Transports.Eventually.TrueAsync(() => updates.Count >= updatesThen + count && submissions.Count > submissionsThen);
+        return Eventually.TrueAsync(() => updates.Count >= updatesThen + count && submissions.Count > submissionsThen);
     }
 
     private static async Task<List<StatusUpdate>> ReadAllAsync(TestDatabase db)

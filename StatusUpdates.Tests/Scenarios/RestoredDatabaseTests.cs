@@ -10,7 +10,7 @@ public sealed class RestoredDatabaseTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_database_restored_from_an_older_backup_under_running_instances_gets_every_client_a_resync_and_then_what_is_new()
+    public async Task After_a_database_is_restored_from_an_older_backup_under_running_instances_every_client_gets_a_resync_and_then_new_updates()
     {
         await using var first = await TestApi.StartAsync(servers);
         await using var second = await first.StartAnotherAsync();
@@ -43,14 +43,14 @@ public sealed class RestoredDatabaseTests(TestServers servers)
         JsonObject next;
         while ((string?)(next = await filtered.NextAsync())["type"] == "position")
         {
-            // Before the restore, it was where it said.
+            // Sent before the restore, when it was correct.
         }
 
         Assert.Equal(("resync", 5), ((string?)next["type"], (long)next["seq"]!));
         Assert.Equal(5, await stream.NextResyncAsync());
         AssertResync(5, await poll);
 
-        // A client that was away meanwhile, and comes with what it had.
+        // A client that was disconnected meanwhile and reconnects with its old cursor.
         await using (var late = await SocketClient.ConnectAsync(second, "alice", "?since=10"))
         {
             Assert.Equal(5, (long)(await late.NextAsync())["seq"]!);
@@ -65,7 +65,7 @@ public sealed class RestoredDatabaseTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Of_a_log_that_was_restored_and_has_grown_past_them_those_cursors_are_told_whose_update_is_gone_and_no_others()
+    public async Task When_a_log_was_restored_and_has_grown_past_the_cursors_only_those_whose_update_is_gone_get_a_resync()
     {
         await using var first = await TestApi.StartAsync(servers);
         await using var second = await first.StartAnotherAsync();
@@ -96,20 +96,20 @@ public sealed class RestoredDatabaseTests(TestServers servers)
         await backup.SubmitAsync("alice", 10, Token);
         await backup.RestoreAsync(Token);
 
-        Assert.Equal(("resync", 15), Named(await socket.NextAsync()));
+        Assert.Equal(("resync", 15), TypeAndSeqOf(await socket.NextAsync()));
         JsonObject next;
         while ((string?)(next = await filtered.NextAsync())["type"] == "position")
         {
-            // Before the restore, it was where it said.
+            // Sent before the restore, when it was correct.
         }
 
-        Assert.Equal(("resync", 15), Named(next));
+        Assert.Equal(("resync", 15), TypeAndSeqOf(next));
         Assert.Equal(15, await stream.NextResyncAsync());
         AssertResync(15, await poll);
         foreach (var api in new[] { first, second })
         {
             await using var late = await SocketClient.ConnectAsync(api, "alice", $"?since={lost}");
-            Assert.Equal(("resync", 15), Named(await late.NextAsync()));
+            Assert.Equal(("resync", 15), TypeAndSeqOf(await late.NextAsync()));
             await using var lateStream = await EventClient.ConnectAsync(api, "alice", lastEventId: lost.ToString());
             Assert.Equal(15, await lateStream.NextResyncAsync());
             AssertResync(15, await PollAsync(api, lost));
@@ -124,7 +124,7 @@ public sealed class RestoredDatabaseTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_cursor_that_retention_has_passed_gets_a_resync_on_every_transport_and_never_a_part_of_what_it_missed()
+    public async Task A_cursor_that_retention_has_passed_gets_a_resync_on_every_transport_and_never_part_of_what_it_missed()
     {
         await using var first = await TestApi.StartAsync(servers);
         await using var second = await first.StartAnotherAsync();
@@ -149,7 +149,7 @@ public sealed class RestoredDatabaseTests(TestServers servers)
         }
     }
 
-    private static (string? Type, long Seq) Named(JsonNode message) => ((string?)message["type"], (long)message["seq"]!);
+    private static (string? Type, long Seq) TypeAndSeqOf(JsonNode message) => ((string?)message["type"], (long)message["seq"]!);
 
     private static async Task<LogPosition> HeadAsync(TestApi api) => (await api.Database.Log.ReadBoundsAsync("alice", Token)).Head;
 

@@ -6,6 +6,7 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Scenarios;
 
+[Long]
 [Collection(WholeMachine.Name)]
 public sealed class ShortGenerationTests(TestServers servers)
 {
@@ -16,10 +17,10 @@ public sealed class ShortGenerationTests(TestServers servers)
     };
 
     [Fact]
-    public async Task The_end_of_a_generation_is_seen_however_soon_it_comes_and_whenever_the_stream_was_opened()
+    public async Task The_end_of_a_generation_is_received_however_soon_it_comes_and_whenever_the_stream_was_opened()
     {
         const int Lanes = 20;
-        var each = ScenarioSize.Of("STATUSUPDATES_RACES", 50);
+        var each = ScenarioSize.Of(small: 50, full: 250);
         await using var first = await TestApi.StartAsync(servers, Settings);
         await using var second = await first.StartAnotherAsync(settings: Settings);
         await Task.WhenAll(Enumerable.Range(0, Lanes).Select(lane => RunAsync([first, second], $"user-{lane}", each, new Random(lane))));
@@ -30,7 +31,7 @@ public sealed class ShortGenerationTests(TestServers servers)
 
     private static async Task RunAsync(TestApi[] apis, string user, int count, Random random)
     {
-        // The streams that were open before: one for each transport.
+        // Streams that are open from the start, one for each transport.
         await using var socket = await SocketClient.ConnectAsync(apis[0], user);
         await using var stream = await EventClient.ConnectAsync(apis[1], user);
         for (var i = 0; i < count; i++)
@@ -74,7 +75,7 @@ public sealed class ShortGenerationTests(TestServers servers)
         }
     }
 
-    // The delay is what is tried, not a wait for something.
+    // The delay is part of the test, not a wait for something.
     private static async Task EndAsync(TestApi api, string generationId, int milliseconds)
     {
         await Task.Delay(milliseconds, TestTime.Token);

@@ -6,15 +6,15 @@ using ApiProgram = StatusUpdates.Api.Program;
 namespace StatusUpdates.Tests.Scenarios;
 
 /// <summary>
-/// A clock that runs as the system's does, and leaps on where a test says so: what is measured from then on is longer by the leap. The time of
-/// day does not change, so tokens stay what they are. For an API in a process of its own, run by <c>StartupHook</c>.
+/// A clock that runs like the system's and skips ahead when a test says so: a measured interval that includes the skip is longer by it. The time
+/// of day does not change, so tokens keep their lifetimes. For an API in a separate process, run by <c>StartupHook</c>.
 /// </summary>
 internal sealed class SkippedTime : TimeProvider
 {
-    /// <summary>The environment variable that asks for it.</summary>
+    /// <summary>The environment variable that enables it.</summary>
     public const string Variable = "STATUSUPDATES_TEST_SKIPPED_TIME";
 
-    /// <summary>A line of standard input with how long to leap, and the beginning of the answer.</summary>
+    /// <summary>The start of an input line with the time to skip, and of the line that confirms it.</summary>
     public const string Skip = "skip time: ";
 
     private long _skipped;
@@ -26,7 +26,11 @@ internal sealed class SkippedTime : TimeProvider
         var time = new SkippedTime();
         using var app = ApiProgram.Build(
             new WebApplicationOptions { ApplicationName = typeof(ApiProgram).Assembly.GetName().Name },
-            builder => builder.Services.AddSingleton<TimeProvider>(time));
+            builder =>
+            {
+                TestPrograms.SetConstants(builder);
+                builder.Services.AddSingleton<TimeProvider>(time);
+            });
         new Thread(time.Listen) { IsBackground = true }.Start();
         app.Run();
     }

@@ -7,7 +7,7 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Scenarios;
 
-/// <summary>A WebSocket client that opens the door, and reads nothing until it is told to.</summary>
+/// <summary>A WebSocket client that connects and then reads nothing until the test tells it to.</summary>
 internal sealed class StalledReader : IDisposable
 {
     private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -23,17 +23,17 @@ internal sealed class StalledReader : IDisposable
 
     public string UserId { get; }
 
-    /// <summary>The last position that it has.</summary>
+    /// <summary>The last position that it has received.</summary>
     public long Last { get; private set; }
 
-    /// <summary>The two ends of the connection: only both tell it from others, since one port of a client's serves connections to several servers.</summary>
+    /// <summary>Both ports of the connection. Only the pair is unique, because a client may use one port for connections to several servers.</summary>
     public (int Server, int Client) Ports => (PortOf(_socket.RemoteEndPoint), PortOf(_socket.LocalEndPoint));
 
     private static CancellationToken Token => TestTime.Token;
 
     private static ReadOnlySpan<byte> Seq => "\"seq\":"u8;
 
-    /// <summary>Connects, takes <c>connected</c>, and stalls.</summary>
+    /// <summary>Connects, reads <c>connected</c> and stalls.</summary>
     public static async Task<StalledReader> ConnectAsync(Uri api, string userId, long since, int receiveBuffer)
     {
         var reader = new StalledReader(userId, since);
@@ -60,7 +60,7 @@ internal sealed class StalledReader : IDisposable
         return reader;
     }
 
-    /// <summary>Reads until it has this position. Repeats and gaps are failures.</summary>
+    /// <summary>Reads up to this position. Repeats and gaps are failures.</summary>
     /// <exception cref="SocketException">The server has cut the connection.</exception>
     public async Task ReadUntilAsync(long seq)
     {
@@ -76,18 +76,11 @@ internal sealed class StalledReader : IDisposable
     }
 
     /// <summary>Waits, without reading, until the server has cut the connection.</summary>
-    public async Task UntilCutAsync()
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(250));
-        while (!IsCut())
-        {
-            await timer.WaitForNextTickAsync(Token);
-        }
-    }
+    public Task UntilCutAsync() => Eventually.TrueAsync(IsCut, everyMilliseconds: 250);
 
     public void Dispose() => _socket.Dispose();
 
-    // A reset shows as an error of the socket; what had arrived before it is lost, as to any client.
+    // A reset shows up as a socket error. Data that arrived before it is lost, as for any client.
     private bool IsCut() => _socket.Poll(0, SelectMode.SelectError)
         || (int)_socket.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.Error)! != 0;
 
@@ -114,7 +107,7 @@ internal sealed class StalledReader : IDisposable
         _end += count;
     }
 
-    // One whole frame, if it is there.
+    // Takes one whole frame, if there is one.
     private bool TryTake()
     {
         var input = _buffer.AsSpan(_start, _end - _start);
@@ -140,7 +133,7 @@ internal sealed class StalledReader : IDisposable
         }
         else if (input[0] != 0x89)
         {
-            // Beside updates, only connected and pings are to be expected.
+            // Apart from updates, only connected and pings are expected.
             Assert.True(payload.StartsWith("{\"type\":\"connected\""u8), Encoding.UTF8.GetString(payload));
         }
 

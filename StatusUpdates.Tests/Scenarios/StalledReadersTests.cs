@@ -5,6 +5,7 @@ using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Scenarios;
 
+[Long]
 [Collection(WholeMachine.Name)]
 public sealed class StalledReadersTests(TestServers servers)
 {
@@ -12,18 +13,18 @@ public sealed class StalledReadersTests(TestServers servers)
     private const int SocketsOfUser = 100;
     private const int Generations = 100;
 
-    // Nobody is given up for being slow before the test says that its time is over.
+    // No connection is closed for being slow before the test skips this time.
     private static readonly TimeSpan Patience = TimeSpan.FromHours(1);
 
-    // The whole scenario is 98, which is 10,000 updates of each user: gigabytes, if they were kept for who does not read.
-    private static readonly int Rounds = ScenarioSize.Of("STATUSUPDATES_STALLED_ROUNDS", 18);
+    // 98 are 10,000 updates of each user: gigabytes, if they were kept for readers that do not read.
+    private static readonly int Rounds = ScenarioSize.Of(small: 18, full: 98);
 
     private static long Last => Generations * (2 + (long)Rounds);
 
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_thousand_readers_that_stop_cost_little_memory_and_no_update_theirs_or_anybodys()
+    public async Task A_thousand_stalled_readers_use_little_memory_and_no_reader_misses_an_update()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "reads /proc");
         await using var writer = await TestApi.StartAsync(servers);
@@ -43,7 +44,7 @@ public sealed class StalledReadersTests(TestServers servers)
             healthy.Add(await Follower.ConnectAsync(apis[i % 2].Address, $"user-{i % Users}", 0));
         }
 
-        // What an instance needs to serve at all is not what a stalled reader costs.
+        // The memory that an instance needs to serve at all is not the cost of a stalled reader.
         await WarmUpAsync(writer, apis);
         var before = apis.Select(api => api.ResidentBytes).ToArray();
 
@@ -62,11 +63,11 @@ public sealed class StalledReadersTests(TestServers servers)
         TestContext.Current.TestOutputHelper?.WriteLine($"grown by {string.Join(" and ", growth)} MiB");
         Assert.All(growth, megabytes => Assert.InRange(megabytes, long.MinValue, 49));
 
-        // Every second one reads again, on its connection. The others are cut off, and come back with what they have.
+        // Half of them read again, on their connections. The others are disconnected and reconnect with their positions.
         var halves = stalled.Chunk(2 * Users).SelectMany(chunk => chunk.Select((reader, i) => (Reader: reader, Resumes: i < Users))).ToArray();
         await Task.WhenAll(halves.Where(half => half.Resumes).Select(half => half.Reader.ReadUntilAsync(Last)));
         await Task.WhenAll(apis.Select(api => api.SkipAsync(Patience)));
-        await Task.WhenAll(halves.Where(half => !half.Resumes).Select((half, i) => ComeBackAsync(half.Reader, apis[i % 2])));
+        await Task.WhenAll(halves.Where(half => !half.Resumes).Select((half, i) => ReconnectAsync(half.Reader, apis[i % 2])));
 
         stalled.ForEach(reader => reader.Dispose());
         healthy.ForEach(client => client.Dispose());
@@ -76,12 +77,12 @@ public sealed class StalledReadersTests(TestServers servers)
     {
         ["Gateway:Connections:MaxConnectionsPerUser"] = "1000",
 
-        // However long it takes until all are connected and blocked. Until it is blocked, a reader that stalls shows no sign of life either.
+        // Long enough for all to be connected and blocked. Until it is blocked, a stalled reader does not respond to pings either.
         ["Gateway:Connections:SendTimeout"] = Patience.ToString(),
         ["Gateway:WebSocket:PingInterval"] = Patience.ToString(),
         ["Gateway:WebSocket:PeerTimeout"] = (2 * Patience).ToString(),
 
-        // Garbage that waits for its collection is no reader's cost: up to 4 MiB of it, not as much as this processor's cache holds.
+        // Garbage that is not collected yet is not the cost of a reader: at most 4 MiB of it, not as much as this processor's cache holds.
         ["DOTNET_GCgen0size"] = "400000",
     };
 
@@ -109,15 +110,9 @@ public sealed class StalledReadersTests(TestServers servers)
         }
     }
 
-    // A connection whose send is blocked has bytes in the system's queue that the peer has no room for. Nothing signals it.
-    private static async Task UntilAllAreBlockedAsync(ApiProcess[] apis, List<StalledReader> stalled)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
-        while (ReadQueued(apis) is var queued && !stalled.TrueForAll(reader => queued.GetValueOrDefault(reader.Ports) > 0))
-        {
-            await timer.WaitForNextTickAsync(Token);
-        }
-    }
+    // A connection with a blocked send has bytes in the system's queue for which the peer has no room. There is no event for this.
+    private static Task UntilAllAreBlockedAsync(ApiProcess[] apis, List<StalledReader> stalled) => Eventually.TrueAsync(
+        () => ReadQueued(apis) is var queued && stalled.TrueForAll(reader => queued.GetValueOrDefault(reader.Ports) > 0), everyMilliseconds: 200);
 
     // /proc/net/tcp: local and remote address, state, tx_queue:rx_queue, all in hexadecimal.
     private static Dictionary<(int Server, int Client), long> ReadQueued(ApiProcess[] apis)
@@ -138,7 +133,7 @@ public sealed class StalledReadersTests(TestServers servers)
         static int PortOf(string address) => int.Parse(address.Split(':')[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
     }
 
-    private static async Task ComeBackAsync(StalledReader reader, ApiProcess api)
+    private static async Task ReconnectAsync(StalledReader reader, ApiProcess api)
     {
         await Assert.ThrowsAsync<SocketException>(async () =>
         {

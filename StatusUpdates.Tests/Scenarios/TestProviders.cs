@@ -1,13 +1,13 @@
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.NativeServers.Native;
+using StatusUpdates.SampleProviders.Providers;
+using StatusUpdates.Worker;
 using StatusUpdates.Worker.Providers;
-using WorkerProgram = StatusUpdates.Worker.Program;
 
 namespace StatusUpdates.Tests.Scenarios;
 
-/// <summary>The worker itself with a provider of the tests', run in a process of its own by <c>StartupHook</c>.</summary>
+/// <summary>The worker itself, with one of the tests' providers for product cards, run in a separate process by <c>StartupHook</c>.</summary>
 internal static class TestProviders
 {
     /// <summary>The environment variable that names the provider.</summary>
@@ -16,26 +16,37 @@ internal static class TestProviders
     /// <summary>Ends its own process, as a bug in native code would.</summary>
     public const string Killing = "killing";
 
-    /// <summary>Does nothing, at once.</summary>
+    /// <summary>Completes at once without doing anything.</summary>
     public const string Idle = "idle";
 
-    /// <summary>A line of standard input that asks for the heap's size, and the beginning of the answer.</summary>
+    /// <summary>An input line that asks for the heap size, and the start of the line with the answer.</summary>
     public const string Heap = "heap after a full collection: ";
 
     public static void RunWorker(string provider)
     {
-        using var host = WorkerProgram.Build(new HostApplicationBuilderSettings(), builder => builder.Services.AddKeyedSingleton<IGenerationProvider>(
-            GenerationTask.ProductCard, provider == Killing ? new KillingProvider() : new IdleProvider()));
-        var listener = new Thread(AnswerQuestions) { IsBackground = true };
+        using var host = WorkerProgram.Build(new HostApplicationBuilderSettings(), builder =>
+        {
+            TestPrograms.SetConstants(builder);
+            builder.AddSampleProviders();
+            if (provider == Killing)
+            {
+                builder.AddProvider<KillingProvider>(GenerationTask.ProductCard);
+            }
+            else
+            {
+                builder.AddProvider<IdleProvider>(GenerationTask.ProductCard);
+            }
+        });
+        var listener = new Thread(AnswerRequests) { IsBackground = true };
         listener.Start();
         host.Run();
     }
 
-    private static void AnswerQuestions()
+    private static void AnswerRequests()
     {
-        while (Console.ReadLine() is { } question)
+        while (Console.ReadLine() is { } request)
         {
-            if (question == Heap)
+            if (request == Heap)
             {
                 Console.WriteLine(Heap + GC.GetTotalMemory(forceFullCollection: true));
             }
@@ -50,7 +61,7 @@ internal static class TestProviders
             await progress.ReportAsync(50, cancellationToken);
             Posix.Signal(Environment.ProcessId, Posix.SigKill);
             await Task.Delay(Timeout.InfiniteTimeSpan, CancellationToken.None);
-            throw new InvalidOperationException("It outlived its process.");
+            throw new InvalidOperationException("The process survived SIGKILL.");
         }
     }
 

@@ -3,17 +3,17 @@ using StatusUpdates.Api.Feeds;
 using StatusUpdates.Messaging;
 using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Tests.Api;
-using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Scenarios;
 
+[Long]
 [Collection(WholeMachine.Name)]
 public sealed class UnreliableRedisTests(TestServers servers)
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_Redis_that_loses_repeats_reorders_and_dies_three_times_costs_no_client_an_update_or_its_connection()
+    public async Task No_client_loses_an_update_or_its_connection_when_Redis_loses_repeats_and_reorders_messages_and_crashes_three_times()
     {
         const int Users = 50;
         const int ClientsOfUser = 10;
@@ -56,7 +56,7 @@ public sealed class UnreliableRedisTests(TestServers servers)
             await first.UpdateAsync([.. jobs.Select(job => job.Change(progress: update * 100 / Updates))]);
         }
 
-        // All of it, on the connections that were there from the start: a broken one would have failed its reader.
+        // Everything arrives on the connections from the start: a broken one would have failed its reader.
         var since = TimeProvider.System.GetTimestamp();
         await reading;
         TestContext.Current.TestOutputHelper?.WriteLine($"complete {TimeProvider.System.GetElapsedTime(since)} after the last append");
@@ -70,7 +70,7 @@ public sealed class UnreliableRedisTests(TestServers servers)
         ["StatusMessaging:SubscribeTimeout"] = "00:00:01",
     };
 
-    /// <summary>Redis as it may be at its worst: of ten messages it loses one, of twenty it repeats one, and some it brings after their successor.</summary>
+    /// <summary>Redis at its worst: it loses one message in ten, repeats one in twenty, and delivers some after their successor.</summary>
     private sealed class UnreliableChannel(StatusSubscriber subscriber) : IFeedChannel
     {
         private readonly RedisFeedChannel _inner = new(subscriber);

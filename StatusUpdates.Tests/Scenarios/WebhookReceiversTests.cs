@@ -1,10 +1,10 @@
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Transports;
 using StatusUpdates.Tests.Webhooks;
 
 namespace StatusUpdates.Tests.Scenarios;
 
-/// <summary>Receivers that are no good among many that are, and workers that are killed while they deliver.</summary>
+/// <summary>Bad receivers among many healthy ones, and workers that are killed while they deliver.</summary>
+[Long]
 public sealed class WebhookReceiversTests(TestServers servers)
 {
     private const int Healthy = 50;
@@ -13,7 +13,7 @@ public sealed class WebhookReceiversTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Bad_receivers_hold_up_no_healthy_one_and_get_everything_in_order_once_they_are_well()
+    public async Task Bad_receivers_delay_no_healthy_one_and_get_everything_in_order_once_they_recover()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var healthy = await WebhookReceiver.StartAsync();
@@ -24,7 +24,7 @@ public sealed class WebhookReceiversTests(TestServers servers)
             await scene.RegisterAsync(healthy.Url($"healthy-{i}"), $"u{i}");
         }
 
-        // Of the same users, whose logs they share.
+        // For the same users, so they share their logs.
         string[] troubles = ["error", "hang", "close"];
         foreach (var trouble in troubles)
         {
@@ -36,10 +36,10 @@ public sealed class WebhookReceiversTests(TestServers servers)
 
         await scene.RegisterAsync(down.Url("down"), "u0");
         await down.StopAsync();
-        var well = new TaskCompletionSource();
+        var recovered = new TaskCompletionSource();
         bad.Answer = async (received, context) =>
         {
-            if (!well.Task.IsCompleted)
+            if (!recovered.Task.IsCompleted)
             {
                 switch (received.Path.Split('-')[0])
                 {
@@ -58,7 +58,7 @@ public sealed class WebhookReceiversTests(TestServers servers)
             return 200;
         };
 
-        // A time-out that never comes while the healthy ones are told: those that hang stay stuck.
+        // A timeout that does not expire while the healthy receivers are served: those that hang stay stuck.
         await using var worker = await scene.StartWorkerAsync(
             [
                 ("Webhooks:Delivery:Timeout", "00:01:00"),
@@ -77,11 +77,11 @@ public sealed class WebhookReceiversTests(TestServers servers)
         Assert.All(
             healthy.Taken.GroupBy(r => r.Path), path => Assert.Equal(Enumerable.Range(1, Updates).Select(n => (long)n), path.Select(r => r.Seq)));
 
-        // What hangs is let go, as its time-out would.
+        // Ends the hanging requests, as their timeout would.
         await bad.StopAsync();
-        await bad.StartAgainAsync();
-        await down.StartAgainAsync();
-        well.SetResult();
+        await bad.ListenAsync();
+        await down.ListenAsync();
+        recovered.SetResult();
         await Eventually.TrueAsync(() => bad.Taken.Count >= 15 * Updates && down.Taken.Count >= Updates);
 
         Assert.All(
@@ -104,13 +104,13 @@ public sealed class WebhookReceiversTests(TestServers servers)
             await scene.RegisterAsync(receiver.Url($"{i}"), $"u{i}");
         }
 
-        // Each delivery takes a while, so that a kill always meets some under way.
+        // Each delivery takes a while, so that a kill always hits some in progress.
         receiver.Answer = async (_, context) =>
         {
             await Task.Delay(20, context.RequestAborted);
             return 200;
         };
-        // Soon over where its holder was killed; not where the machine only lets it wait.
+        // Expires soon after its holder was killed, but not because the machine is slow.
         var settings = WebhookScene.With(("Cursors:Lease", "00:00:05"));
         await using var first = await WorkerProcess.StartAsync(scene.Database, scene.Redis, settings);
         await using var second = await WorkerProcess.StartAsync(scene.Database, scene.Redis, settings);
@@ -151,7 +151,7 @@ public sealed class WebhookReceiversTests(TestServers servers)
             }
         }
 
-        // At most what a killed worker had under way, for each webhook, was sent again.
+        // At most what a killed worker had in progress, for each webhook, was sent again.
         var repeated = receiver.All.Count - written;
         Assert.InRange(repeated, 0, Kills * Users * 2 * 8);
         Assert.All(receiver.All.GroupBy(r => (r.Path, r.Seq)), sent => Assert.Single(sent.Select(r => r.Id).Distinct()));

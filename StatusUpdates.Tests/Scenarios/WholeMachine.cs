@@ -1,8 +1,8 @@
 namespace StatusUpdates.Tests.Scenarios;
 
 /// <summary>
-/// Tests that keep every processor busy by themselves, one after the other and with nothing beside them, which would only make all of it slower.
-/// What waits more than it works belongs with the others.
+/// Tests that keep every processor busy by themselves. They run one after the other and without other tests in parallel, which would only slow
+/// everything down. A test that mostly waits does not belong here.
 /// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class WholeMachine

@@ -6,7 +6,7 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;
 
-/// <summary>A client of the event streams, over the framework's own parser: what it takes for an event is one.</summary>
+/// <summary>A client of the event streams. It uses the framework's own parser, which decides what an event is.</summary>
 internal sealed class EventClient : IAsyncDisposable
 {
     public const string All = "/api/v1/status/stream";
@@ -31,10 +31,10 @@ internal sealed class EventClient : IAsyncDisposable
 
     public HttpResponseMessage Response => _response;
 
-    /// <summary>What <c>connected</c> said.</summary>
+    /// <summary>The seq in <c>connected</c>.</summary>
     public long Start { get; private set; }
 
-    /// <summary>Connects, and takes <c>connected</c>.</summary>
+    /// <summary>Connects and reads <c>connected</c>.</summary>
     public static Task<EventClient> ConnectAsync(
         TestApi api, string userId, string path = All, string? lastEventId = null, string? token = null) =>
         ConnectAsync(api.CreateClient(token ?? TestTokens.Create(userId)), userId, path, lastEventId);
@@ -68,14 +68,14 @@ internal sealed class EventClient : IAsyncDisposable
         return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);
     }
 
-    /// <summary>The next event; fails if the stream ends instead. A position, which comes with time, is passed over.</summary>
+    /// <summary>The next event; fails if the stream ends instead. Skips position events, which come at intervals.</summary>
     public async Task<SseItem<string>> NextAsync()
     {
         Assert.True(await MoveAsync(), "the stream ended");
         return _events.Current;
     }
 
-    /// <summary>The next event, which is an update; its payload. Its id is its cursor.</summary>
+    /// <summary>The payload of the next event, which must be an update with its cursor as id.</summary>
     public async Task<JsonNode> NextUpdateAsync()
     {
         var item = await NextAsync();
@@ -88,7 +88,7 @@ internal sealed class EventClient : IAsyncDisposable
 
     public async Task<long> NextSeqAsync() => (long)(await NextUpdateAsync())["seq"]!;
 
-    /// <summary>The next event, which is a resync; the position that it names.</summary>
+    /// <summary>The seq of the next event, which must be a resync.</summary>
     public async Task<long> NextResyncAsync()
     {
         var item = await NextAsync();
@@ -110,7 +110,7 @@ internal sealed class EventClient : IAsyncDisposable
         }
         catch (NotSupportedException)
         {
-            // A read is still under way: it ends with the response.
+            // A read is still in progress: it ends with the response.
         }
     }
 

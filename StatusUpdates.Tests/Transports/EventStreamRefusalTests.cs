@@ -3,13 +3,12 @@ using System.Net;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
-using Npgsql;
 using StatusUpdates.Api.Transports.EventStreams;
 using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;
 
-/// <summary>What an EventSource, which gives up for good on any status but 200, is told of what passes.</summary>
+/// <summary>How temporary errors are reported to an EventSource, which gives up for good on any status other than 200.</summary>
 public sealed partial class EventStreamRefusalTests(TestServers servers)
 {
     private static readonly string[] Paths = [EventClient.All, "/api/v1/generations/gen-1/stream"];
@@ -17,7 +16,7 @@ public sealed partial class EventStreamRefusalTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_stream_opened_on_an_instance_that_drains_is_told_to_come_back()
+    public async Task A_stream_opened_on_a_draining_instance_is_told_to_retry()
     {
         await using var api = await TestApi.StartAsync(servers);
         var mine = await api.PublishAsync("alice");
@@ -29,29 +28,26 @@ public sealed partial class EventStreamRefusalTests(TestServers servers)
                 await UnavailableAsync(response, 503, "draining");
             }
 
-            // Who does not ask for events reads statuses.
+            // A client that does not accept events gets the status.
             using var plain = await api.As("alice").GetAsync(path, Token);
             await plain.ProblemAsync(HttpStatusCode.ServiceUnavailable, "draining");
         }
     }
 
     [Fact]
-    public async Task A_stream_opened_while_the_database_is_away_is_told_to_come_back()
+    public async Task A_stream_opened_while_the_database_is_away_is_told_to_retry()
     {
         await using var database = await servers.CreateDatabaseAsync(Token);
-        var target = new NpgsqlConnectionStringBuilder(database.ConnectionString);
-        await using var link = new BreakableLink(target.Port);
-        target.Host = "127.0.0.1";
-        target.Port = link.Port;
+        await using var link = TcpProxy.ToDatabase(database.ConnectionString, out var proxied);
         await using var api = await TestApi.StartAsync(
-            servers, new Dictionary<string, string?> { ["ConnectionStrings:statusdb"] = target.ConnectionString });
+            servers, new Dictionary<string, string?> { ["ConnectionStrings:statusdb"] = proxied });
         string ticket;
         using (var issued = await api.As("alice").PostAsync("/api/v1/tickets", null, Token))
         {
             ticket = (string)(await issued.DataAsync())["ticket"]!;
         }
 
-        await link.CutAsync();
+        await link.StopAsync();
         foreach (var path in Paths)
         {
             using var response = await AskAsync(api.As("alice"), path);
@@ -64,7 +60,7 @@ public sealed partial class EventStreamRefusalTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_stream_over_the_limit_is_told_to_come_back_and_served_when_it_does()
+    public async Task A_stream_over_the_limit_is_told_to_retry_and_is_served_when_it_does()
     {
         await using var api = await TestApi.StartAsync(
             servers, new Dictionary<string, string?> { ["Gateway:Connections:MaxConnectionsPerUser"] = "1" });
@@ -85,14 +81,14 @@ public sealed partial class EventStreamRefusalTests(TestServers servers)
     [Theory]
     [InlineData("User")]
     [InlineData("Address")]
-    public async Task Requests_over_the_rate_are_told_to_come_back_and_wrong_ones_keep_their_status(string limit)
+    public async Task Requests_over_the_rate_limit_are_told_to_retry_and_invalid_ones_keep_their_status(string limit)
     {
         await using var api = await TestApi.StartAsync(
             servers,
             new Dictionary<string, string?> { [$"RateLimits:{limit}:PermitsPerSecond"] = "1", [$"RateLimits:{limit}:Burst"] = "1" },
             environment: "Production");
 
-        // A second brings one more. All at once they are not so slow that each has one.
+        // One more request is permitted each second. Sent all at once, they are too fast for each to be permitted.
         var http = api.As("alice");
         var responses = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => AskAsync(http, EventClient.All + "?since=x")));
         await UnavailableAsync(responses.First(response => response.StatusCode == HttpStatusCode.OK), 429, "rate_limited");
@@ -100,7 +96,7 @@ public sealed partial class EventStreamRefusalTests(TestServers servers)
     }
 
     [Fact]
-    public async Task What_does_not_pass_keeps_its_status()
+    public async Task Permanent_errors_keep_their_status()
     {
         await using var api = await TestApi.StartAsync(servers);
         using var anonymous = await AskAsync(api.Anonymous, EventClient.All);
@@ -114,7 +110,7 @@ public sealed partial class EventStreamRefusalTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_fault_of_ours_is_told_to_come_back_from_and_its_text_is_not_told()
+    public async Task After_an_internal_error_the_client_is_told_to_retry_without_the_text_of_the_error()
     {
         await using var api = await TestApi.StartAsync(
             servers,
@@ -130,7 +126,7 @@ public sealed partial class EventStreamRefusalTests(TestServers servers)
         return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);
     }
 
-    // The whole stream: when to come back, why not now, the end.
+    // The whole stream: when to retry, the reason, the end.
     private static async Task<JsonObject> UnavailableAsync(HttpResponseMessage response, int status, string code)
     {
         var text = await response.Content.ReadAsStringAsync(Token);
@@ -141,9 +137,9 @@ public sealed partial class EventStreamRefusalTests(TestServers servers)
         Assert.True(match.Success, text);
         var problem = JsonNode.Parse(match.Groups["data"].Value)!.AsObject();
         Assert.Equal((status, code, false), ((int)problem["status"]!, (string?)problem["code"], (bool)problem["success"]!));
-        var least = response.Headers.RetryAfter?.Delta ?? TimeSpan.FromSeconds(2);
+        var min = response.Headers.RetryAfter?.Delta ?? TimeSpan.FromSeconds(2);
         Assert.InRange(
-            TimeSpan.FromMilliseconds(int.Parse(match.Groups["retry"].Value, CultureInfo.InvariantCulture)), least, 2 * least);
+            TimeSpan.FromMilliseconds(int.Parse(match.Groups["retry"].Value, CultureInfo.InvariantCulture)), min, 2 * min);
         return problem;
     }
 

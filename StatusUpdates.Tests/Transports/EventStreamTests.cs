@@ -13,7 +13,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_stream_begins_at_the_head_and_gets_every_update_with_its_seq_as_id()
+    public async Task A_stream_begins_at_the_head_and_gets_every_update_with_its_cursor_as_id()
     {
         var api = await shared.ApiAsync();
         await api.PublishAsync(_alice);
@@ -33,7 +33,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task The_header_wins_over_the_last_event_id_in_the_query_and_that_over_since_and_what_follows_is_replayed()
+    public async Task The_header_takes_precedence_over_lastEventId_in_the_query_and_that_over_since_and_later_updates_are_replayed()
     {
         var api = await shared.ApiAsync();
         for (var i = 0; i < 5; i++)
@@ -46,7 +46,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
         await using var byId = await EventClient.ConnectAsync(api, _alice, EventClient.All + "?since=1", lastEventId: "4");
         Assert.Equal((4, 5), (byId.Start, await byId.NextSeqAsync()));
 
-        // As event-source-polyfill resumes: the address as it was, and the id at its end.
+        // This is how event-source-polyfill resumes: with the original address and the id appended.
         await using var byQuery = await EventClient.ConnectAsync(api, _alice, EventClient.All + "?since=1&lastEventId=3");
         Assert.Equal((3, 4), (byQuery.Start, await byQuery.NextSeqAsync()));
         await using var byBoth = await EventClient.ConnectAsync(api, _alice, EventClient.All + "?since=1&lastEventId=3", lastEventId: "4");
@@ -57,7 +57,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     [InlineData("?since=9", null)]
     [InlineData("?lastEventId=9", null)]
     [InlineData("", "9")]
-    public async Task A_position_that_the_log_does_not_have_gets_a_resync_and_goes_on_without_a_loop(string query, string? lastEventId)
+    public async Task A_position_that_the_log_does_not_have_gets_a_resync_and_continues_without_a_loop(string query, string? lastEventId)
     {
         var api = await shared.ApiAsync();
         var head = await api.PublishAsync(_alice);
@@ -67,7 +67,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
             Assert.Equal(head.Cursor, client.LastEventId);
         }
 
-        // Cut off right after the resync, it resumes from there.
+        // A stream that is cut right after the resync resumes from there.
         await api.PublishAsync(_alice);
         await using var again = await EventClient.ConnectAsync(api, _alice, lastEventId: head.Cursor);
         Assert.Equal(2, await again.NextSeqAsync());
@@ -87,7 +87,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task A_stream_cut_off_before_its_first_update_resumes_from_where_it_was_connected()
+    public async Task A_stream_that_is_cut_before_its_first_update_resumes_from_its_start()
     {
         var api = await shared.ApiAsync();
         await api.PublishAsync(_alice);
@@ -122,7 +122,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task A_stream_ends_with_its_token_and_when_the_instance_drains()
+    public async Task A_stream_ends_when_its_token_expires_and_when_the_instance_drains()
     {
         var time = Sockets.StoppedClock();
         await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
@@ -142,7 +142,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task A_client_that_goes_gives_its_place_back()
+    public async Task A_client_that_disconnects_frees_its_connection_slot()
     {
         await using var api = await TestApi.StartAsync(servers);
         await using (await EventClient.ConnectAsync(api, _alice))
@@ -154,7 +154,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task An_update_without_a_seq_is_passed_on_without_an_id()
+    public async Task An_update_without_a_seq_is_sent_without_an_id()
     {
         var api = await shared.ApiAsync();
         var head = await api.PublishAsync(_alice);
@@ -202,7 +202,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
     }
 
     [Fact]
-    public async Task A_peer_that_takes_nothing_is_aborted_after_the_send_timeout_and_comes_back_without_loss()
+    public async Task A_peer_that_reads_nothing_is_aborted_after_the_send_timeout()
     {
         var time = Sockets.StoppedClock();
         await using var api = await TestApi.StartAsync(

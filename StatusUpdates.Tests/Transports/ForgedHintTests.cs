@@ -11,7 +11,7 @@ using StatusUpdates.Tests.Messaging;
 
 namespace StatusUpdates.Tests.Transports;
 
-/// <summary>What anybody may publish on Redis, and what Redis does not do: neither shows what is not in the log, and neither is silent.</summary>
+/// <summary>Forged messages on Redis, and messages that Redis refuses or loses: clients get only what is in the log, and failures are reported.</summary>
 public sealed class ForgedHintTests(TestServers servers)
 {
     private static CancellationToken Token => TestTime.Token;
@@ -19,13 +19,13 @@ public sealed class ForgedHintTests(TestServers servers)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task An_update_that_is_in_no_log_is_not_shown_however_well_it_fits(bool isListening)
+    public async Task An_update_that_is_not_in_the_log_is_not_sent_however_well_it_fits(bool isListening)
     {
         await using var api = await TestApi.StartAsync(servers);
         var first = await api.PublishAsync("alice");
         await using var client = await SocketClient.ConnectAsync(api, "alice");
 
-        // As a second environment on the same Redis would say it; or as somebody who has heard what follows what.
+        // From a second environment on the same Redis, or from someone who has listened and knows the last cursor.
         var forged = first with
         {
             GenerationId = "gen-forged",
@@ -44,7 +44,7 @@ public sealed class ForgedHintTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Updates_of_publishers_without_a_log_are_shown_unless_the_operator_says_no()
+    public async Task Updates_of_publishers_without_a_log_are_sent_unless_the_operator_disables_them()
     {
         await using var api = await TestApi.StartAsync(servers, new Dictionary<string, string?> { ["Gateway:Feeds:UpdatesWithoutSeq"] = "false" });
         await using var open = await api.StartAnotherAsync();
@@ -62,7 +62,7 @@ public sealed class ForgedHintTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_key_that_is_replaced_is_soon_everybodys()
+    public async Task A_replaced_key_is_soon_used_by_every_instance()
     {
         await using var api = await TestApi.StartAsync(servers);
         var seal = api.App.Services.GetRequiredService<MessageSeal>();
@@ -83,7 +83,7 @@ public sealed class ForgedHintTests(TestServers servers)
     [InlineData("resetchannels", "PUBLISH {0}generation:user:{{userId}}")]
     [InlineData("resetchannels", "SUBSCRIBE {0}generation:user:{{userId}}")]
     [InlineData("resetchannels &{0}generation:user:*", "PUBLISH {0}generation:status-updates")]
-    public async Task A_right_that_is_missing_degrades_the_service_and_is_named_until_it_is_there(string withheld, string expected)
+    public async Task A_missing_permission_degrades_the_service_and_is_named_until_it_is_granted(string withheld, string expected)
     {
         var logs = new CollectedLogs();
         await using var redis = await servers.ConnectRedisAsync(NativeServers.Native.RedisFlavor.RedisServer);
@@ -121,13 +121,13 @@ public sealed class ForgedHintTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Announcements_that_never_come_degrade_the_service_until_one_does()
+    public async Task Announcements_that_never_arrive_degrade_the_service_until_one_does()
     {
         await using var api = await TestApi.StartAsync(
             servers, new Dictionary<string, string?> { ["Gateway:Feeds:SweepInterval"] = "00:00:00.050" });
         await using var client = await SocketClient.ConnectAsync(api, "alice");
 
-        // Committed by somebody who publishes elsewhere.
+        // Committed by a process that publishes elsewhere.
         var seq = 0;
         while (await StatusAsync(api) != "degraded")
         {
@@ -142,20 +142,10 @@ public sealed class ForgedHintTests(TestServers servers)
 
     private static async Task<string?> StatusAsync(TestApi api) => (string?)(await ReadHealthAsync(api))["status"];
 
-    private static async Task HealthAsync(TestApi api, string status, Func<string, bool> isExpected)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        while (true)
-        {
-            var health = await ReadHealthAsync(api);
-            if ((string?)health["status"] == status && isExpected((string?)health["checks"]!["Redis messages"]!["description"] ?? ""))
-            {
-                return;
-            }
-
-            await timer.WaitForNextTickAsync(Token);
-        }
-    }
+    private static Task HealthAsync(TestApi api, string status, Func<string, bool> isExpected) => Eventually.TrueAsync(async () =>
+        await ReadHealthAsync(api) is var health
+        && (string?)health["status"] == status
+        && isExpected((string?)health["checks"]!["Redis messages"]!["description"] ?? ""));
 
     private static async Task<JsonNode> ReadHealthAsync(TestApi api) => (await api.Anonymous.GetFromJsonAsync<JsonNode>("/health", Token))!;
 }

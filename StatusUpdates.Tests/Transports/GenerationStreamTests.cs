@@ -12,7 +12,7 @@ public sealed class GenerationStreamTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task It_begins_with_the_first_update_and_ends_after_the_terminal_one()
+    public async Task The_stream_begins_with_the_first_update_and_ends_after_the_terminal_one()
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.PublishAsync("alice");
@@ -26,7 +26,7 @@ public sealed class GenerationStreamTests(TestServers servers)
         Assert.Equal(("canceled", canceled.Seq), ((string?)last["status"], (long?)last["seq"]));
         Assert.True(await client.EndsAsync());
 
-        // Where it ended, an EventSource is told to stop; before that, it is told what it missed.
+        // At its end, an EventSource is told to stop; before its end, it gets what it missed.
         var path = PathOf(first.GenerationId);
         foreach (var (query, header) in new[] { ("", client.LastEventId), ($"?since={client.LastEventId}", null), ("?lastEventId=1", client.LastEventId) })
         {
@@ -48,7 +48,7 @@ public sealed class GenerationStreamTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_generation_that_has_ended_is_told_whole_from_its_first_update()
+    public async Task The_stream_of_an_ended_generation_has_every_update_from_the_first()
     {
         await using var api = await TestApi.StartAsync(servers);
         var first = await api.PublishAsync("alice");
@@ -60,7 +60,7 @@ public sealed class GenerationStreamTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Where_the_log_has_nothing_of_it_any_more_it_begins_with_the_present_state()
+    public async Task If_the_log_has_no_update_of_the_generation_left_the_stream_begins_with_the_current_state()
     {
         await using var api = await TestApi.StartAsync(servers);
         var ended = await api.CommitAsync("alice");
@@ -87,13 +87,13 @@ public sealed class GenerationStreamTests(TestServers servers)
             Assert.Equal("https://example.com/1", (string?)state["metadata"]!["resultUrls"]![0]);
             Assert.True(await client.EndsAsync());
 
-            // Cut off before the state came, it would have resumed before it.
+            // If it had been cut before the state came, it would have resumed before it.
             Assert.Equal(2, client.Start);
             using var past = await EventClient.SendAsync(api, TestTokens.Create("alice"), PathOf(ended.GenerationId), client.LastEventId);
             Assert.Equal(HttpStatusCode.NoContent, past.StatusCode);
         }
 
-        // A cursor from before: a resync, then the state.
+        // An older cursor gets a resync, then the state.
         await using (var behind = await EventClient.ConnectAsync(api, "alice", PathOf(ended.GenerationId), lastEventId: "2"))
         {
             var resync = await behind.NextAsync();

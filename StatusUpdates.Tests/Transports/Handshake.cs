@@ -2,7 +2,7 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;
 
-/// <summary>The opening handshake of <c>/ws/status</c> as a plain request: whatever the answer is, it can be looked at.</summary>
+/// <summary>The opening handshake of <c>/ws/status</c> as a plain request, so that any response can be inspected.</summary>
 internal static class Handshake
 {
     // RFC 6455, section 1.3.
@@ -25,7 +25,7 @@ internal static class Handshake
             request.Headers.TryAddWithoutValidation("Origin", origin);
         }
 
-        // A switch of protocols has no end that could be waited for.
+        // A response that switches protocols has no end to wait for.
         return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestTime.Token);
     }
 }

@@ -25,7 +25,7 @@ public sealed class HandshakeTests(TestServers servers, SharedApi shared) : ICla
     }
 
     [Fact]
-    public async Task A_token_in_the_query_is_as_good_as_one_in_the_header()
+    public async Task A_token_in_the_query_is_accepted_like_one_in_the_header()
     {
         var api = await shared.ApiAsync();
         using var socket = new ClientWebSocket();
@@ -35,7 +35,7 @@ public sealed class HandshakeTests(TestServers servers, SharedApi shared) : ICla
     }
 
     [Fact]
-    public async Task A_request_that_is_no_handshake_is_told_to_upgrade()
+    public async Task A_request_that_is_not_a_handshake_is_told_to_upgrade()
     {
         var api = await shared.ApiAsync();
         using var plain = await api.As("alice").GetAsync("/ws/status", Token);
@@ -61,7 +61,7 @@ public sealed class HandshakeTests(TestServers servers, SharedApi shared) : ICla
     [InlineData("generationId", "")]
     [InlineData("generationId", "a%00b")]
     [InlineData("batch", "yes")]
-    public async Task A_parameter_out_of_range_is_named_before_the_upgrade(string name, string value)
+    public async Task An_invalid_parameter_is_named_before_the_upgrade(string name, string value)
     {
         var api = await shared.ApiAsync();
         using var response = await Handshake.ShakeAsync(api, TestTokens.Create("alice"), $"?{name}={value}");
@@ -71,7 +71,7 @@ public sealed class HandshakeTests(TestServers servers, SharedApi shared) : ICla
     }
 
     [Fact]
-    public async Task A_page_of_another_origin_may_not_connect_unless_it_is_on_the_list()
+    public async Task A_page_of_another_origin_cannot_connect_unless_the_origin_is_allowed()
     {
         await using var api = await TestApi.StartAsync(
             servers,
@@ -121,9 +121,7 @@ public sealed class HandshakeTests(TestServers servers, SharedApi shared) : ICla
     [Theory]
     [InlineData("Gateway:Connections:MaxConnections", "0")]
     [InlineData("Gateway:Connections:AllowedOrigins:0", "https://example.com/path")]
-    [InlineData("Gateway:Feeds:SweepInterval", "00:00:03")]
-    [InlineData("Gateway:Connections:SendTimeout", "00:00:00")]
-    public async Task A_setting_out_of_range_stops_the_start_and_is_named(string key, string value)
+    public async Task An_invalid_setting_prevents_the_start_and_is_named(string key, string value)
     {
         var error = await Assert.ThrowsAnyAsync<Exception>(
             () => TestApi.StartAsync(servers, new Dictionary<string, string?> { [key] = value }));

@@ -3,13 +3,13 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;
 
-/// <summary>Peers that are silent, slow or gone; and a server that goes.</summary>
+/// <summary>Peers that are silent, slow or gone, and a server that stops.</summary>
 public sealed class PeerTests(TestServers servers)
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_silent_peer_is_pinged_and_then_taken_for_dead_and_one_that_answers_is_not()
+    public async Task A_silent_peer_is_pinged_and_then_considered_dead_and_one_that_answers_is_not()
     {
         var time = Sockets.StoppedClock();
         await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
@@ -23,11 +23,11 @@ public sealed class PeerTests(TestServers servers)
             Assert.Equal(0x89, (await alive.FrameAsync()).FirstByte);
             if (round == 0)
             {
-                // Read before it is cut off, which may take with it what it has not read.
+                // Read before the connection is cut, which may discard unread data.
                 Assert.Equal(0x89, (await silent.FrameAsync()).FirstByte);
             }
 
-            // The answer to the second message says that the pong before it was heard.
+            // The response to the second message shows that the pong before it was received.
             await alive.SendAsync([.. RawSocket.Frame(0x8A, []), .. RawSocket.Text("""{"type":"ping"}""")]);
             Assert.Equal("pong", (string?)(await alive.MessageAsync())["type"]);
         }
@@ -38,7 +38,7 @@ public sealed class PeerTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_reader_that_stops_costs_nothing_but_its_place_and_goes_on_where_it_was()
+    public async Task A_stalled_reader_costs_only_its_connection_and_continues_where_it_was()
     {
         await using var api = await TestApi.StartAsync(servers, configure: Sockets.SmallBuffers);
         using var slow = await RawSocket.ConnectAsync(api, "alice", receiveBuffer: 4096);
@@ -60,7 +60,7 @@ public sealed class PeerTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_peer_that_takes_nothing_is_aborted_by_the_send_timeout_and_not_by_its_missing_pongs()
+    public async Task A_peer_that_reads_nothing_is_aborted_by_the_send_timeout_and_not_by_its_missing_pongs()
     {
         var time = Sockets.StoppedClock();
         await using var api = await TestApi.StartAsync(
@@ -85,7 +85,7 @@ public sealed class PeerTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_stop_tells_every_connection_to_come_back_before_the_server_goes()
+    public async Task A_stop_tells_every_client_to_reconnect_before_the_server_ends()
     {
         await using var api = await TestApi.StartAsync(servers);
         var clients = new List<SocketClient>();
@@ -112,7 +112,7 @@ public sealed class PeerTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_peer_that_vanishes_without_a_word_is_let_go()
+    public async Task A_peer_that_vanishes_without_closing_is_released()
     {
         await using var api = await TestApi.StartAsync(servers);
         using var client = await RawSocket.ConnectAsync(api, "alice");

@@ -15,7 +15,7 @@ public sealed class PollTests(TestServers servers, SharedApi shared) : IClassFix
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Without_since_it_answers_the_head_at_once()
+    public async Task Without_since_a_poll_returns_the_head_at_once()
     {
         var api = await shared.ApiAsync();
         await AssertNothingAsync(api, 0, await PollAsync(api, "?timeout=60"));
@@ -26,7 +26,7 @@ public sealed class PollTests(TestServers servers, SharedApi shared) : IClassFix
     [Theory]
     [InlineData(0)]
     [InlineData(60)]
-    public async Task What_is_there_after_since_is_answered_at_once_although_nobody_announced_it(int timeout)
+    public async Task Updates_after_since_are_returned_at_once_although_they_were_not_announced(int timeout)
     {
         await using var api = await TestApi.StartAsync(
             servers, new Dictionary<string, string?> { ["Gateway:Feeds:SweepInterval"] = "00:00:02" });
@@ -44,7 +44,7 @@ public sealed class PollTests(TestServers servers, SharedApi shared) : IClassFix
     }
 
     [Fact]
-    public async Task It_waits_for_the_next_update_and_answers_nothing_when_its_time_is_over()
+    public async Task A_poll_waits_for_the_next_update_and_returns_nothing_after_its_timeout()
     {
         await using var api = await TestApi.StartAsync(servers);
         var waiting = PollAsync(api, "?since=0&timeout=60");
@@ -60,7 +60,7 @@ public sealed class PollTests(TestServers servers, SharedApi shared) : IClassFix
     }
 
     [Fact]
-    public async Task A_long_log_comes_in_pages_of_100_at_most_without_gap_or_repeat()
+    public async Task A_long_log_comes_in_pages_of_at_most_100_without_gap_or_repeat()
     {
         var api = await shared.ApiAsync();
         for (var i = 0; i < 305; i++)
@@ -96,7 +96,7 @@ public sealed class PollTests(TestServers servers, SharedApi shared) : IClassFix
     }
 
     [Fact]
-    public async Task An_update_without_a_place_in_the_log_is_none_of_its_answers()
+    public async Task An_update_without_a_position_in_the_log_is_not_returned()
     {
         await using var api = await TestApi.StartAsync(servers);
         var waiting = PollAsync(api, "?since=0&timeout=60");
@@ -114,7 +114,7 @@ public sealed class PollTests(TestServers servers, SharedApi shared) : IClassFix
     }
 
     [Fact]
-    public async Task A_drain_answers_those_that_wait_and_a_client_that_goes_is_let_go()
+    public async Task A_drain_answers_waiting_polls_and_a_client_that_disconnects_is_released()
     {
         await using var api = await TestApi.StartAsync(servers);
         using (var impatient = CancellationTokenSource.CreateLinkedTokenSource(Token))
@@ -133,7 +133,7 @@ public sealed class PollTests(TestServers servers, SharedApi shared) : IClassFix
     }
 
     [Fact]
-    public async Task It_does_not_outlive_its_token()
+    public async Task A_poll_does_not_outlive_its_token()
     {
         var time = Sockets.StoppedClock();
         await using var api = await TestApi.StartAsync(servers, configure: Sockets.With(time));
@@ -166,7 +166,7 @@ public sealed class PollTests(TestServers servers, SharedApi shared) : IClassFix
         return await response.DataAsync();
     }
 
-    /// <summary>No items, and the head, which is at that seq.</summary>
+    /// <summary>Asserts that the page has no items and the head, which is at that seq.</summary>
     private async Task AssertNothingAsync(TestApi api, long seq, JsonNode page, bool resync = false)
     {
         var head = (await api.Database.Log.ReadBoundsAsync(_alice, Token)).Head;

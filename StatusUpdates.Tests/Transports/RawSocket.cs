@@ -7,7 +7,7 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;
 
-/// <summary>A WebSocket client that keeps no rule by itself: it sends the bytes that it is told to.</summary>
+/// <summary>A WebSocket client that does not enforce the protocol: it sends exactly the bytes it is given.</summary>
 internal sealed class RawSocket : IDisposable
 {
     private readonly Socket _socket;
@@ -26,10 +26,10 @@ internal sealed class RawSocket : IDisposable
 
     public Socket Socket => _socket;
 
-    /// <summary>Connects, and takes <c>connected</c>.</summary>
+    /// <summary>Connects and reads <c>connected</c>.</summary>
     /// <param name="api">The server.</param>
-    /// <param name="userId">As whom.</param>
-    /// <param name="receiveBuffer">The system's buffer, in bytes; null: its default.</param>
+    /// <param name="userId">The user to connect as.</param>
+    /// <param name="receiveBuffer">The size of the system's receive buffer, in bytes; null: its default.</param>
     public static Task<RawSocket> ConnectAsync(TestApi api, string userId, int? receiveBuffer = null) =>
         ConnectAsync(api.Address, TestTokens.Create(userId), receiveBuffer);
 
@@ -48,13 +48,13 @@ internal sealed class RawSocket : IDisposable
 
         Assert.StartsWith("HTTP/1.1 101 ", head, StringComparison.Ordinal);
 
-        // RFC 6455, section 1.3, has this key and this answer.
+        // RFC 6455, section 1.3, has this key and this accept value.
         Assert.Contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", head, StringComparison.OrdinalIgnoreCase);
         Assert.Equal("connected", (string?)(await raw.MessageAsync())["type"]);
         return raw;
     }
 
-    /// <summary>Connects, and says nothing.</summary>
+    /// <summary>Connects and sends nothing.</summary>
     public static Task<RawSocket> OpenAsync(TestApi api, int? receiveBuffer = null) => OpenAsync(api.Address, receiveBuffer);
 
     /// <summary>A masked frame.</summary>
@@ -105,7 +105,7 @@ internal sealed class RawSocket : IDisposable
         return JsonNode.Parse(payload)!.AsObject();
     }
 
-    /// <summary>The code of the close frame that comes next, whatever else comes before; then the server ends the connection.</summary>
+    /// <summary>The code of the next close frame, whatever comes before it. Asserts that the server then ends the connection.</summary>
     public async Task<int> CloseCodeAsync()
     {
         while (true)

@@ -10,14 +10,14 @@ public sealed class RequestDurationTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Durations_of_requests_hold_refusals_of_connections_and_no_connection_that_stood()
+    public async Task Request_durations_include_refused_connections_and_no_established_connection()
     {
         await using var api = await TestApi.StartAsync(servers);
         var measured = new ConcurrentQueue<string>();
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, listening) =>
         {
-            // Each host has meters of its own.
+            // Each host has its own meters.
             if (instrument.Name == "http.server.request.duration" && ReferenceEquals(instrument.Meter.Scope, api.App.Services.GetRequiredService<IMeterFactory>()))
             {
                 listening.EnableMeasurementEvents(instrument);
@@ -46,7 +46,7 @@ public sealed class RequestDurationTests(TestServers servers)
 
         await Eventually.TrueAsync(() => Sockets.Registry(api).Count == 0);
 
-        // What ended before has been measured by the time that a later request has.
+        // Everything that ended earlier has been measured once a later request has.
         using (await api.As("alice").GetAsync("/api/v1/generations", Token))
         {
             await Eventually.TrueAsync(() => measured.Any(entry => entry.StartsWith("/api/v1/generations", StringComparison.Ordinal)));

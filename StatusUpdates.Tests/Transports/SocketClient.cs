@@ -6,7 +6,7 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;
 
-/// <summary>A client of <c>/ws/status</c> as anybody would write it.</summary>
+/// <summary>A simple client of <c>/ws/status</c>.</summary>
 internal sealed class SocketClient : IAsyncDisposable
 {
     private readonly ClientWebSocket _socket;
@@ -21,7 +21,7 @@ internal sealed class SocketClient : IAsyncDisposable
     // "http" becomes "ws", and "https" "wss".
     private static Uri Address(Uri api, string query) => new("ws" + api.ToString()["http".Length..].TrimEnd('/') + "/ws/status" + query);
 
-    /// <summary>Connects, and takes <c>connected</c>.</summary>
+    /// <summary>Connects and reads <c>connected</c>.</summary>
     public static Task<SocketClient> ConnectAsync(TestApi api, string userId, string query = "", string? token = null) =>
         ConnectAsync(api.Address, userId, token ?? TestTokens.Create(userId), query);
 
@@ -36,8 +36,8 @@ internal sealed class SocketClient : IAsyncDisposable
     }
 
     /// <param name="api">The server.</param>
-    /// <param name="token">For the header; empty for none, where the query has a credential.</param>
-    /// <param name="query">Of the address.</param>
+    /// <param name="token">For the header; empty for none, if the query has a credential.</param>
+    /// <param name="query">The query of the address.</param>
     /// <param name="origin">For the header; null for none.</param>
     public static Task<SocketClient> OpenAsync(TestApi api, string token, string query = "", string? origin = null) =>
         OpenAsync(api.Address, token, query, origin);
@@ -67,18 +67,18 @@ internal sealed class SocketClient : IAsyncDisposable
         }
     }
 
-    /// <summary>What <c>connected</c> said.</summary>
+    /// <summary>The seq in <c>connected</c>.</summary>
     public long Start { get; private set; }
 
     /// <summary>The next message; fails if the server closes instead.</summary>
     public async Task<JsonObject> NextAsync()
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        patience.CancelAfter(TestTime.Patience);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        timeout.CancelAfter(TestTime.Patience);
         var length = 0;
         while (true)
         {
-            var result = await _socket.ReceiveAsync(_buffer.AsMemory(length), patience.Token);
+            var result = await _socket.ReceiveAsync(_buffer.AsMemory(length), timeout.Token);
             Assert.True(result.MessageType == WebSocketMessageType.Text, $"closed: {_socket.CloseStatus} {_socket.CloseStatusDescription}");
             length += result.Count;
             if (result.EndOfMessage)
@@ -88,7 +88,7 @@ internal sealed class SocketClient : IAsyncDisposable
         }
     }
 
-    /// <summary>The next message, which is an update; its seq.</summary>
+    /// <summary>The seq of the next message, which must be an update.</summary>
     public async Task<long> NextSeqAsync() => (long)(await NextPayloadAsync())["seq"]!;
 
     public async Task<JsonObject> NextPayloadAsync()
@@ -98,7 +98,7 @@ internal sealed class SocketClient : IAsyncDisposable
         return message["payload"]!.AsObject();
     }
 
-    /// <summary>The seqs of that many updates.</summary>
+    /// <summary>The seqs of the next updates.</summary>
     public async Task<long[]> SeqsAsync(int count)
     {
         var seqs = new long[count];
@@ -110,12 +110,12 @@ internal sealed class SocketClient : IAsyncDisposable
         return seqs;
     }
 
-    /// <summary>Reads on until the server closes; the code.</summary>
+    /// <summary>Reads until the server closes and returns the close code.</summary>
     public async Task<int> CloseCodeAsync()
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        patience.CancelAfter(TestTime.Patience);
-        while ((await _socket.ReceiveAsync(_buffer.AsMemory(), patience.Token)).MessageType != WebSocketMessageType.Close)
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        timeout.CancelAfter(TestTime.Patience);
+        while ((await _socket.ReceiveAsync(_buffer.AsMemory(), timeout.Token)).MessageType != WebSocketMessageType.Close)
         {
         }
 
@@ -135,10 +135,10 @@ internal sealed class SocketClient : IAsyncDisposable
     }
 }
 
-/// <summary>Writers, as a worker is one: commit, then announce.</summary>
+/// <summary>Writes as a worker does: commit, then announce.</summary>
 internal static class Writers
 {
-    /// <summary>Commits an update of a new generation without a word to anybody.</summary>
+    /// <summary>Commits an update of a new generation without announcing it.</summary>
     public static async Task<StatusUpdate> CommitAsync(this TestApi api, string userId) =>
         (await api.Database.SubmitAsync(userId, cancellationToken: TestTime.Token)).Update!;
 

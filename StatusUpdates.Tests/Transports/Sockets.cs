@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using StatusUpdates.Api.Transports;
@@ -8,7 +7,7 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Transports;
 
-/// <summary>What tests see and set of a server's sockets.</summary>
+/// <summary>Gives tests access to a server's connections and their settings.</summary>
 internal static class Sockets
 {
     /// <summary>The settings of <see cref="SmallBuffers"/>.</summary>
@@ -20,20 +19,20 @@ internal static class Sockets
 
     public static ConnectionRegistry Registry(TestApi api) => api.App.Services.GetRequiredService<ConnectionRegistry>();
 
-    /// <summary>The only connection. Its client may be told that it is connected a moment before it stands in the registry.</summary>
+    /// <summary>The only connection. Its client may get <c>connected</c> a moment before the connection is in the registry.</summary>
     public static async Task<FeedConnection> OnlyAsync(TestApi api)
     {
         await CountAsync(api, 1);
         return Assert.IsAssignableFrom<FeedConnection>(Assert.Single(Registry(api).Connections));
     }
 
-    /// <summary>Waits until so many connections stand in the registry, which is where the clock finds them.</summary>
+    /// <summary>Waits until so many connections are in the registry, which is where the clock finds them.</summary>
     public static Task CountAsync(TestApi api, int count) => Eventually.TrueAsync(() => Registry(api).Connections.Count() >= count);
 
-    /// <summary>A clock that stands still, from now.</summary>
+    /// <summary>A stopped clock that shows the current time.</summary>
     public static FakeTimeProvider StoppedClock() => new(TimeProvider.System.GetUtcNow());
 
-    /// <summary>Moves the clock, and lets all connections look at it.</summary>
+    /// <summary>Advances the clock and makes all connections check it.</summary>
     public static void Advance(TestApi api, FakeTimeProvider time, TimeSpan by)
     {
         time.Advance(by);
@@ -43,12 +42,12 @@ internal static class Sockets
     public static Action<WebApplicationBuilder> With(FakeTimeProvider time) =>
         builder => builder.Services.AddSingleton<TimeProvider>(time);
 
-    /// <summary>Buffers so small that a peer which stops reading is soon felt.</summary>
-    public static void SmallBuffers(WebApplicationBuilder builder) => builder.Configuration.AddInMemoryCollection(SmallBufferSettings);
+    /// <summary>Buffers so small that a peer that stops reading soon blocks sends.</summary>
+    public static void SmallBuffers(WebApplicationBuilder builder) => builder.Set(SmallBufferSettings);
 
     /// <summary>
-    /// Blocks a connection in a send. How much fits between the two ends is the system's business: updates come until the connection
-    /// stays where it is while another client of the same user is given all of them.
+    /// Blocks a connection in a send. How much fits between the two ends depends on the operating system: updates are published until the
+    /// connection's position no longer moves while another client of the same user gets all of them.
     /// </summary>
     public static async Task BlockAsync(TestApi api, string userId, SocketClient healthy, FeedConnection slow)
     {

@@ -84,7 +84,7 @@ public sealed class TokenTests(TestServers servers)
     private static string Authenticate(string token) =>
         new JsonObject { ["type"] = "authenticate", ["token"] = token }.ToJsonString();
 
-    // The answer to a ping comes after whatever was due before it.
+    // The response to a ping comes after everything that was due before it.
     private static async Task AssertQuietAsync(SocketClient client)
     {
         await client.SendAsync("""{"type":"ping"}""");

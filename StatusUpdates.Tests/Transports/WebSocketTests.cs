@@ -16,7 +16,7 @@ public sealed class WebSocketTests(TestServers servers)
 
     [Theory]
     [MemberData(nameof(Flavors))]
-    public async Task A_connection_with_a_token_is_told_its_user_and_position_and_gets_updates_as_they_happen(RedisFlavor flavor)
+    public async Task A_connection_with_a_token_gets_its_user_and_position_and_then_updates_as_they_happen(RedisFlavor flavor)
     {
         await using var api = await StartAsync(flavor);
         await api.PublishAsync("alice");
@@ -72,7 +72,7 @@ public sealed class WebSocketTests(TestServers servers)
 
     [Theory]
     [MemberData(nameof(Flavors))]
-    public async Task A_publisher_that_knows_the_seeds_format_alone_reaches_the_users_connections(RedisFlavor flavor)
+    public async Task A_publisher_that_only_knows_the_original_format_reaches_the_users_connections(RedisFlavor flavor)
     {
         await using var api = await StartAsync(flavor);
         await using var client = await SocketClient.ConnectAsync(api, "alice");
@@ -89,7 +89,7 @@ public sealed class WebSocketTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_cursor_gets_what_it_missed_and_then_goes_on_live()
+    public async Task A_cursor_gets_what_it_missed_and_then_live_updates()
     {
         await using var api = await StartAsync();
         for (var i = 0; i < 300; i++)
@@ -105,7 +105,7 @@ public sealed class WebSocketTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_cursor_outside_the_log_is_told_so_and_goes_on_from_the_head()
+    public async Task A_cursor_outside_the_log_gets_a_resync_and_continues_from_the_head()
     {
         await using var api = await StartAsync();
         await api.CommitAsync("alice");
@@ -119,7 +119,7 @@ public sealed class WebSocketTests(TestServers servers)
     }
 
     [Fact]
-    public async Task With_batch_updates_that_are_due_together_come_as_one_message()
+    public async Task With_batch_updates_that_are_due_together_are_sent_as_one_message()
     {
         await using var api = await StartAsync();
         for (var i = 0; i < 50; i++)
@@ -144,7 +144,7 @@ public sealed class WebSocketTests(TestServers servers)
     }
 
     [Fact]
-    public async Task With_generationId_only_that_generation_comes_and_the_position_is_told()
+    public async Task With_generationId_only_that_generation_is_sent_and_the_position_is_reported()
     {
         await using var api = await StartAsync(settings: new() { ["Gateway:Connections:HeartbeatInterval"] = "00:00:01" });
         await api.CommitAsync("alice");
@@ -158,7 +158,7 @@ public sealed class WebSocketTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_ping_is_answered_and_what_is_not_understood_gets_an_error_and_the_socket_stays()
+    public async Task A_ping_is_answered_and_an_invalid_message_gets_an_error_and_the_socket_stays_open()
     {
         await using var api = await StartAsync();
         await using var client = await SocketClient.ConnectAsync(api, "alice");
@@ -178,7 +178,7 @@ public sealed class WebSocketTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_storm_of_updates_while_connections_open_leaves_no_gap_and_no_repeat()
+    public async Task A_burst_of_updates_while_connections_open_causes_no_gap_and_no_repeat()
     {
         await using var api = await StartAsync();
         const int Updates = 400;
@@ -193,7 +193,7 @@ public sealed class WebSocketTests(TestServers servers)
             Token);
         var reading = Enumerable.Range(0, 30).Select(async n =>
         {
-            // Some connect anew in the middle, with what they have.
+            // Some reconnect in between, with their positions.
             var have = 0L;
             while (have < Updates)
             {
@@ -210,7 +210,7 @@ public sealed class WebSocketTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Redis_killed_and_back_needs_no_reconnect_and_loses_nothing()
+    public async Task A_killed_and_restarted_Redis_needs_no_reconnect_and_loses_nothing()
     {
         await using var redis = await RedisServer.StartAsync(new() { Flavor = RedisFlavor.Auto }, Token);
         await using var api = await StartAsync(settings: new() { ["ConnectionStrings:redis"] = redis.ConnectionString });
@@ -222,9 +222,9 @@ public sealed class WebSocketTests(TestServers servers)
         await api.PublishAsync("alice");
         Assert.Equal(2, await client.NextSeqAsync());
         await using var newcomer = await SocketClient.ConnectAsync(api, "alice");
-        await using var stranger = await SocketClient.ConnectAsync(api, "bob");
+        await using var otherUser = await SocketClient.ConnectAsync(api, "bob");
         await api.PublishAsync("bob");
-        Assert.Equal(1, await stranger.NextSeqAsync());
+        Assert.Equal(1, await otherUser.NextSeqAsync());
 
         await redis.RestartAsync(Token);
         for (var seq = 3; seq < 20; seq++)

@@ -2,9 +2,11 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using StatusUpdates.Data.Log;
-using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Api;
+using StatusUpdates.Webhooks.Deliveries;
+using StatusUpdates.Webhooks.Messages;
+using StatusUpdates.Webhooks.Registration;
 
 namespace StatusUpdates.Tests.Webhooks;
 
@@ -35,7 +37,7 @@ public sealed class DeliveryRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Nothing_is_delivered_to_a_disabled_webhook_on_request_either()
+    public async Task Nothing_is_delivered_to_a_disabled_webhook_even_on_request()
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As("user-1");
@@ -82,7 +84,7 @@ public sealed class DeliveryRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_list_is_read_by_index_and_without_what_it_does_not_show()
+    public async Task A_list_is_read_by_index_and_without_the_columns_that_it_does_not_show()
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As("user-1");
@@ -107,7 +109,7 @@ public sealed class DeliveryRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_webhook_has_one_pending_test_at_most()
+    public async Task A_webhook_has_at_most_one_pending_test()
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As("user-1");
@@ -160,7 +162,7 @@ public sealed class DeliveryRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Nothing_is_replayed_before_a_webhook_has_taken_a_message_at_its_present_url()
+    public async Task Nothing_is_replayed_before_a_webhook_has_accepted_a_message_at_its_current_url()
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As("user-1");
@@ -216,7 +218,7 @@ public sealed class DeliveryRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_delivery_that_is_over_is_pending_again_under_the_same_message_id()
+    public async Task A_finished_delivery_that_is_replayed_is_pending_again_with_the_same_message_id()
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As("user-1");
@@ -235,14 +237,14 @@ public sealed class DeliveryRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_range_is_pending_again_and_what_is_pending_keeps_its_attempts()
+    public async Task A_replayed_range_is_pending_again_and_deliveries_that_are_pending_keep_their_attempts()
     {
         await using var api = await TestApi.StartAsync(servers);
         var database = api.Database;
         var client = api.As("user-1");
         var id = (await client.CreateWebhookAsync(""","statuses":["pending","processing"]""")).Id();
 
-        // 1 and 2: pending; 3 and 4: processing; 5: completed, which is not wanted; 6: another type, beyond the range.
+        // 1 and 2: pending; 3 and 4: processing; 5: completed, which the filter excludes; 6: another type, beyond the range.
         var first = (await database.SubmitAsync("user-1", cancellationToken: Token)).Generation.Id;
         var second = (await database.SubmitAsync("user-1", cancellationToken: Token)).Generation.Id;
         var claims = (await database.ClaimAsync(2, cancellationToken: Token)).Claimed;
@@ -283,7 +285,7 @@ public sealed class DeliveryRestTests(TestServers servers)
             "SELECT count(*) FROM webhook_deliveries WHERE type IN ('generation.pending', 'generation.processing')", Token));
         Assert.NotEqual(first, second);
 
-        // Ids made by the database are like those made here, and sort by time.
+        // Ids created by the database look like those created by the code, and sort by time.
         var made = (await client.GetDataAsync($"/{id}/deliveries"))["items"]!.AsArray().Where(d => d!.Id().Length > 10).ToArray();
         Assert.Equal([3L, 1L], made.Select(d => (long)d!["seq"]!));
         Assert.All(made, d =>
@@ -293,7 +295,7 @@ public sealed class DeliveryRestTests(TestServers servers)
             Assert.InRange(Guid.Parse(d!.Id()["dlv-".Length..]).Variant, 8, 11);
         });
 
-        // The same once more changes nothing; a part of it says so.
+        // The same replay again changes nothing; a part of the range has its own count.
         Assert.Equal(4, (int)(await client.PostDataAsync($"/{id}/replay", """{"since":0,"until":5}""", HttpStatusCode.Accepted))["count"]!);
         Assert.Equal(1, (int)(await client.PostDataAsync($"/{id}/replay", """{"since":1,"until":2}""", HttpStatusCode.Accepted))["count"]!);
         Assert.Equal(0, (int)(await client.PostDataAsync($"/{id}/replay", """{"since":5,"until":5}""", HttpStatusCode.Accepted))["count"]!);
@@ -301,7 +303,7 @@ public sealed class DeliveryRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_range_that_is_not_kept_too_long_or_ahead_of_the_cursor_is_refused()
+    public async Task A_range_that_is_gone_too_long_or_ahead_of_the_cursor_is_refused()
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As("user-1");
@@ -351,7 +353,7 @@ public sealed class DeliveryRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task An_update_that_is_no_longer_kept_is_not_replayed()
+    public async Task An_update_that_is_gone_is_not_replayed()
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As("user-1");

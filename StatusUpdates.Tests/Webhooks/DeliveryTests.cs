@@ -4,10 +4,10 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http;
-using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Transports;
-using StatusUpdates.Worker.Jobs;
+using StatusUpdates.Tests.Egress;
+using StatusUpdates.Webhooks.Deliveries;
+using StatusUpdates.Webhooks.Messages;
 
 namespace StatusUpdates.Tests.Webhooks;
 
@@ -49,7 +49,7 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task An_attempt_is_a_part_of_its_updates_trace_and_tells_the_receiver_nothing_of_it()
+    public async Task An_attempt_is_part_of_its_updates_trace_and_the_receiver_gets_nothing_of_it()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -57,7 +57,7 @@ public sealed class DeliveryTests(TestServers servers)
         var spans = new ConcurrentQueue<Activity>();
         using var listener = new ActivityListener
         {
-            ShouldListenTo = source => source.Name == WorkerTelemetry.Name,
+            ShouldListenTo = source => source.Name == WebhookTelemetry.Name,
             Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded,
             ActivityStopped = spans.Enqueue,
         };
@@ -84,7 +84,7 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Only_what_its_owner_wants_is_posted()
+    public async Task Only_updates_that_match_the_owners_filters_are_posted()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -104,7 +104,7 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_failed_delivery_is_repeated_with_the_same_id_and_body_and_holds_up_its_generation_alone()
+    public async Task A_failed_delivery_is_repeated_with_the_same_id_and_body_and_delays_only_its_generation()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -141,7 +141,7 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_receiver_that_was_down_is_left_in_peace_and_gets_everything_in_order_when_it_is_back()
+    public async Task A_receiver_that_is_down_gets_few_attempts_and_gets_everything_in_order_when_it_is_back()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -162,7 +162,7 @@ public sealed class DeliveryTests(TestServers servers)
 
         await Eventually.TrueAsync(() => receiver.All.Count >= 10);
 
-        // 120 updates, 40 generations: it was not asked for each of them.
+        // 120 updates of 40 generations: not all of them were attempted.
         Assert.InRange(receiver.All.Select(r => r.GenerationId).Distinct().Count(), 1, 20);
         await scene.Database.UntilAsync("SELECT troubled AND not_before > now() FROM durable_cursors");
         receiver.Answer = (_, _) => Task.FromResult(200);
@@ -179,7 +179,7 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_receiver_is_left_alone_for_as_long_as_it_asks()
+    public async Task A_receiver_gets_no_attempts_for_as_long_as_its_Retry_After_says()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -197,11 +197,11 @@ public sealed class DeliveryTests(TestServers servers)
         await scene.SubmitAsync();
 
         await Eventually.TrueAsync(() => receiver.Taken.Count == 2);
-        Assert.InRange(receiver.All[1].At - receiver.All[0].At, TimeSpan.FromSeconds(5.9), TimeSpan.FromMinutes(5));
+        Assert.True(receiver.All[1].At - receiver.All[0].At >= TimeSpan.FromSeconds(5.9), $"{receiver.All[1].At - receiver.All[0].At}");
     }
 
     [Fact]
-    public async Task One_that_is_gone_is_disabled_and_goes_on_from_its_cursor_when_enabled()
+    public async Task A_webhook_that_answers_410_is_disabled_and_continues_from_its_cursor_when_enabled()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -226,7 +226,7 @@ public sealed class DeliveryTests(TestServers servers)
     [InlineData("url")]
     [InlineData("filter")]
     [InlineData("keys")]
-    public async Task What_its_owner_changes_holds_at_once_and_what_an_attempt_from_before_meets_changes_nothing(string what)
+    public async Task A_change_by_the_owner_takes_effect_at_once_and_the_result_of_an_earlier_attempt_changes_nothing(string what)
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -265,7 +265,7 @@ public sealed class DeliveryTests(TestServers servers)
             await Eventually.TrueAsync(() => receiver.Taken.Count == 2);
         }
 
-        // All have ended, the one that got 410 too.
+        // All attempts have ended, including the one that got 410.
         Assert.Equal([1L, 2], receiver.Taken.Select(r => r.Seq));
         Assert.All(receiver.Taken, r => Assert.Equal(what == "url" ? "new" : "old", r.Path));
         Assert.All(receiver.Taken, r => Assert.Equal(
@@ -276,7 +276,7 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_new_url_gets_at_once_what_the_old_one_did_not_take()
+    public async Task A_new_url_gets_at_once_what_the_old_one_did_not_accept()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -297,7 +297,7 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task One_that_fails_for_as_long_as_attempts_are_made_is_disabled_and_nothing_of_it_is_lost()
+    public async Task A_webhook_that_fails_every_attempt_is_disabled_and_loses_nothing()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -319,7 +319,7 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_message_that_a_healthy_receiver_never_takes_is_given_up_and_the_rest_goes_on()
+    public async Task A_message_that_a_healthy_receiver_never_accepts_is_given_up_and_the_rest_continues()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -344,14 +344,14 @@ public sealed class DeliveryTests(TestServers servers)
     [Theory]
     [InlineData(422)]
     [InlineData(500)]
-    public async Task Several_messages_that_a_healthy_receiver_never_takes_keep_no_other_from_it(int refusal)
+    public async Task Several_messages_that_a_healthy_receiver_never_accepts_block_no_others(int refusal)
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
         await scene.RegisterAsync(receiver.Url(), statuses: ["pending"]);
         receiver.Answer = (r, _) => Task.FromResult(r.Seq <= 5 ? refusal : 200);
 
-        // From the second failure on there is an hour to the next attempt.
+        // From the second failure on, the next attempt is an hour away.
         await using var worker = await scene.StartWorkerAsync(
             [.. Enumerable.Range(1, 8).Select(i => ($"Webhooks:Delivery:RetryDelays:{i}", "01:00:00"))]);
         for (var i = 0; i < 5; i++)
@@ -359,7 +359,7 @@ public sealed class DeliveryTests(TestServers servers)
             await scene.SubmitAsync();
         }
 
-        await Eventually.TrueAsync(() => receiver.All.Select(r => r.Seq).Distinct().Count() == (refusal == 422 ? 5 : 3) || receiver.All.Count >= 6);
+        await Eventually.TrueAsync(() => receiver.All.Select(r => r.Seq).Distinct().Count() >= (refusal == 422 ? 5 : 3));
         for (var i = 0; i < 5; i++)
         {
             await scene.SubmitAsync();
@@ -367,7 +367,7 @@ public sealed class DeliveryTests(TestServers servers)
 
         if (refusal == 500)
         {
-            // It looks as if it were down, until one is tried that it takes.
+            // The receiver seems to be down until a message is tried that it accepts.
             await scene.Database.ExecuteAsync("UPDATE durable_cursors SET not_before = NULL", Token);
             await scene.Database.UntilAsync(
                 "UPDATE durable_cursors SET not_before = NULL RETURNING (SELECT count(*) = 5 FROM webhook_deliveries WHERE state = 'delivered')");
@@ -378,7 +378,7 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task What_waits_behind_one_generation_is_bounded_and_the_rest_goes_on_when_there_is_room()
+    public async Task The_deliveries_that_wait_behind_one_generation_are_bounded_and_the_rest_continues_when_there_is_room()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -390,7 +390,7 @@ public sealed class DeliveryTests(TestServers servers)
         var other = await scene.SubmitAsync();
         await scene.AppendAsync(other, count: 5);
 
-        // Ten rows at most are to wait, give or take a page.
+        // At most ten rows may wait (ten times the setting), give or take a page.
         await using var worker = await scene.StartWorkerAsync(
             ("Webhooks:Delivery:MaxPending", "1"),
             ("Webhooks:Delivery:RetryDelays:0", "00:00:01"));
@@ -403,7 +403,7 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_slow_receiver_gives_its_slot_back_and_is_told_all_the_same()
+    public async Task A_slow_receiver_gives_its_slot_back_and_still_gets_everything()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var slow = await WebhookReceiver.StartAsync();
@@ -421,7 +421,7 @@ public sealed class DeliveryTests(TestServers servers)
         await scene.Database.UntilAsync("SELECT troubled AND last_seq = 3 AND lease_expires_at IS NULL FROM durable_cursors");
         slow.Answer = (_, _) => Task.FromResult(200);
 
-        // It is fast again where the machine is: one answer in time is enough.
+        // It is fast again, as far as the machine is: one answer in time is enough.
         for (var seq = 4; await scene.Database.ScalarAsync<bool>("SELECT troubled FROM durable_cursors", Token); seq++)
         {
             await scene.AppendAsync(generation);
@@ -434,7 +434,7 @@ public sealed class DeliveryTests(TestServers servers)
     [InlineData("hang", "No answer within 0.3 s.")]
     [InlineData("close", "The connection ended before the answer came.")]
     [InlineData("down", "No connection could be made.")]
-    public async Task What_went_wrong_is_told_to_the_owner(string trouble, string error)
+    public async Task The_owner_can_see_what_went_wrong(string trouble, string error)
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -459,7 +459,7 @@ public sealed class DeliveryTests(TestServers servers)
             await receiver.StopAsync();
         }
 
-        // Short where it is to pass; else so long that a busy machine answers before.
+        // Short if it has to expire; otherwise so long that even a busy machine answers in time.
         await using var worker = await scene.StartWorkerAsync(("Webhooks:Delivery:Timeout", trouble is "hang" ? "00:00:00.3" : "00:01:00"));
         await scene.SubmitAsync();
 
@@ -470,10 +470,10 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_receiver_that_acknowledges_first_and_works_on_has_taken_the_message()
+    public async Task A_receiver_that_acknowledges_first_and_then_works_has_accepted_the_message()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
-        using var receiver = new RawReceiver(answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n");
+        await using var receiver = new RawReceiver(answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n");
         await scene.RegisterAsync($"http://127.0.0.1:{receiver.Port}/");
         await using var worker = await scene.StartWorkerAsync();
         var generation = await scene.SubmitAsync();
@@ -486,7 +486,7 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Only_the_beginning_of_an_answer_is_read_and_kept()
+    public async Task Only_the_beginning_of_an_answer_is_read_and_stored()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -506,7 +506,7 @@ public sealed class DeliveryTests(TestServers servers)
                 return 200;
             }
 
-            Assert.Fail("All of it was read.");
+            Assert.Fail("The whole response was read.");
             return 200;
         };
         await using var worker = await scene.StartWorkerAsync();
@@ -534,7 +534,7 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task One_whose_next_updates_are_gone_is_told_so_and_goes_on_from_the_head()
+    public async Task A_webhook_whose_next_updates_are_gone_gets_a_resync_and_continues_from_the_head()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -573,7 +573,7 @@ public sealed class DeliveryTests(TestServers servers)
     }
 
     [Fact]
-    public async Task What_is_asked_for_while_a_receiver_is_down_is_tried_at_once()
+    public async Task A_requested_delivery_is_attempted_at_once_even_while_the_receiver_is_down()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -596,7 +596,7 @@ public sealed class DeliveryTests(TestServers servers)
             """,
             Token);
 
-        // It succeeds, and with it all that was put off.
+        // It succeeds, and so does everything that was postponed.
         await Eventually.TrueAsync(() => receiver.Taken.Count == 6);
         Assert.Equal("msg_test", receiver.Taken[0].Id);
     }
@@ -628,7 +628,7 @@ public sealed class DeliveryTests(TestServers servers)
                     await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     return 500;
                 case < 36:
-                    // Taken, and the answer lost.
+                    // Accepted, and the response is lost.
                     context.Abort();
                     return 200;
                 default:
@@ -651,7 +651,7 @@ public sealed class DeliveryTests(TestServers servers)
         await Eventually.TrueAsync(() => receiver.Taken.Select(r => r.Seq).Distinct().Count() == 210);
         foreach (var generation in generations)
         {
-            // By whoever ignores what it has seen.
+            // As a receiver sees it that ignores repeats.
             var seqs = receiver.Taken.Where(r => r.GenerationId == generation).Select(r => r.Seq).Distinct().ToArray();
             Assert.Equal(seqs.Order(), seqs);
         }

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.DataProtection;
 using NSec.Cryptography;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Webhooks.Keys;
 
 namespace StatusUpdates.Tests.Webhooks;
 
@@ -30,7 +30,7 @@ public sealed class SigningKeysTests
     }
 
     [Fact]
-    public void Rotated_keys_sign_until_their_overlap_is_over_and_three_at_most()
+    public void Rotated_keys_sign_until_their_overlap_is_over_and_at_most_three_do()
     {
         var first = SigningKeys.Create();
         var second = first.Rotate(TimeSpan.FromHours(1), Now);
@@ -49,7 +49,7 @@ public sealed class SigningKeysTests
     }
 
     [Fact]
-    public void Keys_come_back_from_storage_as_they_were_and_no_one_else_can_read_them()
+    public void Keys_are_restored_from_storage_unchanged_and_no_one_else_can_read_them()
     {
         var protector = new SigningKeyProtector(new EphemeralDataProtectionProvider());
         var keys = SigningKeys.Create().Rotate(TimeSpan.FromHours(1), Now);
@@ -66,7 +66,7 @@ public sealed class SigningKeysTests
     }
 
     [Fact]
-    public void Keys_in_another_webhooks_row_are_not_accepted_and_those_of_before_are_read_everywhere()
+    public void Keys_in_another_webhooks_row_are_not_accepted_and_keys_in_the_former_format_are_read_in_any_row()
     {
         var provider = new EphemeralDataProtectionProvider();
         var protector = new SigningKeyProtector(provider);
@@ -81,7 +81,7 @@ public sealed class SigningKeysTests
     }
 
     [Fact]
-    public void Keys_that_are_held_take_no_mappings_of_memory_of_which_a_process_has_few()
+    public void Keys_in_use_need_no_memory_mappings_of_which_a_process_has_few()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Counts the mappings in /proc.");
         var protector = new SigningKeyProtector(new EphemeralDataProtectionProvider());
@@ -92,7 +92,7 @@ public sealed class SigningKeysTests
         Assert.All(held, keys => Assert.NotEmpty(keys.PublicKey));
         Assert.All(held, keys => Assert.NotEmpty(keys.Sign("msg_1", Now, Body, Now)));
 
-        // Other tests run beside; held by the library, these would be 12,000.
+        // Other tests run in parallel. If the library held the keys, there would be 12,000.
         Assert.InRange(Mappings() - before, int.MinValue, 3000);
         GC.KeepAlive(held);
 
@@ -107,6 +107,6 @@ public sealed class SigningKeysTests
     [InlineData("[]")]
     [InlineData("{}")]
     [InlineData("""[{"secret":"AAAA","ed25519":"AAAA"}]""")]
-    public void What_is_no_keys_is_a_format_error(string stored) =>
+    public void Invalid_stored_keys_are_a_format_error(string stored) =>
         Assert.Throws<FormatException>(() => SigningKeys.Parse(Encoding.UTF8.GetBytes(stored)));
 }

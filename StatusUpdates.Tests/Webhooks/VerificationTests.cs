@@ -4,14 +4,15 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Receiver;
-using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
 using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Tests.EndToEnd;
+using StatusUpdates.Webhooks.Keys;
+using StatusUpdates.Webhooks.Messages;
 
 namespace StatusUpdates.Tests.Webhooks;
 
-/// <summary>What docs/webhooks.md tells receivers to do, done with real signatures; and the same by a library that is not ours.</summary>
+/// <summary>Runs the code that docs/webhooks.md gives to receivers, and a third-party library, on real signatures.</summary>
 public sealed partial class VerificationTests
 {
     private static readonly byte[] Body = WebhookMessages.OfUpdate(new StatusUpdate
@@ -28,11 +29,11 @@ public sealed partial class VerificationTests
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public void The_CSharp_of_the_document_is_what_is_tested_here() =>
+    public void The_CSharp_in_the_document_is_the_code_that_is_tested_here() =>
         Assert.Equal(File.ReadAllText(Path.Combine(Folder(), "WebhookVerifier.cs")), Blocks("csharp").Single());
 
     [Fact]
-    public void The_CSharp_of_the_document_tells_genuine_requests_from_others() => Assert.All(Cases(), request =>
+    public void The_CSharp_in_the_document_distinguishes_genuine_requests_from_others() => Assert.All(Cases(), request =>
     {
         if (request.Key.StartsWith("whsec_", StringComparison.Ordinal))
         {
@@ -49,7 +50,7 @@ public sealed partial class VerificationTests
     });
 
     [Fact]
-    public async Task The_JavaScript_of_the_document_and_the_package_standardwebhooks_tell_genuine_requests_from_others()
+    public async Task The_JavaScript_in_the_document_and_the_package_standardwebhooks_distinguish_genuine_requests_from_others()
     {
         using var folder = new TemporaryFolder();
         await File.WriteAllTextAsync(Path.Combine(folder.Path, "verify.mjs"), Blocks("javascript").Single(), Token);
@@ -67,7 +68,7 @@ public sealed partial class VerificationTests
     }
 
     [Fact]
-    public async Task The_Python_of_the_document_tells_genuine_requests_from_others()
+    public async Task The_Python_in_the_document_distinguishes_genuine_requests_from_others()
     {
         var requests = Cases().Where(request => request.Key.StartsWith("whsec_", StringComparison.Ordinal)).ToArray();
 
@@ -77,9 +78,9 @@ public sealed partial class VerificationTests
     }
 
     [Fact]
-    public async Task The_Python_of_the_document_verifies_by_the_public_key_where_its_package_is_there()
+    public async Task The_Python_in_the_document_verifies_with_the_public_key_if_its_package_is_installed()
     {
-        // Its timestamp is checked by the other part.
+        // The timestamp is checked by the other code block.
         var requests = Cases()
             .Where(request => request.Key.StartsWith("whpk_", StringComparison.Ordinal) && !request.What.Contains("old", StringComparison.Ordinal))
             .ToArray();
@@ -121,7 +122,7 @@ public sealed partial class VerificationTests
         }
         catch (IOException)
         {
-            // It has ended already: its exit code says why.
+            // The process has already exited: its exit code says why.
         }
 
         await process.WaitForExitAsync(Token);
@@ -155,7 +156,7 @@ public sealed partial class VerificationTests
                 Request.Sign($"{name}: changed timestamp", first, now, Body)
                     .With("webhook-timestamp", $"{now.ToUnixTimeSeconds() - 1}") with { Key = keyOf(first) },
                 Request.Sign($"{name}: no signature", first, now, Body).With("webhook-signature", "v1, v1a, v2,AAAA") with { Key = keyOf(first) },
-                Request.Sign($"{name}: no base64", first, now, Body).With("webhook-signature", "v1,A v1a,A v1a,é v1a,====") with { Key = keyOf(first) },
+                Request.Sign($"{name}: invalid base64", first, now, Body).With("webhook-signature", "v1,A v1a,A v1a,é v1a,====") with { Key = keyOf(first) },
                 Request.Sign($"{name}: endless timestamp", first, now, Body).With("webhook-timestamp", new('1', 5000)) with { Key = keyOf(first) },
                 .. new[] { "webhook-id", "webhook-timestamp", "webhook-signature" }.Select(
                     header => Request.Sign($"{name}: without {header}", first, now, Body).Without(header) with { Key = keyOf(first) }),
@@ -200,12 +201,5 @@ public sealed partial class VerificationTests
         public Request Without(string header) => this with { Headers = new(Headers.Where(h => h.Key != header)) };
 
         public string ToJson() => JsonSerializer.Serialize(new { headers = Headers, body = Convert.ToBase64String(Body), key = Key });
-    }
-
-    private sealed class TemporaryFolder : IDisposable
-    {
-        public string Path { get; } = Directory.CreateTempSubdirectory("webhooks-").FullName;
-
-        public void Dispose() => Directory.Delete(Path, recursive: true);
     }
 }

@@ -1,12 +1,12 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Egress;
 using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Webhooks;
 
-/// <summary>Calls of the webhooks' REST interface.</summary>
+/// <summary>Calls to the webhooks' REST API.</summary>
 internal static class WebhookCalls
 {
     public const string Path = "/api/v1/webhooks";
@@ -14,9 +14,9 @@ internal static class WebhookCalls
     private static CancellationToken Token => TestTime.Token;
 
     /// <summary>Registers a webhook.</summary>
-    /// <param name="client">Its owner.</param>
-    /// <param name="members">JSON members beside the URL, with a comma first.</param>
-    /// <param name="url">Where it leads.</param>
+    /// <param name="client">The owner's client.</param>
+    /// <param name="members">JSON members in addition to the URL, starting with a comma.</param>
+    /// <param name="url">The webhook's URL.</param>
     public static async Task<JsonNode> CreateWebhookAsync(this HttpClient client, string members = "", string url = "https://198.41.0.4/hook")
     {
         using var response = await client.PostAsync(Path, Answers.Json($$"""{"url":"{{url}}"{{members}}}"""), Token);
@@ -55,7 +55,7 @@ internal static class WebhookCalls
     public static string Id(this JsonNode node) => (string)node["id"]!;
 }
 
-/// <summary>Knows some names, and no other.</summary>
+/// <summary>Resolves the given names and no others.</summary>
 internal sealed class NamesResolver(params (string Host, string[] Addresses)[] names) : IHostResolver
 {
     public Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellationToken) => host switch

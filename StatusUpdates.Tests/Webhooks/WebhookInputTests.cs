@@ -1,6 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Egress;
 using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Webhooks;
@@ -55,7 +55,7 @@ public sealed class WebhookInputTests(TestServers servers, SharedApi shared) : I
     };
 
     [Fact]
-    public async Task Every_bad_registration_and_change_is_refused_by_name()
+    public async Task Every_invalid_registration_and_change_is_refused_and_its_field_is_named()
     {
         var api = await ApiAsync();
         var client = api.As(_user);
@@ -95,7 +95,7 @@ public sealed class WebhookInputTests(TestServers servers, SharedApi shared) : I
     [InlineData("/replay", "until", """{"since":0,"until":1}""")]
     [InlineData("/replay", "since", """{"since":1}""")]
     [InlineData("/replay", "body", "")]
-    public async Task Every_bad_rotation_and_replay_is_refused_by_name(string path, string field, string body)
+    public async Task Every_invalid_rotation_and_replay_is_refused_and_its_field_is_named(string path, string field, string body)
     {
         var api = await ApiAsync();
         var client = api.As(_user);
@@ -116,7 +116,7 @@ public sealed class WebhookInputTests(TestServers servers, SharedApi shared) : I
     [InlineData("cursor", "?cursor=")]
     [InlineData("cursor", "?cursor=dlv-1")]
     [InlineData("cursor", "?cursor=wh-0197f0f0-0000-7000-8000-000000000000")]
-    public async Task Every_bad_query_of_deliveries_is_refused_by_name(string field, string query)
+    public async Task Every_invalid_query_of_deliveries_is_refused_and_its_parameter_is_named(string field, string query)
     {
         var api = await ApiAsync();
         var client = api.As(_user);
@@ -143,11 +143,11 @@ public sealed class WebhookInputTests(TestServers servers, SharedApi shared) : I
     }
 
     [Fact]
-    public async Task Outside_of_Development_a_url_has_one_of_the_ports_that_are_allowed()
+    public async Task Outside_Development_a_url_must_have_one_of_the_allowed_ports()
     {
         var refused = await (await ApiAsync()).As(_user).PostProblemAsync(
             "", """{"url":"https://198.41.0.4:5432/"}""", HttpStatusCode.BadRequest, "invalid_request");
-        Assert.Equal("Must have one of the ports that are allowed: 443, 4443, 8443, 9443.", (string?)refused["errors"]!["url"]![0]);
+        Assert.Equal("Must have one of the allowed ports: 443, 4443, 8443, 9443.", (string?)refused["errors"]!["url"]![0]);
 
         await using var api = await TestApi.StartAsync(
             servers, new Dictionary<string, string?> { ["Webhooks:AllowedPorts:0"] = "443", ["Webhooks:AllowedPorts:1"] = "5000-5999" }, "Production");
@@ -156,7 +156,7 @@ public sealed class WebhookInputTests(TestServers servers, SharedApi shared) : I
     }
 
     [Fact]
-    public async Task In_Development_a_receiver_on_this_machine_is_accepted_and_no_other_private_one()
+    public async Task In_Development_a_receiver_on_this_machine_is_accepted_but_no_other_private_one()
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As(_user);
@@ -175,9 +175,8 @@ public sealed class WebhookInputTests(TestServers servers, SharedApi shared) : I
     [InlineData("Webhooks:AllowedPorts:0", "8000-65536")]
     [InlineData("Webhooks:AllowedPorts:0", "9000-8000")]
     [InlineData("Webhooks:AllowedPorts:0", "https")]
-    [InlineData("Webhooks:MaxPerUrl", "0")]
     [InlineData("Webhooks:MaxPerUser", "0")]
-    public async Task A_wrong_setting_stops_the_start_and_is_named(string key, string value)
+    public async Task An_invalid_setting_prevents_the_start_and_is_named(string key, string value)
     {
         var failure = await Assert.ThrowsAsync<Microsoft.Extensions.Options.OptionsValidationException>(
             () => TestApi.StartAsync(servers, new Dictionary<string, string?> { [key] = value }, "Production"));

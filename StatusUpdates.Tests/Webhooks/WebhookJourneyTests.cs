@@ -3,17 +3,16 @@ using System.Text;
 using Receiver;
 using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Api;
-using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Webhooks;
 
-/// <summary>From the REST interface to a real receiver and back.</summary>
+/// <summary>From the REST API to a real receiver and back.</summary>
 public sealed class WebhookJourneyTests(TestServers servers)
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task What_is_registered_by_REST_is_told_signed_and_told_again_on_request()
+    public async Task A_webhook_registered_by_REST_gets_signed_messages_and_gets_them_again_on_request()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();
@@ -34,7 +33,7 @@ public sealed class WebhookJourneyTests(TestServers servers)
         await Eventually.TrueAsync(() => receiver.Taken.Count == 3);
         Assert.All(receiver.Taken, message => Assert.True(IsGenuine(message, secret)));
 
-        // Rotated: both secrets fit until the overlap is over, and then the new one alone. What is recorded is not sent again by a change.
+        // Rotated: both secrets match until the overlap is over, and then only the new one. A change does not resend what is recorded.
         await UntilDeliveredAsync();
         var rotated = (string)(await client.PostDataAsync($"/{id}/rotate-secret", null, HttpStatusCode.OK))["secret"]!;
         await client.PostDataAsync($"/{id}/test", null, HttpStatusCode.Accepted);
@@ -48,7 +47,7 @@ public sealed class WebhookJourneyTests(TestServers servers)
         Assert.False(IsGenuine(receiver.Taken[4], rotated));
         Assert.True(IsGenuine(receiver.Taken[4], last));
 
-        // Replayed: the range in its order, then one; the same messages to the byte.
+        // Replayed: the range in order, then one delivery; the messages are the same byte for byte.
         await UntilDeliveredAsync();
         await client.PostDataAsync($"/{id}/replay", """{"since":0}""", HttpStatusCode.Accepted);
         await Eventually.TrueAsync(() => receiver.Taken.Count == 7);
@@ -63,7 +62,7 @@ public sealed class WebhookJourneyTests(TestServers servers)
         var attempts = (await client.GetDataAsync($"/{id}/deliveries/{delivery.Id()}"))["attempts"]!.AsArray();
         Assert.Equal([204, 204, 204], attempts.Select(attempt => (int)attempt!["statusCode"]!));
 
-        // Deleted: nothing more comes. What another webhook is told afterwards shows that it would have.
+        // Deleted: nothing more arrives. What another webhook gets afterwards shows that it would have.
         using (var deleted = await client.DeleteAsync($"{WebhookCalls.Path}/{id}", Token))
         {
             Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
@@ -74,13 +73,13 @@ public sealed class WebhookJourneyTests(TestServers servers)
         await Eventually.TrueAsync(() => receiver.Taken.Count == 9);
         Assert.Equal("other", receiver.Taken[8].Path);
 
-        // Until every message that was taken is recorded as an attempt: one that is not would be sent again.
+        // Waits until every accepted message is recorded as an attempt: one that is not would be sent again.
         Task UntilDeliveredAsync() => scene.Database.UntilAsync(
             $"SELECT sum(jsonb_array_length(attempts)) = {receiver.Taken.Count} AND bool_and(state = 'delivered') FROM webhook_deliveries");
     }
 
     [Fact]
-    public async Task A_webhook_that_was_disabled_says_why_and_gets_everything_in_order_once_its_owner_enables_it()
+    public async Task A_webhook_that_was_disabled_shows_why_and_gets_everything_in_order_once_its_owner_enables_it()
     {
         await using var scene = await WebhookScene.CreateAsync(servers);
         await using var receiver = await WebhookReceiver.StartAsync();

@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Messaging;
+using StatusUpdates.Webhooks.Keys;
+using StatusUpdates.Webhooks.Messages;
 
 namespace StatusUpdates.Tests.Webhooks;
 
@@ -20,7 +21,7 @@ public sealed class WebhookMessagesTests
     };
 
     [Fact]
-    public void An_update_is_told_as_on_the_other_transports_at_its_own_time()
+    public void An_update_is_written_as_on_the_other_transports_with_its_own_time()
     {
         var body = Encoding.UTF8.GetString(WebhookMessages.OfUpdate(Update));
 
@@ -32,7 +33,7 @@ public sealed class WebhookMessagesTests
     }
 
     [Fact]
-    public void A_body_that_was_parsed_and_written_again_as_JavaScript_does_is_the_same_and_its_signature_fits()
+    public void A_body_that_was_parsed_and_serialized_again_as_in_JavaScript_is_the_same_and_its_signature_matches()
     {
         const string Message = "5 < 6 & 'a' + \"b\" \\ / é ü 漢字 \u00a0 \u2028 \ufeff \u007f \u0001 \b\t\n\f\r 😀 👩‍👩‍👧 \ue000";
         var body = WebhookMessages.OfUpdate(Update with
@@ -61,7 +62,7 @@ public sealed class WebhookMessagesTests
     }
 
     [Fact]
-    public void Tests_and_resyncs_say_what_they_are()
+    public void Tests_and_resyncs_have_their_own_types()
     {
         var time = new DateTimeOffset(2026, 3, 1, 14, 0, 0, TimeSpan.FromHours(2));
 
@@ -74,7 +75,7 @@ public sealed class WebhookMessagesTests
     }
 
     [Fact]
-    public void A_message_has_a_type_for_every_status()
+    public void Every_status_has_a_message_type()
     {
         foreach (var status in Enum.GetValues<GenerationStatus>())
         {
@@ -85,7 +86,7 @@ public sealed class WebhookMessagesTests
     }
 
     [Fact]
-    public void Ids_of_messages_are_those_of_what_they_tell()
+    public void Message_ids_come_from_the_update_or_the_delivery()
     {
         var updateId = Guid.CreateVersion7();
         var deliveryId = WebhookIds.NewDelivery();
@@ -97,7 +98,7 @@ public sealed class WebhookMessagesTests
         Assert.False(WebhookIds.IsWebhook("wh-1"));
     }
 
-    // As JSON.stringify (ECMA-262, section 25.5.2): no space, members in order, and of characters only those escaped that have to be.
+    // Like JSON.stringify (ECMA-262, section 25.5.2): no spaces, members in order, and only those characters escaped that must be.
     private static string Stringify(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Object => "{" + string.Join(',', value.EnumerateObject().Select(m => Quote(m.Name) + ":" + Stringify(m.Value))) + "}",

@@ -1,12 +1,6 @@
 using System.Collections.Concurrent;
-using System.Net;
 using System.Text.Json;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using StatusUpdates.NativeServers.Native;
 
 namespace StatusUpdates.Tests.Webhooks;
 
@@ -22,64 +16,32 @@ internal sealed record Received(string Path, string Id, string Timestamp, string
     public string GenerationId => Json.GetProperty("data").GetProperty("generationId").GetString()!;
 }
 
-/// <summary>A real HTTP server that takes webhooks' messages, and answers as the test says. Each path is a webhook's own.</summary>
-internal sealed class WebhookReceiver : IAsyncDisposable
+/// <summary>A real HTTP server that receives webhook messages and answers as the test says. Each webhook has its own path.</summary>
+internal sealed class WebhookReceiver : LoopbackHttpServer
 {
     private readonly ConcurrentQueue<Received> _taken = [];
     private readonly ConcurrentQueue<Received> _all = [];
-    private WebApplication? _app;
 
     private WebhookReceiver()
     {
     }
 
-    /// <summary>Answers: anything below 300 means that the message was taken. By default 204.</summary>
+    /// <summary>Returns the status to answer: below 300 means that the message was accepted. By default 204.</summary>
     public Func<Received, HttpContext, Task<int>> Answer { get; set; } = (_, _) => Task.FromResult(204);
 
-    public int Port { get; } = LoopbackPort.FindFree();
+    public int Port => Address.Port;
 
-    /// <summary>What was taken, in order.</summary>
+    /// <summary>The messages that were accepted, in order.</summary>
     public IReadOnlyList<Received> Taken => [.. _taken];
 
-    /// <summary>Every request, whatever was answered.</summary>
+    /// <summary>All requests, whatever the answer.</summary>
     public IReadOnlyList<Received> All => [.. _all];
 
-    public static async Task<WebhookReceiver> StartAsync()
-    {
-        var receiver = new WebhookReceiver();
-        await receiver.StartAgainAsync();
-        return receiver;
-    }
+    public static Task<WebhookReceiver> StartAsync() => StartAsync(new WebhookReceiver());
 
-    public string Url(string path = "hook") => $"http://127.0.0.1:{Port}/{path}";
+    public string Url(string path = "hook") => $"{Address}{path}";
 
-    /// <summary>Listens (again), on the same port.</summary>
-    public async Task StartAgainAsync()
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, Port));
-        _app = builder.Build();
-        _app.Run(TakeAsync);
-        await _app.StartAsync(TestTime.Token);
-    }
-
-    /// <summary>Ends all connections and listens no more.</summary>
-    public async Task StopAsync()
-    {
-        if (_app is not null)
-        {
-            using var now = new CancellationTokenSource();
-            await now.CancelAsync();
-            await _app.StopAsync(now.Token);
-            await _app.DisposeAsync();
-            _app = null;
-        }
-    }
-
-    public async ValueTask DisposeAsync() => await StopAsync();
-
-    private async Task TakeAsync(HttpContext context)
+    protected override async Task AnswerAsync(HttpContext context)
     {
         using var reader = new StreamReader(context.Request.Body);
         var received = new Received(

@@ -1,8 +1,9 @@
 using System.Net;
 using Microsoft.AspNetCore.DataProtection;
 using Npgsql;
-using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Tests.Api;
+using StatusUpdates.Webhooks.Keys;
+using StatusUpdates.Webhooks.Messages;
 
 namespace StatusUpdates.Tests.Webhooks;
 
@@ -54,7 +55,7 @@ public sealed class WebhookRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task What_a_change_leaves_out_stays_and_null_resets()
+    public async Task Members_that_a_change_omits_stay_and_null_resets()
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As("user-1");
@@ -78,7 +79,7 @@ public sealed class WebhookRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_disabled_webhook_rests_and_an_enabled_one_goes_on_from_where_it_was()
+    public async Task A_disabled_webhook_pauses_and_an_enabled_one_continues_from_where_it_was()
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As("user-1");
@@ -90,7 +91,7 @@ public sealed class WebhookRestTests(TestServers servers)
         Assert.NotNull(disabled["disabledAt"]);
         Assert.Equal("true 1", await CursorAsync("paused::text, epoch"));
 
-        // Two deliveries of one generation and a test, all of which have waited for long.
+        // Two deliveries of one generation and a test, all of which have waited for a long time.
         await api.Database.ExecuteAsync(
             $"""
             UPDATE webhooks SET failing_since = now() - interval '3 days', disabled_reason = 'failing';
@@ -128,7 +129,7 @@ public sealed class WebhookRestTests(TestServers servers)
     [InlineData("""{"enabled":true,"statuses":["failed"]}""", "new holder, now", "7 later", true)]
     [InlineData("""{"url":"https://198.41.0.4/hook"}""", "new holder, now", "7 later", true)]
     [InlineData(null, "new holder, now", "7 later", true)]
-    public async Task Whoever_delivers_by_what_is_changed_is_replaced_at_once(string? change, string cursor, string delivery, bool isFailing)
+    public async Task A_change_that_affects_deliveries_replaces_the_cursors_holder_at_once(string? change, string cursor, string delivery, bool isFailing)
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As("user-1");
@@ -214,7 +215,7 @@ public sealed class WebhookRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Rotations_at_the_same_time_all_count()
+    public async Task Concurrent_rotations_all_take_effect()
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As("user-1");
@@ -228,7 +229,7 @@ public sealed class WebhookRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Keys_that_cannot_be_decrypted_any_more_are_mended_by_a_rotation()
+    public async Task Keys_that_can_no_longer_be_decrypted_are_replaced_by_a_rotation()
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As("user-1");
@@ -262,7 +263,7 @@ public sealed class WebhookRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_user_has_few_webhooks_at_one_url_whatever_its_query_however_many_are_registered_and_moved_at_once()
+    public async Task A_user_has_few_webhooks_at_one_url_whatever_its_query_even_with_concurrent_registrations_and_changes()
     {
         await using var api = await TestApi.StartAsync(servers, new Dictionary<string, string?> { ["Webhooks:MaxPerUrl"] = "2" });
         var client = api.As("user-1");
@@ -292,7 +293,7 @@ public sealed class WebhookRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Keys_that_were_not_bound_to_their_webhook_are_bound_by_its_next_change_and_stay_the_same()
+    public async Task Keys_that_are_not_bound_to_their_webhook_are_bound_by_its_next_change_and_stay_the_same()
     {
         await using var api = await TestApi.StartAsync(servers);
         var client = api.As("user-1");
@@ -314,7 +315,7 @@ public sealed class WebhookRestTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_registration_waits_for_one_of_the_same_user_that_is_not_committed_yet()
+    public async Task A_registration_waits_for_an_uncommitted_one_of_the_same_user()
     {
         await using var api = await TestApi.StartAsync(servers, new Dictionary<string, string?> { ["Webhooks:MaxPerUser"] = "1" });
         await using var connection = await api.Database.DataSource.OpenConnectionAsync(Token);
@@ -350,7 +351,7 @@ public sealed class WebhookRestTests(TestServers servers)
         var delivery = (await api.As("user-1").PostDataAsync($"/{id}/test", null, HttpStatusCode.Accepted)).Id();
         var own = (await api.As("user-2").CreateWebhookAsync()).Id();
         var before = await StateAsync();
-        var stranger = api.As("user-2");
+        var otherUser = api.As("user-2");
 
         (string Method, string Path, string? Body)[] requests =
         [
@@ -376,7 +377,7 @@ public sealed class WebhookRestTests(TestServers servers)
         foreach (var (method, path, body) in requests)
         {
             using var request = new HttpRequestMessage(new(method), WebhookCalls.Path + path) { Content = body is null ? null : Answers.Json(body) };
-            using var response = await stranger.SendAsync(request, Token);
+            using var response = await otherUser.SendAsync(request, Token);
             await response.ProblemAsync(HttpStatusCode.NotFound, "not_found");
         }
 

@@ -1,15 +1,16 @@
-using Microsoft.AspNetCore.DataProtection;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Egress;
 using StatusUpdates.Messaging;
 using StatusUpdates.Tests.Worker;
+using StatusUpdates.Webhooks.Keys;
+using StatusUpdates.Webhooks.Messages;
+using StatusUpdates.Webhooks.Registration;
 
 namespace StatusUpdates.Tests.Webhooks;
 
-/// <summary>Registered webhooks, generations to tell them of, and workers that deliver.</summary>
+/// <summary>Registered webhooks, generations whose updates they get, and workers that deliver.</summary>
 internal sealed class WebhookScene : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
@@ -23,13 +24,12 @@ internal sealed class WebhookScene : IAsyncDisposable
         _publisher = new StatusPublisher(redis.Connection, redis.Options);
         var services = new ServiceCollection();
         services.AddLogging();
-        services.AddDbContext<StatusDbContext>(database.Database.Configure);
-        services.AddDataProtection().SetApplicationName("StatusUpdates").PersistKeysToDbContext<StatusDbContext>();
-        services.AddSingleton<SigningKeyProtector>();
+        services.AddSingleton(database.Database);
+        services.AddSigningKeyProtector();
         _services = services.BuildServiceProvider();
     }
 
-    /// <summary>Settings under which retries take milliseconds, and loopback is allowed.</summary>
+    /// <summary>Settings that make retries take milliseconds and allow loopback.</summary>
     public static (string Key, string Value)[] Settings =>
     [
         ("Webhooks:Delivery:Enabled", "true"),
@@ -48,7 +48,7 @@ internal sealed class WebhookScene : IAsyncDisposable
     {
         var scene = new WebhookScene(await servers.CreateDatabaseAsync(TestTime.Token), await servers.ConnectRedisAsync());
 
-        // The workers here deliver alone: what is submitted is never due for them.
+        // Generations that are submitted are never due: a test's own updates of them are the only ones.
         await scene.Database.ExecuteAsync(
             """
             CREATE FUNCTION never_due() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.run_at := now() + interval ''1 day''; RETURN NEW; END';
@@ -58,19 +58,19 @@ internal sealed class WebhookScene : IAsyncDisposable
         return scene;
     }
 
-    /// <summary>A worker that delivers. The given settings win.</summary>
+    /// <summary>Starts a worker that delivers; it has no providers. The given settings take precedence.</summary>
     public Task<TestWorker> StartWorkerAsync(params (string Key, string Value)[] settings) =>
-        TestWorker.StartAsync(Database, Redis, null, With(settings));
+        TestWorker.StartWithAsync(Database, Redis, _ => { }, With(settings));
 
-    /// <summary>As the other, with names of the test's own.</summary>
-    public Task<TestWorker> StartWorkerAsync(IHostResolver names, params (string Key, string Value)[] settings) =>
-        TestWorker.StartWithAsync(Database, Redis, services => services.AddSingleton(names), With(settings));
+    /// <summary>Like the other overload, with the test's own host resolver.</summary>
+    public Task<TestWorker> StartWorkerAsync(IHostResolver resolver, params (string Key, string Value)[] settings) =>
+        TestWorker.StartWithAsync(Database, Redis, builder => builder.Services.AddSingleton(resolver), With(settings));
 
-    /// <summary><see cref="Settings"/>, and what a test wants different.</summary>
+    /// <summary><see cref="Settings"/>, with a test's overrides.</summary>
     public static (string Key, string Value)[] With(params (string Key, string Value)[] settings) =>
         [.. Settings.Concat(settings).GroupBy(s => s.Key).Select(s => s.Last())];
 
-    /// <summary>Registers a webhook, which is told what comes from now on.</summary>
+    /// <summary>Registers a webhook, which gets the updates from now on.</summary>
     public async Task<(string Id, SigningKeys Keys)> RegisterAsync(
         string url, string userId = "u", string[]? statuses = null, string[]? types = null)
     {
@@ -91,7 +91,7 @@ internal sealed class WebhookScene : IAsyncDisposable
         return (id, keys);
     }
 
-    /// <summary>A generation that runs: its <c>pending</c> is in the log, and updates can be appended.</summary>
+    /// <summary>Submits a generation that is running: its <c>pending</c> is in the log, and updates can be appended.</summary>
     public async Task<string> SubmitAsync(string userId = "u", GenerationType type = GenerationType.ProductCard)
     {
         var submitted = await Database.SubmitAsync(userId, type, cancellationToken: TestTime.Token);
@@ -102,7 +102,7 @@ internal sealed class WebhookScene : IAsyncDisposable
         return submitted.Generation.Id;
     }
 
-    /// <summary>Appends updates of a generation, and announces them.</summary>
+    /// <summary>Appends updates of a generation and announces them.</summary>
     public async Task<StatusUpdate> AppendAsync(
         string generationId, GenerationStatus status = GenerationStatus.Processing, int count = 1, string userId = "u", string? traceParent = null)
     {
@@ -120,14 +120,14 @@ internal sealed class WebhookScene : IAsyncDisposable
     public async Task<IReadOnlyList<StatusUpdate>> ReadLogAsync(string userId = "u") =>
         (await Database.Log.ReadAfterAsync(userId, 0, 100_000, TestTime.Token)).Items;
 
-    /// <summary>Lets a webhook go on, as its owner would.</summary>
+    /// <summary>Enables a webhook, as its owner would.</summary>
     public Task EnableAsync(string webhookId) => ChangeAsync(webhookId, new() { Enabled = true });
 
     /// <summary>Changes a webhook, as its owner would.</summary>
     public async Task ChangeAsync(string webhookId, WebhookChange change, string userId = "u") =>
         Assert.Equal(WebhookUpdate.Changed, await Webhooks.UpdateAsync(userId, webhookId, change, maxPerUrl: 100, TestTime.Token));
 
-    /// <summary>Replaces a webhook's keys by new ones that alone are valid.</summary>
+    /// <summary>Replaces a webhook's keys with new ones; the old ones are no longer valid.</summary>
     public async Task<SigningKeys> RotateAsync(string webhookId, string userId = "u")
     {
         var known = (await Database.ScalarAsync<byte[]>($"SELECT signing_keys FROM webhooks WHERE id = '{webhookId}'", TestTime.Token))!;

@@ -5,9 +5,9 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using StatusUpdates.Data.Webhooks;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Tests.Worker;
+using StatusUpdates.Webhooks.Keys;
 
 namespace StatusUpdates.Tests.Webhooks;
 
@@ -16,7 +16,7 @@ public sealed class WebhookSecretsTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_secret_is_in_the_answer_that_makes_it_and_nowhere_else()
+    public async Task A_secret_is_in_the_response_that_creates_it_and_nowhere_else()
     {
         var logs = new CollectedLogs();
         var secrets = new List<string>();
@@ -40,7 +40,7 @@ public sealed class WebhookSecretsTests(TestServers servers)
         }
 
         Assert.Contains(logs.Lines, line => line.Contains("/api/v1/webhooks", StringComparison.Ordinal));
-        foreach (var secret in secrets.SelectMany(Spellings))
+        foreach (var secret in secrets.SelectMany(Notations))
         {
             Assert.DoesNotContain(later, text => text.Contains(secret, StringComparison.OrdinalIgnoreCase));
             Assert.DoesNotContain(logs.Lines, line => line.Contains(secret, StringComparison.OrdinalIgnoreCase));
@@ -48,12 +48,12 @@ public sealed class WebhookSecretsTests(TestServers servers)
     }
 
     [Fact]
-    public async Task What_the_API_encrypts_a_worker_decrypts_whichever_of_them_is_there_first()
+    public async Task A_worker_decrypts_what_the_API_encrypts_whichever_of_them_starts_first()
     {
         await using var database = await servers.CreateDatabaseAsync(Token);
         await using var redis = await servers.ConnectRedisAsync();
 
-        // All at once, on a database without tables: each would make a key of its own.
+        // All at once, on a database without keys: each could create its own key.
         var hosts = Enumerable.Range(0, 4).Select(_ => TestWorker.Build(database, redis, provider: null)).ToArray();
         try
         {
@@ -77,9 +77,9 @@ public sealed class WebhookSecretsTests(TestServers servers)
     }
 
     [Fact]
-    public async Task With_a_certificate_the_database_alone_opens_nothing_and_a_new_certificate_takes_over()
+    public async Task With_a_certificate_the_database_alone_decrypts_nothing_and_a_new_certificate_takes_over()
     {
-        var folder = Directory.CreateTempSubdirectory("certificates-");
+        using var folder = new TemporaryFolder();
         await using var api = await TestApi.StartAsync(servers, Settings("DataProtection:Certificate", Certificate(folder, "first", "one")));
         var webhook = await api.As("user-1").CreateWebhookAsync();
         var secret = (string)webhook["secret"]!;
@@ -94,18 +94,16 @@ public sealed class WebhookSecretsTests(TestServers servers)
         }
 
         await using (var next = await api.StartAnotherAsync(settings: new Dictionary<string, string?>(
-            [.. Settings("DataProtection:Certificate", Certificate(folder, "second", "two")), .. Settings("DataProtection:PreviousCertificate", (Path.Combine(folder.FullName, "first.p12"), "one"))])))
+            [.. Settings("DataProtection:Certificate", Certificate(folder, "second", "two")), .. Settings("DataProtection:PreviousCertificate", (Path.Combine(folder.Path, "first.p12"), "one"))])))
         {
             Assert.Equal(secret, next.Services<SigningKeyProtector>().Unprotect(webhook.Id(), stored).Secret);
         }
-
-        folder.Delete(recursive: true);
     }
 
     [Fact]
     public async Task Two_replicas_and_a_worker_with_one_certificate_share_one_key()
     {
-        var folder = Directory.CreateTempSubdirectory("certificates-");
+        using var folder = new TemporaryFolder();
         var settings = Settings("DataProtection:Certificate", Certificate(folder, "shared", "one"));
         await using var api = await TestApi.StartAsync(servers, settings);
         await using var other = await api.StartAnotherAsync(settings: settings);
@@ -119,15 +117,14 @@ public sealed class WebhookSecretsTests(TestServers servers)
         Assert.Equal(secret, other.Services<SigningKeyProtector>().Unprotect(webhook.Id(), stored).Secret);
         Assert.Equal(secret, worker.Services.GetRequiredService<SigningKeyProtector>().Unprotect(webhook.Id(), stored).Secret);
         Assert.Equal(1L, await api.Database.ScalarAsync<long>("SELECT count(*) FROM data_protection_keys", Token));
-        folder.Delete(recursive: true);
     }
 
     [Fact]
-    public void A_certificate_that_cannot_be_used_is_an_error_of_one_line_that_names_the_setting()
+    public void A_certificate_that_cannot_be_used_gives_a_one_line_error_that_names_the_setting()
     {
-        var folder = Directory.CreateTempSubdirectory("certificates-");
+        using var folder = new TemporaryFolder();
         var path = Certificate(folder, "c", "right").Path;
-        var broken = Path.Combine(folder.FullName, "broken.p12");
+        var broken = Path.Combine(folder.Path, "broken.p12");
         File.WriteAllText(broken, "no certificate");
 
         Assert.Equal("DataProtection:Certificate:Path: there is no file /nowhere/c.p12.", Error("/nowhere/c.p12", "right"));
@@ -137,7 +134,6 @@ public sealed class WebhookSecretsTests(TestServers servers)
             StringComparison.Ordinal);
         Assert.StartsWith($"DataProtection:Certificate:Path: {broken} cannot be read as a PKCS #12 file", Error(broken, "right"), StringComparison.Ordinal);
         Assert.StartsWith("DataProtection:Certificate:Password is set without DataProtection:Certificate:Path", Error("", "right"), StringComparison.Ordinal);
-        folder.Delete(recursive: true);
 
         static string Error(string path, string password)
         {
@@ -150,12 +146,12 @@ public sealed class WebhookSecretsTests(TestServers servers)
         }
     }
 
-    private static (string Path, string Password) Certificate(DirectoryInfo folder, string name, string password)
+    private static (string Path, string Password) Certificate(TemporaryFolder folder, string name, string password)
     {
         using var key = RSA.Create(2048);
         using var certificate = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
             .CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(100));
-        var path = Path.Combine(folder.FullName, name + ".p12");
+        var path = Path.Combine(folder.Path, name + ".p12");
         File.WriteAllBytes(path, certificate.Export(X509ContentType.Pkcs12, password));
         return (path, password);
     }
@@ -163,8 +159,8 @@ public sealed class WebhookSecretsTests(TestServers servers)
     private static Dictionary<string, string?> Settings(string section, (string Path, string Password) certificate) =>
         new() { [$"{section}:Path"] = certificate.Path, [$"{section}:Password"] = certificate.Password };
 
-    // As it is shown, and the bytes behind it in the notations that something could print them in.
-    private static IEnumerable<string> Spellings(string secret)
+    // The secret as it is shown, and in the notations in which its bytes could be printed.
+    private static IEnumerable<string> Notations(string secret)
     {
         var base64 = secret["whsec_".Length..];
         return [base64, base64.Replace("+", "\\u002B", StringComparison.Ordinal), Convert.ToHexString(Convert.FromBase64String(base64))];

@@ -2,8 +2,11 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
-using StatusUpdates.Data.Webhooks;
-using StatusUpdates.Worker.Webhooks;
+using StatusUpdates.Egress;
+using StatusUpdates.Tests.Egress;
+using StatusUpdates.Webhooks;
+using StatusUpdates.Webhooks.Deliveries;
+using StatusUpdates.Webhooks.Keys;
 
 namespace StatusUpdates.Tests.Webhooks;
 
@@ -23,7 +26,7 @@ public sealed class WebhookSenderTests
 
     [Theory]
     [MemberData(nameof(Faults))]
-    public async Task Whatever_goes_wrong_is_an_attempt_that_failed_in_words_of_our_own(Exception fault, string error)
+    public async Task Every_exception_gives_a_failed_attempt_with_an_error_text_of_our_own(Exception fault, string error)
     {
         var sender = Sender((_, _) => throw fault);
 
@@ -38,9 +41,9 @@ public sealed class WebhookSenderTests
     [InlineData("HTTP/1.1 200 OK\r\n\r\nOK", false)]
     [InlineData("HTTP/1.1 202 Accepted\r\nContent-Length: 1000\r\n\r\nOK", true)]
     [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\nno chunk", true)]
-    public async Task The_status_line_and_headers_are_the_answer_whatever_becomes_of_the_body(string answer, bool closes)
+    public async Task The_status_line_and_headers_are_the_answer_whatever_happens_to_the_body(string answer, bool closes)
     {
-        using var receiver = new RawReceiver(answer: answer, closes: closes);
+        await using var receiver = new RawReceiver(answer: answer, closes: closes);
         using var http = Http();
 
         var result = await Sender(http).SendAsync(
@@ -51,9 +54,9 @@ public sealed class WebhookSenderTests
     }
 
     [Fact]
-    public async Task A_failures_status_and_wait_are_heard_though_its_body_never_ends()
+    public async Task A_failures_status_and_Retry_After_are_used_although_its_body_never_ends()
     {
-        using var receiver = new RawReceiver(answer: "HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 1000\r\n\r\nlater");
+        await using var receiver = new RawReceiver(answer: "HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 1000\r\n\r\nlater");
         using var http = Http();
 
         var result = await Sender(http).SendAsync(
@@ -67,7 +70,7 @@ public sealed class WebhookSenderTests
     [InlineData("999999999", 24 * 60 * 60)]
     [InlineData("0", null)]
     [InlineData("soon", null)]
-    public async Task Retry_after_is_heard_within_a_day(string value, int? seconds)
+    public async Task Retry_After_is_used_up_to_a_day(string value, int? seconds)
     {
         var sender = Sender((_, _) =>
         {
@@ -82,7 +85,7 @@ public sealed class WebhookSenderTests
     }
 
     [Fact]
-    public async Task A_lost_cursor_ends_the_attempt_and_not_as_a_failure()
+    public async Task A_lost_cursor_ends_the_attempt_but_not_as_a_failure()
     {
         using var lost = new CancellationTokenSource();
         var sender = Sender(async (_, token) =>
@@ -107,25 +110,25 @@ public sealed class WebhookSenderTests
     public void Delays_grow_vary_by_a_fifth_and_end(int failures, double jitter, int? retryAfter, double? seconds)
     {
         var after = RetrySchedule.After(
-            new DeliveryOptions().Delays, failures, jitter, retryAfter is { } s ? TimeSpan.FromSeconds(s) : null);
+            new WebhookDeliveryOptions().RetryDelays, failures, jitter, retryAfter is { } s ? TimeSpan.FromSeconds(s) : null);
 
         Assert.Equal(seconds is null, after is null);
         Assert.Equal(seconds ?? 0, after?.TotalSeconds ?? 0, 0.1);
     }
 
     private static HttpMessageInvoker Http() =>
-        new(WebhookHttp.CreateHandler(new AddressPolicy([IPNetwork.Parse("127.0.0.0/8")], allowHttp: true), new HostLookUps(new SystemHostResolver(), TimeProvider.System)));
+        new(EgressHttp.CreateHandler(new AddressPolicy([IPNetwork.Parse("127.0.0.0/8")], allowHttp: true), new HostLookups(new SystemHostResolver(), TimeProvider.System)));
 
     private static WebhookSender Sender(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> answer) =>
-        Sender(new HttpMessageInvoker(new Answering(answer)));
+        Sender(new HttpMessageInvoker(new StubHandler(answer)));
 
     private static WebhookSender Sender(HttpMessageInvoker http) => new(
         http,
-        Options.Create(new DeliveryOptions()),
+        Options.Create(new WebhookOptions()),
         TimeProvider.System,
         NullLogger<WebhookSender>.Instance);
 
-    private sealed class Answering(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> answer) : HttpMessageHandler
+    private sealed class StubHandler(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> answer) : HttpMessageHandler
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
             answer(request, cancellationToken);

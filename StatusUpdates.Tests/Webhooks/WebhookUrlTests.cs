@@ -1,5 +1,6 @@
 using System.Net;
-using StatusUpdates.Data.Webhooks;
+using StatusUpdates.Egress;
+using StatusUpdates.Webhooks.Registration;
 
 namespace StatusUpdates.Tests.Webhooks;
 
@@ -54,7 +55,7 @@ public sealed class WebhookUrlTests
     [InlineData("https://localhost./")]
     [InlineData("https://hooks.localhost/")]
     [InlineData("https://ｌｏｃａｌｈｏｓｔ/")]
-    public void A_host_that_is_no_public_address_is_refused_however_it_is_written(string text)
+    public void A_host_that_is_not_a_public_address_is_refused_however_it_is_written(string text)
     {
         Assert.False(WebhookUrl.TryParse(text, Public, out var url, out var error));
         Assert.Null(url);
@@ -104,7 +105,7 @@ public sealed class WebhookUrlTests
     [InlineData("https://%EF%BC%91.example/")]
     [InlineData("")]
     [InlineData(null)]
-    public void What_is_no_plain_https_url_is_refused(string? text) => Assert.False(WebhookUrl.TryParse(text, Public, out _, out _));
+    public void Anything_but_a_plain_https_url_is_refused(string? text) => Assert.False(WebhookUrl.TryParse(text, Public, out _, out _));
 
     [Theory]
     [InlineData("https://example.com")]
@@ -117,7 +118,7 @@ public sealed class WebhookUrlTests
     [InlineData("https://localhost.example.com/")]
     [InlineData("https://8.8.8.8/")]
     [InlineData("https://[2606:4700:4700::1111]/")]
-    public void An_https_url_of_a_name_or_a_public_address_is_taken(string text)
+    public void An_https_url_of_a_name_or_a_public_address_is_accepted(string text)
     {
         Assert.True(WebhookUrl.TryParse(text, Public, out var url, out var error), error);
         Assert.Equal("https", url.Scheme);
@@ -135,7 +136,7 @@ public sealed class WebhookUrlTests
     }
 
     [Fact]
-    public void Http_and_other_networks_are_taken_where_the_operator_allows_them()
+    public void Http_and_other_networks_are_accepted_if_the_operator_allows_them()
     {
         var policy = new AddressPolicy([IPNetwork.Parse("127.0.0.0/8")], allowHttp: true);
 

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Receiver;
 
-/// <summary>Tells whether a request is from StatusUpdates, and of now.</summary>
+/// <summary>Checks that a request comes from StatusUpdates and is recent.</summary>
 public static class WebhookVerifier
 {
     private const long ToleranceSeconds = 5 * 60;
@@ -12,9 +12,9 @@ public static class WebhookVerifier
     /// <param name="id">The header webhook-id.</param>
     /// <param name="timestamp">The header webhook-timestamp.</param>
     /// <param name="signatures">The header webhook-signature.</param>
-    /// <param name="body">The request's body, byte for byte as it came.</param>
+    /// <param name="body">The request's body, byte for byte as it arrived.</param>
     /// <param name="secret">The webhook's secret, whsec_….</param>
-    /// <param name="now">The present time.</param>
+    /// <param name="now">The current time.</param>
     public static bool IsGenuine(string? id, string? timestamp, string? signatures, byte[] body, string secret, DateTimeOffset now)
     {
         if (id is null

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Attempts;
 using StatusUpdates.Worker.Jobs;
 
 namespace StatusUpdates.Tests.Worker;
@@ -39,12 +40,12 @@ public sealed class CancelTests(TestServers servers)
         await waiting.NextStartAsync(Token);
         var job = Assert.Single(worker.Jobs.Snapshot(), j => j.Generation.Id == forged);
 
-        // Messages come in order: with the second one the first has been looked at.
+        // Messages arrive in order: once the second one is handled, the first one has been too.
         await scene.Publisher.TryPublishCancelRequestAsync(forged);
         await scene.Database.CreateCommands().CancelAsync("other", asked, cancellationToken: Token);
         await scene.Publisher.TryPublishCancelRequestAsync(asked);
         await scene.WaitForAsync(asked, GenerationStatus.Canceled);
-        worker.CancelRequests.Hear(forged);
+        worker.CancelRequests.Hint(forged);
         await worker.CancelRequests.RunOnceAsync(Token);
 
         Assert.Equal((null, false), (job.Reason, job.Settled.IsCompleted));
@@ -72,18 +73,18 @@ public sealed class CancelTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_cancel_is_final_even_if_the_provider_does_not_listen()
+    public async Task A_cancel_is_final_even_if_the_provider_ignores_it()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var deaf = new ScriptedProvider(async (_, _, _) =>
+        var unresponsive = new ScriptedProvider(async (_, _, _) =>
         {
             await release.Task;
             return ScriptedProvider.Result;
         });
-        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, deaf, ("Worker:StopPatience", "00:00:00.050"));
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, unresponsive, ("Worker:StopPatience", "00:00:00.050"));
         var id = await scene.SubmitAsync();
-        await deaf.NextStartAsync(Token);
+        await unresponsive.NextStartAsync(Token);
         var job = Assert.Single(worker.Jobs.Snapshot());
 
         await scene.CancelAsync(id);
@@ -104,7 +105,7 @@ public sealed class CancelTests(TestServers servers)
         await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting, ("Worker:GracePeriod", "00:00:00"));
         await waiting.NextStartAsync(Token);
 
-        // The hint is lost, and the next heartbeat is far: the worker stops without having heard of it.
+        // The hint is lost and the next heartbeat is far away: the worker stops without knowing about the request.
         await scene.Database.CreateCommands().CancelAsync("u", id, cancellationToken: Token);
         await worker.StopAsync();
 
@@ -114,10 +115,15 @@ public sealed class CancelTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_lost_claim_of_a_generation_that_was_then_canceled_is_not_handed_back_but_ended()
+    public async Task A_generation_of_a_lost_claim_that_was_then_canceled_is_ended_and_not_handed_back()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
-        await using var worker = await TestWorker.StartAsync(scene.Database, null, ScriptedProvider.Finishing());
+        var waiting = ScriptedProvider.WaitingForStop();
+        await scene.SubmitAsync();
+        await using var worker = await TestWorker.StartAsync(scene.Database, null, waiting, ("Worker:GracePeriod", "00:00:00"), ("Worker:Concurrency", "1"));
+
+        // From here on it has no slot free, so that the next claim is not its own.
+        await waiting.NextStartAsync(Token);
         var id = (await scene.Database.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
         await scene.Database.ClaimAsync(owner: worker.Owner, cancellationToken: Token);
         await scene.Database.CreateCommands().CancelAsync("u", id, cancellationToken: Token);
@@ -129,19 +135,19 @@ public sealed class CancelTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_running_generation_hears_of_its_cancel_within_a_second()
+    public async Task A_running_generation_is_notified_of_its_cancel_within_a_second()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
-        var heard = Channel.CreateUnbounded<long>();
+        var canceledAt = Channel.CreateUnbounded<long>();
         var waiting = new ScriptedProvider(async (_, _, token) =>
         {
-            await using var registration = token.Register(() => heard.Writer.TryWrite(TimeProvider.System.GetTimestamp()));
+            await using var registration = token.Register(() => canceledAt.Writer.TryWrite(TimeProvider.System.GetTimestamp()));
             await Task.Delay(Timeout.InfiniteTimeSpan, token);
             return ScriptedProvider.Result;
         });
         await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, waiting);
 
-        // The next heartbeat is minutes away: whatever comes, comes by the hint. A busy machine may hold up one of them, or some, but not all.
+        // The next heartbeat is minutes away, so every cancellation comes by the hint. A busy machine may delay one of them, or some, but not all.
         var fastest = TimeSpan.MaxValue;
         for (var i = 0; i < 20 && fastest >= TimeSpan.FromSeconds(1); i++)
         {
@@ -151,7 +157,7 @@ public sealed class CancelTests(TestServers servers)
             await scene.CancelAsync(id);
             var asked = TimeProvider.System.GetTimestamp();
 
-            var elapsed = TimeProvider.System.GetElapsedTime(asked, await heard.Reader.ReadAsync(Token));
+            var elapsed = TimeProvider.System.GetElapsedTime(asked, await canceledAt.Reader.ReadAsync(Token));
             fastest = elapsed < fastest ? elapsed : fastest;
             await scene.WaitForAsync(id, GenerationStatus.Canceled);
         }
@@ -185,7 +191,7 @@ public sealed class CancelTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_cancel_request_that_overtakes_the_answer_of_the_claim_is_not_lost()
+    public async Task A_cancel_request_that_overtakes_the_response_of_the_claim_is_not_lost()
     {
         using var jobs = new RunningJobs(Options.Create(new WorkerOptions()), TimeProvider.System);
         var generation = new ClaimedGeneration
@@ -212,7 +218,7 @@ public sealed class CancelTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_lease_is_not_unknown_while_the_claim_that_took_it_is_under_way()
+    public async Task A_lease_is_not_orphaned_while_the_claim_that_took_it_is_in_progress()
     {
         using var jobs = new RunningJobs(Options.Create(new WorkerOptions()), TimeProvider.System);
         HeldLease[] leases = [new("gen-1", 1, false)];
@@ -220,11 +226,11 @@ public sealed class CancelTests(TestServers servers)
         await jobs.ClaimAsync(
             async () =>
             {
-                Assert.Empty(await jobs.FindUnknownAsync(leases, TimeSpan.Zero, Token));
+                Assert.Empty(await jobs.FindOrphanedAsync(leases, TimeSpan.Zero, Token));
                 return new ClaimResult([], []);
             },
             Token);
 
-        Assert.Equal(leases, await jobs.FindUnknownAsync(leases, TimeSpan.Zero, Token));
+        Assert.Equal(leases, await jobs.FindOrphanedAsync(leases, TimeSpan.Zero, Token));
     }
 }

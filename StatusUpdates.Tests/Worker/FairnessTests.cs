@@ -8,7 +8,7 @@ public sealed class FairnessTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_user_with_long_jobs_without_end_leaves_a_slot_for_whoever_comes()
+    public async Task A_user_with_an_endless_supply_of_long_jobs_leaves_a_slot_for_other_users()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var provider = LongFor("heavy");
@@ -24,7 +24,7 @@ public sealed class FairnessTests(TestServers servers)
             await provider.NextStartAsync(Token);
         }
 
-        // One after the other: the fourth slot is not taken by the first user in between.
+        // One after the other: the first user does not take the fourth slot in between.
         for (var i = 0; i < 5; i++)
         {
             var id = await scene.SubmitAsync(userId: $"light-{i}");
@@ -56,14 +56,14 @@ public sealed class FairnessTests(TestServers servers)
         await scene.WaitForAsync(card, GenerationStatus.Completed);
         Assert.Equal(1, provider.Runs.Count(r => r.Task == GenerationTask.Sora));
 
-        // A slot of the task that becomes free is filled at once: there is no poll here.
+        // A slot of the task is filled as soon as it is free: there is no poll here.
         mayEnd.Release(3);
         foreach (var video in videos)
         {
             await scene.WaitForAsync(video, GenerationStatus.Completed);
         }
 
-        Assert.Empty(provider.Doubled);
+        Assert.Empty(provider.Overlapped);
         await scene.Database.AssertConsistentAsync(Token);
     }
 

@@ -77,7 +77,7 @@ public sealed class JobLifecycleTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Poison_text_of_a_provider_is_mended_and_bounded_and_harms_nobody()
+    public async Task Invalid_text_from_a_provider_is_repaired_and_truncated_and_does_no_harm()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var provider = ScriptedProvider.Failing(() => new ProviderException("a\0b\ud800c" + new string('x', 100_000)));
@@ -94,15 +94,15 @@ public sealed class JobLifecycleTests(TestServers servers)
     [InlineData("a thrown exception", "No such model.")]
     [InlineData("no result", "The provider returned no result.")]
     [InlineData("a wrong kind", "The provider returned text/plain instead of an image.")]
-    [InlineData("poison in the media type", "The provider returned a result without a proper media type.")]
+    [InlineData("poison in the media type", "The provider returned a result without a valid media type.")]
     [InlineData("a script link", "The provider returned a result address that is not a plain http or https address.")]
     [InlineData("too much", "The provider returned a result of 4194305 bytes; 4194304 are allowed.")]
-    [InlineData("a time-out of its own", "The provider gave up waiting.")]
+    [InlineData("a time-out of its own", "The provider timed out.")]
     [InlineData("no connection", "The provider's service could not be reached.")]
     [InlineData("a refusal of its service", "The provider's service answered 403.")]
     [InlineData("a defect", "The provider failed unexpectedly.")]
     [InlineData("two at once", "No such model.")]
-    public async Task Whatever_a_provider_does_wrong_ends_in_failed_with_a_message_for_people(string fault, string message)
+    public async Task Whatever_a_provider_does_wrong_ends_in_failed_with_a_readable_message(string fault, string message)
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var provider = new ScriptedProvider((_, _, _) => Task.FromResult<ProviderResult>(fault switch
@@ -127,7 +127,7 @@ public sealed class JobLifecycleTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Results_that_a_provider_serves_itself_are_passed_on_as_they_are()
+    public async Task Results_that_a_provider_serves_itself_are_passed_on_unchanged()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var provider = new ScriptedProvider((_, _, _) => Task.FromResult(
@@ -225,7 +225,7 @@ public sealed class JobLifecycleTests(TestServers servers)
         var provider = ScriptedProvider.Finishing();
         await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider);
 
-        // The next poll is minutes away: only the messages can bring the worker to the queue, again and again.
+        // The next poll is minutes away: only the messages can make the worker check the queue, every time.
         for (var i = 0; i < 5; i++)
         {
             await scene.WaitForAsync(await scene.SubmitAsync(), GenerationStatus.Completed);
@@ -233,7 +233,7 @@ public sealed class JobLifecycleTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_slot_that_becomes_free_is_filled_at_once_while_there_is_more()
+    public async Task A_slot_that_becomes_free_is_filled_at_once_while_generations_are_pending()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         for (var i = 0; i < 9; i++)
@@ -272,7 +272,7 @@ public sealed class JobLifecycleTests(TestServers servers)
 
         await Task.WhenAll(first.StopAsync(), second.StopAsync());
         Assert.Equal(ids.Order(StringComparer.Ordinal), provider.Runs.Select(r => r.GenerationId).Order(StringComparer.Ordinal));
-        Assert.Empty(provider.Doubled);
+        Assert.Empty(provider.Overlapped);
         Assert.Equal(60L, await scene.Database.ScalarAsync<long>("SELECT count(*) FROM generations WHERE status = 'completed' AND attempt = 1", Token));
         await scene.Database.AssertConsistentAsync(Token);
     }

@@ -4,6 +4,7 @@ using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 using StatusUpdates.NativeServers.Native;
+using StatusUpdates.Worker.Attempts;
 using StatusUpdates.Worker.Jobs;
 
 namespace StatusUpdates.Tests.Worker;
@@ -13,7 +14,7 @@ public sealed class LeaseTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_lost_lease_fires_the_token_and_the_old_attempt_changes_nothing()
+    public async Task A_lost_lease_cancels_the_token_and_the_old_attempt_changes_nothing()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -40,7 +41,7 @@ public sealed class LeaseTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_job_whose_row_somebody_locks_is_not_lost_and_the_other_leases_are_extended()
+    public async Task A_job_whose_row_is_locked_is_not_lost_and_the_other_leases_are_extended()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var waiting = ScriptedProvider.WaitingForStop();
@@ -57,7 +58,7 @@ public sealed class LeaseTests(TestServers servers)
             await using var hold = new NpgsqlCommand($"SELECT FROM generations WHERE id = '{locked}' FOR UPDATE", holder);
             await hold.ExecuteNonQueryAsync(Token);
 
-            // It waits for nobody: the lock is held until it has come back.
+            // The heartbeat does not wait: the lock is held until it has returned.
             Assert.False(await worker.Heartbeat.RunOnceAsync(Token));
             Assert.Equal(free, await scene.Database.ScalarAsync<string>(Extended, Token));
             Assert.All(worker.Jobs.Snapshot(), job => Assert.Null(job.Reason));
@@ -126,7 +127,7 @@ public sealed class LeaseTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Leases_of_a_claim_whose_answer_was_lost_go_back_to_the_queue()
+    public async Task Leases_of_a_claim_whose_response_was_lost_go_back_to_the_queue()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var waiting = ScriptedProvider.WaitingForStop();
@@ -145,7 +146,7 @@ public sealed class LeaseTests(TestServers servers)
     }
 
     [Fact]
-    public async Task The_heart_beats_by_itself_and_keeps_a_long_job_alive()
+    public async Task The_heartbeat_runs_by_itself_and_keeps_a_long_job_alive()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var waiting = ScriptedProvider.WaitingForStop();
@@ -154,35 +155,33 @@ public sealed class LeaseTests(TestServers servers)
         await waiting.NextStartAsync(Token);
         var job = Assert.Single(worker.Jobs.Snapshot());
 
-        // Others look for expired leases until it has been extended three times. A beat may be late by two thirds of a lease, which is ten seconds.
+        // Another worker looks for expired leases until this one has been extended three times. A heartbeat may be late by two thirds of a
+        // lease, which is ten seconds.
         var ends = new HashSet<DateTime>();
-        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
         while (ends.Count < 4)
         {
             Assert.Empty((await scene.Database.ClaimAsync(owner: "other", cancellationToken: Token)).Updates);
             ends.Add(await scene.Database.ScalarAsync<DateTime>("SELECT lease_expires_at FROM generations", Token));
-            await look.WaitForNextTickAsync(Token);
+            await timer.WaitForNextTickAsync(Token);
         }
 
         Assert.Null(job.Reason);
     }
 
     [Fact]
-    public async Task An_outcome_that_could_not_be_written_at_once_is_written_later_though_the_provider_has_not_come_back()
+    public async Task An_outcome_that_could_not_be_written_at_once_is_written_later_although_the_provider_has_not_returned()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
-        var target = new NpgsqlConnectionStringBuilder(scene.Database.ConnectionString);
-        await using var proxy = new TcpProxy(target.Port);
-        target.Host = "127.0.0.1";
-        target.Port = proxy.Port;
-        var deaf = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var proxy = TcpProxy.ToDatabase(scene.Database.ConnectionString, out var proxied);
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var provider = new ScriptedProvider(async (request, _, _) =>
         {
             if (request.Attempt == 1)
             {
-                // The next request is the outcome's: there is no other before the time limit of the job.
+                // The next request writes the outcome: there is no other before the job's time limit.
                 proxy.WithholdRequest(cut: true);
-                await deaf.Task;
+                await release.Task;
             }
 
             return ScriptedProvider.Result;
@@ -192,7 +191,7 @@ public sealed class LeaseTests(TestServers servers)
             scene.Database,
             scene.Redis,
             provider,
-            ("ConnectionStrings:statusdb", target.ConnectionString),
+            ("ConnectionStrings:statusdb", proxied),
             ("StatusDatabase:RetryFor", "00:00:00"),
             ("Worker:JobTimeout", "00:00:03"),
             ("Worker:StopPatience", "00:00:00"));
@@ -204,19 +203,16 @@ public sealed class LeaseTests(TestServers servers)
 
         Assert.Equal(2, (await scene.WaitForAsync(id, GenerationStatus.Completed)).Metadata!.Attempt);
         Assert.False(job.Ended.IsCompleted);
-        deaf.SetResult();
+        release.SetResult();
         await job.Ended.WaitAsync(TestTime.Patience, Token);
         await scene.Database.AssertConsistentAsync(Token);
     }
 
     [Fact]
-    public async Task A_database_that_is_away_costs_neither_an_attempt_nor_what_the_provider_made()
+    public async Task A_database_that_is_away_costs_neither_an_attempt_nor_the_providers_result()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
-        var target = new NpgsqlConnectionStringBuilder(scene.Database.ConnectionString);
-        await using var proxy = new TcpProxy(target.Port);
-        target.Host = "127.0.0.1";
-        target.Port = proxy.Port;
+        await using var proxy = TcpProxy.ToDatabase(scene.Database.ConnectionString, out var proxied);
         var mayReport = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var provider = new ScriptedProvider(async (_, progress, token) =>
         {
@@ -229,22 +225,17 @@ public sealed class LeaseTests(TestServers servers)
             scene.Database,
             scene.Redis,
             provider,
-            ("ConnectionStrings:statusdb", target.ConnectionString),
+            ("ConnectionStrings:statusdb", proxied),
             ("StatusDatabase:RetryFor", "00:00:00"));
         await provider.NextStartAsync(Token);
         var job = Assert.Single(worker.Jobs.Snapshot());
 
-        // Nobody listens there: progress, the result's content and its status come too early, each of them.
+        // Nothing listens there: the writes of progress, the result's content and its status all fail at first.
         proxy.TargetPort = LoopbackPort.FindFree();
         proxy.Cut();
         var tries = proxy.Accepted;
         mayReport.SetResult();
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        while (proxy.Accepted < tries + 5)
-        {
-            await timer.WaitForNextTickAsync(Token);
-        }
-
+        await Eventually.TrueAsync(() => proxy.Accepted >= tries + 5);
         Assert.False(job.Settled.IsCompleted);
         proxy.TargetPort = new NpgsqlConnectionStringBuilder(scene.Database.ConnectionString).Port;
 
@@ -257,19 +248,16 @@ public sealed class LeaseTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Lost_answers_of_the_database_lose_no_generation()
+    public async Task Lost_responses_of_the_database_lose_no_generation()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
-        var target = new NpgsqlConnectionStringBuilder(scene.Database.ConnectionString);
-        await using var proxy = new TcpProxy(target.Port);
-        target.Host = "127.0.0.1";
-        target.Port = proxy.Port;
+        await using var proxy = TcpProxy.ToDatabase(scene.Database.ConnectionString, out var proxied);
         var provider = ScriptedProvider.Finishing();
         await using var worker = await TestWorker.StartAsync(
             scene.Database,
             scene.Redis,
             provider,
-            ("ConnectionStrings:statusdb", target.ConnectionString),
+            ("ConnectionStrings:statusdb", proxied),
             ("StatusDatabase:RetryFor", "00:00:00"),
             ("Worker:Lease", "00:00:09"),
             ("Worker:PollInterval", "00:00:00.010"));
@@ -278,7 +266,7 @@ public sealed class LeaseTests(TestServers servers)
         proxy.LoseAnswers(4);
         var id = await scene.SubmitAsync();
 
-        // Whichever answers are lost, those of claims, of heartbeats or of the run's own updates: it is run again.
+        // Whichever responses are lost, of claims, of heartbeats or of the run's own updates: the generation is run again.
         await scene.WaitForAsync(id, GenerationStatus.Completed);
         Assert.Equal(0, (await scene.FindAsync(id)).Failures);
         await scene.Database.AssertConsistentAsync(Token);

@@ -1,4 +1,5 @@
 using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Attempts;
 using StatusUpdates.Worker.Jobs;
 
 namespace StatusUpdates.Tests.Worker;
@@ -8,7 +9,7 @@ public sealed class ProgressTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Of_much_progress_the_newest_is_written_at_the_rate_and_nobody_waits_for_it()
+    public async Task Only_the_newest_progress_is_written_at_the_configured_rate_and_the_provider_does_not_wait_for_it()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var isWritten = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -39,14 +40,14 @@ public sealed class ProgressTests(TestServers servers)
         Assert.Equal([null, null, 1, 60, 100], log.Select(u => u.Metadata?.Progress));
         Assert.All(parked, Assert.True);
 
-        // A write begins no sooner than its interval after the end of the one before.
+        // A write begins at the earliest one interval after the end of the previous one.
         Assert.True(log[3].Timestamp - log[2].Timestamp >= 2000 - 1, $"{log[3].Timestamp - log[2].Timestamp} ms");
     }
 
     [Theory]
     [InlineData(GenerationStatus.Completed)]
     [InlineData(GenerationStatus.Failed)]
-    public async Task The_end_waits_for_no_progress_and_none_comes_after_it(GenerationStatus end)
+    public async Task The_final_update_waits_for_no_progress_and_none_follows_it(GenerationStatus end)
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var provider = new ScriptedProvider(async (_, progress, token) =>
@@ -68,12 +69,12 @@ public sealed class ProgressTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Of_reports_that_come_during_a_write_the_newest_follows_it()
+    public async Task The_newest_of_the_reports_during_a_write_is_written_after_it()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var provider = new ScriptedProvider(async (_, progress, token) =>
         {
-            // Not waited for: the second and third find the first in the making.
+            // Not awaited: the second and third come while the first is being written.
             var first = progress.ReportAsync(10, token);
             var second = progress.ReportAsync(20, token);
             var third = progress.ReportAsync(30, token);
@@ -84,7 +85,7 @@ public sealed class ProgressTests(TestServers servers)
             return ScriptedProvider.Result;
         });
 
-        // Between the row's lock of the first and its answer there is time for the others, always.
+        // Leaves time for the others between the row lock of the first and its response, always.
         await scene.Database.ExecuteAsync(
             """
             CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$;

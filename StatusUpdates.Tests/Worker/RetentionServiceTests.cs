@@ -1,9 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Log;
-using StatusUpdates.Data.Retention;
 using StatusUpdates.Messaging;
-using StatusUpdates.Tests.Transports;
 using StatusUpdates.Worker.Retention;
 
 namespace StatusUpdates.Tests.Worker;
@@ -16,7 +14,7 @@ public sealed class RetentionServiceTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task All_that_is_old_goes_in_batches_and_the_rest_stays()
+    public async Task Everything_old_is_removed_in_batches_and_the_rest_stays()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         await FillAsync(db, users: 5, each: 10);
@@ -35,7 +33,7 @@ public sealed class RetentionServiceTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Deliveries_that_are_over_go_and_what_is_still_to_be_delivered_stays()
+    public async Task Finished_deliveries_are_removed_and_pending_ones_stay()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         await db.ExecuteAsync(
@@ -53,7 +51,7 @@ public sealed class RetentionServiceTests(TestServers servers)
 
         var removed = (await worker.Retention.RunOnceAsync(Token))!;
 
-        // Of 40 old ones eight are pending, half of them of a webhook that is gone.
+        // Eight of the 40 old ones are pending, half of them of a webhook that no longer exists.
         Assert.Equal(36, removed.Deliveries);
         Assert.Equal(4L, await db.ScalarAsync<long>("SELECT count(*) FROM webhook_deliveries WHERE seq <= 40 AND state = 'pending'", Token));
         Assert.Equal(3L, await db.ScalarAsync<long>("SELECT count(*) FROM telegram_messages", Token));
@@ -61,14 +59,14 @@ public sealed class RetentionServiceTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_batch_that_takes_too_long_is_halved_until_it_does_not_and_all_that_is_old_goes()
+    public async Task A_batch_that_takes_too_long_is_halved_until_it_does_not_and_everything_old_is_removed()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         await FillAsync(db, users: 20, each: 10);
         await db.ExecuteAsync("UPDATE status_events SET occurred_at = now() - interval '31 days' WHERE seq <= 8", Token);
         await db.ExecuteAsync("UPDATE generations SET completed_at = now() - interval '91 days' WHERE status = 'completed'", Token);
 
-        // A time-out by the number of rows instead of the time.
+        // A timeout that depends on the number of rows instead of the time.
         await db.ExecuteAsync(
             """
             CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS
@@ -88,29 +86,29 @@ public sealed class RetentionServiceTests(TestServers servers)
     }
 
     [Fact]
-    public void A_batch_shrinks_by_halves_to_one_row_and_grows_back_to_what_is_set()
+    public void A_batch_shrinks_by_halves_to_one_row_and_grows_back_to_the_configured_size()
     {
         var size = new BatchSize(500);
         Assert.True(size.TryShrink());
-        Assert.Equal(250, size.Now);
+        Assert.Equal(250, size.Current);
         size.Grow();
-        Assert.Equal(281, size.Now);
+        Assert.Equal(281, size.Current);
         while (size.TryShrink())
         {
             // Down to one.
         }
 
-        Assert.Equal(1, size.Now);
+        Assert.Equal(1, size.Current);
         for (var i = 0; i < 100; i++)
         {
             size.Grow();
         }
 
-        Assert.Equal(500, size.Now);
+        Assert.Equal(500, size.Current);
     }
 
     [Fact]
-    public async Task While_another_worker_has_the_turn_nothing_is_done()
+    public async Task While_another_worker_holds_the_lock_nothing_is_done()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         await using var worker = await TestWorker.StartAsync(db, null);
@@ -123,7 +121,7 @@ public sealed class RetentionServiceTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Two_workers_remove_what_is_old_once_though_their_connections_are_cut()
+    public async Task Two_workers_remove_everything_old_once_although_their_connections_are_cut()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         await FillAsync(db, users: 20, each: 10);
@@ -132,7 +130,7 @@ public sealed class RetentionServiceTests(TestServers servers)
         await using var first = await TestWorker.StartAsync(db, null, null, On);
         await using var second = await TestWorker.StartAsync(db, null, null, On);
 
-        // Whoever has the turn loses its connection in the midst of it, and one of them goes on.
+        // The worker that holds the lock loses its connection in the middle of a pass, and one of them continues.
         while (await db.ScalarAsync<long>("SELECT count(*) FROM generations WHERE status = 'completed'", Token) > 0
             || await db.ScalarAsync<long>("SELECT count(*) FROM user_streams WHERE oldest_seq < 9", Token) > 0)
         {
@@ -149,7 +147,7 @@ public sealed class RetentionServiceTests(TestServers servers)
     }
 
     [Fact]
-    public async Task The_database_away_is_waited_for()
+    public async Task Retention_waits_while_the_database_is_away()
     {
         await using var cluster = await TestCluster.StartAsync();
         await using var db = await cluster.CreateDatabaseAsync(Token);
@@ -172,7 +170,7 @@ public sealed class RetentionServiceTests(TestServers servers)
     }
 
     [Fact]
-    public async Task It_is_off_in_Development_and_on_elsewhere_unless_told_otherwise()
+    public async Task Retention_is_off_in_Development_and_on_elsewhere_unless_configured_otherwise()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         Assert.False(IsEnabled("Development"));
@@ -187,7 +185,7 @@ public sealed class RetentionServiceTests(TestServers servers)
         }
     }
 
-    // Each user's generations: half of them completed, with a log of 10.
+    // Each user's generations: two of them completed; with each = 10, five generations with a log of 10.
     private static async Task FillAsync(TestDatabase db, int users, int each)
     {
         for (var user = 0; user < users; user++)

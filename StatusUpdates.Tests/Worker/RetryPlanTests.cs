@@ -39,12 +39,12 @@ public sealed class RetryPlanTests
         { new PostgresException("too long", "ERROR", "ERROR", "22001"), false },
         { new PostgresException("deadlock", "ERROR", "ERROR", "40P01"), true },
         { new AggregateException(new ProviderException("p"), new TimeoutException()), false },
-        { new InvalidOperationException("nobody knows"), true },
+        { new InvalidOperationException("unknown"), true },
     };
 
     [Theory]
     [MemberData(nameof(Failures), DisableDiscoveryEnumeration = true)]
-    public void What_may_pass_is_transient_and_what_comes_of_the_request_is_not(Exception failure, bool isTransient) =>
+    public void Temporary_failures_are_transient_and_failures_caused_by_the_request_are_not(Exception failure, bool isTransient) =>
         Assert.Equal(isTransient, TransientFailures.Contains(failure));
 
     [Theory]
@@ -53,7 +53,7 @@ public sealed class RetryPlanTests
     [InlineData(5, 64)]
     [InlineData(8, 300)]
     [InlineData(98, 300)]
-    public void The_wait_doubles_up_to_a_ceiling_and_half_of_it_is_chance(int failures, double ceilingSeconds)
+    public void The_delay_doubles_up_to_a_ceiling_and_half_of_it_is_random(int failures, double ceilingSeconds)
     {
         var delays = Enumerable.Range(0, 200).Select(_ => Plan.DelayAfter(After(failures), new TimeoutException())!.Value.TotalSeconds).ToList();
 
@@ -62,17 +62,17 @@ public sealed class RetryPlanTests
     }
 
     [Fact]
-    public void After_the_last_failure_there_is_no_wait() => Assert.Null(Plan.DelayAfter(After(99), new TimeoutException()));
+    public void After_the_last_failure_there_is_no_delay() => Assert.Null(Plan.DelayAfter(After(99), new TimeoutException()));
 
     [Theory]
     [InlineData(-5, 0, 2)]
     [InlineData(60, 60, 62)]
     [InlineData(1_000_000, 86_400, 86_402)]
-    public void A_provider_that_asks_for_a_pause_gets_it_within_reason(int seconds, double least, double most)
+    public void A_provider_that_asks_for_a_pause_gets_it_within_limits(int seconds, double min, double max)
     {
         var failure = new TransientProviderException("busy") { RetryAfter = TimeSpan.FromSeconds(seconds) };
 
-        Assert.InRange(Plan.DelayAfter(After(0), failure)!.Value.TotalSeconds, least, most);
+        Assert.InRange(Plan.DelayAfter(After(0), failure)!.Value.TotalSeconds, min, max);
     }
 
     private static ClaimedGeneration After(int failures) => new()

@@ -4,20 +4,20 @@ using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Tests.Worker;
 
-/// <summary>A provider that does what a test says, and tells when it begins.</summary>
+/// <summary>A provider that runs a test's script and signals when it starts.</summary>
 internal sealed class ScriptedProvider(
     Func<ProviderRequest, IProviderProgress, CancellationToken, Task<ProviderResult>> script) : IGenerationProvider
 {
     private readonly Channel<ProviderRequest> _started = Channel.CreateBounded<ProviderRequest>(10_000);
     private readonly ConcurrentDictionary<string, bool> _running = new(StringComparer.Ordinal);
 
-    /// <summary>A text that every test takes for a result.</summary>
+    /// <summary>A result for tests that do not care about its content.</summary>
     public static ProviderResult Result => new([new ProviderContent("image/png", [1, 2, 3])], 7);
 
-    /// <summary>Generations that were begun while they were running already.</summary>
-    public ConcurrentQueue<string> Doubled { get; } = [];
+    /// <summary>Generations that were started while they were already running.</summary>
+    public ConcurrentQueue<string> Overlapped { get; } = [];
 
-    /// <summary>Every run, in the order of their beginnings.</summary>
+    /// <summary>All runs, in the order in which they started.</summary>
     public ConcurrentQueue<ProviderRequest> Runs { get; } = [];
 
     /// <summary>Finishes at once.</summary>
@@ -33,7 +33,7 @@ internal sealed class ScriptedProvider(
         return Result;
     });
 
-    /// <summary>The next run that begins.</summary>
+    /// <summary>The next run that starts.</summary>
     public Task<ProviderRequest> NextStartAsync(CancellationToken cancellationToken) =>
         _started.Reader.ReadAsync(cancellationToken).AsTask().WaitAsync(TestTime.Patience, cancellationToken);
 
@@ -41,7 +41,7 @@ internal sealed class ScriptedProvider(
     {
         if (!_running.TryAdd(request.GenerationId, true))
         {
-            Doubled.Enqueue(request.GenerationId);
+            Overlapped.Enqueue(request.GenerationId);
         }
 
         Runs.Enqueue(request);

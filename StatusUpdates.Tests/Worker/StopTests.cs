@@ -7,7 +7,7 @@ public sealed class StopTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task A_stop_hands_back_what_runs_and_another_worker_finishes_it()
+    public async Task A_stop_hands_back_a_running_generation_and_another_worker_finishes_it()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var id = await scene.SubmitAsync();
@@ -30,7 +30,7 @@ public sealed class StopTests(TestServers servers)
     }
 
     [Fact]
-    public async Task What_is_handed_back_is_announced_and_wakes_the_others()
+    public async Task A_generation_that_is_handed_back_is_announced_and_wakes_the_other_workers()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var waiting = ScriptedProvider.WaitingForStop();
@@ -45,7 +45,7 @@ public sealed class StopTests(TestServers servers)
     }
 
     [Fact]
-    public async Task What_finishes_within_the_grace_period_is_not_disturbed()
+    public async Task A_generation_that_finishes_within_the_grace_period_is_not_interrupted()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var mayFinish = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -72,15 +72,15 @@ public sealed class StopTests(TestServers servers)
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var deaf = new ScriptedProvider(async (_, _, _) =>
+        var unresponsive = new ScriptedProvider(async (_, _, _) =>
         {
             await release.Task;
             return ScriptedProvider.Result;
         });
         var id = await scene.SubmitAsync();
         await using var worker = await TestWorker.StartAsync(
-            scene.Database, scene.Redis, deaf, ("Worker:GracePeriod", "00:00:00"), ("Worker:StopPatience", "00:00:00.050"));
-        await deaf.NextStartAsync(Token);
+            scene.Database, scene.Redis, unresponsive, ("Worker:GracePeriod", "00:00:00"), ("Worker:StopPatience", "00:00:00.050"));
+        await unresponsive.NextStartAsync(Token);
 
         await worker.StopAsync();
         release.SetResult();
@@ -90,7 +90,7 @@ public sealed class StopTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_provider_that_hangs_fails_in_time_and_keeps_its_slot_until_it_comes_back()
+    public async Task A_provider_that_hangs_fails_in_time_and_keeps_its_slot_until_it_returns()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

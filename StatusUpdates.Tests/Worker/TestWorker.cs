@@ -1,19 +1,19 @@
 using System.Runtime.CompilerServices;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.SampleProviders.Providers;
 using StatusUpdates.ServiceDefaults.Health;
 using StatusUpdates.Tests.Api;
+using StatusUpdates.Worker;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Providers;
 using StatusUpdates.Worker.Retention;
-using WorkerProgram = StatusUpdates.Worker.Program;
 
 namespace StatusUpdates.Tests.Worker;
 
-/// <summary>The worker itself, on a database and a channel prefix of the test's.</summary>
+/// <summary>The worker itself, on the test's database and channel prefix.</summary>
 internal sealed class TestWorker : IAsyncDisposable
 {
     private readonly IHost _host;
@@ -29,29 +29,25 @@ internal sealed class TestWorker : IAsyncDisposable
 
     public RetentionService Retention => _host.Services.GetRequiredService<RetentionService>();
 
-    /// <summary>Where it answers probes.</summary>
+    /// <summary>The addresses at which the worker answers probes.</summary>
     public IReadOnlyCollection<string> ProbeAddresses => _host.Services.GetRequiredService<HealthListener>().Addresses;
 
     public string Owner => _host.Services.GetRequiredService<WorkerIdentity>().Owner;
 
-    /// <summary>A running worker. Without a Redis it looks for one where none is.</summary>
-    /// <param name="database">Where the queue is.</param>
-    /// <param name="redis">Where updates are announced; null for a worker whose Redis is away.</param>
-    /// <param name="provider">Does all tasks; null for the built-in ones.</param>
-    /// <param name="settings">By key, over settings under which nothing happens by itself: hour-long leases and polls, no webhooks.</param>
-    public static async Task<TestWorker> StartAsync(
-        TestDatabase database, TestRedis? redis, IGenerationProvider? provider = null, params (string Key, string Value)[] settings)
-    {
-        var host = Build(database, redis, provider, settings);
-        await host.StartAsync(TestTime.Token);
-        return new(host);
-    }
+    /// <summary>Starts a worker. Without Redis, it gets an address where nothing listens.</summary>
+    /// <param name="database">The database with the queue.</param>
+    /// <param name="redis">The Redis for announcements; null for a worker whose Redis is away.</param>
+    /// <param name="provider">The provider for all tasks; null for the sample providers.</param>
+    /// <param name="settings">By key; they override settings under which nothing happens by itself: long leases and polls, no webhooks.</param>
+    public static Task<TestWorker> StartAsync(
+        TestDatabase database, TestRedis? redis, IGenerationProvider? provider = null, params (string Key, string Value)[] settings) =>
+        StartWithAsync(database, redis, builder => AddProviders(builder, provider), settings);
 
-    /// <summary>As the other, with services of the test's own, which are registered first.</summary>
+    /// <summary>Starts a worker without providers, except for those that the test adds.</summary>
     public static async Task<TestWorker> StartWithAsync(
-        TestDatabase database, TestRedis? redis, Action<IServiceCollection> services, params (string Key, string Value)[] settings)
+        TestDatabase database, TestRedis? redis, Action<IHostApplicationBuilder> configure, params (string Key, string Value)[] settings)
     {
-        var host = Build(database, redis, null, Environments.Development, settings, services);
+        var host = Build(database, redis, Environments.Development, settings, configure);
         await host.StartAsync(TestTime.Token);
         return new(host);
     }
@@ -61,8 +57,12 @@ internal sealed class TestWorker : IAsyncDisposable
         Build(database, redis, provider, Environments.Development, settings);
 
     public static IHost Build(
-        TestDatabase database, TestRedis? redis, IGenerationProvider? provider, string environment, (string Key, string Value)[] settings,
-        Action<IServiceCollection>? services = null) => WorkerProgram.Build(
+        TestDatabase database, TestRedis? redis, IGenerationProvider? provider, string environment, (string Key, string Value)[] settings) =>
+        Build(database, redis, environment, settings, builder => AddProviders(builder, provider));
+
+    private static IHost Build(
+        TestDatabase database, TestRedis? redis, string environment, (string Key, string Value)[] settings,
+        Action<IHostApplicationBuilder> configure) => WorkerProgram.Build(
         new HostApplicationBuilderSettings
         {
             ApplicationName = typeof(WorkerProgram).Assembly.GetName().Name,
@@ -72,7 +72,7 @@ internal sealed class TestWorker : IAsyncDisposable
         builder =>
         {
             builder.Logging.ClearProviders().AddProvider(new TestOutputLogging(TestContext.Current.TestOutputHelper));
-            builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+            builder.Set(new Dictionary<string, string?>
             {
                 ["ConnectionStrings:statusdb"] = database.ConnectionString,
                 ["ConnectionStrings:redis"] = redis?.ConnectionString ?? "127.0.0.1:1,connectTimeout=100,connectRetry=0",
@@ -82,21 +82,28 @@ internal sealed class TestWorker : IAsyncDisposable
                 ["Worker:Lease"] = "01:00:00",
                 ["Worker:ProgressPerSecond"] = "0",
                 ["Webhooks:Delivery:Enabled"] = "false",
-                ["Worker:Providers:ProductCard:Duration"] = "00:00:00",
-                ["Worker:Providers:Sora:Duration"] = "00:00:00",
-                ["Worker:Providers:ChatProcessing:Duration"] = "00:00:00",
-                ["Worker:Providers:ImageGeneration:Duration"] = "00:00:00",
+                ["Worker:Providers:ProductCard"] = "00:00:00",
+                ["Worker:Providers:Sora"] = "00:00:00",
+                ["Worker:Providers:ChatProcessing"] = "00:00:00",
+                ["Worker:Providers:ImageGeneration"] = "00:00:00",
             });
-            builder.Configuration.AddInMemoryCollection(settings.Select(s => KeyValuePair.Create<string, string?>(s.Key, s.Value)));
-            services?.Invoke(builder.Services);
-            if (provider is not null)
-            {
-                foreach (var task in Enum.GetValues<GenerationTask>())
-                {
-                    builder.Services.AddKeyedSingleton(task, provider);
-                }
-            }
+            builder.Set(settings);
+            configure(builder);
         });
+
+    private static void AddProviders(IHostApplicationBuilder builder, IGenerationProvider? provider)
+    {
+        if (provider is null)
+        {
+            builder.AddSampleProviders();
+            return;
+        }
+
+        foreach (var task in Enum.GetValues<GenerationTask>())
+        {
+            builder.Services.AddKeyedSingleton(task, provider);
+        }
+    }
 
     /// <summary>Stops as on SIGTERM: returns when the running generations are settled.</summary>
     public async Task StopAsync()

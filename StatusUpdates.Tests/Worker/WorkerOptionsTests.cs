@@ -9,21 +9,19 @@ public sealed class WorkerOptionsTests(TestServers servers)
     [InlineData("Worker:Concurrency", "0", "Worker:Concurrency must be between 1 and 1000.")]
     [InlineData("Worker:Tasks:Sora:Concurrency", "0", "Worker:Tasks:Sora:Concurrency must be between 1 and 1000.")]
     [InlineData("Worker:UserShare", "1.5", "Worker:UserShare must be between 0.01 and 1.")]
-    [InlineData("Worker:PollInterval", "00:00:00", "Worker:PollInterval must be between 00:00:00.0100000 and 00:10:00.")]
     [InlineData("Worker:Lease", "02:00:00", "Worker:Lease must be between 00:00:00.1000000 and 01:00:00.")]
     [InlineData("Worker:GracePeriod", "-00:00:01", "Worker:GracePeriod must be between 00:00:00 and 01:00:00.")]
-    [InlineData("Worker:RetryBackOff", "02:00:00", "Worker:RetryBackOff must be between 00:00:00 and 01:00:00.")]
-    [InlineData("Worker:ProgressPerSecond", "-1", "Worker:ProgressPerSecond must be between 0 and 1000.")]
-    [InlineData("Worker:Providers:Sora:Duration", "-00:00:01", "Worker:Providers:Sora:Duration must be between 00:00:00 and 01:00:00.")]
     [InlineData("Retention:Generations", "00:00:00", "Retention:Generations must be between 00:01:00 and 36500.00:00:00.")]
     [InlineData("Retention:Updates", "00:00:59", "Retention:Updates must be between 00:01:00 and 36500.00:00:00.")]
-    [InlineData("Retention:Interval", "2.00:00:00", "Retention:Interval must be between 00:00:01 and 1.00:00:00.")]
-    [InlineData("Retention:BatchSize", "0", "Retention:BatchSize must be between 1 and 10000.")]
+    [InlineData("Cursors:Slots", "0", "Cursors:Slots must be between 1 and 10000.")]
+    [InlineData("Webhooks:Delivery:UserInFlight", "7", "Webhooks:Delivery:UserInFlight must be at least 8, the deliveries to one webhook.")]
+    [InlineData("Worker:Concurency", "2", "Worker:Concurency is not a setting; those of Worker are Concurrency, GracePeriod,")]
+    [InlineData("Worker:Tasks:Video:Concurrency", "2", "Worker:Tasks:Video is not a setting; those of Worker:Tasks are ChatProcessing, ImageGeneration, ProductCard, Sora.")]
     [InlineData("Results:PublicBaseUrl", "ftp://example.com", "Results:PublicBaseUrl must be an absolute http or https address")]
     [InlineData("Results:PublicBaseUrl", "/results", "Results:PublicBaseUrl must be an absolute http or https address")]
     [InlineData("Results:PublicBaseUrl", "", "Results:PublicBaseUrl must be an absolute http or https address")]
     [InlineData("Results:PublicBaseUrl", "http://example.com/?a=b", "Results:PublicBaseUrl must be an absolute http or https address")]
-    public async Task A_setting_out_of_range_stops_the_start_with_an_error_that_names_it(string key, string value, string message)
+    public async Task An_invalid_setting_prevents_the_start_with_an_error_that_names_it(string key, string value, string message)
     {
         await using var database = await servers.CreateDatabaseAsync(TestTime.Token);
 

@@ -5,7 +5,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Worker;
 
-/// <summary>A database, a Redis prefix, what is announced there, and a user who submits.</summary>
+/// <summary>A database, a Redis prefix, the updates announced there, and a user who submits.</summary>
 internal sealed class WorkerScene : IAsyncDisposable
 {
     private readonly Channel<StatusUpdate> _announced = Channel.CreateBounded<StatusUpdate>(100_000);
@@ -59,7 +59,7 @@ internal sealed class WorkerScene : IAsyncDisposable
         return result.Generation.Id;
     }
 
-    /// <summary>Cancels and gives the hint, as the API does.</summary>
+    /// <summary>Cancels and publishes the hint, as the API does.</summary>
     public async Task CancelAsync(string id)
     {
         var result = await Database.CreateCommands().CancelAsync("u", id, cancellationToken: TestTime.Token);
@@ -82,14 +82,10 @@ internal sealed class WorkerScene : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until this status of this attempt stands in the log. The log, because what is announced may be lost, and a paused process is a time of trouble.</summary>
-    public async Task WaitForLoggedAsync(string id, GenerationStatus status, int attempt)
-    {
-        while (!(await ReadLogAsync()).Any(update => update.GenerationId == id && update.Status == status && update.Metadata?.Attempt == attempt))
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(50), TestTime.Token);
-        }
-    }
+    /// <summary>Waits until this status of this attempt is in the log. For tests that pause a process, when announcements may be lost.</summary>
+    public Task WaitForLoggedAsync(string id, GenerationStatus status, int attempt) => Eventually.TrueAsync(
+        async () => (await ReadLogAsync()).Any(update => update.GenerationId == id && update.Status == status && update.Metadata?.Attempt == attempt),
+        everyMilliseconds: 50);
 
     public async Task<Generation> FindAsync(string id, string userId = "u") =>
         (await Database.CreateQueries().FindAsync(userId, id, TestTime.Token))!;
@@ -97,7 +93,7 @@ internal sealed class WorkerScene : IAsyncDisposable
     public async Task<IReadOnlyList<StatusUpdate>> ReadLogAsync(string userId = "u") =>
         (await Database.Log.ReadAfterAsync(userId, 0, 10_000, TestTime.Token)).Items;
 
-    /// <summary>Makes every lease expired, as time would.</summary>
+    /// <summary>Expires every lease, as the passing of time would.</summary>
     public Task ExpireLeasesAsync() => Database.ExpireLeasesAsync();
 
     public async ValueTask DisposeAsync()

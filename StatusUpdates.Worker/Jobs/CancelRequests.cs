@@ -8,21 +8,21 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Worker.Jobs;
 
 /// <summary>
-/// Hears on Redis that running generations were asked to stop, within milliseconds. A message says no more than that it is worth a look: whoever can
-/// write to Redis can send one, and the owner's request stands in the database. All that is heard while one look is under way shares the next.
+/// Receives hints on Redis that owners asked to cancel running generations, within milliseconds. A hint only causes a check of the database, where the
+/// owner's request is stored: anyone who can publish to Redis can send one. Hints that arrive during a check share the next one.
 /// </summary>
 internal sealed partial class CancelRequests(
     GenerationQueue queue, RunningJobs jobs, WorkerIdentity identity, StatusSubscriber subscriber, ILogger<CancelRequests> logger) : BackgroundService
 {
-    // As many as may arrive during one look; past that the heartbeat finds them.
-    private const int MaxHeard = 1024;
+    // As many as may arrive during one check; beyond that the heartbeat finds the requests.
+    private const int MaxHinted = 1024;
 
     private readonly Lock _lock = new();
     private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-    private HashSet<string> _heard = new(StringComparer.Ordinal);
+    private HashSet<string> _hinted = new(StringComparer.Ordinal);
 
-    /// <summary>Takes a note of what may be held here. Never waits.</summary>
-    internal void Hear(string generationId)
+    /// <summary>Notes a generation for the next check if this worker may hold it. Never waits.</summary>
+    internal void Hint(string generationId)
     {
         if (!jobs.MayHold(generationId))
         {
@@ -31,7 +31,7 @@ internal sealed partial class CancelRequests(
 
         lock (_lock)
         {
-            if (_heard.Count == MaxHeard || !_heard.Add(generationId))
+            if (_hinted.Count == MaxHinted || !_hinted.Add(generationId))
             {
                 return;
             }
@@ -40,22 +40,22 @@ internal sealed partial class CancelRequests(
         _signal.Writer.TryWrite(true);
     }
 
-    /// <summary>Stops those that were heard of and that the database says are to stop.</summary>
+    /// <summary>Stops the hinted generations that have a cancel request in the database.</summary>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     internal async Task RunOnceAsync(CancellationToken cancellationToken)
     {
-        HashSet<string> heard;
+        HashSet<string> hinted;
         lock (_lock)
         {
-            (heard, _heard) = (_heard, new(StringComparer.Ordinal));
+            (hinted, _hinted) = (_hinted, new(StringComparer.Ordinal));
         }
 
-        if (heard.Count == 0)
+        if (hinted.Count == 0)
         {
             return;
         }
 
-        foreach (var generationId in await queue.FindCancelRequestsAsync(identity.Owner, heard, cancellationToken))
+        foreach (var generationId in await queue.FindCancelRequestsAsync(identity.Owner, hinted, cancellationToken))
         {
             jobs.RequestCancel(generationId);
         }
@@ -65,7 +65,7 @@ internal sealed partial class CancelRequests(
     {
         try
         {
-            await using var subscription = await subscriber.SubscribeCancelRequestsAsync(Hear, stoppingToken);
+            await using var subscription = await subscriber.SubscribeCancelRequestsAsync(Hint, stoppingToken);
             while (await _signal.Reader.ReadAsync(stoppingToken))
             {
                 try
@@ -74,17 +74,17 @@ internal sealed partial class CancelRequests(
                 }
                 catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
-                    // Whatever it is: the heartbeat finds the request too.
+                    // Any failure: the heartbeat also finds the request.
                     LogNotRead(e.Message);
                 }
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The runner, which was stopped before, has settled what ran.
+            // The job runner, which was stopped earlier, has settled all jobs.
         }
     }
 
-    [LoggerMessage(3105, LogLevel.Debug, "Whether a cancel was asked for cannot be read now; the heartbeat finds it: {Reason}")]
+    [LoggerMessage(3105, LogLevel.Debug, "Cancel requests could not be read; the heartbeat will find them: {Reason}")]
     private partial void LogNotRead(string reason);
 }

@@ -1,27 +1,29 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Attempts;
 using StatusUpdates.Worker.Processors;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Jobs;
 
-/// <summary>Runs one attempt by its processor and sees to it that it comes to an outcome, whatever the processor does. Thread-safe.</summary>
+/// <summary>Runs one attempt with its processor and makes sure that it gets an outcome, whatever the processor does. Thread-safe.</summary>
 internal sealed partial class JobExecutor(
-    ProcessorRegistry processors, RetryPlan retries, IOptions<WorkerOptions> options, TimeProvider time, ILogger<JobExecutor> logger)
+    ProcessorRegistry processors, AttemptWriter writer, RetryPlan retries, IOptions<WorkerOptions> options, TimeProvider time, ILogger<JobExecutor> logger)
 {
-    private static readonly TimeSpan LongestProgressInterval = TimeSpan.FromDays(1);
+    private static readonly TimeSpan MaxProgressInterval = TimeSpan.FromDays(1);
 
     private static readonly Func<ILogger, string, int, IDisposable?> JobScope =
         LoggerMessage.DefineScope<string, int>("Generation {GenerationId}, attempt {Attempt}");
 
     private readonly TimeSpan _progressInterval = options.Value.ProgressPerSecond > 0
-        ? TimeSpan.FromSeconds(Math.Min(1 / options.Value.ProgressPerSecond, LongestProgressInterval.TotalSeconds))
+        ? TimeSpan.FromSeconds(Math.Min(1 / options.Value.ProgressPerSecond, MaxProgressInterval.TotalSeconds))
         : TimeSpan.Zero;
 
-    /// <summary>Returns when the processor has come back, which may be long after the outcome: see <see cref="RunningJob.Settled"/>.</summary>
+    /// <summary>Returns when the processor has returned, which may be long after the outcome: see <see cref="RunningJob.Settled"/>.</summary>
     public async Task ExecuteAsync(RunningJob job)
     {
         using var scope = JobScope(logger, job.Generation.Id, job.Generation.Attempt);
@@ -32,7 +34,7 @@ internal sealed partial class JobExecutor(
             var started = time.GetTimestamp();
             WorkerTelemetry.JobStarted(job.Generation);
             var outcome = JobOutcome.Dropped;
-            work = Task.Run(() => processor.ProcessAsync(job, new ProgressReporter(processor, job, _progressInterval, time)));
+            work = Task.Run(() => processor.ProcessAsync(job, new ProgressReporter(writer, job, _progressInterval, time)));
             try
             {
                 outcome = await SettleAsync(job, processor, work);
@@ -55,11 +57,11 @@ internal sealed partial class JobExecutor(
 
         if (!work.IsCompleted)
         {
-            // It keeps its slot until it ends: what does not listen must not pile up.
-            WorkerTelemetry.CountLeftBehind(job.Generation);
-            LogLeftBehind(job.Reason);
+            // It keeps its slot until it returns: processors that ignore cancellation must not pile up.
+            WorkerTelemetry.CountAbandoned(job.Generation);
+            LogAbandoned(job.Reason);
             await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            LogCameBack(work.Exception);
+            LogReturned(work.Exception);
         }
     }
 
@@ -70,12 +72,12 @@ internal sealed partial class JobExecutor(
         {
             try
             {
-                await work.WaitAsync(job.LeaveBehind);
+                await work.WaitAsync(job.Abandoned);
                 return JobOutcome.Completed;
             }
             catch (Exception e)
             {
-                // Whatever a processor throws: of a stopped one it means no more than that it has stopped.
+                // Any exception: from a stopped processor it only means that it has stopped.
                 failure = e;
             }
         }
@@ -92,7 +94,7 @@ internal sealed partial class JobExecutor(
         }
         catch (Exception e)
         {
-            // A database that is away was waited for: whatever this is, the run has nothing more to try.
+            // The write already waits while the database is unavailable: after any other failure there is nothing left to try.
             LogNotWritten(e);
             return JobOutcome.Dropped;
         }
@@ -100,47 +102,47 @@ internal sealed partial class JobExecutor(
 
     private async Task<JobOutcome> WriteStopAsync(RunningJob job, BaseProcessor processor)
     {
-        // Written without the job's token: it has fired, and this is what comes after it.
+        // Written without the job's token, which has fired already.
         switch (job.Reason)
         {
             case StopReason.CancelRequested:
-                await processor.UpdateStatusAsync(job, GenerationStatus.Canceled, cancellationToken: CancellationToken.None);
+                await writer.UpdateStatusAsync(job, job.ChangeTo(GenerationStatus.Canceled), CancellationToken.None);
                 LogCanceled();
                 return JobOutcome.Canceled;
             case StopReason.ShuttingDown:
-                return await WritePendingAsync(job, processor, new StatusDetails());
+                return await WritePendingAsync(job, job.ChangeTo(GenerationStatus.Pending));
             case StopReason.TimedOut:
                 return await WriteFailureAsync(
                     job, processor, new TransientProviderException($"The generation did not finish within {options.Value.JobTimeout}."));
             case StopReason.DeadlinePassed:
-                await processor.UpdateStatusAsync(
-                    job, GenerationStatus.Failed, new StatusDetails { ErrorMessage = QueueMessages.DeadlinePassed }, CancellationToken.None);
+                await writer.UpdateStatusAsync(
+                    job, job.ChangeTo(GenerationStatus.Failed) with { ErrorMessage = QueueMessages.DeadlinePassed }, CancellationToken.None);
                 LogDeadlinePassed();
                 return JobOutcome.Failed;
             case StopReason.LeaseLost:
                 return Lost();
             default:
-                throw new UnreachableException($"Stopped for no reason: {job.Reason}.");
+                throw new UnreachableException($"Unknown stop reason: {job.Reason}.");
         }
     }
 
     private async Task<JobOutcome> WriteFailureAsync(RunningJob job, BaseProcessor processor, Exception failure)
     {
-        var details = new StatusDetails { ErrorMessage = FailureMessage.Of(failure), CountsAsFailure = true };
+        var change = job.ChangeTo(GenerationStatus.Failed) with { ErrorMessage = FailureMessage.Of(failure), CountsAsFailure = true };
 
-        // A next try that would come too late is none.
+        // No retry that could begin only after the deadline.
         if (processor.IsTransient(failure) && retries.DelayAfter(job.Generation, failure) is { } delay && !(delay >= job.TimeLeft))
         {
             LogRetried(failure, delay);
-            return await WritePendingAsync(job, processor, details with { RunAfter = delay });
+            return await WritePendingAsync(job, change with { Status = GenerationStatus.Pending, RunAfter = delay });
         }
 
         LogFailed(failure);
-        await processor.UpdateStatusAsync(job, GenerationStatus.Failed, details, CancellationToken.None);
+        await writer.UpdateStatusAsync(job, change, CancellationToken.None);
         return JobOutcome.Failed;
     }
 
-    // However it was found out: by the heartbeat, by a refused update, or by a claim of this worker's own.
+    // Detected by the heartbeat, by a refused update, or by a claim of this worker itself.
     private JobOutcome Lost()
     {
         WorkerTelemetry.CountLostLease();
@@ -148,17 +150,17 @@ internal sealed partial class JobExecutor(
         return JobOutcome.Lost;
     }
 
-    /// <summary>Back to the queue, or to its end if its owner no longer wants it.</summary>
-    private async Task<JobOutcome> WritePendingAsync(RunningJob job, BaseProcessor processor, StatusDetails details)
+    /// <summary>Hands the generation back to the queue, or cancels it if its owner asked for that.</summary>
+    private async Task<JobOutcome> WritePendingAsync(RunningJob job, StatusChange pending)
     {
-        var update = await processor.UpdateStatusAsync(job, GenerationStatus.Pending, details, CancellationToken.None);
+        var update = await writer.UpdateStatusAsync(job, pending, CancellationToken.None);
         if (update.Status == GenerationStatus.Canceled)
         {
             LogCanceled();
             return JobOutcome.Canceled;
         }
 
-        if (details.CountsAsFailure)
+        if (pending.CountsAsFailure)
         {
             return JobOutcome.Retried;
         }
@@ -180,21 +182,21 @@ internal sealed partial class JobExecutor(
     [LoggerMessage(3202, LogLevel.Information, "Canceled by its owner")]
     private partial void LogCanceled();
 
-    [LoggerMessage(3203, LogLevel.Information, "Handed back: this worker stops")]
+    [LoggerMessage(3203, LogLevel.Information, "Handed back: this worker is stopping")]
     private partial void LogHandedBack();
 
     [LoggerMessage(3209, LogLevel.Information, "Failed: not finished by its deadline")]
     private partial void LogDeadlinePassed();
 
-    [LoggerMessage(3205, LogLevel.Warning, "The lease was lost: another attempt had begun or the generation had ended; this one is stopped and writes no more")]
+    [LoggerMessage(3205, LogLevel.Warning, "The lease was lost: another attempt has begun or the generation has ended; this attempt is stopped and writes nothing more")]
     private partial void LogLost();
 
-    [LoggerMessage(3206, LogLevel.Error, "The outcome could not be written; the generation goes back to the queue by the heartbeat or when its lease ends")]
+    [LoggerMessage(3206, LogLevel.Error, "The outcome could not be written; the generation goes back to the queue with the next heartbeat or when its lease expires")]
     private partial void LogNotWritten(Exception exception);
 
-    [LoggerMessage(3207, LogLevel.Error, "The provider did not come back when it was stopped ({Reason}); it keeps its slot until it does")]
-    private partial void LogLeftBehind(StopReason? reason);
+    [LoggerMessage(3207, LogLevel.Error, "The provider did not return after it was stopped ({Reason}); it keeps its slot until it does")]
+    private partial void LogAbandoned(StopReason? reason);
 
-    [LoggerMessage(3208, LogLevel.Information, "The provider that had been left behind came back")]
-    private partial void LogCameBack(Exception? exception);
+    [LoggerMessage(3208, LogLevel.Information, "The abandoned provider has returned")]
+    private partial void LogReturned(Exception? exception);
 }

@@ -3,15 +3,17 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using StatusUpdates.Data.Queue;
+using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Attempts;
 using StatusUpdates.Worker.Processors;
 
 namespace StatusUpdates.Worker.Jobs;
 
 /// <summary>
-/// Claims as many generations as can start and starts them. Woken by Redis when something is submitted or handed back, by a slot that
-/// becomes free while there may be more, and by a timer, because messages get lost. On a stop it claims no more, lets what runs go on for
-/// the grace period, and hands the rest back.
+/// Claims as many generations as there are free slots, and starts them. Woken by Redis when a generation is submitted or handed back, by a slot
+/// that becomes free while more may be waiting, and by a timer, because messages can get lost. On shutdown it stops claiming, lets running
+/// generations continue for the grace period, and hands the rest back.
 /// </summary>
 internal sealed partial class JobRunner(
     GenerationQueue queue,
@@ -27,34 +29,34 @@ internal sealed partial class JobRunner(
     TimeProvider time,
     ILogger<JobRunner> logger) : BackgroundService
 {
-    // A retry that is due later than that is found by the poll.
+    // A retry that is due later than this is left to polling.
     private const long MaxRetryMilliseconds = 24 * 60 * 60 * 1000;
 
-    private static readonly TimeSpan MaxBackOff = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(5);
+    private static readonly Backoff ClaimBackoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(15));
+    private static readonly TimeSpan FinalHeartbeatTimeout = TimeSpan.FromSeconds(5);
 
-    // Under load the queue is asked hundreds of times a second; for what has expired it is enough this often.
-    private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(0.5);
+    // Under load there are hundreds of claims per second; this is often enough to find what has expired.
+    internal static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
 
-    // Of claims that passed nothing but users whose work is not due yet.
-    private const int MaxFruitlessInRow = 16;
+    // Bounds claims that follow each other at once and find only users whose work is not due yet.
+    private const int MaxEmptyClaims = 16;
 
     private volatile bool _mayHaveMore;
-    private bool _claimWasCut;
+    private bool _claimInterrupted;
     private long? _sweptAt;
-    private bool _hasSweptLast;
-    private int _fruitless;
+    private bool _lastClaimSwept;
+    private int _emptyClaims;
 
-    /// <summary>Claims once, for all free slots, and starts what it got. With no slot free it still ends what has come to its end.</summary>
-    /// <returns>Whether there is more to do at once.</returns>
-    /// <exception cref="NpgsqlException">The database is away.</exception>
+    /// <summary>Claims once for all free slots and starts what it got. Without a free slot, a sweep still ends generations that are overdue.</summary>
+    /// <returns>Whether to claim again at once.</returns>
+    /// <exception cref="NpgsqlException">The database is unavailable.</exception>
     internal async Task<bool> RunOnceAsync(CancellationToken cancellationToken)
     {
-        // Set before the look: a job that ends from here on wakes this up again.
+        // Set before the snapshot: a job that ends from here on wakes the runner again.
         _mayHaveMore = true;
         var slots = Slots.Of(jobs.Snapshot(), options.Value);
         var started = time.GetTimestamp();
-        var sweep = _hasSweptLast = UntilSweep() <= TimeSpan.Zero;
+        var sweep = _lastClaimSwept = UntilSweep() <= TimeSpan.Zero;
         if (slots.Free <= 0 && !sweep)
         {
             return false;
@@ -75,9 +77,9 @@ internal sealed partial class JobRunner(
         var (result, claimed) = await jobs.ClaimAsync(() => queue.ClaimAsync(request, cancellationToken), cancellationToken);
         _mayHaveMore = result.MayHaveMore || slots.AreLimited || Slots.Of(jobs.Snapshot(), options.Value).AreLimited;
         _sweptAt = result.IsSwept ? started : _sweptAt;
-        _fruitless = result.Updates.Count > 0 ? 0 : _fruitless + 1;
+        _emptyClaims = result.Updates.Count > 0 ? 0 : _emptyClaims + 1;
 
-        // Announced before the work begins, so that its own updates do not overtake this one on Redis.
+        // Announced before the work begins: its own updates must not overtake this one on Redis.
         await publisher.TryPublishAsync(result.Updates);
         foreach (var job in claimed)
         {
@@ -85,14 +87,15 @@ internal sealed partial class JobRunner(
             job.Start(RunAsync);
         }
 
-        return _fruitless < MaxFruitlessInRow && ((result.MayHaveMore && jobs.Free > 0) || (sweep && !result.IsSwept));
+        return _emptyClaims < MaxEmptyClaims && ((result.MayHaveMore && jobs.Free > 0) || (sweep && !result.IsSwept));
     }
 
-    // A claim that did not sweep is followed by one that does.
+    // After a claim without a sweep, waits no longer than until the next sweep is due.
     private TimeSpan Pause()
     {
-        var pause = options.Value.PollInterval * Jitter();
-        return _hasSweptLast ? pause : TimeSpans.Max(TimeSpan.Zero, TimeSpans.Min(pause, UntilSweep()));
+        // Workers that were started together must not poll together.
+        var pause = Backoff.Spread(options.Value.PollInterval);
+        return _lastClaimSwept ? pause : TimeSpans.Clamp(UntilSweep(), TimeSpan.Zero, pause);
     }
 
     private TimeSpan UntilSweep() => _sweptAt is { } last ? SweepInterval - time.GetElapsedTime(last) : TimeSpan.Zero;
@@ -100,6 +103,11 @@ internal sealed partial class JobRunner(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         LogStarted(identity.Owner, options.Value.Concurrency);
+        if (processors.OtherTasks.Select(task => task.ToWireName()).ToList() is { Count: > 0 } others)
+        {
+            LogNoProvider(string.Join(", ", others));
+        }
+
         try
         {
             await using var subscription = await subscriber.SubscribeAllAsync(WakeUpForPending, stoppingToken);
@@ -107,7 +115,7 @@ internal sealed partial class JobRunner(
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // Stopped while it subscribed, claimed or waited.
+            // Stopped while subscribing, claiming or waiting.
         }
 
         await DrainAsync();
@@ -120,20 +128,20 @@ internal sealed partial class JobRunner(
         {
             try
             {
-                _claimWasCut = true;
+                _claimInterrupted = true;
                 var more = await RunOnceAsync(stoppingToken);
-                _claimWasCut = false;
+                _claimInterrupted = false;
                 failures = 0;
                 if (!more)
                 {
-                    _fruitless = 0;
+                    _emptyClaims = 0;
                     await wakeUp.WaitAsync(Pause(), stoppingToken);
                 }
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                // The claim has tried for a while already; from here on with growing pauses. Whatever it is, what runs goes on.
-                var pause = TimeSpans.Min(TimeSpan.FromSeconds(1 << Math.Min(failures++, 4)), MaxBackOff) * Jitter();
+                // Any failure: the claim has already retried for a while, so pauses grow from here on. Running jobs continue.
+                var pause = ClaimBackoff.After(++failures);
                 if (e is NpgsqlException)
                 {
                     LogDatabaseAway(pause, e.Message);
@@ -148,7 +156,7 @@ internal sealed partial class JobRunner(
         }
     }
 
-    // Takes no token: the host's shutdown time limits it from outside, and whatever is not written by then is left to the leases.
+    // Takes no token: the host's shutdown time-out limits it, and what is not written by then is recovered when the leases expire.
     private async Task DrainAsync()
     {
         var running = jobs.Snapshot();
@@ -166,10 +174,10 @@ internal sealed partial class JobRunner(
             await settled;
         }
 
-        if (_claimWasCut)
+        if (_claimInterrupted)
         {
-            // It may have been committed all the same: what it took shows up as leases that nothing here runs for.
-            using var limit = new CancellationTokenSource(LastLook, time);
+            // It may have been committed anyway: then the heartbeat finds leases without a running job.
+            using var limit = new CancellationTokenSource(FinalHeartbeatTimeout, time);
             await heartbeat.TryRunOnceAsync(limit.Token);
         }
     }
@@ -193,34 +201,35 @@ internal sealed partial class JobRunner(
 
     private void WakeUpForPending(StatusUpdate update)
     {
-        if (update.Status != GenerationStatus.Pending)
+        if (update.Status != GenerationStatus.Pending || !processors.MayRun(update.Type))
         {
             return;
         }
 
+        queue.Hint(update);
         if (update.Metadata?.RetryAt is not { } retryAt)
         {
             wakeUp.Set();
         }
         else if (Math.Max(0, retryAt - update.Timestamp) is <= MaxRetryMilliseconds and var delay)
         {
-            // Both times are the database's: how far this machine's clock is off does not matter.
+            // Both times are from the database's clock, so this machine's clock does not matter.
             wakeUp.SetAfter(TimeSpan.FromMilliseconds(delay));
         }
     }
 
-    // Between a half and the whole, so that workers that were started together do not ask together.
-    private static double Jitter() => 0.5 + (Random.Shared.NextDouble() / 2);
-
     [LoggerMessage(3001, LogLevel.Information, "Worker {Owner} runs up to {Concurrency} generations at once")]
     private partial void LogStarted(string owner, int concurrency);
 
-    [LoggerMessage(3002, LogLevel.Warning, "The database did not answer a claim; the next try is in {Pause}: {Reason}")]
+    [LoggerMessage(3005, LogLevel.Warning, "This worker has no provider for {Tasks}: their generations wait for another worker")]
+    private partial void LogNoProvider(string tasks);
+
+    [LoggerMessage(3002, LogLevel.Warning, "The database did not answer a claim; the next attempt is in {Pause}: {Reason}")]
     private partial void LogDatabaseAway(TimeSpan pause, string reason);
 
-    [LoggerMessage(3004, LogLevel.Error, "A claim failed; the next try is in {Pause}")]
+    [LoggerMessage(3004, LogLevel.Error, "A claim failed; the next attempt is in {Pause}")]
     private partial void LogClaimFailed(Exception exception, TimeSpan pause);
 
-    [LoggerMessage(3003, LogLevel.Information, "Stopping: {Count} generations may finish within {GracePeriod}, the rest is handed back")]
+    [LoggerMessage(3003, LogLevel.Information, "Stopping: {Count} generations may finish within {GracePeriod}; the rest are handed back")]
     private partial void LogDraining(int count, TimeSpan gracePeriod);
 }

@@ -1,15 +1,16 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using StatusUpdates.Worker.Attempts;
 
 namespace StatusUpdates.Worker.Jobs;
 
 internal static class JobServices
 {
-    // What a stop takes beside grace and patience: the last writes.
+    // What a stop takes in addition to the grace period and the stop patience: the last writes.
     private static readonly TimeSpan TimeToWrite = TimeSpan.FromSeconds(10);
 
-    /// <summary>Adds the runner, the heartbeat and what hears cancel requests; needs the data side, messaging and the processors.</summary>
+    /// <summary>Adds the job runner, the heartbeat and the cancel requests; needs StatusUpdates.Data, messaging and the processors.</summary>
     public static void AddJobs(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSectionOptions<WorkerOptions, WorkerOptionsValidator>(WorkerOptions.SectionName);
@@ -23,10 +24,10 @@ internal static class JobServices
         builder.Services.AddSingleton<WakeUp>();
         builder.Services.AddSingleton<RunningJobs>();
         builder.Services.AddSingleton<RetryPlan>();
-        builder.Services.AddSingleton<PatientWrites>();
+        builder.Services.AddSingleton<AttemptWriter>();
         builder.Services.AddSingleton<JobExecutor>();
 
-        // Stopped in reverse: the heart beats until the runner has settled what ran.
+        // Services stop in reverse order: the heartbeat continues until the runner has settled all jobs.
         builder.Services.AddSingleton<LeaseHeartbeat>();
         builder.Services.AddHostedService(services => services.GetRequiredService<LeaseHeartbeat>());
         builder.Services.AddSingleton<CancelRequests>();

@@ -5,12 +5,13 @@ using Npgsql;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Messaging;
+using StatusUpdates.Worker.Attempts;
 
 namespace StatusUpdates.Worker.Jobs;
 
 /// <summary>
-/// Keeps this worker's leases alive, all of them by one statement every third of a lease, and acts on what it hears: a lease that is gone
-/// stops its attempt, a cancel request stops its generation, and a lease that nothing here runs for goes back to the queue.
+/// Extends this worker's leases, all of them in one statement every third of a lease, and acts on the result: an attempt whose lease is gone is
+/// stopped, a generation with a cancel request is stopped, and a generation whose lease has no running job here is handed back to the queue.
 /// </summary>
 internal sealed partial class LeaseHeartbeat(
     GenerationQueue queue,
@@ -24,13 +25,13 @@ internal sealed partial class LeaseHeartbeat(
     private static readonly TimeSpan ClaimPatience = TimeSpan.FromSeconds(1);
 
     /// <summary>Extends the leases once.</summary>
-    /// <returns>Whether all of them were; what is locked by somebody is not, and is not lost either.</returns>
-    /// <exception cref="NpgsqlException">The database is away.</exception>
+    /// <returns>Whether all of them were. A generation that is locked by someone else is skipped; its lease is not lost either.</returns>
+    /// <exception cref="NpgsqlException">The database is unavailable.</exception>
     internal async Task<bool> RunOnceAsync(CancellationToken cancellationToken)
     {
-        // Taken before the statement: what is claimed while it runs is not missed in its answer.
+        // Taken before the statement: a generation claimed meanwhile must not look as if it had lost its lease.
         var running = jobs.Snapshot();
-        var held = await queue.ExtendLeasesAsync(identity.Owner, options.Value.Lease, cancellationToken);
+        var held = await queue.ExtendLeasesAsync(identity.Owner, running.Select(job => job.Generation.Id), options.Value.Lease, cancellationToken);
 
         var leases = held.Select(h => (h.GenerationId, h.Attempt)).ToHashSet();
         foreach (var job in running)
@@ -46,9 +47,9 @@ internal sealed partial class LeaseHeartbeat(
             jobs.RequestCancel(lease.GenerationId);
         }
 
-        // Handing back what is locked would wait for the lock, and the next beat with it.
+        // Not the locked ones: handing them back would wait for the lock and delay the next heartbeat.
         HeldLease[] extended = [.. held.Where(lease => lease.IsExtended)];
-        foreach (var lease in await jobs.FindUnknownAsync(extended, ClaimPatience, cancellationToken))
+        foreach (var lease in await jobs.FindOrphanedAsync(extended, ClaimPatience, cancellationToken))
         {
             await HandBackAsync(lease, cancellationToken);
         }
@@ -56,7 +57,7 @@ internal sealed partial class LeaseHeartbeat(
         return extended.Length == held.Count;
     }
 
-    /// <summary>As <see cref="RunOnceAsync"/>, telling instead of throwing that the database did not answer in time.</summary>
+    /// <summary>Like <see cref="RunOnceAsync"/>, but logs failures and returns false instead of throwing.</summary>
     internal async Task<bool> TryRunOnceAsync(CancellationToken cancellationToken)
     {
         var startedAt = time.GetUtcNow();
@@ -76,7 +77,7 @@ internal sealed partial class LeaseHeartbeat(
         }
         catch (Exception e)
         {
-            // Whatever it is: the next beat may do, and what runs goes on until then.
+            // Any failure: the next heartbeat may succeed, and running jobs continue until then.
             WorkerTelemetry.HeartbeatFailed(startedAt, time.GetUtcNow(), e);
             LogFailed(e);
             return false;
@@ -95,7 +96,7 @@ internal sealed partial class LeaseHeartbeat(
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The runner, which was stopped before, has settled what ran.
+            // The job runner, which was stopped earlier, has settled all jobs.
         }
     }
 
@@ -105,7 +106,7 @@ internal sealed partial class LeaseHeartbeat(
             new StatusChange { GenerationId = lease.GenerationId, Status = GenerationStatus.Pending, Attempt = lease.Attempt },
             cancellationToken);
 
-        // Else its run had just ended when the leases were read, or its owner had asked for its end.
+        // Otherwise its run had just ended when the leases were read, or its owner had asked to cancel it.
         if (result.Update?.Status == GenerationStatus.Pending)
         {
             WorkerTelemetry.CountHandBack();
@@ -113,12 +114,12 @@ internal sealed partial class LeaseHeartbeat(
         }
     }
 
-    [LoggerMessage(3102, LogLevel.Warning, "{GenerationId}, attempt {Attempt}, was held and not run; it goes back to the queue")]
+    [LoggerMessage(3102, LogLevel.Warning, "{GenerationId}, attempt {Attempt}, had a lease but no running job; it goes back to the queue")]
     private partial void LogHandedBack(string generationId, int attempt);
 
-    [LoggerMessage(3104, LogLevel.Error, "The heartbeat failed; leases may run out")]
+    [LoggerMessage(3104, LogLevel.Error, "The heartbeat failed; leases may expire")]
     private partial void LogFailed(Exception exception);
 
-    [LoggerMessage(3103, LogLevel.Warning, "The database did not take the heartbeat; leases may run out: {Reason}")]
+    [LoggerMessage(3103, LogLevel.Warning, "The database did not accept the heartbeat; leases may expire: {Reason}")]
     private partial void LogDatabaseAway(string reason);
 }

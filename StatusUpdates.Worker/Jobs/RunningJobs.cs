@@ -1,12 +1,13 @@
 using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Queue;
+using StatusUpdates.Worker.Attempts;
 
 namespace StatusUpdates.Worker.Jobs;
 
-/// <summary>What runs in this process: the slots, and the way from a generation to its token. Thread-safe.</summary>
+/// <summary>The jobs that run in this process: one slot each, found by generation. Thread-safe.</summary>
 internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider time) : IDisposable
 {
-    // As many cancel requests as may arrive during one claim; past that the heartbeat finds them.
+    // As many cancel requests as may arrive during one claim; beyond that the heartbeat finds them.
     private const int MaxEarlyCancels = 1024;
 
     private readonly Lock _lock = new();
@@ -14,7 +15,7 @@ internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider 
     private readonly HashSet<string> _earlyCancels = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _claiming = new(1, 1);
 
-    /// <summary>How many more can start.</summary>
+    /// <summary>The number of free slots.</summary>
     public int Free
     {
         get
@@ -35,8 +36,8 @@ internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider 
     }
 
     /// <summary>
-    /// Claims and registers as one step, for those who need to know what a claim has taken: until it is over, a lease or a cancel request
-    /// may belong to a generation that this worker holds and does not know of yet.
+    /// Claims and registers in one step, for callers that need to know what a claim has taken: until it is over, a lease or a cancel request
+    /// may belong to a generation that this worker holds but does not know yet.
     /// </summary>
     public async Task<(ClaimResult Result, IReadOnlyList<RunningJob> Jobs)> ClaimAsync(
         Func<Task<ClaimResult>> claim, CancellationToken cancellationToken)
@@ -59,21 +60,21 @@ internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider 
     }
 
     /// <summary>
-    /// Those of the leases that belong to nothing that runs here. What is settled does not run, though its provider may not have come back: a
-    /// lease that it still has is one whose outcome could not be written. Told while no claim is under
-    /// way; empty if one is for longer.
+    /// Returns the leases without a running job here. A settled job does not count as running, even if its provider has not returned: if it still
+    /// has a lease, its outcome could not be written. Checked while no claim is under way; empty if a claim takes longer than
+    /// <paramref name="patience"/>.
     /// </summary>
-    public async Task<IReadOnlyList<HeldLease>> FindUnknownAsync(
+    public async Task<IReadOnlyList<HeldLease>> FindOrphanedAsync(
         IReadOnlyList<HeldLease> leases, TimeSpan patience, CancellationToken cancellationToken)
     {
-        if (leases.All(IsRun) || !await _claiming.WaitAsync(patience, cancellationToken))
+        if (leases.All(IsRunning) || !await _claiming.WaitAsync(patience, cancellationToken))
         {
             return [];
         }
 
         try
         {
-            return [.. leases.Where(l => !IsRun(l))];
+            return [.. leases.Where(l => !IsRunning(l))];
         }
         finally
         {
@@ -81,7 +82,7 @@ internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider 
         }
     }
 
-    /// <summary>Whether the generation runs here, or a claim that may take it is under way.</summary>
+    /// <summary>Whether the generation runs here, or may be taken by a claim under way.</summary>
     public bool MayHold(string generationId)
     {
         lock (_lock)
@@ -90,20 +91,20 @@ internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider 
         }
     }
 
-    /// <summary>Stops a generation that its owner no longer wants, as the database says; one that is just being claimed is stopped when it arrives.</summary>
+    /// <summary>Stops a generation that has a cancel request in the database; one that is just being claimed is stopped when it is registered.</summary>
     public void RequestCancel(string generationId)
     {
-        RunningJob[] asked;
+        RunningJob[] jobs;
         lock (_lock)
         {
-            asked = [.. _jobs.Values.Where(j => j.Generation.Id == generationId)];
-            if (asked.Length == 0 && _claiming.CurrentCount == 0 && _earlyCancels.Count < MaxEarlyCancels)
+            jobs = [.. _jobs.Values.Where(j => j.Generation.Id == generationId)];
+            if (jobs.Length == 0 && _claiming.CurrentCount == 0 && _earlyCancels.Count < MaxEarlyCancels)
             {
                 _earlyCancels.Add(generationId);
             }
         }
 
-        foreach (var job in asked)
+        foreach (var job in jobs)
         {
             job.Stop(StopReason.CancelRequested);
         }
@@ -120,7 +121,7 @@ internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider 
 
     public void Dispose() => _claiming.Dispose();
 
-    private bool IsRun(HeldLease lease)
+    private bool IsRunning(HeldLease lease)
     {
         lock (_lock)
         {
@@ -140,7 +141,7 @@ internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider 
             _jobs.Add((generation.Id, generation.Attempt), job);
         }
 
-        // This worker itself took over what it had lost: never twice at once.
+        // This worker claimed a generation again after losing its lease: it must never run twice at once.
         foreach (var lost in earlier)
         {
             lost.Stop(StopReason.LeaseLost);

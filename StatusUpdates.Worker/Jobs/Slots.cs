@@ -1,24 +1,25 @@
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Worker.Attempts;
 
 namespace StatusUpdates.Worker.Jobs;
 
-/// <summary>What can start beside what runs: the limits of a claim.</summary>
+/// <summary>What can start in addition to what runs: the limits of a claim.</summary>
 internal sealed record Slots
 {
-    /// <summary>How many of all tasks; none or fewer when all slots are taken.</summary>
+    /// <summary>Free slots for all tasks together; 0 or less if all are taken.</summary>
     public required int Free { get; init; }
 
-    /// <summary>How many one user may hold.</summary>
+    /// <summary>How many slots one user may hold.</summary>
     public required int UserLimit { get; init; }
 
-    /// <summary>The tasks that have limits of their own.</summary>
+    /// <summary>The limits of tasks that have their own.</summary>
     public required IReadOnlyDictionary<GenerationTask, TaskLimit> Tasks { get; init; }
 
-    /// <summary>Who holds what.</summary>
+    /// <summary>The slots in use, by user and task.</summary>
     public required IReadOnlyList<HeldJobs> Held { get; init; }
 
-    /// <summary>Whether there may be work that only waits for a slot: a claim that found no more has not seen all.</summary>
+    /// <summary>Whether work may be waiting only for a slot: then a claim that found no more has not seen everything.</summary>
     public bool AreLimited =>
         Free <= 0
         || Tasks.Values.Any(t => t.Free <= 0)

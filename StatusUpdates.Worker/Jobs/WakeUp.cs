@@ -2,13 +2,13 @@ using System.Threading.Channels;
 
 namespace StatusUpdates.Worker.Jobs;
 
-/// <summary>Wakes the runner. Many calls before it looks are one: it asks the queue, not the message, what there is. Thread-safe, one waiter.</summary>
+/// <summary>Wakes the runner. Calls before its next claim count as one: it reads the queue, not the message. Thread-safe, one waiter.</summary>
 internal sealed class WakeUp(TimeProvider time) : IDisposable
 {
-    // What is due close together is one look at the queue; it also bounds what is remembered.
-    private static readonly TimeSpan Grain = TimeSpan.FromMilliseconds(20);
+    // Times this close together share one claim, which also bounds the number of stored times.
+    private static readonly TimeSpan Resolution = TimeSpan.FromMilliseconds(20);
 
-    private const int MaxRemembered = 4096;
+    private const int MaxDue = 4096;
 
     private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
@@ -20,22 +20,22 @@ internal sealed class WakeUp(TimeProvider time) : IDisposable
 
     public void Set() => _signal.Writer.TryWrite(true);
 
-    /// <summary>Wakes it also when this time has passed. Of very many, those that are furthest away are left to the timer of the queue.</summary>
+    /// <summary>Also wakes it after this delay. If there are too many, the latest times are left to the poll interval.</summary>
     public void SetAfter(TimeSpan delay)
     {
         lock (_lock)
         {
-            _due.Add(((time.GetElapsedTime(_start) + delay).Ticks / Grain.Ticks) + 1);
-            if (_due.Count > MaxRemembered)
+            _due.Add(((time.GetElapsedTime(_start) + delay).Ticks / Resolution.Ticks) + 1);
+            if (_due.Count > MaxDue)
             {
                 _due.Remove(_due.Max);
             }
 
-            Arm();
+            ScheduleTimer();
         }
     }
 
-    /// <summary>Returns after a <see cref="Set"/>, also an earlier one, and at the latest after the given time.</summary>
+    /// <summary>Returns after a <see cref="Set"/>, including an earlier one, and at the latest after the given time.</summary>
     public async Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
     {
         await using var alarm = time.CreateTimer(static self => ((WakeUp)self!).Set(), this, atMost, Timeout.InfiniteTimeSpan);
@@ -51,26 +51,26 @@ internal sealed class WakeUp(TimeProvider time) : IDisposable
         }
     }
 
-    private void Ring()
+    private void OnTimer()
     {
         lock (_lock)
         {
-            var now = time.GetElapsedTime(_start).Ticks / Grain.Ticks;
+            var now = time.GetElapsedTime(_start).Ticks / Resolution.Ticks;
             if (_due.RemoveWhere(due => due <= now) > 0)
             {
                 Set();
             }
 
-            Arm();
+            ScheduleTimer();
         }
     }
 
-    private void Arm()
+    private void ScheduleTimer()
     {
         if (_due.Count > 0)
         {
-            var wait = TimeSpan.FromTicks(_due.Min * Grain.Ticks) - time.GetElapsedTime(_start);
-            _timer ??= time.CreateTimer(static self => ((WakeUp)self!).Ring(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            var wait = TimeSpan.FromTicks(_due.Min * Resolution.Ticks) - time.GetElapsedTime(_start);
+            _timer ??= time.CreateTimer(static self => ((WakeUp)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             _timer.Change(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
         }
     }

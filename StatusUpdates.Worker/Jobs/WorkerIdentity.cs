@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace StatusUpdates.Worker.Jobs;
 
-/// <summary>Who holds a lease: this start of this process, so that a restarted worker never passes for its predecessor.</summary>
+/// <summary>The owner of a lease: unique for each start of a process, so a restarted worker is never mistaken for its predecessor.</summary>
 internal sealed class WorkerIdentity
 {
     public string Owner { get; } = string.Create(

@@ -4,76 +4,70 @@ using StatusUpdates.Data.Schema;
 
 namespace StatusUpdates.Worker.Jobs;
 
-/// <summary>Settings of the job runner; configuration section <c>Worker</c>.</summary>
+/// <summary>The job runner. Read by the worker.</summary>
 internal sealed class WorkerOptions
 {
     public const string SectionName = "Worker";
 
-    /// <summary>How many generations this process runs at once. Default 16.</summary>
+    /// <summary>How many generations this process runs at once.</summary>
     [Range(1, 1000)]
     public int Concurrency { get; set; } = 16;
 
-    /// <summary>Limits of single tasks: those whose provider takes fewer at once than this process could run.</summary>
     [ValidateObjectMembers]
     public TasksOptions Tasks { get; set; } = new();
 
     /// <summary>
-    /// Which share of this process's slots, and of a limited task's, one user can hold at once; at least one slot. Default 0.75: a user who
-    /// is alone gets most of the machine, and whoever comes next finds a slot at once instead of waiting for the end of a long job.
+    /// The share of this process's slots, and of a limited task's slots, that one user can hold at once; at least one slot. With the default a single
+    /// user gets most of the machine, and the next user finds a slot at once instead of waiting for a long job to end.
     /// </summary>
     [Range(0.01, 1.0)]
     public double UserShare { get; set; } = 0.75;
 
     /// <summary>
-    /// How often the queue is looked at when no message from Redis says that there is work, and how late at most an expired lease or a
-    /// deadline is noticed. Default 1 s.
+    /// How long a claim holds a generation: after its worker's death it waits that long. Extended every third of it while the work continues.
     /// </summary>
-    [Range(typeof(TimeSpan), "00:00:00.010", "00:10:00")]
-    public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(1);
-
-    /// <summary>For how long a claim holds a generation. Extended every third of it while the work goes on. Default 30 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00")]
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>After how many failed attempts (transient failures, time-outs, expired leases) a generation fails for good. Default 3.</summary>
+    /// <summary>A generation fails permanently after this many failed attempts: transient failures, time-outs, expired leases.</summary>
     [Range(1, 100)]
     public int MaxFailures { get; set; } = 3;
 
     /// <summary>
-    /// How long a generation waits for its next attempt after its first failure; doubled by each further one. Up to a half of it is taken
-    /// off by chance. Default 2 s.
-    /// </summary>
-    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
-    public TimeSpan RetryBackOff { get; set; } = TimeSpan.FromSeconds(2);
-
-    /// <summary>How long a generation waits for its next attempt at most, unless its provider asks for more. Default 5 min.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
-    public TimeSpan MaxRetryBackOff { get; set; } = TimeSpan.FromMinutes(5);
-
-    /// <summary>
-    /// How many progress updates of one generation are written per second at most; the newest wins, and a change of status waits for nobody. 0 sets
-    /// no rate: then the newest of what comes during a write is written after it. Default 4: what an eye can follow.
-    /// </summary>
-    [Range(0.0, 1000.0)]
-    public double ProgressPerSecond { get; set; } = 4;
-
-    /// <summary>
-    /// How long one attempt may take: the end of a provider that hangs. It counts as a transient failure, since a hang is mostly that of a
-    /// connection. Default 15 min.
+    /// How long one attempt may take; it stops a provider that hangs. It counts as a transient failure, since usually a connection hangs.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
     public TimeSpan JobTimeout { get; set; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>How long a stopped provider may take to come back before its generation is settled without it. Default 3 s.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
-    public TimeSpan StopPatience { get; set; } = TimeSpan.FromSeconds(3);
-
-    /// <summary>How long running generations may go on when the process is asked to stop; the rest is handed back. Default 10 s.</summary>
+    /// <summary>How long running generations may continue when the process is asked to stop; the rest are handed back.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan GracePeriod { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// How often the queue is polled if no message from Redis announces work, and the longest delay until an expired lease or a deadline is
+    /// noticed.
+    /// </summary>
+    public TimeSpan PollInterval { get; internal set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// How long a generation waits for its next attempt after its first failure; doubled by each further one, minus a random part of up to half.
+    /// </summary>
+    public TimeSpan RetryBackOff { get; internal set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The longest wait for the next attempt, unless the provider asks for more.</summary>
+    public TimeSpan MaxRetryBackOff { get; internal set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// The most progress updates of one generation that are written per second, as many as an eye can follow; the newest wins, and a change of status
+    /// does not wait. 0 means no limit: then the newest value that is reported during a write is written after it.
+    /// </summary>
+    public double ProgressPerSecond { get; internal set; } = 4;
+
+    /// <summary>How long a stopped provider may take to return before its generation is settled without it.</summary>
+    public TimeSpan StopPatience { get; internal set; } = TimeSpan.FromSeconds(3);
 }
 
-/// <summary>Settings of each task.</summary>
+/// <summary>Limits of single tasks, for providers that accept fewer at once than a process could run.</summary>
 internal sealed class TasksOptions
 {
     [ValidateObjectMembers]
@@ -101,7 +95,8 @@ internal sealed class TasksOptions
 /// <summary>Settings of one task.</summary>
 internal sealed class TaskOptions
 {
-    /// <summary>How many generations of this task the process runs at once. By default as many as of all tasks.</summary>
+    /// <summary>How many generations of this task the process runs at once, if its provider accepts fewer than the process could run.</summary>
+    /// <value><c>Worker:Concurrency</c></value>
     [Range(1, 1000)]
     public int? Concurrency { get; set; }
 }

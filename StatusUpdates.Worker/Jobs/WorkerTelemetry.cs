@@ -7,7 +7,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Worker.Jobs;
 
-/// <summary>Traces and metrics of the worker, by the name <see cref="Name"/>. Ids go into spans, never into metrics.</summary>
+/// <summary>Traces and metrics of the worker, under the name <see cref="Name"/>. Ids go into spans, never into metrics.</summary>
 internal static class WorkerTelemetry
 {
     public const string Name = "StatusUpdates.Worker";
@@ -19,10 +19,10 @@ internal static class WorkerTelemetry
     private static readonly Meter Meter = new(Name);
 
     private static readonly Counter<long> Claims = Meter.CreateCounter<long>(
-        "statusupdates.worker.claims", "{generation}", "Generations that this worker took.");
+        "statusupdates.worker.claims", "{generation}", "Generations that this worker claimed.");
 
     private static readonly UpDownCounter<long> Running = Meter.CreateUpDownCounter<long>(
-        "statusupdates.worker.jobs.running", "{generation}", "Generations that this worker works on.");
+        "statusupdates.worker.jobs.running", "{generation}", "Generations that run on this worker.");
 
     private static readonly Histogram<double> Duration = Meter.CreateHistogram<double>(
         "statusupdates.worker.job.duration", "s", "Time from claim to outcome of one attempt.",
@@ -34,10 +34,10 @@ internal static class WorkerTelemetry
     private static readonly Counter<long> HandBacks = Meter.CreateCounter<long>(
         "statusupdates.worker.handbacks", "{generation}", "Generations that went back to the queue without counting as a failure.");
 
-    private static readonly Counter<long> LeftBehind = Meter.CreateCounter<long>(
-        "statusupdates.worker.jobs.left_behind", "{generation}", "Providers that did not come back when stopped.");
+    private static readonly Counter<long> Abandoned = Meter.CreateCounter<long>(
+        "statusupdates.worker.jobs.left_behind", "{generation}", "Providers that did not return when stopped.");
 
-    /// <summary>The span of one attempt, in the trace of the submission. Null when nobody listens.</summary>
+    /// <summary>The span of one attempt, in the trace of the submission. Null if nothing listens.</summary>
     public static Activity? StartJob(ClaimedGeneration generation)
     {
         ActivityContext.TryParse(generation.TraceParent, null, isRemote: true, out var parent);
@@ -50,7 +50,7 @@ internal static class WorkerTelemetry
             .SetTag("statusupdates.attempt", generation.Attempt);
     }
 
-    /// <summary>Records a heartbeat that failed.</summary>
+    /// <summary>Records a failed heartbeat.</summary>
     public static void HeartbeatFailed(DateTimeOffset startedAt, DateTimeOffset now, Exception failure) =>
         BackgroundSpans.RecordFailure(Source, "extend leases", startedAt, now, failure);
 
@@ -70,7 +70,7 @@ internal static class WorkerTelemetry
 
     public static void CountHandBack() => HandBacks.Add(1);
 
-    public static void CountLeftBehind(ClaimedGeneration generation) => LeftBehind.Add(1, Tag(generation));
+    public static void CountAbandoned(ClaimedGeneration generation) => Abandoned.Add(1, Tag(generation));
 
     private static KeyValuePair<string, object?> Tag(ClaimedGeneration generation) => new(Task, generation.Task.ToWireName());
 }

@@ -5,8 +5,8 @@ using StatusUpdates.Worker.Providers;
 namespace StatusUpdates.Worker.Processors;
 
 /// <summary>
-/// What the user reads when a generation failed. Only a provider's own exceptions are written for users; the message of any other one may
-/// name hosts, paths or SQL, and stands in the log alone.
+/// The message for the user when a generation failed. Only a provider's own exceptions are written for users; the message of any other
+/// exception may contain hosts, paths or SQL, and is only logged.
 /// </summary>
 internal static class FailureMessage
 {
@@ -16,8 +16,8 @@ internal static class FailureMessage
         ProviderException when string.IsNullOrWhiteSpace(failure.Message) => "The provider failed without a message.",
         ProviderException => ProviderText.Clean(failure.Message, ProviderText.MaxErrorLength)!,
 
-        // Not this attempt's token: then it would have been stopped, not failed.
-        OperationCanceledException or TimeoutException => "The provider gave up waiting.",
+        // Not canceled by this attempt's token: then the attempt would be stopped, not failed.
+        OperationCanceledException or TimeoutException => "The provider timed out.",
         HttpRequestException { StatusCode: { } code } => $"The provider's service answered {(int)code}.",
         HttpRequestException => "The provider's service could not be reached.",
         NpgsqlException => "The result could not be stored.",

@@ -1,17 +1,16 @@
 using Microsoft.Extensions.DependencyInjection;
-using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.Worker.Jobs;
+using StatusUpdates.Worker.Attempts;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Processors;
 
 /// <summary>Product cards: type <c>product_card</c>.</summary>
 internal sealed class ProductCardProcessor(
-    [FromKeyedServices(GenerationTask.ProductCard)] IGenerationProvider provider, StatusLog log, ResultUploader results, PatientWrites patient)
-    : BaseProcessor(GenerationTask.ProductCard, provider, log, results, patient)
+    [FromKeyedServices(GenerationTask.ProductCard)] IGenerationProvider provider, ResultUploader results, AttemptWriter writer)
+    : BaseProcessor(GenerationTask.ProductCard, provider, results, writer)
 {
-    protected override string Makes => "an image";
+    protected override string ExpectedOutput => "an image";
 
     protected override bool Accepts(string contentType) => IsKind(contentType, "image/");
 }

@@ -1,19 +1,19 @@
 using StatusUpdates.Data.Database;
 using StatusUpdates.Messaging;
-using StatusUpdates.Worker.Jobs;
+using StatusUpdates.Worker.Attempts;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Processors;
 
 /// <summary>
-/// Turns a provider's progress into updates: one at a time, rising, and at most one per interval. What comes sooner is parked, and the
-/// newest of it is written when the interval is over; what is parked at the end is dropped, since the outcome says more. Thread-safe.
+/// Turns a provider's progress into updates: one at a time, increasing, and at most one per interval. Progress that comes sooner is parked, and the
+/// newest value is written when the interval is over; a value still parked at the end is dropped, since the outcome says more. Thread-safe.
 /// </summary>
-internal sealed class ProgressReporter(BaseProcessor processor, RunningJob job, TimeSpan interval, TimeProvider time) : IProviderProgress, IAsyncDisposable
+internal sealed class ProgressReporter(AttemptWriter writer, RunningJob job, TimeSpan interval, TimeProvider time) : IProviderProgress, IAsyncDisposable
 {
     private readonly Lock _lock = new();
 
-    // Invariants: nothing is written twice at once; a value is parked only while a write or the timer is to come that takes it.
+    // Invariants: only one write at a time; a value is parked only while a pending write or timer will take it.
     private Task _write = Task.CompletedTask;
     private ITimer? _timer;
     private long? _lastWrite;
@@ -62,7 +62,7 @@ internal sealed class ProgressReporter(BaseProcessor processor, RunningJob job, 
         }
     }
 
-    /// <summary>Ends the reporting: nothing is written after it. Throws what a write failed with that nobody waited for.</summary>
+    /// <summary>Ends the reporting: nothing is written afterwards. Throws the failure of a write that no caller awaited.</summary>
     public async Task EndAsync()
     {
         Task write;
@@ -107,46 +107,45 @@ internal sealed class ProgressReporter(BaseProcessor processor, RunningJob job, 
         }
     }
 
-    // On the thread pool: what reports or ticks does not do the work of the write under the lock.
+    // On the thread pool: neither the reporting caller nor the timer must do the write under the lock.
     private void StartWriting(int progress)
     {
         _isWriting = true;
         _write = Task.Run(() => WriteAsync(progress));
     }
 
-    // Takes no token: a statement that was sent is not called back, its caller only stops to wait.
+    // Takes no token: a statement that was sent is not canceled; its caller only stops waiting.
     private async Task WriteAsync(int progress)
     {
-        var goesOn = false;
+        var canContinue = false;
         try
         {
-            await processor.UpdateStatusAsync(
-                job, GenerationStatus.Processing, new StatusDetails { Progress = progress }, CancellationToken.None);
-            goesOn = true;
+            await writer.UpdateStatusAsync(job, job.ChangeTo(GenerationStatus.Processing) with { Progress = progress }, CancellationToken.None);
+            canContinue = true;
         }
-        catch (Exception e) when (DatabaseErrors.MayPass(e))
+        catch (Exception e) when (DatabaseErrors.IsTransient(e))
         {
-            // The next progress says more, and the outcome is waited for.
-            goesOn = true;
+            // Ignored: the next progress says more, and the outcome waits for the database.
+            canContinue = true;
         }
         finally
         {
             lock (_lock)
             {
                 _isWriting = false;
-                _isBroken = !goesOn;
+                _isBroken = !canContinue;
                 _lastWrite = time.GetTimestamp();
                 if (_parked is { } next)
                 {
                     _parked = null;
-                    Continue(next);
+                    WriteNext(next);
                 }
             }
         }
     }
 
-    // Counted from the end of a write: its commit may be as late as that.
-    private void Continue(int progress)
+    // The interval counts from the end of the write: its commit may be as late as that.
+    private void WriteNext(int progress)
     {
         if (_isBroken || job.Stopping.IsCancellationRequested)
         {

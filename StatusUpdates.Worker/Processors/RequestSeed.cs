@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace StatusUpdates.Worker.Processors;
 
-/// <summary>Where a request's chance begins: the first 64 bits of SHA-256 over the prompt and the option <c>seed</c>.</summary>
+/// <summary>The random seed of a request: the first 64 bits of SHA-256 over the prompt and the option <c>seed</c>.</summary>
 internal static class RequestSeed
 {
     public static ulong Of(string prompt, JsonElement options)

@@ -5,17 +5,17 @@ using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Processors;
 
-/// <summary>Gives every result an address: content is stored and served by the API, a link is checked and passed on. Thread-safe.</summary>
+/// <summary>Gives every result a URL: content is stored and served by the API, a link is checked and passed on. Thread-safe.</summary>
 internal sealed class ResultUploader(GenerationResultStore store, IOptions<ResultsOptions> options)
 {
-    // As many and as long as an update can sensibly carry.
+    // Limits of what an update can reasonably contain.
     private const int MaxOutputs = 16;
     private const int MaxUrlLength = 2048;
     private const int MaxContentTypeLength = 255;
 
     private readonly string _baseUrl = options.Value.PublicBaseUrl.TrimEnd('/');
 
-    /// <exception cref="ProviderException">A result that cannot be passed on.</exception>
+    /// <exception cref="ProviderException">A result is not valid.</exception>
     public async Task<IReadOnlyList<string>> UploadAsync(
         string generationId, IReadOnlyList<ProviderOutput> outputs, CancellationToken cancellationToken)
     {
@@ -56,7 +56,7 @@ internal sealed class ResultUploader(GenerationResultStore store, IOptions<Resul
                 when content.ContentType.Length <= MaxContentTypeLength && MediaTypeHeaderValue.TryParse(content.ContentType, out _):
                 return;
             default:
-                throw new ProviderException("The provider returned a result without a proper media type.");
+                throw new ProviderException("The provider returned a result without a valid media type.");
         }
     }
 }

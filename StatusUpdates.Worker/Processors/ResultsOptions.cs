@@ -3,20 +3,21 @@ using Microsoft.Extensions.Options;
 
 namespace StatusUpdates.Worker.Processors;
 
-/// <summary>Where stored results are served; configuration section <c>Results</c>.</summary>
+/// <summary>Where stored results are served. Read by the worker.</summary>
 internal sealed class ResultsOptions
 {
     public const string SectionName = "Results";
 
     /// <summary>
-    /// The API's address as clients reach it; a result is at <c>{PublicBaseUrl}/results/{id}</c>. Required: links that lead nowhere are in the log
-    /// for good. In Development http://localhost:5080 by default.
+    /// The API's address as clients reach it; a result is at <c>{PublicBaseUrl}/results/{id}</c>. Required, because broken links would stay in the log
+    /// forever.
     /// </summary>
+    /// <value>required; in Development <c>http://localhost:5080</c></value>
     [Required(ErrorMessage = BaseUrlError)]
     [HttpUrl(ErrorMessage = BaseUrlError)]
     public string PublicBaseUrl { get; set; } = "";
 
-    /// <summary>What holds in Development where nothing else is said.</summary>
+    /// <summary>The default in Development.</summary>
     public const string DevelopmentBaseUrl = "http://localhost:5080";
 
     private const string BaseUrlError =

@@ -5,14 +5,14 @@ using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Processors;
 
-/// <summary>Which failures may pass: what processors go by unless they know better.</summary>
+/// <summary>Which failures are transient; used by processors that have no rules of their own.</summary>
 internal static class TransientFailures
 {
     /// <summary>
-    /// A provider's own exceptions say it themselves. Of others, what tells of bad input or of a defect is permanent, because the same
-    /// request would meet it again: arguments, formats, what is not supported or not there, a client error of HTTP, content that Postgres
-    /// refuses. Connections, time-outs and input/output are transient. So is what nobody knows: the number of failures is limited, a
-    /// second try costs a few seconds, and a generation that failed is lost to its user.
+    /// A provider's own exceptions state it by their type. Other exceptions that indicate bad input or a defect are permanent, because the same
+    /// request would fail again: invalid arguments and formats, unsupported or missing things, HTTP client errors, content that Postgres
+    /// refuses. Connection failures, time-outs and I/O errors are transient. So is everything unknown: the number of failures is limited, a
+    /// second attempt costs a few seconds, and a failed generation is lost to its user.
     /// </summary>
     public static bool Contains(Exception failure) => failure switch
     {
@@ -25,10 +25,10 @@ internal static class TransientFailures
         _ => true,
     };
 
-    /// <summary>Classes of SQLSTATE with which Postgres refuses content: data exceptions, constraints, limits.</summary>
+    /// <summary>SQLSTATE classes with which Postgres refuses content: data exceptions, constraints, limits.</summary>
     public static IReadOnlyList<string> ContentStates { get; } = ["22", "23", "54"];
 
-    // RFC 9110, section 15: 408 and 5xx without what will never be implemented; RFC 8470 (425), RFC 6585 (429).
+    // RFC 9110, section 15: 408 and 5xx, except for what the server does not implement; RFC 8470 (425), RFC 6585 (429).
     private static bool IsTransient(HttpStatusCode code) => code switch
     {
         HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or (HttpStatusCode)425 => true,

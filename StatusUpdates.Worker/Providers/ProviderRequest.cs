@@ -3,16 +3,16 @@ using StatusUpdates.Data.Schema;
 
 namespace StatusUpdates.Worker.Providers;
 
-/// <summary>What a provider is asked for.</summary>
+/// <summary>A request to a provider.</summary>
 public sealed record ProviderRequest
 {
-    /// <summary>The generation; fit to be a service's idempotency key, together with <see cref="Attempt"/>.</summary>
+    /// <summary>The generation's id; together with <see cref="Attempt"/> suitable as an idempotency key for a service.</summary>
     public required string GenerationId { get; init; }
 
-    /// <summary>What to make.</summary>
+    /// <summary>What to create.</summary>
     public required GenerationTask Task { get; init; }
 
-    /// <summary>Which try this is, from 1.</summary>
+    /// <summary>The number of the attempt, from 1.</summary>
     public required int Attempt { get; init; }
 
     /// <summary>The user's text.</summary>
@@ -21,6 +21,6 @@ public sealed record ProviderRequest
     /// <summary>The user's options: a JSON object, empty if there were none.</summary>
     public required JsonElement Options { get; init; }
 
-    /// <summary>Where chance begins: made of the prompt and the option <c>seed</c>, so that the same request gives the same result.</summary>
+    /// <summary>The random seed, computed from the prompt and the option <c>seed</c>: the same request gives the same result.</summary>
     public required ulong Seed { get; init; }
 }

@@ -1,6 +1,6 @@
 namespace StatusUpdates.Worker.Providers;
 
-/// <summary>What a provider made.</summary>
+/// <summary>What a provider created.</summary>
 /// <param name="Outputs">The results, in the order the user sees them.</param>
 /// <param name="TokensUsed">What it cost, in tokens.</param>
 public sealed record ProviderResult(IReadOnlyList<ProviderOutput> Outputs, long TokensUsed);

@@ -1,32 +1,32 @@
 namespace StatusUpdates.Worker.Retention;
 
 /// <summary>
-/// How many rows a statement of retention removes: at most as many as is set, half as many after one that took too long, and a little more after each
-/// that did not. Not thread-safe.
+/// How many rows one retention statement removes: at most the configured number, half as many after a statement that took too long, and a few more
+/// after each one that did not. Not thread-safe.
 /// </summary>
 internal sealed class BatchSize
 {
-    // An eighth more each time: six statements from a half back to the whole, so that what is too large is not tried again at once.
-    private const int Share = 8;
+    // An eighth more each time: six statements from half to full size, so a size that is too large is not tried again at once.
+    private const int GrowthDivisor = 8;
 
-    private readonly int _most;
+    private readonly int _max;
 
-    public BatchSize(int most) => Now = _most = most;
+    public BatchSize(int max) => Current = _max = max;
 
-    /// <summary>How many now.</summary>
-    public int Now { get; private set; }
+    /// <summary>The current number of rows.</summary>
+    public int Current { get; private set; }
 
-    /// <returns>False if it cannot be less.</returns>
+    /// <returns>False if it cannot be smaller.</returns>
     public bool TryShrink()
     {
-        if (Now == 1)
+        if (Current == 1)
         {
             return false;
         }
 
-        Now /= 2;
+        Current /= 2;
         return true;
     }
 
-    public void Grow() => Now = (int)Math.Min(_most, Now + Math.Max(1L, Now / Share));
+    public void Grow() => Current = (int)Math.Min(_max, Current + Math.Max(1L, Current / GrowthDivisor));
 }

@@ -2,28 +2,28 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
-using StatusUpdates.Data.Retention;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Worker.Retention;
 
 /// <summary>
-/// Deletes generations that ended long ago and deliveries that are over, and trims the logs, pass after pass. Of several workers one has a pass at a time. Each step is a
-/// short statement, and the database has as long to itself after it as it took: half of one connection is the most that this takes.
+/// Deletes generations that ended long ago and finished deliveries, and trims the logs, pass after pass. Of several workers, one runs a pass at a time.
+/// Each step is a short statement, followed by a pause as long as the statement took: retention uses at most half of one connection's time.
 /// </summary>
 internal sealed partial class RetentionService(
     RetentionStore store, IOptions<RetentionOptions> options, TimeProvider time, ILogger<RetentionService> logger) : BackgroundService
 {
-    /// <summary>How many logs one statement looks at: their first entries, by primary key.</summary>
-    private const int LogsAtOnce = 1000;
+    /// <summary>How many logs one statement checks: their first entries, by primary key.</summary>
+    private const int LogsPerCheck = 1000;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
 
-    // Kept from pass to pass: what was too much is so again.
+    // Kept across passes: a size that was too large is too large again.
     private readonly BatchSize _batch = new(options.Value.BatchSize);
 
-    /// <summary>Removes all that is old now.</summary>
-    /// <returns>How much that was; null if another worker does it.</returns>
-    /// <exception cref="NpgsqlException">The database is away, or refused a step. What was removed before stays removed.</exception>
+    /// <summary>Removes everything that is old now.</summary>
+    /// <returns>How much was removed; null if another worker is running a pass.</returns>
+    /// <exception cref="NpgsqlException">The database is unavailable, or refused a step. What was removed before stays removed.</exception>
     internal async Task<Removed?> RunOnceAsync(CancellationToken cancellationToken)
     {
         await using var pass = await store.TryBeginAsync(cancellationToken);
@@ -44,9 +44,9 @@ internal sealed partial class RetentionService(
             RetentionTelemetry.DeliveriesDeleted,
             cancellationToken);
 
-        // A generation's messages are of use as long as its updates.
+        // What is stored about a generation's Telegram messages is useful as long as its updates are.
         await RepeatAsync(
-            size => pass.ForgetMessagesAsync(settings.Updates, size, cancellationToken), static _ => { }, cancellationToken);
+            size => pass.DeleteMessagesAsync(settings.Updates, size, cancellationToken), static _ => { }, cancellationToken);
         var removed = new Removed(generations, updates, deliveries, time.GetElapsedTime(started));
         RetentionTelemetry.PassEnded(removed, startedAt, time.GetUtcNow());
         return removed;
@@ -64,9 +64,11 @@ internal sealed partial class RetentionService(
         LogOn(settings.Generations, settings.Updates);
         try
         {
+            var backoff = new Backoff(FirstPause, settings.Interval);
             for (var failures = 0; ;)
             {
-                var pause = settings.Interval;
+                // Workers that were started together must not begin a pass together.
+                var pause = Backoff.Spread(settings.Interval);
                 var startedAt = time.GetUtcNow();
                 try
                 {
@@ -79,19 +81,18 @@ internal sealed partial class RetentionService(
                 }
                 catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
-                    // Whatever it is: it is housekeeping, and nothing else stops for it.
-                    pause = TimeSpans.Min(FirstPause * (1 << Math.Min(failures++, 10)), settings.Interval);
+                    // Any failure: this is housekeeping, which must not stop anything else.
+                    pause = backoff.After(++failures);
                     RetentionTelemetry.PassFailed(startedAt, time.GetUtcNow(), e);
                     LogFailed(e is NpgsqlException ? null : e, pause, e.Message);
                 }
 
-                // Between a half and the whole, so that workers that were started together do not begin together.
-                await Task.Delay(pause * (0.5 + (Random.Shared.NextDouble() / 2)), time, stoppingToken);
+                await Task.Delay(pause, time, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // Stopped in a statement or a pause: the next pass goes on.
+            // Stopped in a statement or a pause: the next pass continues.
         }
     }
 
@@ -99,7 +100,7 @@ internal sealed partial class RetentionService(
     {
         for (var sum = 0L; ;)
         {
-            var size = _batch.Now;
+            var size = _batch.Current;
             if (await TryStepAsync(() => step(size), cancellationToken) is not (true, var done))
             {
                 continue;
@@ -121,7 +122,7 @@ internal sealed partial class RetentionService(
         for (var after = ""; ; after = old.Last)
         {
             old = await StepAsync(
-                () => pass.FindOldLogsAsync(after, options.Value.Updates, LogsAtOnce, cancellationToken), cancellationToken);
+                () => pass.FindOldLogsAsync(after, options.Value.Updates, LogsPerCheck, cancellationToken), cancellationToken);
             foreach (var logs in InBatches(old.Logs))
             {
                 sum += await TrimAsync(pass, logs, cancellationToken);
@@ -139,7 +140,7 @@ internal sealed partial class RetentionService(
         var sum = 0L;
         while (logs.Count > 0)
         {
-            var size = _batch.Now;
+            var size = _batch.Current;
             if (await TryStepAsync(() => pass.TrimAsync(logs, options.Value.Updates, size, cancellationToken), cancellationToken) is not (true, { } trimmed))
             {
                 if (logs.Count == 1)
@@ -147,7 +148,7 @@ internal sealed partial class RetentionService(
                     continue;
                 }
 
-                // Many short logs are no fewer entries for a smaller batch of each.
+                // With many short logs, a smaller batch per log would not mean fewer entries: split the logs instead.
                 var half = logs.Count / 2;
                 return sum + await TrimAsync(pass, [.. logs.Take(half)], cancellationToken) + await TrimAsync(pass, [.. logs.Skip(half)], cancellationToken);
             }
@@ -156,7 +157,7 @@ internal sealed partial class RetentionService(
             RetentionTelemetry.UpdatesRemoved(count);
             sum += count;
 
-            // Whose whole batch was old may have more.
+            // A log whose whole batch was old may have more.
             logs = [.. trimmed.Where(log => log.Count == size).Select(log => log.UserId)];
         }
 
@@ -164,7 +165,7 @@ internal sealed partial class RetentionService(
     }
 
     // Many short logs together, a long one alone: a statement reads less than two batches.
-    private IEnumerable<IReadOnlyCollection<string>> InBatches(IReadOnlyList<LogPart> logs)
+    private IEnumerable<IReadOnlyCollection<string>> InBatches(IReadOnlyList<LogEntryCount> logs)
     {
         var batch = new List<string>();
         var entries = 0L;
@@ -172,7 +173,7 @@ internal sealed partial class RetentionService(
         {
             batch.Add(log.UserId);
             entries += log.Count;
-            if (entries >= _batch.Now)
+            if (entries >= _batch.Current)
             {
                 yield return batch;
                 batch = [];
@@ -186,8 +187,8 @@ internal sealed partial class RetentionService(
         }
     }
 
-    /// <summary>A step that removes; false if it took too long, has removed nothing, and the next one is to be smaller.</summary>
-    /// <exception cref="NpgsqlException">The database is away, or one row alone takes too long.</exception>
+    /// <summary>Runs a step that removes rows; false if it took too long and removed nothing: then the next one is smaller.</summary>
+    /// <exception cref="NpgsqlException">The database is unavailable, or one row alone takes too long.</exception>
     private async Task<(bool IsDone, T? Result)> TryStepAsync<T>(Func<Task<T>> step, CancellationToken cancellationToken)
     {
         try
@@ -198,7 +199,7 @@ internal sealed partial class RetentionService(
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.QueryCanceled && !cancellationToken.IsCancellationRequested && _batch.TryShrink())
         {
-            LogShrunk(_batch.Now);
+            LogShrunk(_batch.Current);
             return (false, default);
         }
     }
@@ -213,19 +214,19 @@ internal sealed partial class RetentionService(
         return result;
     }
 
-    [LoggerMessage(3301, LogLevel.Information, "Generations are deleted {Generations} after their end, updates removed from the logs after {Updates}")]
+    [LoggerMessage(3301, LogLevel.Information, "Generations are deleted {Generations} after their end, and updates are removed from the logs after {Updates}")]
     private partial void LogOn(TimeSpan generations, TimeSpan updates);
 
     [LoggerMessage(3302, LogLevel.Information, "Retention is off: everything is kept")]
     private partial void LogOff();
 
-    [LoggerMessage(3303, LogLevel.Information, "Removed what was old: {Generations} generations, {Updates} updates, {Deliveries} deliveries, in {Duration}")]
+    [LoggerMessage(3303, LogLevel.Information, "Removed old data: {Generations} generations, {Updates} updates, {Deliveries} deliveries, in {Duration}")]
     private partial void LogRemoved(long generations, long updates, long deliveries, TimeSpan duration);
 
-    [LoggerMessage(3305, LogLevel.Information, "A statement of retention took too long and removed nothing; the next one removes {Size} rows at most")]
+    [LoggerMessage(3305, LogLevel.Information, "A retention statement took too long and removed nothing; the next one removes at most {Size} rows")]
     private partial void LogShrunk(int size);
 
-    [LoggerMessage(3304, LogLevel.Warning, "Retention was interrupted; the next try is in {Pause}: {Reason}")]
+    [LoggerMessage(3304, LogLevel.Warning, "Retention was interrupted; the next attempt is in {Pause}: {Reason}")]
     private partial void LogFailed(Exception? exception, TimeSpan pause, string reason);
 }
 

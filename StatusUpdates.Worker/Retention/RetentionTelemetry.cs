@@ -5,7 +5,7 @@ using StatusUpdates.Worker.Jobs;
 
 namespace StatusUpdates.Worker.Retention;
 
-/// <summary>Metrics of retention, of the meter <see cref="WorkerTelemetry.Name"/>.</summary>
+/// <summary>Metrics and spans of retention, under the name <see cref="WorkerTelemetry.Name"/>.</summary>
 internal static class RetentionTelemetry
 {
     private const string PassName = "remove what is old";
@@ -24,11 +24,11 @@ internal static class RetentionTelemetry
         "statusupdates.retention.deliveries", "{delivery}", "Deliveries to webhooks that were deleted because they were old.");
 
     private static readonly Histogram<double> Batch = Meter.CreateHistogram<double>(
-        "statusupdates.retention.batch.duration", "s", "Time of one of its statements, with the commit.",
+        "statusupdates.retention.batch.duration", "s", "Time of one retention statement, with its commit.",
         advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5] });
 
     private static readonly Histogram<double> Pass = Meter.CreateHistogram<double>(
-        "statusupdates.retention.pass.duration", "s", "Time of one pass over everything, with its pauses.",
+        "statusupdates.retention.pass.duration", "s", "Time of one whole pass, with its pauses.",
         advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600] });
 
     public static void GenerationsDeleted(int count) => Generations.Add(count);
@@ -39,7 +39,7 @@ internal static class RetentionTelemetry
 
     public static void BatchEnded(TimeSpan duration) => Batch.Record(duration.TotalSeconds);
 
-    /// <summary>A pass that removed nothing is measured, and no trace.</summary>
+    /// <summary>A pass that removed nothing is measured, but makes no trace.</summary>
     public static void PassEnded(Removed removed, DateTimeOffset startedAt, DateTimeOffset now)
     {
         Pass.Record(removed.Duration.TotalSeconds);

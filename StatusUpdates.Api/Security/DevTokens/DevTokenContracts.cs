@@ -4,13 +4,13 @@ using StatusUpdates.Api.Json;
 
 namespace StatusUpdates.Api.Security.DevTokens;
 
-/// <summary>Asks for a development token.</summary>
+/// <summary>Requests a development token.</summary>
 /// <param name="UserId">Any user: 1 to 255 characters.</param>
 internal sealed record DevTokenRequest([property: Required] string? UserId);
 
 /// <summary>A development token.</summary>
 /// <param name="Token">The JWT.</param>
-/// <param name="ExpiresAt">When it ends.</param>
+/// <param name="ExpiresAt">When it expires.</param>
 internal sealed record DevToken(string Token, DateTimeOffset ExpiresAt);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, Converters = [typeof(TimestampConverter)])]

@@ -4,12 +4,11 @@ using StatusUpdates.Api.Json;
 
 namespace StatusUpdates.Api.Security.DevTokens;
 
-/// <summary><c>POST /api/v1/dev/token</c>: a token for any user, so that the page and curl work at once. Development only.</summary>
+/// <summary><c>POST /api/v1/dev/token</c>: a token for any user, so that the page and curl work out of the box. Development only.</summary>
 internal static class DevTokenEndpoints
 {
     public static void AddDevTokens(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddSectionOptions<DevTokenOptions, DevTokenOptionsValidator>(DevTokenOptions.SectionName);
         builder.Services.AddSingleton<DevTokenIssuer>();
         builder.Services.ConfigureHttpJsonOptions(
             options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, DevTokenJsonContext.Default));
@@ -26,7 +25,7 @@ internal static class DevTokenEndpoints
             .AllowAnonymous()
             .WithName("CreateDevelopmentToken")
             .WithTags("Development")
-            .WithSummary("Makes an access token for any user")
+            .WithSummary("Creates an access token for any user")
             .ProducesProblems(StatusCodes.Status400BadRequest, StatusCodes.Status429TooManyRequests);
     }
 
@@ -34,5 +33,5 @@ internal static class DevTokenEndpoints
         UserIds.IsValid(request.UserId)
             ? TypedResults.Ok(new Success<DevToken>(issuer.Issue(request.UserId)))
             : ProblemResult.Invalid(FieldErrors.Of(
-                "userId", $"Must be a text of 1 to {UserIds.MaxLength} characters, without U+0000 and lone surrogates."));
+                "userId", $"Must be a string of 1 to {UserIds.MaxLength} characters, without U+0000 or lone surrogates."));
 }

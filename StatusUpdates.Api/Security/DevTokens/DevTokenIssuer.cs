@@ -6,9 +6,11 @@ using Microsoft.IdentityModel.Tokens;
 namespace StatusUpdates.Api.Security.DevTokens;
 
 /// <summary>Signs tokens for any user with the configured signing key: development only. Thread-safe.</summary>
-internal sealed class DevTokenIssuer(
-    IOptionsMonitor<JwtBearerOptions> bearer, IOptions<DevTokenOptions> options, TimeProvider time)
+internal sealed class DevTokenIssuer(IOptionsMonitor<JwtBearerOptions> bearer, TimeProvider time)
 {
+    // A working day.
+    private static readonly TimeSpan Lifetime = TimeSpan.FromHours(12);
+
     private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false };
 
     private TokenValidationParameters Parameters => bearer.Get(JwtBearerDefaults.AuthenticationScheme).TokenValidationParameters;
@@ -20,9 +22,9 @@ internal sealed class DevTokenIssuer(
     {
         var parameters = Parameters;
 
-        // A token's times are whole seconds (RFC 7519, section 2): the answer says what the token says.
+        // A token's times are whole seconds (RFC 7519, section 2): the response states the same times as the token.
         var now = DateTimeOffset.FromUnixTimeSeconds(time.GetUtcNow().ToUnixTimeSeconds());
-        var expiresAt = now + TimeSpan.FromSeconds(Math.Ceiling(options.Value.Lifetime.TotalSeconds));
+        var expiresAt = now + Lifetime;
         var token = Handler.CreateToken(new SecurityTokenDescriptor
         {
             Issuer = parameters.ValidIssuer ?? parameters.ValidIssuers.First(),

@@ -7,12 +7,12 @@ namespace StatusUpdates.Api.Security.QueryCredentials;
 /// <summary>Moves <c>token</c> and <c>ticket</c> from a request's query into a <see cref="QueryCredential"/>.</summary>
 internal static class CredentialStripping
 {
-    private const string Token = "token";
-    private const string Ticket = "ticket";
+    public const string Token = "token";
+    public const string Ticket = "ticket";
 
     /// <summary>
-    /// Strips both parameters under every spelling that the query's readers would take for them (percent-encoded, any case), and from
-    /// the raw target too. Of a repeated one the credential is empty, which no validator takes: it is ambiguous.
+    /// Strips both parameters in every spelling that query parsers accept (percent-encoded, any case), also from the raw target. The credential of a
+    /// repeated parameter is empty, because it is ambiguous; validators refuse an empty one.
     /// </summary>
     public static void Strip(IHttpRequestFeature request, IFeatureCollection features)
     {

@@ -4,9 +4,9 @@ using Microsoft.AspNetCore.Http.Features;
 namespace StatusUpdates.Api.Security.QueryCredentials;
 
 /// <summary>
-/// The server, with credentials taken out of each request's query before the host sees the request. Order: the host logs "Request
+/// Wraps the server and removes credentials from each request's query before the host sees the request. Order: the host logs "Request
 /// starting" and starts the activity while it creates its context, before any middleware runs; so the query must be clean before that.
-/// Wrapping the server, not the context factory, keeps the host's reuse of contexts.
+/// Wrapping the server, not the context factory, preserves the host's reuse of contexts.
 /// </summary>
 internal sealed class CredentialStrippingServer(IServer inner) : IServer
 {

@@ -1,22 +1,22 @@
 namespace StatusUpdates.Api.Security.QueryCredentials;
 
 /// <summary>
-/// What a request carried in its query as <c>token</c> and <c>ticket</c>, for clients that can set no header. The request itself no
-/// longer holds them. Null: not given. Kept as a feature of the request.
+/// The <c>token</c> and <c>ticket</c> of a request's query, for clients that can set no header; null if absent. The request itself no
+/// longer contains them. Stored as a feature of the request.
 /// </summary>
 internal sealed record QueryCredential(string? Token, string? Ticket);
 
-/// <summary>Metadata of the endpoints that take credentials from the query: WebSocket and SSE, nothing else.</summary>
+/// <summary>Metadata of the endpoints that accept credentials in the query: only WebSocket and SSE.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class AcceptsQueryCredentialsAttribute : Attribute;
 
 internal static class QueryCredentialExtensions
 {
-    /// <summary>Lets the endpoint take a credential from the query.</summary>
+    /// <summary>Lets the endpoint accept a credential in the query.</summary>
     public static TBuilder AcceptsQueryCredentials<TBuilder>(this TBuilder builder)
         where TBuilder : IEndpointConventionBuilder => builder.WithMetadata(new AcceptsQueryCredentialsAttribute());
 
-    /// <summary>The query's credential, if the endpoint takes one and the query held one.</summary>
+    /// <summary>The query's credential, if there was one and the endpoint accepts it.</summary>
     public static QueryCredential? GetQueryCredential(this HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<AcceptsQueryCredentialsAttribute>() is null
             ? null

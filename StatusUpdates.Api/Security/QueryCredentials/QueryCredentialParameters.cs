@@ -1,16 +1,13 @@
-using Microsoft.OpenApi;
-using StatusUpdates.Api.OpenApi;
+using StatusUpdates.Api.Queries;
 
 namespace StatusUpdates.Api.Security.QueryCredentials;
 
-/// <summary>How the API's description shows a credential in the query, at the endpoints that take one there.</summary>
+/// <summary>OpenAPI descriptions of the credentials that some endpoints accept in the query; <see cref="CredentialStripping"/> reads them.</summary>
 internal static class QueryCredentialParameters
 {
-    public static ParameterDescription[] All { get; } =
+    public static Parameter[] All { get; } =
     [
-        new("token", "An access token, for clients that can set no header. Not together with ticket.", Text),
-        new("ticket", "A ticket in place of a token: works once.", Text),
+        new(CredentialStripping.Token, "An access token, for clients that cannot set headers. Cannot be combined with ticket.", Parameters.AnyText),
+        new(CredentialStripping.Ticket, "A ticket instead of a token; works once.", Parameters.AnyText),
     ];
-
-    private static OpenApiSchema Text() => new() { Type = JsonSchemaType.String };
 }

@@ -4,12 +4,12 @@ namespace StatusUpdates.Api.Security.QueryCredentials;
 
 internal static class QueryCredentialServices
 {
-    /// <summary>Wraps the registered server, so that no log, span or metric ever sees a credential of a query.</summary>
+    /// <summary>Wraps the registered server, so that no log, span or metric ever contains a credential from a query.</summary>
     public static void AddQueryCredentials(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
         var server = services.LastOrDefault(service => service.ServiceType == typeof(IServer))
-            ?? throw new InvalidOperationException("No server is registered that could be wrapped.");
+            ?? throw new InvalidOperationException("No server is registered to wrap.");
         services.Remove(server);
         services.AddSingleton<IServer>(provider => new CredentialStrippingServer((IServer)(
             server.ImplementationInstance
@@ -19,8 +19,8 @@ internal static class QueryCredentialServices
         services.PostConfigure<LoggerFilterOptions>(SilenceBadRequests);
     }
 
-    // Kestrel quotes the start of a request that it cannot parse, query included, and does so before any of this code runs. A rule that
-    // names a logger's provider beats one that names none, so there is one for each.
+    // Kestrel logs the start of a request that it cannot parse, including its query, before any of this code runs. A rule for a specific
+    // logging provider takes precedence over a general one, so each provider gets its own rule.
     private static void SilenceBadRequests(LoggerFilterOptions options)
     {
         foreach (var provider in options.Rules.Select(rule => rule.ProviderName).Append(null).Distinct().ToArray())

@@ -2,16 +2,15 @@ using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.IdentityModel.Tokens;
 using StatusUpdates.Api.Errors;
-using StatusUpdates.Data.Tickets;
 
 namespace StatusUpdates.Api.Security.Tickets;
 
-/// <summary>Lets a ticket stand for the token that it was made with.</summary>
+/// <summary>Authenticates by a ticket instead of the token that it was created with.</summary>
 internal static class TicketAuthentication
 {
     /// <summary>
-    /// Uses the ticket up, whatever becomes of the request, and authenticates the request by what it carries.
-    /// Called once for a request: the scheme keeps its result.
+    /// Uses up the ticket, whatever the request's outcome, and authenticates the request as the token's user.
+    /// Called once per request: the scheme caches its result.
     /// </summary>
     public static async Task AuthenticateAsync(MessageReceivedContext context, string ticket)
     {
@@ -19,19 +18,19 @@ internal static class TicketAuthentication
         TicketGrant? grant;
         try
         {
-            // Not cut short when the client leaves: one quick statement, and the scheme would log the leaving as an error.
+            // Not canceled when the client disconnects: it is one quick statement, and the scheme would log the cancellation as an error.
             grant = await services.GetRequiredService<TicketStore>().RedeemAsync(ticket, CancellationToken.None);
         }
         catch (Exception e) when (DatabaseFailures.IsUnavailable(e))
         {
-            // Told by the challenge, for the same reason.
+            // Reported by the challenge, since the scheme would log an exception as an error.
             context.Fail(e);
             return;
         }
 
-        // The token's own time is judged by the clock, and with the tolerance, that the token would be judged by.
+        // The token's expiry is checked with the same clock and tolerance as the token itself would be.
         var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-        if (grant is null || grant.TokenExpiresAt < now - BearerOptionsSetup.ClockSkew)
+        if (grant is null || grant.TokenExpiresAt < now - AccessToken.ClockSkew)
         {
             context.Fail(new InvalidTicketException());
             return;
@@ -43,7 +42,7 @@ internal static class TicketAuthentication
     }
 }
 
-/// <summary>The ticket never was, is used, or is over. One answer for all three: who guesses learns nothing.</summary>
+/// <summary>The ticket never existed, was used, or has expired. The same response for all three, so that guessing reveals nothing.</summary>
 internal sealed class InvalidTicketException() : SecurityTokenException("The ticket is not valid.");
 
 /// <summary>More than one credential in the query (RFC 6750, section 3.1: 400).</summary>

@@ -1,22 +1,23 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.Extensions.Options;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Hosting;
 using StatusUpdates.Api.Json;
-using StatusUpdates.Data.Tickets;
 
 namespace StatusUpdates.Api.Security.Tickets;
 
 /// <summary>
-/// <c>POST /api/v1/tickets</c>: changes a token for something that can be shown in an address, where proxies and histories keep it: it
-/// works once and for seconds.
+/// <c>POST /api/v1/tickets</c>: exchanges a token for a ticket, which can be put in a URL although proxies and browser histories keep URLs: it
+/// works once and only for seconds.
 /// </summary>
 internal static class TicketEndpoints
 {
+    // Enough time between the response and the handshake on a slow network.
+    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(30);
+
     public static void AddTickets(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddSectionOptions<TicketOptions, TicketOptionsValidator>(TicketOptions.SectionName);
+        builder.Services.AddSingleton<TicketStore>();
         builder.Services.ConfigureHttpJsonOptions(
             options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, TicketJsonContext.Default));
     }
@@ -25,18 +26,18 @@ internal static class TicketEndpoints
         .RequireAuthorization()
         .WithName("CreateTicket")
         .WithTags("Tickets")
-        .WithSummary("Makes a ticket that opens one connection")
-        .WithDescription("For ?ticket= of the WebSocket and of the event streams. It works once, and carries the expiry of the token it was made with.")
+        .WithSummary("Creates a ticket that opens one connection")
+        .WithDescription("For ?ticket= of the WebSocket and of the event streams. It works once; its connection expires with the token that the ticket was created with.")
         .ProducesProblems(
             StatusCodes.Status401Unauthorized, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable)
         .WithRequestTimeout(HttpDefaults.PlainRequest);
 
     private static async Task<Ok<Success<TicketView>>> IssueAsync(
-        ClaimsPrincipal user, TicketStore tickets, IOptions<TicketOptions> options, CancellationToken cancellationToken)
+        ClaimsPrincipal user, TicketStore tickets, CancellationToken cancellationToken)
     {
         var token = user.GetAccessToken();
         var grant = new TicketGrant(token.UserId, token.IssuedAt, token.ExpiresAt);
-        var ticket = await tickets.IssueAsync(grant, options.Value.Lifetime, BearerOptionsSetup.ClockSkew, cancellationToken);
+        var ticket = await tickets.IssueAsync(grant, Lifetime, AccessToken.ClockSkew, cancellationToken);
         return TypedResults.Ok(new Success<TicketView>(new(ticket.Text, ticket.ExpiresAt)));
     }
 }

@@ -3,25 +3,23 @@ using StatusUpdates.Api.Security;
 
 namespace StatusUpdates.Api.Transports.EventStreams;
 
-/// <summary>One server-sent event stream: a feed that is sent, and a client that is only there or not.</summary>
+/// <summary>One server-sent event stream. Its client sends nothing; it is only connected or gone.</summary>
 internal sealed class EventStreamConnection : FeedConnection
 {
-    /// <summary>The transport's name in metrics and logs.</summary>
-    public const string Transport = "sse";
-
     private readonly EventStreamFormat _format;
 
-    // Canceled when the client has gone.
+    // Canceled when the client has disconnected.
     private readonly CancellationToken _gone;
 
-    public EventStreamConnection(HttpContext http, FeedCursor cursor, AccessToken token, ConnectionContext context, FollowedGeneration? generation)
-        : base(http, cursor, token, context, Transport)
+    public EventStreamConnection(
+        HttpContext http, Stream stream, FeedCursor cursor, AccessToken token, ConnectionContext context, FollowedGeneration? generation = null)
+        : base(http, cursor, token, context, "sse")
     {
-        // Each client is given another time to wait, so that those whose streams end together do not come back together.
+        // Each client gets a different delay, so that clients whose streams end together do not reconnect together.
         var retry = context.Options.ReconnectDelay * (0.5 + Random.Shared.NextDouble());
         _format = new EventStreamFormat(cursor, retry);
         _gone = http.RequestAborted;
-        Sender = new FeedSender(http.Response.Body, cursor, _format, context, generation);
+        Sender = new FeedSender(stream, cursor, _format, context, Transport, generation);
     }
 
     protected override FeedSender Sender { get; }
@@ -40,5 +38,5 @@ internal sealed class EventStreamConnection : FeedConnection
 
     protected override void Expire() => _format.End();
 
-    protected override void Beat() => _format.Heartbeat();
+    protected override void Heartbeat() => _format.Heartbeat();
 }

@@ -1,8 +1,5 @@
-using Microsoft.AspNetCore.Http.HttpResults;
 using StatusUpdates.Api.Errors;
-using StatusUpdates.Api.Feeds;
 using StatusUpdates.Api.Generations;
-using StatusUpdates.Api.OpenApi;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Api.Security.QueryCredentials;
@@ -12,8 +9,8 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Api.Transports.EventStreams;
 
 /// <summary>
-/// <c>/api/v1/status/stream</c>, and the same for one generation to its end. What can be refused is refused before the stream begins, as
-/// a problem with its status; what passes, to those who ask for an event stream, as <see cref="EventStreamRefusal"/> says.
+/// <c>/api/v1/status/stream</c>, and a stream of one generation to its end. Requests are refused before the stream begins, as a problem with its
+/// status; transient refusals are sent as <see cref="EventStreamRefusal"/> describes if the client accepts an event stream.
 /// </summary>
 internal static class EventStreamEndpoints
 {
@@ -23,8 +20,8 @@ internal static class EventStreamEndpoints
             .WithName("StreamStatus")
             .WithTags("Status")
             .WithSummary("Follows the caller's updates as server-sent events")
-            .WithDescription("Every id is the position to resume from: Last-Event-ID wins over lastEventId, and that over since. "
-                + "A refusal that passes (429, 5xx) is a stream of one event, unavailable, where Accept names text/event-stream.")
+            .WithDescription("Every id is the position to resume from: Last-Event-ID takes precedence over lastEventId, and lastEventId over since. "
+                + "If Accept names text/event-stream, a transient refusal (429, 5xx) is a stream of one event, unavailable.")
             .DescribesParameters(FeedParameters.Since, FeedParameters.GenerationId, FeedParameters.LastEventId, FeedParameters.LastEventIdHeader)
             .IsEventStream();
         routes.MapGet(GenerationEndpoints.Path + "/{id}/stream", FollowGenerationAsync)
@@ -32,7 +29,7 @@ internal static class EventStreamEndpoints
             .WithTags("Generations")
             .WithSummary("Follows one generation to its end as server-sent events")
             .WithDescription(
-                "Begins with its first update. A reconnect past its end is answered with 204, which tells an EventSource to stop, and one by lastEventId with 410.")
+                "Begins with the generation's first update. A reconnect after its end gets 204, which makes an EventSource stop, or 410 if it uses lastEventId.")
             .DescribesParameters(FeedParameters.GenerationSince, FeedParameters.LastEventId, FeedParameters.LastEventIdHeader)
             .Produces(StatusCodes.Status204NoContent)
             .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status410Gone)
@@ -40,7 +37,7 @@ internal static class EventStreamEndpoints
     }
 
     private static void IsEventStream(this RouteHandlerBuilder builder) => builder
-        .Produces(StatusCodes.Status200OK, contentType: EventStreamResult.ContentType)
+        .Produces(StatusCodes.Status200OK, contentType: EventStreamResponse.ContentType)
         .ProducesProblems(
             StatusCodes.Status400BadRequest,
             StatusCodes.Status401Unauthorized,
@@ -52,104 +49,71 @@ internal static class EventStreamEndpoints
         .WithMetadata(new EventStreamRefusal())
         .DisableRequestTimeout();
 
-    private static async Task<Results<EventStreamResult, ProblemResult>> FollowUserAsync(HttpContext context, FeedHub hub, ConnectionContext connections)
+    private static async Task<IResult> FollowUserAsync(HttpContext http, ConnectionLifecycle lifecycle, ConnectionContext connections)
     {
-        var query = new QueryReader(context.Request.Query);
-        var since = query.ResumePosition(context.Request);
-        var generationId = query.GenerationId();
+        var query = new QueryReader(http.Request);
+        var since = query.ReadResumePosition();
+        var generationId = query.Read(FeedParameters.GenerationId);
         if (!query.Errors.IsEmpty)
         {
             return ProblemResult.Invalid(query.Errors);
         }
 
-        var token = context.User.GetAccessToken();
-        if (ConnectionAdmission.TryAdmit(context, token.UserId, out var place) is { } full)
-        {
-            return full;
-        }
-
-        try
-        {
-            var request = new FeedRequest(token.UserId, since, generationId, connections.Options.WriteBytes);
-            return new EventStreamResult(token, place!, await hub.OpenAsync(request, context.RequestAborted));
-        }
-        catch
-        {
-            place!.Dispose();
-            throw;
-        }
+        var token = http.User.GetAccessToken();
+        return await lifecycle.ServeAsync(
+            http,
+            new(token.UserId, since, generationId, connections.Options.WriteBytes),
+            (cursor, runAsync) => runAsync(new EventStreamConnection(http, EventStreamResponse.Begin(http), cursor, token, connections)));
     }
 
-    private static async Task<Results<EventStreamResult, NoContent, ProblemResult>> FollowGenerationAsync(
-        string id, HttpContext context, StatusLog log)
+    private static async Task<IResult> FollowGenerationAsync(
+        string id, HttpContext http, StatusLog log, ConnectionLifecycle lifecycle, ConnectionContext connections)
     {
-        var query = new QueryReader(context.Request.Query);
-        var since = query.ResumePosition(context.Request);
+        var query = new QueryReader(http.Request);
+        var since = query.ReadResumePosition();
         if (!query.Errors.IsEmpty)
         {
             return ProblemResult.Invalid(query.Errors);
         }
 
-        if (!GenerationIds.IsPossible(id))
+        if (!GenerationIds.IsWellFormed(id))
         {
             return GenerationIds.NotFound();
         }
 
-        var token = context.User.GetAccessToken();
-        var generation = ActivatorUtilities.CreateInstance<FollowedGeneration>(context.RequestServices, token.UserId, id);
+        var token = http.User.GetAccessToken();
+        var generation = ActivatorUtilities.CreateInstance<FollowedGeneration>(http.RequestServices, token.UserId, id);
         if (since is { } position)
         {
-            if (await generation.ReadStateAsync(context.RequestAborted) is not { } state)
+            if (await generation.ReadStateAsync(http.RequestAborted) is not { } state)
             {
                 return GenerationIds.NotFound();
             }
 
-            if (!state.Status.IsTerminal() || position.Seq < state.Position)
+            if (state.Status.IsTerminal() && position.Seq >= state.Position)
             {
-                return await FollowAsync(context, token, generation, position);
+                // event-source-polyfill reads every response's body, fails on one without a body, and retries forever. It does understand a 410.
+                var isPolyfill = query.Has(FeedParameters.LastEventId) && !query.Has(FeedParameters.LastEventIdHeader);
+                return isPolyfill
+                    ? new ProblemResult(StatusCodes.Status410Gone, ProblemCodes.StreamEnded, "The generation has ended, and the client has its last update: nothing follows.")
+                    : TypedResults.NoContent();
             }
-
-            // event-source-polyfill reads the body of every answer, trips over one that has none, and asks again for ever. A status it understands.
-            return context.Request.IsOfPolyfill()
-                ? new ProblemResult(StatusCodes.Status410Gone, ProblemCodes.StreamEnded, "The generation has ended, and its last update is known: nothing follows.")
-                : TypedResults.NoContent();
         }
-
-        // From its first update that the log still has; if there is none, from its present state.
-        return await log.ReadHistoryAsync(token.UserId, id, default, 1, context.RequestAborted) is { } history
-            ? await FollowAsync(context, token, generation, history.Items is [{ Seq: { } first }, ..] ? new LogPosition(first - 1) : null)
-            : GenerationIds.NotFound();
-    }
-
-    private static async Task<Results<EventStreamResult, NoContent, ProblemResult>> FollowAsync(
-        HttpContext context, AccessToken token, FollowedGeneration generation, LogPosition? since)
-    {
-        if (ConnectionAdmission.TryAdmit(context, token.UserId, out var place) is { } full)
+        else if (await log.ReadHistoryAsync(token.UserId, id, default, 1, http.RequestAborted) is not { } history)
         {
-            return full;
+            return GenerationIds.NotFound();
+        }
+        else if (history.Items is [{ Seq: { } first }, ..])
+        {
+            since = new LogPosition(first - 1);
         }
 
-        FeedCursor? cursor = null;
-        var services = context.RequestServices;
-        try
-        {
-            var writeBytes = services.GetRequiredService<ConnectionContext>().Options.WriteBytes;
-            cursor = await services.GetRequiredService<FeedHub>()
-                .OpenAsync(new(token.UserId, since, generation.Id, writeBytes), context.RequestAborted);
-            if (since is null && !await generation.StartWithStateAsync(context.RequestAborted))
-            {
-                cursor.Dispose();
-                place!.Dispose();
-                return GenerationIds.NotFound();
-            }
-
-            return new EventStreamResult(token, place!, cursor, generation);
-        }
-        catch
-        {
-            cursor?.Dispose();
-            place!.Dispose();
-            throw;
-        }
+        // Without a position the log has none of its updates any more: it begins with the current state.
+        return await lifecycle.ServeAsync(
+            http,
+            new(token.UserId, since, id, connections.Options.WriteBytes),
+            async (cursor, runAsync) => since is null && !await generation.StartWithStateAsync(http.RequestAborted)
+                ? GenerationIds.NotFound()
+                : await runAsync(new EventStreamConnection(http, EventStreamResponse.Begin(http), cursor, token, connections, generation)));
     }
 }

@@ -8,21 +8,19 @@ namespace StatusUpdates.Api.Transports.EventStreams;
 
 /// <summary>
 /// A feed as server-sent events (WHATWG HTML, section 9.2). An <c>id</c> is always the position to resume from, and the last line of its event:
-/// some clients take it before the event is complete, and one that was cut off in between would resume past what it never got. Written here and
-/// not by the framework's results: those write, and flush, each event by itself, and encode each update for each connection.
-/// Concurrency: <see cref="Heartbeat"/> and <see cref="End"/> may be called by any thread, the rest is the sending side's.
+/// some clients store it before the event is complete, and one that is cut off in between would otherwise resume past an event that it never got. Not
+/// written by the framework's results: those write and flush each event separately, and encode each update for each connection.
+/// Concurrency: <see cref="Heartbeat"/> and <see cref="End"/> may be called by any thread; everything else by the sending side only.
 /// </summary>
 internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFeedFormat
 {
     private int _heartbeat;
     private int _ended;
 
-    public string Transport => EventStreamConnection.Transport;
-
-    /// <summary>Whether the stream is to end.</summary>
+    /// <summary>Whether the stream is ending.</summary>
     public bool IsEnded => Volatile.Read(ref _ended) != 0;
 
-    /// <summary>Sends a sign of life; on a filtered stream the position as well.</summary>
+    /// <summary>Sends a sign of life; on a filtered stream, the position.</summary>
     public void Heartbeat()
     {
         Volatile.Write(ref _heartbeat, 1);
@@ -55,15 +53,15 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
         }
     }
 
-    public ReadOnlyMemory<byte> AsIs(Frame frame) => default;
+    public ReadOnlyMemory<byte> Preencoded(Frame frame) => default;
 
-    public bool AppendDue(ref WriteBuffer buffer)
+    public bool AppendPending(ref WriteBuffer buffer)
     {
         if (Interlocked.Exchange(ref _heartbeat, 0) != 0)
         {
             if (cursor.IsFiltered)
             {
-                // With data: many clients see no id without an event.
+                // With data: many clients ignore an id without an event.
                 var position = cursor.Position;
                 AppendEvent(ref buffer, "position"u8, StreamPosition.Encode(null, position), position);
             }
@@ -76,7 +74,7 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
         return IsEnded;
     }
 
-    /// <summary>How long the client is to wait before it comes back.</summary>
+    /// <summary>How long the client should wait before it reconnects.</summary>
     public static void AppendRetry(ref WriteBuffer buffer, TimeSpan wait)
     {
         const int MaxDigits = 20;
@@ -86,11 +84,11 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
         buffer.Append("\n"u8);
     }
 
-    /// <summary>One event.</summary>
-    /// <param name="buffer">Where to.</param>
+    /// <summary>Appends an event.</summary>
+    /// <param name="buffer">The buffer to append to.</param>
     /// <param name="name">Its name.</param>
-    /// <param name="json">Its data: JSON without indentation, which has no line breaks, and so is one line.</param>
-    /// <param name="id">The position to resume from; null: the event moves none.</param>
+    /// <param name="json">Its data: JSON without indentation, and so on one line.</param>
+    /// <param name="id">The position to resume from; null: the event does not change it.</param>
     public static void AppendEvent(ref WriteBuffer buffer, ReadOnlySpan<byte> name, ReadOnlySpan<byte> json, LogPosition? id)
     {
         buffer.Append("event: "u8);
@@ -110,7 +108,7 @@ internal sealed class EventStreamFormat(FeedCursor cursor, TimeSpan retry) : IFe
         AppendEvent(ref buffer, "status_update"u8, frame.Payload.Span, id);
 }
 
-/// <summary>The data of <c>connected</c>, <c>position</c> and <c>resync</c>: where the stream goes on.</summary>
+/// <summary>The data of <c>connected</c>, <c>position</c> and <c>resync</c>: where the stream continues.</summary>
 internal sealed record StreamPosition(string? UserId, long Seq, string Cursor)
 {
     public static byte[] Encode(string? userId, LogPosition position) => JsonSerializer.SerializeToUtf8Bytes(

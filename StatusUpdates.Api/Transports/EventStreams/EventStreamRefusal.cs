@@ -5,23 +5,24 @@ using StatusUpdates.Api.Errors;
 namespace StatusUpdates.Api.Transports.EventStreams;
 
 /// <summary>
-/// Tells a client that asked for an event stream of what passes (429, 5xx) by a stream: when to come back, the problem as the event
-/// <c>unavailable</c>, the end. An EventSource gives up for good on any status but 200 (WHATWG HTML, section 9.2.3), and comes back after the end
-/// of a stream. What does not pass keeps its status, and so does everything for clients whose <c>Accept</c> names no event stream. Thread-safe.
+/// Sends transient problems (429, 5xx) to clients that accept an event stream as a stream: a reconnect delay, the problem as the event
+/// <c>unavailable</c>, the end. An EventSource gives up permanently on any status other than 200 (WHATWG HTML, section 9.2.3), but reconnects after
+/// the end of a stream. Permanent problems keep their status, and so do all problems for clients whose <c>Accept</c> names no event stream.
+/// Thread-safe.
 /// </summary>
 internal sealed class EventStreamRefusal : IProblemFormat
 {
-    // As long as the longest that clients of ours keep to.
-    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(10);
+    // The maximum that our own clients honor.
+    private static readonly TimeSpan MaxWait = TimeSpan.FromMinutes(10);
 
     public Task? TryWrite(HttpContext context, Problem problem) =>
-        Passes(problem.Status) && WantsStream(context.Request) ? WriteAsync(context, problem) : null;
+        IsTransient(problem.Status) && WantsStream(context.Request) ? WriteAsync(context, problem) : null;
 
-    private static bool Passes(int status) =>
+    private static bool IsTransient(int status) =>
         status is StatusCodes.Status429TooManyRequests or >= StatusCodes.Status500InternalServerError;
 
     private static bool WantsStream(HttpRequest request) => request.GetTypedHeaders().Accept.Any(
-        type => type.MediaType.Equals(EventStreamResult.ContentType, StringComparison.OrdinalIgnoreCase));
+        type => type.MediaType.Equals(EventStreamResponse.ContentType, StringComparison.OrdinalIgnoreCase));
 
     private static async Task WriteAsync(HttpContext context, Problem problem)
     {
@@ -29,7 +30,7 @@ internal sealed class EventStreamRefusal : IProblemFormat
         connections.Metrics.StreamRefused(problem.Code);
         var response = context.Response;
         response.StatusCode = StatusCodes.Status200OK;
-        EventStreamResult.Prepare(response);
+        EventStreamResponse.Prepare(response);
         var buffer = default(WriteBuffer);
         try
         {
@@ -37,7 +38,7 @@ internal sealed class EventStreamRefusal : IProblemFormat
             EventStreamFormat.AppendEvent(
                 ref buffer, "unavailable"u8, JsonSerializer.SerializeToUtf8Bytes(problem, ProblemJsonContext.Default.Problem), null);
 
-            // Without the request's token, as every problem is told.
+            // Not with the request's token, as for every problem response.
             await response.Body.WriteAsync(buffer.Written, CancellationToken.None);
         }
         finally
@@ -46,13 +47,13 @@ internal sealed class EventStreamRefusal : IProblemFormat
         }
     }
 
-    // Up to twice as long as the answer's Retry-After says: those that were refused together do not come back together.
-    private static TimeSpan WaitOf(HttpResponse response, TimeSpan otherwise)
+    // Up to twice the response's Retry-After, so that clients that were refused together do not come back together.
+    private static TimeSpan WaitOf(HttpResponse response, TimeSpan fallback)
     {
-        var least = int.TryParse(response.Headers.RetryAfter, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+        var minimum = int.TryParse(response.Headers.RetryAfter, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
             ? TimeSpan.FromSeconds(seconds)
-            : otherwise;
-        var wait = least * (1 + Random.Shared.NextDouble());
-        return wait < LongestWait ? wait : LongestWait;
+            : fallback;
+        var wait = minimum * (1 + Random.Shared.NextDouble());
+        return wait < MaxWait ? wait : MaxWait;
     }
 }

@@ -1,63 +1,88 @@
 using StatusUpdates.Api.Feeds;
+using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
 
 namespace StatusUpdates.Api.Transports.LongPolling;
 
 /// <summary>
-/// One poll, for as long as it waits. It ends with what there is, or with nothing: when its time is over, its token expires, the
-/// instance drains, or the client goes. Dispose it when it is answered.
+/// One waiting poll. It ends with updates, or with none: when its time-out is over, its token expires, the instance drains, or the
+/// client disconnects.
 /// </summary>
-internal sealed class PollConnection : ITransportConnection, IDisposable
+/// <param name="http">Its request.</param>
+/// <param name="cursor">The source of updates.</param>
+/// <param name="token">The caller's token.</param>
+/// <param name="timeout">How long it waits; zero: not at all, it takes what is there.</param>
+/// <param name="context">What all connections share.</param>
+internal sealed class PollConnection(HttpContext http, FeedCursor cursor, AccessToken token, TimeSpan timeout, ConnectionContext context)
+    : TransportConnection(http, "long_poll")
 {
-    /// <summary>The transport's name in metrics.</summary>
-    public const string Transport = "long_poll";
+    private const int MaxItems = 100;
 
-    private readonly FeedCursor _cursor;
-    private readonly RequestAbort _abort;
-    private readonly DateTimeOffset _tokenEndsAt;
-    private readonly ITimer _timer;
-    private readonly CancellationTokenRegistration _gone;
-    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // A poll that does not wait may still have to read its updates from the log.
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(2);
+
+    private readonly DateTimeOffset _tokenEndsAt = TokenSchedule.Of(token, AccessToken.ClockSkew, context.Time.GetUtcNow()).EndAt;
+    private readonly CancellationToken _gone = http.RequestAborted;
     private int _isOver;
 
-    public PollConnection(HttpContext http, FeedCursor cursor, AccessToken token, TimeSpan timeout, TimeProvider time)
-    {
-        _abort = new RequestAbort(http);
-        _cursor = cursor;
-        _tokenEndsAt = TokenClock.Of(token, BearerOptionsSetup.ClockSkew, time.GetUtcNow()).EndAt;
-        _timer = time.CreateTimer(static poll => ((PollConnection)poll!).End(), this, timeout, Timeout.InfiniteTimeSpan);
-        _gone = http.RequestAborted.UnsafeRegister(static poll => ((PollConnection)poll!).End(), this);
-    }
+    /// <summary>The result, when it has ended.</summary>
+    public PollPage? Page { get; private set; }
 
-    public Task Ended => _ended.Task;
+    // Whether to respond now, with whatever there is.
+    private bool IsOver => Volatile.Read(ref _isOver) != 0;
 
-    /// <summary>Whether it is to be answered now, with whatever there is.</summary>
-    public bool IsOver => Volatile.Read(ref _isOver) != 0;
-
-    public void Tick(long timestamp, DateTimeOffset now)
+    public override void Tick(long timestamp, DateTimeOffset now)
     {
         if (now >= _tokenEndsAt)
         {
-            End();
+            Drain();
         }
     }
 
-    public void Drain() => End();
-
-    public void Abort() => _abort.Abort();
-
-    public void Release() => _abort.Release();
-
-    public void Dispose()
-    {
-        _gone.Dispose();
-        _timer.Dispose();
-        _ended.TrySetResult();
-    }
-
-    private void End()
+    public override void Drain()
     {
         Volatile.Write(ref _isOver, 1);
-        _cursor.Signal();
+        cursor.Signal();
+    }
+
+    protected override async Task ServeAsync()
+    {
+        var waits = timeout > TimeSpan.Zero;
+        await using var gone = _gone.UnsafeRegister(static poll => ((PollConnection)poll!).Drain(), this);
+        await using var timer = context.Time.CreateTimer(
+            static poll => ((PollConnection)poll!).Drain(), this, waits ? timeout : ReadTimeout, Timeout.InfiniteTimeSpan);
+        while (!IsOver && (waits || cursor.HasWork()))
+        {
+            var startedAt = context.Time.GetUtcNow();
+            using var read = await cursor.ReadAsync();
+            switch (read.Kind)
+            {
+                case FeedReadKind.Frames:
+                    Page = Take(read, startedAt);
+                    return;
+                case FeedReadKind.Resync:
+                    Page = PollPage.Of([], read.End, false) with { Resync = true };
+                    return;
+                default:
+                    // Signaled, or an update without a position in the log, which polls leave out.
+                    break;
+            }
+        }
+
+        Page = PollPage.Of([], cursor.Position, cursor.IsBehind);
+    }
+
+    private PollPage Take(FeedRead read, DateTimeOffset startedAt)
+    {
+        var frames = read.Frames[..Math.Min(read.Count, MaxItems)];
+        var items = new EncodedUpdate[frames.Length];
+        for (var i = 0; i < items.Length; i++)
+        {
+            items[i] = new(frames[i].Payload);
+        }
+
+        context.Metrics.Delivered(frames, read.IsLive, Transport, startedAt, context.Time.GetUtcNow());
+        cursor.Advance(frames[^1].Cursor);
+        return PollPage.Of(items, cursor.Position, cursor.IsBehind);
     }
 }

@@ -1,13 +1,13 @@
 namespace StatusUpdates.Api.Transports.WebSockets;
 
-/// <summary>Counts a client's messages by the second. Not thread-safe: the receiving side alone holds it.</summary>
+/// <summary>Limits a client's messages per second. Not thread-safe: used by the receiving side only.</summary>
 internal struct MessageRate(int limit)
 {
     private long _second;
     private int _count;
 
-    /// <summary>Counts one.</summary>
-    /// <returns>Whether it is within the limit of the second that began with the first message counted.</returns>
+    /// <summary>Counts a message.</summary>
+    /// <returns>Whether it is within the limit of the current second, which begins with its first message.</returns>
     public bool TryCount(long timestamp, TimeProvider time)
     {
         if (_count == 0 || time.GetElapsedTime(_second, timestamp) >= TimeSpan.FromSeconds(1))

@@ -5,8 +5,8 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Transports.WebSockets;
 
-/// <summary>What a client sends. Members that are not known are ignored.</summary>
-/// <param name="Type">What it is.</param>
+/// <summary>A client's message. Unknown members are ignored.</summary>
+/// <param name="Type">The message type.</param>
 /// <param name="Token">With <c>authenticate</c>: the fresh token.</param>
 internal sealed record ClientMessage(string? Type, string? Token)
 {
@@ -14,7 +14,7 @@ internal sealed record ClientMessage(string? Type, string? Token)
     public const string Authenticate = "authenticate";
 }
 
-/// <summary>What the server sends beside updates. One <c>type</c> each; absent members are omitted.</summary>
+/// <summary>A server's message other than an update. The members depend on <c>type</c>; absent ones are omitted.</summary>
 internal sealed record ServerMessage(string Type)
 {
     public string? UserId { get; init; }

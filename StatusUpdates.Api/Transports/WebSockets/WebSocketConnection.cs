@@ -5,80 +5,80 @@ using StatusUpdates.Api.Security;
 namespace StatusUpdates.Api.Transports.WebSockets;
 
 /// <summary>
-/// One WebSocket of <c>/ws/status</c>: a feed that is sent, and a client that may speak.
-/// Concurrency: a receiving and a sending side run side by side; either's end is the other's.
-/// Closing: a reason is set, the close frame goes out, the peer's is waited for.
+/// One WebSocket of <c>/ws/status</c>: it sends a feed and receives messages from the client.
+/// Concurrency: a receiving and a sending side run concurrently; when one ends, so does the other.
+/// Closing: a reason is set, the close frame is sent, then the peer's close is awaited.
 /// </summary>
 internal sealed class WebSocketConnection : FeedConnection
 {
     private readonly WebSocketContext _context;
-    private readonly Outbox _outbox;
+    private readonly PendingMessages _pending;
     private readonly WebSocketReader _reader;
     private MessageRate _rate;
 
-    // Timestamps; the clock alone writes all but the first.
-    private long _heard;
-    private long _pinged;
+    // Timestamps. Only the clock writes them, except that the receiving side writes the first too.
+    private long _lastReceived;
+    private long _lastPing;
 
     public WebSocketConnection(HttpContext http, Stream stream, FeedCursor cursor, AccessToken token, bool batches, WebSocketContext context)
-        : base(http, cursor, token, context.Connections, WebSocketContext.Transport)
+        : base(http, cursor, token, context.Connections, "websocket")
     {
         _context = context;
-        _outbox = new Outbox(cursor);
+        _pending = new PendingMessages(cursor);
         _reader = new WebSocketReader(stream, context.Options.MaxMessageBytes);
         _rate = new MessageRate(context.Options.MaxMessagesPerSecond);
-        _heard = _pinged = Context.Time.GetTimestamp();
-        Sender = new FeedSender(stream, cursor, new WebSocketFormat(_outbox, batches), Context);
+        _lastReceived = _lastPing = Context.Time.GetTimestamp();
+        Sender = new FeedSender(stream, cursor, new WebSocketFormat(_pending, batches), Context, Transport);
     }
 
     protected override FeedSender Sender { get; }
 
-    protected override bool IsClosing => _outbox.Closing is not null;
+    protected override bool IsClosing => _pending.Closing is not null;
 
-    protected override Task ServeAsync() => Task.WhenAll(ReceiveAsync(), SendToTheEndAsync());
+    protected override Task ServeAsync() => Task.WhenAll(ReceiveAsync(), SendUntilEndAsync());
 
-    public override void Drain() => _outbox.Close(CloseReason.Draining);
+    public override void Drain() => _pending.Close(CloseReason.Draining);
 
-    protected override void Expire() => _outbox.Close(CloseReason.TokenExpired);
+    protected override void Expire() => _pending.Close(CloseReason.TokenExpired);
 
-    protected override void Warn(DateTimeOffset expiresAt) => _outbox.TokenExpiring(expiresAt);
+    protected override void Warn(DateTimeOffset expiresAt) => _pending.TokenExpiring(expiresAt);
 
-    protected override void Beat()
+    protected override void Heartbeat()
     {
         if (Cursor.IsFiltered)
         {
-            _outbox.Position();
+            _pending.Position();
         }
     }
 
-    protected override void Check(long timestamp, bool isBlocked)
+    protected override void CheckPeer(long timestamp, bool isBlocked)
     {
         if (isBlocked)
         {
-            Volatile.Write(ref _heard, timestamp);
+            Volatile.Write(ref _lastReceived, timestamp);
             return;
         }
 
-        var silence = Since(Volatile.Read(ref _heard), timestamp);
+        var silence = Since(Volatile.Read(ref _lastReceived), timestamp);
         if (silence >= _context.Options.PeerTimeout)
         {
-            Context.LogDead(WebSocketContext.Transport, _context.Options.PeerTimeout);
-            Context.Metrics.PeerDied(WebSocketContext.Transport);
+            Context.LogDead(Transport, _context.Options.PeerTimeout);
+            Context.Metrics.DeadAborted(Transport);
             Abort();
         }
-        else if (silence >= _context.Options.PingInterval && Since(_pinged, timestamp) >= _context.Options.PingInterval)
+        else if (silence >= _context.Options.PingInterval && Since(_lastPing, timestamp) >= _context.Options.PingInterval)
         {
-            _pinged = timestamp;
-            _outbox.Ping();
+            _lastPing = timestamp;
+            _pending.Ping();
         }
     }
 
-    private async Task SendToTheEndAsync()
+    private async Task SendUntilEndAsync()
     {
         await SendAsync();
 
-        // Where the sender ended by a fault of its own, the receiver must not wait for room in an outbox that nobody empties.
-        _outbox.Close(CloseReason.InternalError);
+        // If the sender failed, the receiver must not wait for room among pending messages that nobody sends.
+        _pending.Close(CloseReason.InternalError);
     }
 
     private async Task ReceiveAsync()
@@ -87,14 +87,14 @@ internal sealed class WebSocketConnection : FeedConnection
         {
             await ReceiveMessagesAsync();
         }
-        catch (Exception e) when (IsLoss(e))
+        catch (Exception e) when (IsConnectionLoss(e))
         {
-            Lose(e.GetType().Name);
+            OnLost(e.GetType().Name);
         }
         catch (Exception e)
         {
-            Context.LogFailed(WebSocketContext.Transport, e);
-            _outbox.Close(CloseReason.InternalError);
+            Context.LogFailed(Transport, e);
+            _pending.Close(CloseReason.InternalError);
         }
         finally
         {
@@ -108,14 +108,14 @@ internal sealed class WebSocketConnection : FeedConnection
         {
             var received = await _reader.ReadAsync();
             var now = Context.Time.GetTimestamp();
-            Volatile.Write(ref _heard, now);
+            Volatile.Write(ref _lastReceived, now);
             switch (received.Kind)
             {
                 case ReceivedKind.Close:
-                    _outbox.Close(received.Reason!);
+                    _pending.Close(received.Reason!);
                     return;
                 case ReceivedKind.End:
-                    Lose("end of stream");
+                    OnLost("end of stream");
                     return;
                 case ReceivedKind.Violation:
                     await CloseAndDrainAsync(received.Reason!);
@@ -124,9 +124,9 @@ internal sealed class WebSocketConnection : FeedConnection
                     await CloseAndDrainAsync(CloseReason.TooManyMessages);
                     return;
                 case ReceivedKind.Ping:
-                    _outbox.Pong(received.Data.Span);
+                    _pending.Pong(received.Data.Span);
                     break;
-                case ReceivedKind.Text when _outbox.Closing is null:
+                case ReceivedKind.Text when _pending.Closing is null:
                     await AnswerAsync(received.Data);
                     break;
                 default:
@@ -135,19 +135,19 @@ internal sealed class WebSocketConnection : FeedConnection
         }
     }
 
-    // The client may be in the middle of a message: unread, it would make the system reset the connection, and the close frame with it.
+    // The client may be in the middle of a message: if that stayed unread, the system would reset the connection, and the close frame would be lost.
     private async Task CloseAndDrainAsync(CloseReason reason)
     {
-        _outbox.Close(reason);
+        _pending.Close(reason);
         await _reader.DrainAsync();
     }
 
-    private void Lose(string reason)
+    private void OnLost(string reason)
     {
-        // After a close either side may end the connection: that is no loss.
-        if (_outbox.Close(CloseReason.NoStatus))
+        // After a close, either side may end the connection: then nothing is lost.
+        if (_pending.Close(CloseReason.NoStatus))
         {
-            Context.LogLost(WebSocketContext.Transport, reason);
+            Context.LogLost(Transport, reason);
         }
 
         Abort();
@@ -162,23 +162,23 @@ internal sealed class WebSocketConnection : FeedConnection
         }
         catch (JsonException)
         {
-            await _outbox.ReplyAsync(ServerMessage.Error("invalid_message", "Not a JSON object with a type."));
+            await _pending.ReplyAsync(ServerMessage.Error("invalid_message", "Not a JSON object with a type."));
             return;
         }
 
         switch (message)
         {
             case { Type: ClientMessage.Ping }:
-                await _outbox.ReplyAsync(ServerMessage.Pong);
+                await _pending.ReplyAsync(ServerMessage.Pong);
                 break;
             case { Type: ClientMessage.Authenticate, Token: { Length: > 0 } token }:
                 await AuthenticateAsync(token);
                 break;
             case { Type: ClientMessage.Authenticate }:
-                await _outbox.ReplyAsync(ServerMessage.Error("invalid_message", "authenticate needs a token."));
+                await _pending.ReplyAsync(ServerMessage.Error("invalid_message", "authenticate needs a token."));
                 break;
             default:
-                await _outbox.ReplyAsync(ServerMessage.Error("unknown_type", "The types are ping and authenticate."));
+                await _pending.ReplyAsync(ServerMessage.Error("unknown_type", "The types are ping and authenticate."));
                 break;
         }
     }
@@ -187,19 +187,19 @@ internal sealed class WebSocketConnection : FeedConnection
     {
         if (await _context.Tokens.ValidateAsync(text) is not { } token)
         {
-            await _outbox.ReplyAsync(ServerMessage.Error(
-                Errors.ProblemCodes.InvalidToken, "The token is not valid; the one before it still holds until its expiry."));
+            await _pending.ReplyAsync(ServerMessage.Error(
+                Errors.ProblemCodes.InvalidToken, "The token is not valid; the previous one remains valid until it expires."));
             return;
         }
 
         if (!string.Equals(token.UserId, UserId, StringComparison.Ordinal))
         {
-            _outbox.Close(CloseReason.ForeignToken);
+            _pending.Close(CloseReason.ForeignToken);
             return;
         }
 
         Renew(token);
-        _outbox.ForgetExpiring();
-        await _outbox.ReplyAsync(ServerMessage.Authenticated(token.ExpiresAt));
+        _pending.CancelTokenExpiring();
+        await _pending.ReplyAsync(ServerMessage.Authenticated(token.ExpiresAt));
     }
 }

@@ -1,87 +1,57 @@
+using Microsoft.OpenApi;
 using StatusUpdates.Api.Errors;
-using StatusUpdates.Api.Feeds;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Api.Security.QueryCredentials;
-using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Transports.WebSockets;
 
-/// <summary><c>/ws/status</c>: everything that can be refused is refused before the upgrade, as a problem with its status.</summary>
+/// <summary><c>/ws/status</c>: all refusals happen before the upgrade, as a problem with its status.</summary>
 internal static class WebSocketEndpoint
 {
+    private static readonly Parameter<bool> Batch = new(
+        "batch",
+        "Whether several updates that are due may come as one message.",
+        () => new() { Type = JsonSchemaType.Boolean, Default = false },
+        (text, out value) => (value = text is "true") || text is "false",
+        "Must be true or false.");
+
+    public static void AddWebSockets(this IHostApplicationBuilder builder) => builder.Services.AddSingleton<WebSocketContext>();
+
     public static void MapWebSocket(this IEndpointRouteBuilder routes) =>
         routes.MapMethods("/ws/status", [HttpMethods.Get, HttpMethods.Connect], HandleAsync)
+            .ExcludeFromDescription()
             .RequireAuthorization()
             .AcceptsQueryCredentials()
             .DisableRequestTimeout();
 
-    private static async Task HandleAsync(HttpContext context)
+    private static async Task<IResult> HandleAsync(
+        HttpContext http, OriginPolicy origins, ConnectionLifecycle lifecycle, WebSocketContext sockets)
     {
-        var services = context.RequestServices;
-        if (WebSocketHandshake.Check(context) is { } refused)
+        if (WebSocketHandshake.Check(http) is { } refused)
         {
-            await refused.ExecuteAsync(context);
-            return;
+            return refused;
         }
 
-        if (!services.GetRequiredService<OriginPolicy>().IsAllowed(context.Request))
+        if (!origins.IsAllowed(http.Request))
         {
-            await new ProblemResult(
-                    StatusCodes.Status403Forbidden, ProblemCodes.ForeignOrigin, "Pages of this origin may not connect.")
-                .ExecuteAsync(context);
-            return;
+            return new ProblemResult(StatusCodes.Status403Forbidden, ProblemCodes.ForeignOrigin, "Pages of this origin may not connect.");
         }
 
-        var query = new QueryReader(context.Request.Query);
-        var since = query.Position(FeedQuery.Since);
-        var generationId = query.GenerationId();
-        var batch = query.Value<bool>("batch", TryParseFlag, "Must be true or false.");
+        var query = new QueryReader(http.Request);
+        var since = query.Read(FeedParameters.Since);
+        var generationId = query.Read(FeedParameters.GenerationId);
+        var batches = query.Read(Batch);
         if (!query.Errors.IsEmpty)
         {
-            await ProblemResult.Invalid(query.Errors).ExecuteAsync(context);
-            return;
+            return ProblemResult.Invalid(query.Errors);
         }
 
-        var token = context.User.GetAccessToken();
-        if (ConnectionAdmission.TryAdmit(context, token.UserId, out var place) is { } full)
-        {
-            await full.ExecuteAsync(context);
-            return;
-        }
-
-        using (place)
-        {
-            await ServeAsync(context, token, place!, since, generationId, batch ?? false);
-        }
-    }
-
-    private static async Task ServeAsync(
-        HttpContext context, AccessToken token, ConnectionRegistry.Place place, LogPosition? since, string? generationId, bool batches)
-    {
-        var sockets = context.RequestServices.GetRequiredService<WebSocketContext>();
-        var request = new FeedRequest(token.UserId, since, generationId, sockets.Connections.Options.WriteBytes);
-
-        // Opened before the upgrade: a database that is away is a 503, not a socket that says nothing.
-        using var cursor = await context.RequestServices.GetRequiredService<FeedHub>().OpenAsync(request, context.RequestAborted);
-        var stream = await WebSocketHandshake.AcceptAsync(context);
-        RequestDuration.LeaveOut(context);
-        sockets.Connections.Metrics.Connected(WebSocketContext.Transport);
-        try
-        {
-            var connection = new WebSocketConnection(context, stream, cursor, token, batches, sockets);
-            place.Hold(connection);
-            await connection.RunAsync();
-        }
-        finally
-        {
-            sockets.Connections.Metrics.Disconnected(WebSocketContext.Transport);
-        }
-    }
-
-    private static bool TryParseFlag(string text, out bool value)
-    {
-        value = text is "true";
-        return value || text is "false";
+        var token = http.User.GetAccessToken();
+        return await lifecycle.ServeAsync(
+            http,
+            new(token.UserId, since, generationId, sockets.Connections.Options.WriteBytes),
+            async (cursor, runAsync) => await runAsync(
+                new WebSocketConnection(http, await WebSocketHandshake.AcceptAsync(http), cursor, token, batches, sockets)));
     }
 }

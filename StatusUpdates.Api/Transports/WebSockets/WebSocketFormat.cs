@@ -3,11 +3,9 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Transports.WebSockets;
 
-/// <summary>A feed as WebSocket messages; the close frame is the end.</summary>
-internal sealed class WebSocketFormat(Outbox outbox, bool batches) : IFeedFormat
+/// <summary>A feed as WebSocket messages; it ends with the close frame.</summary>
+internal sealed class WebSocketFormat(PendingMessages pending, bool batches) : IFeedFormat
 {
-    public string Transport => WebSocketContext.Transport;
-
     public void AppendConnected(ref WriteBuffer buffer, string userId, LogPosition position) =>
         buffer.AppendText(ServerMessage.Connected(userId, position).Encode());
 
@@ -28,12 +26,12 @@ internal sealed class WebSocketFormat(Outbox outbox, bool batches) : IFeedFormat
         }
     }
 
-    public ReadOnlyMemory<byte> AsIs(Frame frame) => frame.Wire;
+    public ReadOnlyMemory<byte> Preencoded(Frame frame) => frame.Wire;
 
-    public bool AppendDue(ref WriteBuffer buffer)
+    public bool AppendPending(ref WriteBuffer buffer)
     {
-        outbox.MoveTo(ref buffer);
-        if (outbox.Closing is not { } reason)
+        pending.WriteTo(ref buffer);
+        if (pending.Closing is not { } reason)
         {
             return false;
         }

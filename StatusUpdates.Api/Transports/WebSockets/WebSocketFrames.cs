@@ -4,9 +4,13 @@ using StatusUpdates.Api.Feeds;
 
 namespace StatusUpdates.Api.Transports.WebSockets;
 
-/// <summary>Whole WebSocket frames (RFC 6455, section 5.2), one after the other in one write.</summary>
+/// <summary>
+/// Writes whole WebSocket frames (RFC 6455, section 5.2), several into one buffer. Not to be confused with <see cref="Frame"/>, which is one update and
+/// contains its WebSocket frame (<see cref="Frame.Wire"/>).
+/// </summary>
 internal static class WebSocketFrames
 {
+    // First bytes of frames: the bit that says that the message ends here (0x80), and the opcode.
     private const byte Text = 0x81;
     private const byte Close = 0x88;
     private const byte Ping = 0x89;
@@ -26,6 +30,7 @@ internal static class WebSocketFrames
     {
         if (reason.Code == 0)
         {
+            // No code at all; 0 is not one that may be sent.
             buffer.AppendFrame(Close, []);
             return;
         }
@@ -36,7 +41,7 @@ internal static class WebSocketFrames
         buffer.AppendFrame(Close, payload);
     }
 
-    /// <summary>Each update as a message of its own.</summary>
+    /// <summary>Each update as a separate message, exactly as it was encoded for all connections.</summary>
     public static void AppendEach(this ref WriteBuffer buffer, ReadOnlySpan<Frame> frames)
     {
         var size = 0;
@@ -45,7 +50,7 @@ internal static class WebSocketFrames
             size += frame.Wire.Length;
         }
 
-        // Room for all at once: growing step by step would rent, and copy, at every step.
+        // Reserved all at once, hence the unused result: growing step by step would rent a new array and copy at each step.
         buffer.GetSpan(size);
         foreach (var frame in frames)
         {
@@ -53,9 +58,10 @@ internal static class WebSocketFrames
         }
     }
 
-    /// <summary>All updates in one message.</summary>
+    /// <summary>All updates in one message, of which there must be at least one.</summary>
     public static void AppendBatch(this ref WriteBuffer buffer, ReadOnlySpan<Frame> frames)
     {
+        // The header comes first and states the length of all that follows, commas included.
         var size = BatchStart.Length + BatchEnd.Length + frames.Length - 1;
         foreach (var frame in frames)
         {

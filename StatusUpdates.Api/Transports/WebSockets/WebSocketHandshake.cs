@@ -7,8 +7,8 @@ using StatusUpdates.Api.Errors;
 namespace StatusUpdates.Api.Transports.WebSockets;
 
 /// <summary>
-/// The opening handshake: RFC 6455 over HTTP/1.1, RFC 8441 over HTTP/2. Done here and not by the framework's middleware because its
-/// WebSocket writes, and flushes, every message by itself.
+/// The opening handshake: RFC 6455 over HTTP/1.1, RFC 8441 over HTTP/2. Not done by the framework's middleware, because its WebSocket writes
+/// and flushes every message separately.
 /// </summary>
 internal static class WebSocketHandshake
 {
@@ -16,7 +16,7 @@ internal static class WebSocketHandshake
 
     private static ReadOnlySpan<byte> KeySuffix => "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"u8;
 
-    /// <summary>What is wrong with the request as a handshake; null if nothing is.</summary>
+    /// <summary>Checks whether the request is a valid handshake; null if it is.</summary>
     public static ProblemResult? Check(HttpContext context)
     {
         var headers = context.Request.Headers;
@@ -31,12 +31,12 @@ internal static class WebSocketHandshake
         {
             if (HttpProtocol.IsHttp11(context.Request.Protocol))
             {
-                // A 426 names what to upgrade to (RFC 9110, section 15.5.22).
+                // A 426 names the protocol to upgrade to (RFC 9110, section 15.5.22).
                 context.Response.Headers.Upgrade = "websocket";
                 context.Response.Headers.Connection = "Upgrade";
             }
 
-            return new(StatusCodes.Status426UpgradeRequired, ProblemCodes.UpgradeRequired, "This address speaks WebSocket only.");
+            return new(StatusCodes.Status426UpgradeRequired, ProblemCodes.UpgradeRequired, "This address accepts WebSocket connections only.");
         }
 
         if (headers.SecWebSocketVersion is not [Version])
@@ -50,10 +50,10 @@ internal static class WebSocketHandshake
             : ProblemResult.Invalid(FieldErrors.Of("Sec-WebSocket-Key", "Must be 16 bytes in base64, once."));
     }
 
-    /// <summary>Switches protocols. From here on the bytes are the caller's.</summary>
+    /// <summary>Switches protocols. From here on the stream belongs to the caller.</summary>
     public static async Task<Stream> AcceptAsync(HttpContext context)
     {
-        // A peer that is slow, or stops for a while, is judged by the send time-out instead.
+        // The send time-out applies instead: a peer may be slow, or pause for a while.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate && !HttpProtocol.IsHttp2(context.Request.Protocol))
         {
             rate.MinDataRate = null;
@@ -70,14 +70,14 @@ internal static class WebSocketHandshake
         return await context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
     }
 
-    /// <summary>The answer to a key (RFC 6455, section 4.2.2).</summary>
+    /// <summary>The accept value for a key (RFC 6455, section 4.2.2).</summary>
     internal static string Accept(string key)
     {
         Span<byte> input = stackalloc byte[24 + KeySuffix.Length];
         Encoding.ASCII.GetBytes(key, input);
         KeySuffix.CopyTo(input[24..]);
         Span<byte> hash = stackalloc byte[SHA1.HashSizeInBytes];
-#pragma warning disable CA5350 // The RFC names SHA-1; nothing is protected by it.
+#pragma warning disable CA5350 // The RFC requires SHA-1; it protects nothing here.
         SHA1.HashData(input, hash);
 #pragma warning restore CA5350
         return Convert.ToBase64String(hash);

@@ -13,28 +13,28 @@ internal enum ReceivedKind
     /// <summary>A ping with its data.</summary>
     Ping,
 
-    /// <summary>A pong; its data is of no interest.</summary>
+    /// <summary>A pong; its data is ignored.</summary>
     Pong,
 
     /// <summary>The client closes.</summary>
     Close,
 
-    /// <summary>The client broke a rule; nothing after it can be read.</summary>
+    /// <summary>The client broke the protocol; nothing after it can be read.</summary>
     Violation,
 
     /// <summary>The stream ended without a close.</summary>
     End,
 }
 
-/// <summary>What came in.</summary>
-/// <param name="Kind">Which.</param>
+/// <summary>A received message or event.</summary>
+/// <param name="Kind">What was received.</param>
 /// <param name="Data">With text and ping: the data, valid until the next read.</param>
-/// <param name="Reason">With close and violation: how to answer.</param>
+/// <param name="Reason">With close and violation: the reason to close with.</param>
 internal readonly record struct Received(ReceivedKind Kind, ReadOnlyMemory<byte> Data = default, CloseReason? Reason = null);
 
 /// <summary>
-/// Reads a client's frames (RFC 6455, section 5) into messages. While nothing comes it holds no buffer; of a message that is on its way
-/// it holds at most the message limit. UTF-8 is checked as it comes, also across fragments. One reader at a time.
+/// Reads a client's frames (RFC 6455, section 5) into messages. While idle it holds no buffer; of an incomplete message it holds at most the
+/// message limit. UTF-8 is validated as it arrives, also across fragments. One reader at a time.
 /// </summary>
 internal sealed class WebSocketReader(Stream stream, int maxMessageBytes)
 {
@@ -49,15 +49,16 @@ internal sealed class WebSocketReader(Stream stream, int maxMessageBytes)
     private byte[]? _message;
     private int _length;
     private int _validated;
+
+    // Of the message that is being received; 0: none is.
     private int _fragments;
-    private bool _inMessage;
 
     private byte[]? _control;
     private int _controlLength;
 
-    private Opcode _opcode;
+    // The frame whose payload is being read; no opcode: its header comes next.
+    private Opcode? _opcode;
     private bool _final;
-    private bool _inFrame;
     private int _remaining;
     private uint _mask;
 
@@ -71,28 +72,20 @@ internal sealed class WebSocketReader(Stream stream, int maxMessageBytes)
         Pong = 10,
     }
 
-    /// <summary>The next thing that comes.</summary>
+    /// <summary>Reads the next message or event.</summary>
     /// <exception cref="IOException">The connection broke.</exception>
     public async ValueTask<Received> ReadAsync()
     {
-        if (!_inMessage)
+        if (_fragments == 0)
         {
             ReturnMessage();
         }
 
         while (true)
         {
-            while (_start < _end)
+            if (Parse() is { } received)
             {
-                if (!TryParse(out var received))
-                {
-                    break;
-                }
-
-                if (received is { } complete)
-                {
-                    return complete;
-                }
+                return received;
             }
 
             if (!await FillAsync())
@@ -102,7 +95,7 @@ internal sealed class WebSocketReader(Stream stream, int maxMessageBytes)
         }
     }
 
-    /// <summary>Takes what still comes, and throws it away, until the client closes its side.</summary>
+    /// <summary>Reads and discards everything until the client closes its side.</summary>
     /// <exception cref="IOException">The connection broke.</exception>
     public async Task DrainAsync()
     {
@@ -113,47 +106,49 @@ internal sealed class WebSocketReader(Stream stream, int maxMessageBytes)
         while (await FillAsync());
     }
 
-    /// <summary>Gives the buffers back. Only when no read runs.</summary>
+    /// <summary>Returns the buffers to the pool. Only when no read is running.</summary>
     public void Release()
     {
         ReturnInput();
         ReturnMessage();
     }
 
-    // False: more input is needed. True without a result: go on.
-    private bool TryParse(out Received? received)
+    // Null: more input is needed.
+    private Received? Parse()
     {
-        received = null;
-        if (!_inFrame)
+        while (_start < _end)
         {
-            if (!TryReadHeader(out var violation))
+            if (_opcode is null && ReadHeader() is { } violation)
             {
-                return false;
+                return new Received(ReceivedKind.Violation, default, violation);
             }
 
-            if (violation is not null)
+            if (_opcode is not { } opcode)
             {
-                received = new Received(ReceivedKind.Violation, default, violation);
-                return true;
+                return null;
+            }
+
+            var count = Math.Min(_remaining, _end - _start);
+            var chunk = _input.AsSpan(_start, count);
+            Unmask(chunk);
+            _start += count;
+            _remaining -= count;
+            if ((opcode >= Opcode.Close ? TakeControl(opcode, chunk) : TakeData(chunk)) is { } received)
+            {
+                return received;
             }
         }
 
-        var count = Math.Min(_remaining, _end - _start);
-        var chunk = _input.AsSpan(_start, count);
-        Unmask(chunk);
-        _start += count;
-        _remaining -= count;
-        received = _opcode >= Opcode.Close ? TakeControl(chunk) : TakeData(chunk);
-        return received is not null || _remaining == 0 || _start < _end;
+        return null;
     }
 
-    private bool TryReadHeader(out CloseReason? violation)
+    // Sets the opcode once the header is complete and valid.
+    private CloseReason? ReadHeader()
     {
-        violation = null;
         var input = _input.AsSpan(_start, _end - _start);
         if (input.Length < 2)
         {
-            return false;
+            return null;
         }
 
         var opcode = (Opcode)(input[0] & 0x0F);
@@ -164,22 +159,20 @@ internal sealed class WebSocketReader(Stream stream, int maxMessageBytes)
             || (input[1] & 0x80) == 0
             || !Enum.IsDefined(opcode)
             || (isControl && (!final || shortLength > MaxControl))
-            || (!isControl && opcode == Opcode.Continuation != _inMessage))
+            || (!isControl && (opcode == Opcode.Continuation) != (_fragments > 0)))
         {
-            violation = CloseReason.ProtocolError;
-            return true;
+            return CloseReason.ProtocolError;
         }
 
         if (opcode == Opcode.Binary)
         {
-            violation = CloseReason.Binary;
-            return true;
+            return CloseReason.Binary;
         }
 
         var lengthBytes = shortLength switch { 126 => 2, 127 => 8, _ => 0 };
         if (input.Length < 2 + lengthBytes + sizeof(uint))
         {
-            return false;
+            return null;
         }
 
         var length = lengthBytes switch
@@ -190,29 +183,21 @@ internal sealed class WebSocketReader(Stream stream, int maxMessageBytes)
         };
         if ((lengthBytes == 2 && length < 126) || (lengthBytes == 8 && length is <= ushort.MaxValue or > long.MaxValue))
         {
-            violation = CloseReason.ProtocolError;
-            return true;
+            return CloseReason.ProtocolError;
         }
 
-        // Judged by the header: the rest need not be read for it. The number of fragments is bounded as well, as empty ones are free.
+        // Checked by the header, without reading the rest. The number of fragments is limited too, because empty ones add nothing to the size.
         if (!isControl && (length > (ulong)(maxMessageBytes - _length) || ++_fragments > maxMessageBytes))
         {
-            violation = CloseReason.TooBig;
-            return true;
+            return CloseReason.TooBig;
         }
 
         _opcode = opcode;
         _final = final;
         _remaining = (int)length;
         _mask = BinaryPrimitives.ReadUInt32LittleEndian(input[(2 + lengthBytes)..]);
-        _inFrame = true;
         _start += 2 + lengthBytes + sizeof(uint);
-        if (!isControl)
-        {
-            _inMessage = true;
-        }
-
-        return true;
+        return null;
     }
 
     private void Unmask(Span<byte> chunk)
@@ -239,19 +224,22 @@ internal sealed class WebSocketReader(Stream stream, int maxMessageBytes)
             return new Received(ReceivedKind.Violation, default, CloseReason.InvalidUtf8);
         }
 
-        _inFrame = _remaining > 0;
+        if (_remaining == 0)
+        {
+            _opcode = null;
+        }
+
         if (!isWhole)
         {
             return null;
         }
 
         var text = _message.AsMemory(0, _length);
-        _inMessage = false;
         _length = _validated = _fragments = 0;
         return new Received(ReceivedKind.Text, text);
     }
 
-    // Fails at the first byte that no continuation could make valid.
+    // Fails at the first byte that cannot be part of valid UTF-8.
     private bool Validate(bool isWhole)
     {
         while (_validated < _length)
@@ -272,7 +260,7 @@ internal sealed class WebSocketReader(Stream stream, int maxMessageBytes)
         return true;
     }
 
-    private Received? TakeControl(ReadOnlySpan<byte> chunk)
+    private Received? TakeControl(Opcode opcode, ReadOnlySpan<byte> chunk)
     {
         if (!chunk.IsEmpty)
         {
@@ -288,8 +276,8 @@ internal sealed class WebSocketReader(Stream stream, int maxMessageBytes)
 
         var data = _control.AsMemory(0, _controlLength);
         _controlLength = 0;
-        _inFrame = false;
-        return _opcode switch
+        _opcode = null;
+        return opcode switch
         {
             Opcode.Ping => new Received(ReceivedKind.Ping, data),
             Opcode.Pong => new Received(ReceivedKind.Pong),
@@ -320,7 +308,7 @@ internal sealed class WebSocketReader(Stream stream, int maxMessageBytes)
         {
             // Waits without a buffer: most sockets are idle most of the time.
             ReturnInput();
-#pragma warning disable CA2022 // Nothing is read here: it returns when there is something to read.
+#pragma warning disable CA2022 // A zero-byte read: it returns when there is data to read.
             await stream.ReadAsync(Memory<byte>.Empty);
 #pragma warning restore CA2022
             _input = ArrayPool<byte>.Shared.Rent(InputSize);

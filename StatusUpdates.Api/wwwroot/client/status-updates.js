@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * Follows a user's status updates: each one once, in order, across lost connections, restarts of the server and changes of transport.
+ * Follows a user's status updates: each update once and in order, across lost connections, server restarts and changes of transport.
  * One file, no dependencies, for browsers and Node.js 20 or later.
  *
  *     const client = new StatusUpdatesClient({ token: async ({ fresh }) => … });
@@ -9,21 +9,21 @@
  *       if (item.type === 'update') {
  *         show(item.update);
  *       } else {
- *         await readStateByRest();   // 'resync': the log cannot continue from the cursor; from here on it goes on
+ *         await readStateByRest();   // 'resync': the log cannot continue from the cursor; watching continues from its head
  *       }
  *     }
  *
- * A client is a cursor over the log. It takes an update if its seq is above the cursor, and reconnects with since=<cursor>; nothing else
- * is needed for exactly once. It prefers the WebSocket, long-polls while no socket can be opened or lives, and tries the socket again later.
- * Node.js 20 has no WebSocket of its own: pass one (`import { WebSocket } from 'ws'`), or it long-polls.
+ * A client is a cursor over the log. It accepts an update if its seq is above the cursor, and reconnects with since=<cursor>; nothing else is
+ * needed to process each update exactly once. It prefers the WebSocket, long-polls while the socket cannot be opened or is cut, and retries the
+ * socket later. Node.js 20 has no built-in WebSocket: pass one (`import { WebSocket } from 'ws'`), or it long-polls.
  *
  * @module
  */
 
 // Times are in milliseconds.
-const CONNECT_WITHIN = 10_000;
-const SILENCE = 20_000;
-const PONG_WITHIN = 10_000;
+const CONNECT_TIMEOUT = 10_000;
+const MAX_SILENCE = 20_000;
+const PONG_TIMEOUT = 10_000;
 const STABLE_AFTER = 5_000;
 const BASE_WAIT = 500;
 const MAX_WAIT = 15_000;
@@ -31,26 +31,26 @@ const DRAIN_WAIT = 1_000;
 const REFUSAL_WAIT = 1_000;
 const MAX_RETRY_AFTER = 600_000;
 const POLL_TIMEOUT = 25_000;
-const ANSWER_WITHIN = 15_000;
+const RESPONSE_TIMEOUT = 15_000;
 const SOCKET_RETRY = 15_000;
 const MAX_SOCKET_RETRY = 300_000;
 
-// A server that restarts cuts sockets as well, but hardly this often in a row before it has said anything.
+// How many sockets in a row may be cut right after they opened. A restarting server cuts sockets too, but rarely this often.
 const MAX_CUTS = 3;
 
-// The refusal of a token in a row after which no other is tried.
-const FINAL_REFUSAL = 3;
+// After this many refused tokens in a row, no other is tried.
+const MAX_REFUSALS = 3;
 
-// How many updates may wait for a consumer that is slower than the socket.
-const MAX_WAITING = 1_000;
+// How many updates may be queued for a consumer that is slower than the socket.
+const MAX_QUEUED = 1_000;
 
 const GOING_AWAY = 1001;
-const NO_CLOSE = 1006;
+const ABNORMAL_CLOSURE = 1006;
 const TOKEN_EXPIRED = 4401;
 const TOKEN_OF_ANOTHER_USER = 4403;
 
 /**
- * One change of one generation, as the server sends it. Later servers may add members.
+ * One change of a generation, as the server sends it. Later servers may add members.
  *
  * @typedef {object} StatusUpdate
  * @property {string} generationId
@@ -58,8 +58,8 @@ const TOKEN_OF_ANOTHER_USER = 4403;
  * @property {'product_card' | 'sora' | 'chat'} type
  * @property {'pending' | 'processing' | 'completed' | 'failed' | 'canceled'} status
  * @property {number} timestamp Unix time in milliseconds.
- * @property {number} [seq] Its place in the user's log, from 1. Absent if a publisher keeps no log: such an update is live only.
- * @property {string} [cursor] The same place with a check of what stands there: where to go on from after it.
+ * @property {number} [seq] Its position in the user's log, from 1. Absent if the publisher keeps no log: such an update is live only.
+ * @property {string} [cursor] The same position with a check of the update there: where to continue after it.
  * @property {StatusMetadata} [metadata]
  */
 
@@ -73,22 +73,22 @@ const TOKEN_OF_ANOTHER_USER = 4403;
  */
 
 /**
- * What `watch` yields: an update; or `resync`, when the cursor is outside the log that the server holds. Then read the state by REST, ignore
- * updates of a generation whose seq is not above the one REST showed, and go on: what follows `seq` comes.
+ * What `watch` yields: an update, or `resync` if the server's log cannot continue from the cursor. After a resync, read the state by REST, ignore
+ * updates whose seq is not above the one that REST returned for their generation, and continue: everything after `seq` follows.
  *
  * @typedef {{ type: 'update', update: StatusUpdate } | { type: 'resync', seq: number, cursor: string }} WatchItem
  */
 
 /**
- * `live` says over which transport. `waiting` says for how long, in milliseconds, and why. `stopped` comes once, at the end.
+ * `live` has the transport. `waiting` has the delay, in milliseconds, and the reason. `stopped` comes once, at the end.
  *
  * @typedef {'connecting' | 'live' | 'waiting' | 'stopped'} WatchState
  * @typedef {{ transport?: 'websocket' | 'long-poll', delay?: number, error?: Error }} StateDetail
  */
 
 /**
- * Gives a token: the one at hand, or with `fresh` one that was just issued, because the last was refused or is about to expire. Null ends the
- * watch with the error `unauthorized`. If it throws, it is asked again after the back-off.
+ * Returns a token: the current one, or with `fresh` a newly issued one, because the last one was refused or is about to expire. Null ends the
+ * watch with the error `unauthorized`. If it throws, it is called again after the back-off.
  *
  * @callback TokenSource
  * @param {{ fresh: boolean }} request
@@ -96,7 +96,7 @@ const TOKEN_OF_ANOTHER_USER = 4403;
  */
 
 /**
- * What is used of a WebSocket. The browser's own fits, and that of the package ws.
+ * The members of a WebSocket that are used. The browser's class and that of the package ws both fit.
  *
  * @typedef {object} SocketLike
  * @property {(data: string) => void} send
@@ -106,22 +106,22 @@ const TOKEN_OF_ANOTHER_USER = 4403;
 
 /**
  * @typedef {object} ClientOptions
- * @property {string | TokenSource} token A token, or where to get one.
- * @property {string | URL} [baseUrl] The API's address. By default where this module was loaded from.
- * @property {string | number | null} [since] The cursor to begin with: what follows it comes. By default only what happens from now on comes. A bare
- * seq is taken as well, but by it a log that was restored from a backup cannot be told from the one that it was.
- * @property {string} [generationId] Follow this generation alone.
+ * @property {string | TokenSource} token A token, or a function that returns one.
+ * @property {string | URL} [baseUrl] The API's address. By default the one that this module was loaded from.
+ * @property {string | number | null} [since] The cursor to start after. By default, only new updates are yielded. A bare seq is accepted too, but
+ * cannot detect that the log was restored from a backup.
+ * @property {string} [generationId] Follow only this generation.
  * @property {(new (url: string) => SocketLike) | null} [WebSocket] By default the global one; null: long-poll only.
  * @property {typeof globalThis.fetch} [fetch] By default the global one.
- * @property {(state: WatchState, detail: StateDetail) => void} [onState] Told of every change of the connection.
+ * @property {(state: WatchState, detail: StateDetail) => void} [onState] Called on every change of the connection's state.
  */
 
-/** Why a watch ended. What passes by itself (a network that is away, a server that restarts) is never an error. */
+/** Why a watch ended. Transient failures (the network is down, the server restarts) are never errors. */
 export class StatusUpdatesError extends Error {
   /**
    * @param {'unauthorized' | 'forbidden' | 'refused' | 'unsupported'} code `unauthorized`: no token, or fresh ones were refused too;
-   * `forbidden`: a token of another user, or of one who may not; `refused`: the server called the request wrong; `unsupported`: the server
-   * knows no such address, by its own word.
+   * `forbidden`: a token of another user, or of a user without permission; `refused`: the server rejected the request as invalid; `unsupported`: the
+   * server itself reports that it has no such endpoint.
    * @param {string} message
    * @param {ErrorOptions} [options]
    */
@@ -147,12 +147,12 @@ export class StatusUpdatesClient {
 
   /**
    * @param {ClientOptions} options
-   * @throws {TypeError} An option is not what it must be; the message names it.
+   * @throws {TypeError} An option is invalid; the message names it.
    */
   constructor({
-    token, baseUrl = ownAddress(), since = null, generationId, WebSocket = globalThis.WebSocket ?? null, fetch = globalThis.fetch, onState = () => {},
+    token, baseUrl = defaultBase(), since = null, generationId, WebSocket = globalThis.WebSocket ?? null, fetch = globalThis.fetch, onState = () => {},
   }) {
-    mustBe(typeof token === 'function' || (typeof token === 'string' && token !== ''), 'token', 'a token, or a function that gives one');
+    mustBe(typeof token === 'function' || (typeof token === 'string' && token !== ''), 'token', 'a token, or a function that returns one');
     mustBe(generationId === undefined || (typeof generationId === 'string' && generationId !== ''), 'generationId', "a generation's id");
     mustBe(WebSocket === null || typeof WebSocket === 'function', 'WebSocket', 'a WebSocket class, or null');
     mustBe(typeof fetch === 'function', 'fetch', 'a function');
@@ -163,15 +163,15 @@ export class StatusUpdatesClient {
       base: parseBase(baseUrl),
       generationId,
       WebSocket,
-      // Browsers want their fetch to be called as a plain function.
+      // A browser's fetch must be called as a plain function, not as a method.
       fetch: (url, init) => fetch(url, init),
       onState,
     };
   }
 
   /**
-   * Where the last item that was handed out stands, such as `42-9f3ab2c1`, or null as long as no position is known. Kept somewhere and given as
-   * `since`, it lets another client continue.
+   * The position of the last yielded item, such as `42-9f3ab2c1`, or null while no position is known. If it is stored and passed as `since`, another
+   * client can continue from it.
    */
   get cursor() {
     return this.#watch === null ? this.#since : this.#watch.cursor;
@@ -183,13 +183,13 @@ export class StatusUpdatesClient {
   }
 
   /**
-   * The updates after the cursor, without an end, one watch at a time. Connects when the first item is asked for, and goes on with reading the
-   * server's messages while an item is being handled, up to a bound. Leaving the loop closes the connection, and a later watch continues.
+   * The updates after the cursor, without an end; one watch at a time. Connects when the first item is requested, and keeps reading the server's
+   * messages while an item is being handled, up to a limit. Leaving the loop closes the connection; a later watch continues.
    *
-   * @param {{ since?: string | number | null, signal?: AbortSignal }} [options] `since`: begin there instead of at the cursor. `signal`: ends the iteration,
+   * @param {{ since?: string | number | null, signal?: AbortSignal }} [options] `since`: start there instead of at the cursor. `signal`: ends the iteration
    * without an error.
    * @returns {AsyncGenerator<WatchItem, void, undefined>}
-   * @throws {StatusUpdatesError} While iterating: why it cannot go on.
+   * @throws {StatusUpdatesError} While iterating: why it cannot continue.
    */
   watch({ since, signal } = {}) {
     return this.#run(since === undefined ? undefined : checkSince(since), signal);
@@ -202,12 +202,12 @@ export class StatusUpdatesClient {
    */
   async *#run(since, signal) {
     if (this.#isWatching) {
-      throw new TypeError('This client is being watched already: a client is one cursor. Make another one.');
+      throw new TypeError('This client is already being watched. A client has one cursor; create another client.');
     }
 
     const stop = new AbortController();
     const abort = () => stop.abort();
-    // Who begins somewhere else may do so as another user. What continues is one user's.
+    // A watch with its own start may belong to another user. A watch that continues belongs to the same user.
     const watch = since === undefined
       ? new Watch(this.#settings, this.cursor, this.#watch?.userId ?? null, stop.signal)
       : new Watch(this.#settings, since, null, stop.signal);
@@ -238,15 +238,15 @@ export class StatusUpdatesClient {
  */
 
 /**
- * Why a transport ended that can be tried again.
+ * Why a transport ended; it can be retried.
  *
- * Concurrency and lifecycle of what follows: a watch is one loop that runs only while its consumer asks for the next item. Events of a socket are
- * taken in at any time, but what becomes of a socket that ended is decided when the consumer has taken all that it brought.
+ * Concurrency and lifecycle of what follows: a watch is one loop that runs only while its consumer waits for the next item. Socket events are
+ * received at any time, but the end of a socket is handled only when the consumer has taken everything that was received on it.
  */
 class Interruption extends Error {
   /**
    * @param {string} message
-   * @param {{ kind?: 'failure' | 'drain' | 'refusal', retryAfter?: number, cause?: unknown }} [options] `refusal`: of the token.
+   * @param {{ kind?: 'failure' | 'drain' | 'refusal', retryAfter?: number, cause?: unknown }} [options] `refusal`: the token was refused.
    */
   constructor(message, { kind = 'failure', retryAfter, cause } = {}) {
     super(message, { cause });
@@ -271,20 +271,20 @@ class Watch {
   /** Why the last token was refused; null once one is accepted. @type {string | null} */
   #refusal = null;
 
-  /** How many were refused since one was accepted. */
+  /** How many tokens were refused since one was accepted. */
   #refusals = 0;
 
-  /** Sockets that were cut as soon as they had opened, one after the other. */
+  /** How many sockets in a row were cut as soon as they had opened. */
   #cuts = 0;
 
-  /** How often in a row sockets were given up, and until when none is tried again. */
+  /** How often in a row the socket was given up, and the time until which it is not tried again. */
   #deadSockets = 0;
   #pollUntil = 0;
 
   /**
    * @param {Settings} settings
    * @param {string | null} cursor
-   * @param {string | null} userId Whose log it is; null as long as that is not known.
+   * @param {string | null} userId The user whose log it is; null until it is known.
    * @param {AbortSignal} signal
    */
   constructor(settings, cursor, userId, signal) {
@@ -317,7 +317,7 @@ class Watch {
     }
   }
 
-  // Transports. Each returns when another one should be tried at once, and throws when there is something to wait for.
+  // Transports. Each returns when another should be tried at once, and throws when there is a reason to wait.
 
   /**
    * @param {new (url: string) => SocketLike} WebSocket
@@ -340,7 +340,7 @@ class Watch {
         this.cursor = entry.position;
         if (connectedAt === null) {
           connectedAt = now();
-          this.#accepted();
+          this.#tokenAccepted();
           this.#announce('live', { transport: 'websocket' });
         }
 
@@ -358,20 +358,20 @@ class Watch {
     }
 
     if (connectedAt !== null) {
-      // A close is the server's word. What only cuts, something on the way perhaps, may do so every time.
-      const wasCut = socket.end?.code === NO_CLOSE && !socket.hasBroughtMore && !wasStable;
+      // A close frame comes from the server. A bare cut may come from something in between, perhaps every time.
+      const wasCut = socket.end?.code === ABNORMAL_CLOSURE && !socket.receivedMore && !wasStable;
       this.#cuts = wasCut ? this.#cuts + 1 : 0;
       this.#deadSockets = wasCut ? this.#deadSockets : 0;
     }
 
-    this.#judge(socket, connectedAt !== null);
+    this.#handleEnd(socket, connectedAt !== null);
   }
 
   /**
    * @param {SocketConnection} socket
    * @param {boolean} wasConnected
    */
-  #judge({ end }, wasConnected) {
+  #handleEnd({ end }, wasConnected) {
     if (this.#signal.aborted || end?.isBehind) {
       return;
     }
@@ -380,9 +380,9 @@ class Watch {
       case TOKEN_EXPIRED:
         throw new Interruption('The token has expired.', { kind: 'refusal' });
       case TOKEN_OF_ANOTHER_USER:
-        throw new StatusUpdatesError('forbidden', 'The fresh token is one of another user.');
+        throw new StatusUpdatesError('forbidden', 'The fresh token belongs to another user.');
       case GOING_AWAY:
-        throw new Interruption('The server restarts.', { kind: 'drain' });
+        throw new Interruption('The server is restarting.', { kind: 'drain' });
       default:
         break;
     }
@@ -391,7 +391,7 @@ class Watch {
       throw new Interruption(`The connection was lost: ${end?.reason}`);
     }
 
-    // A browser does not say why a handshake failed. Long-poll will: the network, the token, or only the socket.
+    // A browser does not report why a handshake failed. Long-polling shows whether it is the network, the token, or only the socket.
     this.#pollUntil = now() + Math.min(MAX_SOCKET_RETRY, SOCKET_RETRY * 2 ** this.#deadSockets++);
   }
 
@@ -407,25 +407,25 @@ class Watch {
         const page = await this.#poll(timeout);
         hasAnswered = true;
         this.#failures = 0;
-        this.#accepted();
+        this.#tokenAccepted();
         this.cursor ??= cursorOf(page);
         this.#announce('live', { transport: 'long-poll' });
         yield* this.#take(page);
         if (timeout > 0 && page.items.length === 0 && !page.resync && now() - askedAt < BASE_WAIT) {
-          // A server that does not wait, because it is about to stop or for whatever reason, is not asked in a frenzy.
+          // If the server does not wait, for example because it is shutting down, it must not be polled in a tight loop.
           await sleep(Math.random() * BASE_WAIT, this.#signal, false);
         }
       } while (!this.#signal.aborted && (this.#settings.WebSocket === null || now() < this.#pollUntil));
     } finally {
       if (!hasAnswered) {
-        // It is not the socket alone.
+        // Not only the socket fails.
         this.#pollUntil = 0;
       }
     }
   }
 
   /**
-   * @param {number} timeout For how long the server may wait for an update. At first not at all: the answer shows that the API is there.
+   * @param {number} timeout How long the server may wait for an update. At first 0: a quick response shows that the API is reachable.
    * @returns {Promise<PollPage>}
    */
   async #poll(timeout) {
@@ -435,7 +435,7 @@ class Watch {
     }
 
     return /** @type {Promise<PollPage>} */ (
-      this.#request('GET', `api/v1/status/poll?${query}`, await this.#token(), timeout + ANSWER_WITHIN));
+      this.#request('GET', `api/v1/status/poll?${query}`, await this.#token(), timeout + RESPONSE_TIMEOUT));
   }
 
   /**
@@ -458,18 +458,18 @@ class Watch {
       this.#mustBelongTo(update.userId);
       if (update.seq === undefined || this.cursor === null || update.seq > seqOf(this.cursor)) {
         this.cursor = update.seq === undefined ? this.cursor : cursorOf(/** @type {Place} */ (update));
-        // Long-poll has no filter of its own.
+        // Long-polling has no server-side filter.
         if (this.#settings.generationId === undefined || update.generationId === this.#settings.generationId) {
           yield { type: 'update', update };
         }
       }
     }
 
-    // Farther on, or the same place with the check that a bare seq lacks.
+    // Further ahead, or the same position with the check that a bare seq lacks.
     this.cursor = this.cursor !== null && page.seq < seqOf(this.cursor) ? this.cursor : cursorOf(page);
   }
 
-  // A cursor says nothing about another user's log: followed with it, that log would be taken up at an arbitrary place.
+  // A cursor is meaningless in another user's log: following that log from it would start at an arbitrary position.
 
   /** @param {string | undefined} userId */
   #mustBelongTo(userId) {
@@ -479,14 +479,14 @@ class Watch {
 
     this.userId ??= userId;
     if (userId !== this.userId) {
-      throw new StatusUpdatesError('forbidden', `The token is one of another user: this client follows ${this.userId}.`);
+      throw new StatusUpdatesError('forbidden', `The token belongs to another user: this client follows ${this.userId}.`);
     }
   }
 
-  // The socket's address. A browser can set no header on a handshake, so the token is exchanged for a ticket that is good once and for a short
-  // while: an address may end up in somebody's log.
+  // The socket's address. A browser cannot set headers on a handshake, so the token is exchanged for a ticket that works once and for a short
+  // time: addresses end up in logs.
   async #socketAddress() {
-    const { ticket } = /** @type {{ ticket: string }} */ (await this.#request('POST', 'api/v1/tickets', await this.#token(), ANSWER_WITHIN));
+    const { ticket } = /** @type {{ ticket: string }} */ (await this.#request('POST', 'api/v1/tickets', await this.#token(), RESPONSE_TIMEOUT));
     const url = new URL('ws/status', this.#settings.base);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     url.searchParams.set('batch', 'true');
@@ -503,7 +503,7 @@ class Watch {
   }
 
   /**
-   * The data of an answer.
+   * The data of a response.
    *
    * @param {'GET' | 'POST'} method
    * @param {string} path
@@ -521,7 +521,7 @@ class Watch {
       this.#signal.throwIfAborted();
       const url = new URL(path, this.#settings.base);
       const response = await this.#settings.fetch(url, { method, headers, cache: 'no-store', credentials: 'omit', signal: control.signal });
-      return readAnswer(response, await response.text());
+      return readResponse(response, await response.text());
     } catch (error) {
       throw error instanceof Interruption || error instanceof StatusUpdatesError
         ? error
@@ -537,7 +537,7 @@ class Watch {
     try {
       token = await abortable(this.#settings.token({ fresh: this.#refusal !== null }), this.#signal);
     } catch (error) {
-      throw new Interruption('There was no token to be had.', { cause: error });
+      throw new Interruption('No token could be obtained.', { cause: error });
     }
 
     if (typeof token !== 'string' || token === '') {
@@ -555,40 +555,40 @@ class Watch {
       return;
     }
 
-    // Full jitter: clients that were lost together come back spread over the whole time, not together.
+    // Full jitter: clients that lost their connections together reconnect spread over the whole interval.
     const ceiling = kind === 'drain' ? DRAIN_WAIT : Math.min(MAX_WAIT, BASE_WAIT * 2 ** ++this.#failures);
     const delay = (retryAfter ?? 0) + Math.random() * ceiling;
     this.#announce('waiting', { delay, error: interruption });
 
-    // Where the server itself said when, the network coming back changes nothing.
+    // If the server set the time itself, a restored network does not change it.
     await sleep(delay, this.#signal, retryAfter === undefined);
   }
 
   /** @param {Interruption} interruption */
   async #replaceToken(interruption) {
     this.#refusals++;
-    if (this.#refusals === FINAL_REFUSAL) {
+    if (this.#refusals === MAX_REFUSALS) {
       throw new StatusUpdatesError('unauthorized', interruption.message, { cause: interruption });
     }
 
     this.#refusal = interruption.message;
     if (this.#refusals === 1) {
-      // At once: it is the token that has to be another one.
+      // At once: only the token has to be replaced.
       return;
     }
 
-    // A fresh one was refused too. It may be so new that the server has yet to learn of its key.
+    // A fresh token was refused too. It may be so new that the server does not know its key yet.
     const delay = REFUSAL_WAIT * (1 + Math.random());
     this.#announce('waiting', { delay, error: interruption });
     await sleep(delay, this.#signal, false);
   }
 
-  #accepted() {
+  #tokenAccepted() {
     this.#refusal = null;
     this.#refusals = 0;
   }
 
-  // While long-poll serves, trying the socket again is no news.
+  // While long-polling works, a retry of the socket is not a change of state.
   #announceConnecting() {
     if (this.#transport !== 'long-poll') {
       this.#announce('connecting');
@@ -613,21 +613,21 @@ class Watch {
   }
 }
 
-/** One WebSocket from its opening to its end, as a queue of what it brought. */
+/** One WebSocket from opening to end, as a queue of the received items. */
 class SocketConnection {
   #socket;
-  #asked;
+  #requestedSeq;
   #freshToken;
   #signal;
 
-  /** The highest seq taken in: ahead of the cursor by what waits. @type {number} */
-  #received;
+  /** The highest seq received: ahead of the client's cursor by what is queued. @type {number} */
+  #receivedSeq;
 
   /** The cursor at that seq. @type {string} */
-  #at;
+  #cursor;
 
   /**
-   * `position`: the cursor once it is taken. `userId`: whose it is, where that was said.
+   * `position`: the client's cursor once the entry is taken. `userId`: the user, if the message named it.
    *
    * @typedef {{ item: WatchItem | null, position: string, userId?: string }} Entry
    * @type {Entry[]}
@@ -640,42 +640,42 @@ class SocketConnection {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
-  #heardAt = now();
+  #lastMessageAt = now();
   #awaitsPong = false;
   #isConnected = false;
   #unlisten;
 
-  /** Whether anything came after `connected`. */
-  hasBroughtMore = false;
+  /** Whether any message was received after `connected`. */
+  receivedMore = false;
 
-  /** How it ended; null while it lives. @type {{ code?: number, reason: string, isBehind?: boolean } | null} */
+  /** How it ended; null while it is open. @type {{ code?: number, reason: string, isBehind?: boolean } | null} */
   end = null;
 
   /**
    * @param {SocketLike} socket
-   * @param {string | null} cursor What was asked for as since.
+   * @param {string | null} cursor The requested since.
    * @param {() => ReturnType<TokenSource>} freshToken
    * @param {AbortSignal} signal
    */
   constructor(socket, cursor, freshToken, signal) {
     this.#socket = socket;
-    this.#asked = cursor === null ? null : seqOf(cursor);
-    this.#at = cursor ?? '0';
-    this.#received = seqOf(this.#at);
+    this.#requestedSeq = cursor === null ? null : seqOf(cursor);
+    this.#cursor = cursor ?? '0';
+    this.#receivedSeq = seqOf(this.#cursor);
     this.#freshToken = freshToken;
     this.#signal = signal;
-    socket.addEventListener('message', event => this.#hear(event.data));
+    socket.addEventListener('message', event => this.#onMessage(event.data));
     socket.addEventListener('close', event => this.#finish({ code: event.code, reason: `closed with ${event.code}` }));
 
     // A close follows. Without a listener, the package ws would throw.
     socket.addEventListener('error', () => {});
     signal.addEventListener('abort', this.close);
     this.#unlisten = onWake(() => this.#probe());
-    this.#timer = setTimeout(() => this.#finish({ reason: 'not connected in time' }), CONNECT_WITHIN);
+    this.#timer = setTimeout(() => this.#finish({ reason: 'not connected in time' }), CONNECT_TIMEOUT);
   }
 
   /**
-   * What comes next, in order; null once it has ended and all was taken.
+   * The next entry, in order; null once the socket has ended and all entries were taken.
    *
    * @returns {Promise<Entry | null>}
    */
@@ -687,7 +687,7 @@ class SocketConnection {
     return this.#entries.shift() ?? null;
   }
 
-  /** Ends it, and drops what waits: it is not behind the cursor yet, and comes again. */
+  /** Ends it, and drops the queue: those items are above the client's cursor, so they will be sent again. */
   close = () => {
     this.#finish({ reason: 'stopped' });
     this.#entries = [];
@@ -708,25 +708,25 @@ class SocketConnection {
   }
 
   /** @param {unknown} data */
-  #hear(data) {
+  #onMessage(data) {
     if (this.end !== null) {
       return;
     }
 
-    this.#heardAt = now();
+    this.#lastMessageAt = now();
     this.#awaitsPong = false;
-    this.hasBroughtMore = this.#isConnected;
+    this.receivedMore = this.#isConnected;
     try {
       this.#receive(JSON.parse(String(data)));
     } catch {
-      this.#finish({ reason: 'a message that is not of this protocol' });
+      this.#finish({ reason: 'an invalid message' });
       return;
     }
 
     this.#wake?.();
-    if (this.#entries.length > MAX_WAITING) {
-      // A WebSocket in a browser cannot be told to wait: whatever the server sends piles up here. The log can: closed now, and resumed from the
-      // cursor when all this is taken, it costs nobody memory and loses nothing.
+    if (this.#entries.length > MAX_QUEUED) {
+      // A browser's WebSocket has no backpressure: everything the server sends piles up here. The log can wait: closing now, and resuming from the
+      // cursor when the queue is empty, bounds memory and loses nothing.
       this.#finish({ reason: 'the consumer is behind', isBehind: true });
     }
   }
@@ -735,7 +735,7 @@ class SocketConnection {
   #receive(message) {
     switch (message.type) {
       case 'connected':
-        this.#begin(message, message.userId);
+        this.#onConnected(message, message.userId);
         break;
       case 'status_update':
         this.#accept(message.payload);
@@ -747,9 +747,9 @@ class SocketConnection {
 
         break;
       case 'position':
-        if (message.seq > this.#received) {
-          this.#reach(message);
-          this.#move();
+        if (message.seq > this.#receivedSeq) {
+          this.#moveTo(message);
+          this.#queuePosition();
         }
 
         break;
@@ -760,7 +760,7 @@ class SocketConnection {
         void this.#authenticate();
         break;
       default:
-        // pong, authenticated, and what later servers may say. After an error the old token stands, until the server closes with 4401.
+        // pong, authenticated, and messages of later servers. After an error the old token remains in use until the server closes with 4401.
         break;
     }
   }
@@ -769,26 +769,26 @@ class SocketConnection {
    * @param {Place} place
    * @param {string} userId
    */
-  #begin(place, userId) {
+  #onConnected(place, userId) {
     this.#isConnected = true;
-    this.#reach(place);
+    this.#moveTo(place);
     this.#push(null, userId);
-    if (this.#asked !== null && this.#asked !== place.seq) {
-      // Not where it was asked to begin: what lies between is unknown.
+    if (this.#requestedSeq !== null && this.#requestedSeq !== place.seq) {
+      // Not the requested start: the updates in between are unknown.
       this.#resync(place);
     }
 
-    this.#arm(SILENCE);
+    this.#arm(MAX_SILENCE);
   }
 
   /** @param {StatusUpdate} update */
   #accept(update) {
     if (update.seq !== undefined) {
-      if (update.seq <= this.#received) {
+      if (update.seq <= this.#receivedSeq) {
         return;
       }
 
-      this.#reach(/** @type {Place} */ (update));
+      this.#moveTo(/** @type {Place} */ (update));
     }
 
     this.#push({ type: 'update', update }, update.userId);
@@ -796,14 +796,14 @@ class SocketConnection {
 
   /** @param {Place} place */
   #resync(place) {
-    this.#reach(place);
-    this.#push({ type: 'resync', seq: place.seq, cursor: this.#at });
+    this.#moveTo(place);
+    this.#push({ type: 'resync', seq: place.seq, cursor: this.#cursor });
   }
 
   /** @param {Place} place */
-  #reach(place) {
-    this.#received = place.seq;
-    this.#at = cursorOf(place);
+  #moveTo(place) {
+    this.#receivedSeq = place.seq;
+    this.#cursor = cursorOf(place);
   }
 
   /**
@@ -811,16 +811,16 @@ class SocketConnection {
    * @param {string} [userId]
    */
   #push(item, userId) {
-    this.#entries.push({ item, position: this.#at, userId });
+    this.#entries.push({ item, position: this.#cursor, userId });
   }
 
-  // A position alone needs no place of its own in the queue.
-  #move() {
+  // A position alone needs no entry in the queue.
+  #queuePosition() {
     const last = this.#entries.at(-1);
     if (last === undefined) {
       this.#push(null);
     } else {
-      last.position = this.#at;
+      last.position = this.#cursor;
     }
   }
 
@@ -831,11 +831,11 @@ class SocketConnection {
         this.#send({ type: 'authenticate', token });
       }
     } catch {
-      // Not now, then: the server closes with 4401 when the time comes, and the token is asked for again.
+      // No token now: the server closes with 4401 when the old one expires, and then a token is requested again.
     }
   }
 
-  // A connection can die without a word, and a browser does not show the server's protocol pings. Three messages a minute at most.
+  // A connection can die silently, and a browser does not expose the server's protocol pings. At most three messages a minute.
 
   /** @param {number} delay */
   #arm(delay) {
@@ -844,19 +844,19 @@ class SocketConnection {
   }
 
   #check() {
-    const silence = now() - this.#heardAt;
+    const silence = now() - this.#lastMessageAt;
     if (this.#awaitsPong) {
       this.#finish({ reason: 'silent' });
-    } else if (silence >= SILENCE) {
+    } else if (silence >= MAX_SILENCE) {
       this.#ping();
     } else {
-      this.#arm(SILENCE - silence);
+      this.#arm(MAX_SILENCE - silence);
     }
   }
 
-  // The network has changed, or the machine was asleep: ask now, unless it just spoke.
+  // The network has changed, or the machine was asleep: check now, unless a message was just received.
   #probe() {
-    if (this.#isConnected && !this.#awaitsPong && now() - this.#heardAt >= PONG_WITHIN) {
+    if (this.#isConnected && !this.#awaitsPong && now() - this.#lastMessageAt >= PONG_TIMEOUT) {
       this.#ping();
     }
   }
@@ -864,7 +864,7 @@ class SocketConnection {
   #ping() {
     this.#awaitsPong = true;
     this.#send({ type: 'ping' });
-    this.#arm(PONG_WITHIN);
+    this.#arm(PONG_TIMEOUT);
   }
 
   /** @param {object} message */
@@ -873,7 +873,7 @@ class SocketConnection {
   }
 }
 
-// Small things.
+// Helpers.
 
 const now = () => performance.now();
 
@@ -900,7 +900,7 @@ function checkSince(since) {
 }
 
 /**
- * A place in a log, as messages tell it. A server of an earlier version tells the seq alone.
+ * A position in a log, as messages give it. Servers of earlier versions send only the seq.
  *
  * @typedef {{ seq: number, cursor?: string }} Place
  */
@@ -915,7 +915,7 @@ function seqOf(cursor) {
   return Number.parseInt(cursor, 10);
 }
 
-function ownAddress() {
+function defaultBase() {
   return /^https?:/.test(import.meta.url) ? new URL('..', import.meta.url) : undefined;
 }
 
@@ -938,14 +938,14 @@ function tryParse(text) {
   }
 }
 
-/** What a refusal means; the others are `refused`. @type {ReadonlyMap<number, StatusUpdatesError['code']>} */
+/** Error codes by HTTP status; all others are `refused`. @type {ReadonlyMap<number, StatusUpdatesError['code']>} */
 const CODES = new Map([[403, 'forbidden'], [404, 'unsupported'], [405, 'unsupported']]);
 
 /**
  * @param {Response} response
  * @param {string} text
  */
-function readAnswer(response, text) {
+function readResponse(response, text) {
   const { status } = response;
   const body = parseJson(text);
   if (response.ok && body?.success === true) {
@@ -957,7 +957,7 @@ function readAnswer(response, text) {
     throw new Interruption(message, { kind: 'refusal' });
   }
 
-  // Only the API's own word is final: what answers without being the API, such as a proxy or a captive portal, may be gone in a minute.
+  // Only a response of the API itself is final: a proxy or a captive portal that answers instead may be gone in a minute.
   const isFinal = body?.success === false && status >= 400 && status < 500 && ![408, 425, 429].includes(status);
   if (isFinal) {
     throw new StatusUpdatesError(CODES.get(status) ?? 'refused', message);
@@ -987,7 +987,7 @@ function retryAfterOf(response) {
 }
 
 /**
- * Waits. With `wakeable` also until the network is back, or somebody looks at the page again.
+ * Waits. With `wakeable`, ends early when the network is back or the page becomes visible.
  *
  * @param {number} delay
  * @param {AbortSignal} signal
@@ -1029,7 +1029,7 @@ function abortable(promise, signal) {
 }
 
 /**
- * Calls when the network is back, or the page is looked at again: a browser slows down the timers of hidden pages.
+ * Calls the listener when the network is back or the page becomes visible: browsers slow down timers of hidden pages.
  *
  * @param {() => void} listener
  * @returns {() => void} Stops it.

@@ -1,13 +1,13 @@
 // The REST side of the API: tokens, generations, problems.
 
 const GENERATIONS = '/api/v1/generations';
-const SUBMIT_TRIES = 4;
-const FINAL_REFUSAL = 3;
+const MAX_SUBMIT_ATTEMPTS = 4;
+const MAX_REFUSALS = 3;
 const MAX_RETRY_AFTER = 600_000;
 
 /**
- * A failure that the API described (RFC 9457), or one of the network (status 0): then it is not known what the API did. retryAfter: in how many
- * milliseconds the API wants to be asked again, if it said so.
+ * A failure that the API described (RFC 9457), or a network failure (status 0), after which it is unknown what the API did. retryAfter: the delay
+ * that the API requested, in milliseconds, if any.
  */
 export class ApiError extends Error {
   constructor(status, problem, retryAfter) {
@@ -19,7 +19,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Asks for a development token of any user. Null where the server hands out none. */
+/** Requests a development token for any user. Null if the server does not issue them. */
 export async function requestDevelopmentToken(userId) {
   const response = await send('POST', '/api/v1/dev/token', { body: { userId } });
   if (response.status === 404 || response.status === 405) {
@@ -29,7 +29,7 @@ export async function requestDevelopmentToken(userId) {
   return (await read(response)).token;
 }
 
-/** Whether the server says that it hands out development tokens; true when it cannot be told. */
+/** Whether the server issues development tokens, by its OpenAPI document; true if unknown. */
 export async function offersDevelopmentTokens() {
   try {
     const response = await send('GET', '/openapi/v1.json');
@@ -39,7 +39,7 @@ export async function offersDevelopmentTokens() {
   }
 }
 
-/** Who is signed in. A session with a user name renews its token by itself; one with a pasted token cannot. */
+/** The signed-in user. A session with a user name can renew its token; one with a pasted token cannot. */
 export class Session {
   #token;
   #renewable;
@@ -63,12 +63,12 @@ export class Session {
     return this.#token;
   }
 
-  /** The token; a fresh one if that is asked for, and null if there is no way to one. */
+  /** The token, or a fresh one if requested; null if it cannot be renewed. */
   async tokenFor({ fresh }) {
     return fresh && !await this.renew() ? null : this.#token;
   }
 
-  /** Replaces the token. False if there is no way to. */
+  /** Replaces the token. False if it cannot be renewed. */
   async renew() {
     const token = this.#renewable ? await requestDevelopmentToken(this.userId) : null;
     this.#token = token ?? this.#token;
@@ -78,7 +78,7 @@ export class Session {
 
 /** Calls the API for one session. */
 export class Api {
-  // The submission whose outcome is not known: what was asked for, and its key.
+  // The submission whose outcome is unknown: its content and its key.
   #unsettled = null;
 
   constructor(session, onSignedOut) {
@@ -108,8 +108,8 @@ export class Api {
   }
 
   /**
-   * Submits once, however often the request has to be repeated: the key names the submission. The same request after a failure is the same
-   * submission: the failed one may have arrived.
+   * Submits once, however often the request is retried: the key identifies the submission. The same request after a failure counts as the same
+   * submission, because the failed one may have arrived.
    */
   async submit(request) {
     const content = JSON.stringify(request);
@@ -124,7 +124,7 @@ export class Api {
         this.#unsettled = null;
         return generation;
       } catch (error) {
-        if (!(error instanceof ApiError) || ![0, 503].includes(error.status) || attempt === SUBMIT_TRIES) {
+        if (!(error instanceof ApiError) || ![0, 503].includes(error.status) || attempt === MAX_SUBMIT_ATTEMPTS) {
           throw error;
         }
 
@@ -136,9 +136,9 @@ export class Api {
   async #call(method, path, { body, headers } = {}) {
     const request = () => send(method, path, { body, headers: { ...headers, Authorization: `Bearer ${this.session.token}` } });
     let response = await request();
-    for (let refusals = 1; response.status === 401 && refusals < FINAL_REFUSAL; refusals++) {
+    for (let refusals = 1; response.status === 401 && refusals < MAX_REFUSALS; refusals++) {
       if (refusals > 1) {
-        // A fresh token may be so new that the server has yet to learn of its key.
+        // A fresh token may be so new that the server does not know its key yet.
         await new Promise(resolve => setTimeout(resolve, 1_000 * (1 + Math.random())));
       }
 
@@ -178,23 +178,23 @@ async function read(response) {
     throw await problemOf(response);
   }
 
-  // An answer can be cut off on its way, or be another one's than the API's.
+  // A response can be truncated, or may not come from the API.
   const answer = await response.json().catch(() => null);
   if (answer?.success !== true) {
-    throw new ApiError(0, { detail: 'The answer could not be read.' });
+    throw new ApiError(0, { detail: 'The response could not be read.' });
   }
 
   return answer.data;
 }
 
 async function problemOf(response) {
-  // A proxy in between may answer with something else than a problem.
+  // A proxy in between may respond with something other than a problem.
   const problem = await response.json().catch(() => null);
   const seconds = Number(response.headers.get('Retry-After'));
   return new ApiError(response.status, problem, seconds > 0 ? Math.min(seconds * 1_000, MAX_RETRY_AFTER) : undefined);
 }
 
-// Only to show a name before the server says it: the server alone decides whose token it is.
+// Only to show a name before the server reports it: only the server decides whose token it is.
 function subjectOf(token) {
   try {
     const payload = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
@@ -205,7 +205,7 @@ function subjectOf(token) {
   }
 }
 
-// crypto.randomUUID would need a secure context; the page also serves over plain HTTP in a local network.
+// crypto.randomUUID would need a secure context, but the page is also served over plain HTTP in local networks.
 function randomKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,4 +1,4 @@
-// Starts the page: who is it, then the workspace of that user.
+// Starts the page: sign-in, then the user's workspace.
 
 import { Api, ApiError, Session, offersDevelopmentTokens } from './api.js';
 import { isBusy, setBusy } from './busy.js';
@@ -83,7 +83,7 @@ function signInWith(token) {
 function enter(session) {
   workspace?.stop();
   const entered = new Api(session, reason => {
-    // A late answer to one who has left signs nobody else out.
+    // A late response to a previous session must not end the current one.
     if (api === entered) {
       signOut(reason);
     }
@@ -121,7 +121,7 @@ function showTokenForm() {
   element('token-input').focus();
 }
 
-// A name, never a token. A browser may refuse to keep anything: then the page asks again next time.
+// Stores the user name, never a token. A browser may refuse to store anything: then the page asks again next time.
 
 function remembered() {
   try {
@@ -135,7 +135,7 @@ function remember(userId) {
   try {
     userId === null ? localStorage.removeItem(USER_KEY) : localStorage.setItem(USER_KEY, userId);
   } catch {
-    // As above.
+    // The browser refuses to store it: see above.
   }
 }
 
@@ -180,7 +180,7 @@ async function submit(fields) {
   error.textContent = '';
   prompt.removeAttribute('aria-invalid');
   if (fields.get('prompt').trim() === '') {
-    refuse('Please say what it shall be.');
+    refuse('Please enter a prompt.');
     return;
   }
 

@@ -1,4 +1,4 @@
-// A button that is at work. Not the attribute disabled: that would take the keyboard's focus away.
+// The busy state of a button. Not by the attribute disabled, which would lose keyboard focus.
 
 export const isBusy = button => button.getAttribute('aria-disabled') === 'true';
 

@@ -1,4 +1,4 @@
-// One generation as a card. Whatever a user or a provider wrote is set as textContent, never as markup.
+// One generation as a card. Text from users and providers is set as textContent, never as markup.
 
 import { isBusy, setBusy } from './busy.js';
 import { STATUSES, TYPES, formatAge, formatClock, formatDuration, formatFull, formatNumber, isTerminal } from './format.js';
@@ -34,7 +34,7 @@ export class Card {
     kind.textContent = TYPES[generation.type]?.name ?? generation.type;
     status.textContent = generation.retryAt === undefined ? STATUSES[generation.status] ?? generation.status : 'Retrying';
     prompt.textContent = generation.prompt ?? generation.id;
-    error.textContent = generation.status === 'failed' ? generation.errorMessage ?? 'It failed, and no reason was given.' : '';
+    error.textContent = generation.status === 'failed' ? generation.errorMessage ?? 'The generation failed; no reason was given.' : '';
     error.hidden = error.textContent === '';
     this.#showProgress(generation);
     this.#showCancel(generation);
@@ -45,7 +45,7 @@ export class Card {
     }
   }
 
-  /** To be called once the card is in the document: only then its height is known. */
+  /** Call once the card is in the document: its height is unknown before. */
   measure() {
     const { prompt, expand } = this.#slots;
     if (expand.getAttribute('aria-expanded') === 'false') {
@@ -53,7 +53,7 @@ export class Card {
     }
   }
 
-  /** Moves what depends on the time alone. */
+  /** Updates everything that depends on the current time. */
   tick(now) {
     const { created, detail } = this.#slots;
     const generation = this.#generation;
@@ -78,16 +78,12 @@ export class Card {
 
     if (generation.retryAt !== undefined) {
       const wait = generation.retryAt - now;
-      details.push(wait > 0 ? `tried again in ${formatDuration(wait)}` : 'tried again now');
+      details.push(wait > 0 ? `retry in ${formatDuration(wait)}` : 'retrying now');
     } else if (generation.attempt > 1) {
       details.push(`attempt ${generation.attempt}`);
     }
 
     setText(detail, details.map(text => ` · ${text}`).join(''));
-  }
-
-  get isMoving() {
-    return !isTerminal(this.#generation.status);
   }
 
   #showProgress(generation) {
@@ -165,7 +161,7 @@ export class Card {
     const page = await this.#actions.history(this.#generation.id);
     if (page !== null) {
       const rows = page.items.map(historyRow);
-      this.#slots.history.replaceChildren(...(page.complete ? rows : [textRow('Earlier updates are no longer kept.'), ...rows]));
+      this.#slots.history.replaceChildren(...(page.complete ? rows : [textRow('Earlier updates are no longer stored.'), ...rows]));
     }
   }
 }
@@ -178,7 +174,7 @@ function historyRow(update) {
     metadata.progress === undefined ? null : `${metadata.progress}%`,
     metadata.attempt > 1 ? `attempt ${metadata.attempt}` : null,
     metadata.errorMessage ?? null,
-    metadata.retryAt === undefined ? null : `tried again at ${formatClock(metadata.retryAt)}`,
+    metadata.retryAt === undefined ? null : `retry at ${formatClock(metadata.retryAt)}`,
   ].filter(fact => fact !== null);
   row.append(
     span('dot', ''),
@@ -201,7 +197,7 @@ function span(className, text) {
   return element;
 }
 
-// Leaves the node alone when nothing changed, so that a selection in it survives.
+// Does not touch the node if nothing changed, so that a text selection in it survives.
 function setText(element, text) {
   if (element.textContent !== text) {
     element.textContent = text;

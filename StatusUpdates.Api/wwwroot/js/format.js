@@ -1,4 +1,4 @@
-// Words and times, as people read them.
+// Texts, numbers and times for display.
 
 export const TYPES = {
   product_card: { name: 'Product card', placeholder: 'A ceramic mug with a mountain, clean white background', tasks: ['product_card'] },

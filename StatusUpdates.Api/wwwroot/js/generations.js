@@ -1,5 +1,5 @@
-// The state of the generations that this page knows, by id. State comes from two sides, REST and the feed; each generation's
-// seq decides which is newer.
+// The state of the generations that this page knows, by id. It comes from REST and from the feed; each generation's seq decides which
+// is newer.
 
 import { isTerminal } from './format.js';
 
@@ -22,8 +22,8 @@ export class Generations {
     this.#byId.delete(id);
   }
 
-  /** From here on the next answer of REST wins, whatever its position. */
-  forgetPositions() {
+  /** From here on the next REST response wins, whatever its position. */
+  resetPositions() {
     for (const generation of this.#byId.values()) {
       generation.seq = 0;
     }
@@ -33,21 +33,21 @@ export class Generations {
     this.#byId.clear();
   }
 
-  /** Takes a generation as REST shows it. Null if what is known is newer. */
+  /** Stores a generation from REST. Null if the known state is newer. */
   put(generation) {
     const known = this.#byId.get(generation.id);
     if (known?.isComplete && known.seq > generation.seq) {
       return null;
     }
 
-    // What the feed said last wins over an older answer that only brings what the feed does not carry.
+    // The feed's latest state wins over an older REST response, which only adds the members that the feed does not carry.
     const next = known && known.seq > generation.seq ? { ...generation, ...known } : { ...generation };
     next.isComplete = true;
     this.#byId.set(next.id, next);
     return next;
   }
 
-  /** Applies an update of the feed. Null if it is known already. */
+  /** Applies an update of the feed. Null if it is already known. */
   apply(update) {
     const known = this.#byId.get(update.generationId);
     const isOld = update.seq === undefined ? known && isTerminal(known.status) : known?.seq >= update.seq;

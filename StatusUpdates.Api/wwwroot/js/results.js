@@ -1,12 +1,12 @@
-// Shows what a generation made. Addresses come from providers: only http(s) is ever opened, and only what this API
-// serves is shown in place; everything else is a link.
+// Shows a generation's results. Their addresses come from providers: only http(s) is ever opened, and only results that this API
+// serves are shown inline; everything else is a link.
 
 const MAX_TEXT = 4_000;
 
-// What this API itself serves: the id is 128 random bits, so a server that has it is the one that is meant, under whatever name.
+// Results of this API, under whatever host name: the id is 128 random bits, so a server that has it is the right one.
 const OWN_RESULT = /^\/results\/[0-9a-f]{32}$/;
 
-/** Fills the three places of a card: pictures and clips, texts, links. */
+/** Fills the three slots of a card: media, texts and links. */
 export async function showResults(urls, { media, texts, links }) {
   const addresses = urls.map(addressOf).filter(url => url !== null);
   for (const [index, address] of addresses.entries()) {

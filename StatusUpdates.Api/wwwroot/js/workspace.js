@@ -1,4 +1,4 @@
-// The page of a signed-in user: the list of cards, kept up to date by the feed.
+// The workspace of a signed-in user: the list of cards, kept up to date by the feed.
 
 import { StatusUpdatesClient, StatusUpdatesError } from '../client/status-updates.js';
 import { isBusy, setBusy } from './busy.js';
@@ -16,23 +16,23 @@ const element = id => document.getElementById(id);
 export class Workspace {
   #api;
   #feed;
-  #hasBegun = false;
+  #wasLive = false;
   #isLive = false;
   #generations = new Generations();
   #cards = new Map();
 
-  // Ids that the API was asked for, or has no record of.
-  #asked = new Set();
+  // Ids that were requested from the API, or that it does not know.
+  #requested = new Set();
 
-  // The reload that counts: an answer to an earlier question is no news. And the position that its answer is of; -1: none came yet.
-  #round = 0;
+  // The number of the current reload: responses to earlier ones are ignored. And the position that its list covers; -1: none loaded yet.
+  #reloadNumber = 0;
   #loading = null;
   #listedSeq = -1;
   #nextCursor = null;
   #total = 0;
   #oldest = '';
 
-  // Reads that failed one after the other: while there are any, the page may be behind.
+  // Failed reads in a row: while there are any, the page may be out of date.
   #failures = 0;
   #retry = 0;
   #clock = 0;
@@ -81,7 +81,7 @@ export class Workspace {
   async #follow() {
     try {
       for await (const item of this.#feed.watch({ signal: this.#stopped.signal })) {
-        this.#take(item);
+        this.#handle(item);
       }
     } catch (error) {
       if (!(error instanceof StatusUpdatesError)) {
@@ -94,11 +94,11 @@ export class Workspace {
     }
   }
 
-  // An update that cannot be shown is no reason to show none after it.
-  #take(item) {
+  // An update that cannot be shown must not stop the ones after it.
+  #handle(item) {
     try {
       if (item.type === 'update') {
-        this.#updated(item.update);
+        this.#applyUpdate(item.update);
       } else {
         this.#resync();
       }
@@ -107,33 +107,33 @@ export class Workspace {
     }
   }
 
-  // The list was read before the feed was at its first position: what happened in between is read again. What the feed brought since then
-  // says nothing about that, so it is the list's own position that counts.
-  async #connected(seq) {
-    await this.#loaded();
+  // The list was read before the feed had its first position: updates in between are missing, so it is read again. Updates from the feed since
+  // then do not cover that gap, so the list's own position is compared.
+  async #catchUp(seq) {
+    await this.#whenLoaded();
     if (seq > this.#listedSeq) {
       await this.#reload();
     }
   }
 
-  // The log may even have gone back: no position known before counts any more.
+  // The log may even have gone back: no known position is valid any more.
   async #resync() {
-    this.#generations.forgetPositions();
-    this.#asked.clear();
+    this.#generations.resetPositions();
+    this.#requested.clear();
     await this.#reload();
   }
 
   async #reload() {
     clearTimeout(this.#retry);
-    const round = ++this.#round;
-    this.#loading = this.#load(null, round);
+    const reloadNumber = ++this.#reloadNumber;
+    this.#loading = this.#load(null, reloadNumber);
     await this.#loading;
   }
 
-  // Until no reload is under way.
-  async #loaded() {
-    for (let round = -1; round !== this.#round;) {
-      round = this.#round;
+  // Waits until no reload is running.
+  async #whenLoaded() {
+    for (let reloadNumber = -1; reloadNumber !== this.#reloadNumber;) {
+      reloadNumber = this.#reloadNumber;
       await this.#loading;
     }
   }
@@ -145,20 +145,20 @@ export class Workspace {
     }
 
     setBusy(more, true);
-    await this.#loaded();
+    await this.#whenLoaded();
     if (this.#nextCursor !== null) {
-      await this.#load(this.#nextCursor, this.#round);
+      await this.#load(this.#nextCursor, this.#reloadNumber);
     }
 
     setBusy(more, false);
   }
 
-  async #load(cursor, round) {
-    const isOld = () => this.#isStopped || round !== this.#round;
+  async #load(cursor, reloadNumber) {
+    const isOld = () => this.#isStopped || reloadNumber !== this.#reloadNumber;
     try {
       const page = await this.#api.list({ limit: PAGE_SIZE, cursor });
       if (!isOld()) {
-        this.#listed(page, cursor === null);
+        this.#showPage(page, cursor === null);
       }
     } catch (error) {
       if (!isOld()) {
@@ -167,11 +167,11 @@ export class Workspace {
     }
   }
 
-  #listed(page, isFirst) {
+  #showPage(page, isFirst) {
     this.#nextCursor = page.nextCursor ?? null;
     if (isFirst) {
       this.#listedSeq = Math.max(0, ...page.items.map(generation => generation.seq));
-      this.#total = page.total + this.#forgetAllBut(page.items);
+      this.#total = page.total + this.#keepOnly(page.items);
       this.#failures = 0;
     }
 
@@ -182,7 +182,7 @@ export class Workspace {
     showError('');
   }
 
-  #updated(update) {
+  #applyUpdate(update) {
     const before = this.#generations.get(update.generationId)?.status;
     const generation = this.#generations.apply(update);
     if (generation === null) {
@@ -194,27 +194,27 @@ export class Workspace {
       announce(generation);
     }
 
-    // A reload that is due brings it, or the next update asks again.
-    if (!generation.isComplete && !this.#asked.has(generation.id) && this.#failures === 0) {
+    // If a reload is due, it loads this one too; otherwise the next update tries again.
+    if (!generation.isComplete && !this.#requested.has(generation.id) && this.#failures === 0) {
       this.#complete(generation.id);
     }
   }
 
-  // Submitted elsewhere, in another tab or by curl; or too old to be on the pages loaded so far. An update does not carry the prompt.
+  // For generations that were submitted elsewhere (another tab, curl) or are too old for the loaded pages: updates do not carry the prompt.
   async #complete(id) {
-    this.#asked.add(id);
+    this.#requested.add(id);
     try {
       const generation = await this.#api.get(id);
-      this.#asked.delete(id);
+      this.#requested.delete(id);
       if (!this.#isStopped && !this.#generations.get(id)?.isComplete) {
         this.#total += generation.createdAt >= this.#oldest ? 1 : 0;
         this.#show(this.#generations.put(generation));
         this.#showCount();
       }
     } catch (error) {
-      // 404: announced by a service that keeps no record here. The card stays as the feed told it, and nobody asks again.
-      if (isPassing(error)) {
-        this.#asked.delete(id);
+      // 404: announced by a service that stores no generation here. The card stays as the feed described it, and is not requested again.
+      if (isTransient(error)) {
+        this.#requested.delete(id);
         this.#failedToRead(error);
       } else if (error.status !== 404) {
         this.#failed(error);
@@ -231,7 +231,7 @@ export class Workspace {
 
       return true;
     } catch (error) {
-      // 409: it ended first, and the feed says how.
+      // 409: it ended first; the feed reports how.
       if (error.status !== 409) {
         this.#failed(error);
       }
@@ -263,7 +263,7 @@ export class Workspace {
     } else {
       card.show(generation, Date.now());
       if (card.key !== keyOf(generation)) {
-        // So far only the feed had told of it, and its first update need not be the first it ever had.
+        // Until now only the feed had reported it, and the first update received need not be its first.
         this.#insert(card, generation);
       }
     }
@@ -277,9 +277,9 @@ export class Workspace {
     element('cards').insertBefore(card.element, next?.element ?? null);
   }
 
-  // What is newer than the page came after the question, by the feed or submitted here: it stays. Unless its position was forgotten: then it
-  // was there before a resync, and nothing since then says that it still exists. Returns how many stayed.
-  #forgetAllBut(items) {
+  // Removes all but the page's items. Newer ones were added after the request, by the feed or by a submission here: they stay, unless their position
+  // was reset: then they are from before a resync and may no longer exist. Returns how many stayed.
+  #keepOnly(items) {
     const kept = new Set(items.map(item => item.id));
     const newest = items.length > 0 ? keyOf(items[0]) : '';
     let newer = 0;
@@ -308,7 +308,7 @@ export class Workspace {
   }
 
   #showCount() {
-    element('feed-count').textContent = this.#total > 0 ? `${formatNumber(this.#total)} in all` : '';
+    element('feed-count').textContent = this.#total > 0 ? `${formatNumber(this.#total)} in total` : '';
     element('empty').hidden = this.#cards.size > 0;
   }
 
@@ -321,27 +321,27 @@ export class Workspace {
     clearTimeout(this.#retry);
     element('connection').dataset.state = state;
     element('connection-text').textContent = CONNECTION_TEXTS[state];
-    if (state === 'live' && !this.#hasBegun) {
-      this.#hasBegun = true;
-      this.#connected(this.#feed.seq);
+    if (state === 'live' && !this.#wasLive) {
+      this.#wasLive = true;
+      this.#catchUp(this.#feed.seq);
     } else if (state === 'live' && this.#failures > 0) {
-      // What could not be read while the server was away.
+      // Reads again what failed while the server was away.
       this.#reload();
     }
   }
 
-  // What the user asked for, and can ask for again.
+  // A failure of something that the user requested, and can request again.
   #failed(error) {
     if (!this.#isStopped) {
       showError(error.message);
     }
   }
 
-  // What the page itself asked for: nobody else repeats it. Without a feed there is no hurry: the next connection does.
+  // A failure of something that the page itself requested and must retry. Without a feed there is no hurry: the next connection does it.
   #failedToRead(error) {
     this.#failed(error);
     this.#failures++;
-    if (this.#isLive && !this.#isStopped && isPassing(error)) {
+    if (this.#isLive && !this.#isStopped && isTransient(error)) {
       const delay = (error.retryAfter ?? 0) + Math.random() * Math.min(MAX_WAIT, BASE_WAIT * 2 ** this.#failures);
       clearTimeout(this.#retry);
       this.#retry = setTimeout(() => this.#reload(), delay);
@@ -349,8 +349,8 @@ export class Workspace {
   }
 }
 
-// No answer, or one that says: not now.
-const isPassing = ({ status }) => status === 0 || status === 408 || status === 429 || status >= 500;
+// No response, or one that means "not now".
+const isTransient = ({ status }) => status === 0 || status === 408 || status === 429 || status >= 500;
 
 // Newest first. Ids rise with time and break ties.
 const keyOf = generation => `${generation.createdAt} ${generation.id}`;

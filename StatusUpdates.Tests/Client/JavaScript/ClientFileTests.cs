@@ -12,7 +12,7 @@ public sealed class ClientFileTests(SharedApi shared) : IClassFixture<SharedApi>
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task The_module_is_served_as_a_script_and_asked_for_again_by_its_tag()
+    public async Task The_module_is_served_as_a_script_and_revalidated_by_its_ETag()
     {
         var api = await shared.ApiAsync();
         using var answer = await api.Anonymous.GetAsync(Address, Token);
@@ -30,7 +30,7 @@ public sealed class ClientFileTests(SharedApi shared) : IClassFixture<SharedApi>
         Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
 
         using var changed = new HttpRequestMessage(HttpMethod.Get, Address);
-        changed.Headers.IfNoneMatch.Add(new EntityTagHeaderValue("\"of another version\""));
+        changed.Headers.IfNoneMatch.Add(new EntityTagHeaderValue("\"another version\""));
         using var whole = await api.Anonymous.SendAsync(changed, Token);
         Assert.Equal(HttpStatusCode.OK, whole.StatusCode);
     }
@@ -39,7 +39,7 @@ public sealed class ClientFileTests(SharedApi shared) : IClassFixture<SharedApi>
     [InlineData("/")]
     [InlineData("/index.html")]
     [InlineData("/client/status-updates.js")]
-    public async Task No_other_page_may_frame_what_is_served(string path)
+    public async Task No_other_page_may_frame_the_served_files(string path)
     {
         var api = await shared.ApiAsync();
         using var answer = await api.Anonymous.GetAsync(new Uri(path, UriKind.Relative), Token);

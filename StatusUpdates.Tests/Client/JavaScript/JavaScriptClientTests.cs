@@ -15,7 +15,7 @@ public sealed class JavaScriptClientTests(TestServers servers)
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Every_update_comes_once_and_in_order_however_often_connections_are_cut()
+    public async Task Every_update_arrives_once_and_in_order_however_often_connections_are_cut()
     {
         await using var api = await TestApi.StartAsync(servers);
         await using var proxy = new TcpProxy(api.Address.Port);
@@ -41,7 +41,7 @@ public sealed class JavaScriptClientTests(TestServers servers)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task An_API_that_drains_and_comes_back_costs_nothing(bool socket)
+    public async Task A_restart_of_the_API_loses_no_update(bool socket)
     {
         await using var api = await TestApi.StartAsync(servers);
         await using var client = await JavaScriptWatch.StartAsync(api, "alice", since: 0, socket: socket);
@@ -59,12 +59,12 @@ public sealed class JavaScriptClientTests(TestServers servers)
 
         if (socket)
         {
-            Assert.Equal("The server restarts.", client.States.First(s => s.GetProperty("state").GetString() == "waiting").GetProperty("error").GetString());
+            Assert.Equal("The server is restarting.", client.States.First(s => s.GetProperty("state").GetString() == "waiting").GetProperty("error").GetString());
         }
     }
 
     [Fact]
-    public async Task Where_no_socket_can_be_opened_updates_come_by_long_poll()
+    public async Task If_no_socket_can_be_opened_updates_arrive_by_long_poll()
     {
         await using var api = await TestApi.StartAsync(
             servers, configure: builder => builder.Services.AddSingleton<IStartupFilter>(new NoWebSockets()));
@@ -84,7 +84,7 @@ public sealed class JavaScriptClientTests(TestServers servers)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_cursor_outside_the_log_is_told_as_resync_and_the_watch_goes_on(bool socket)
+    public async Task A_cursor_outside_the_log_is_reported_as_a_resync_and_the_watch_continues(bool socket)
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.CommitAsync("alice");
@@ -99,7 +99,7 @@ public sealed class JavaScriptClientTests(TestServers servers)
     }
 
     [Fact]
-    public async Task A_consumer_that_does_not_keep_up_lets_the_socket_go_and_loses_nothing()
+    public async Task A_slow_consumer_closes_its_socket_and_loses_nothing()
     {
         const int Updates = 6_000;
         await using var api = await TestApi.StartAsync(servers);
@@ -109,21 +109,21 @@ public sealed class JavaScriptClientTests(TestServers servers)
         var first = await client.NextAsync("item");
         Assert.Equal(1, first.GetProperty("seq").GetInt32());
 
-        // It has one update, and thousands are due: it takes in what it may, and leaves.
+        // The consumer has taken one update and thousands are due: the client fills its buffer, then closes the socket.
         await Eventually.TrueAsync(() => Sockets.Registry(api).Count == 0);
         await client.LetTakeAsync(Updates);
         Assert.Equal(Seqs(2, Updates - 1), await client.SeqsAsync(Updates - 1));
 
-        // The first socket brought what may wait, one message of 256 at most above that, and the one that was taken.
-        var brought = client.Lines
+        // The first socket delivered a full buffer, at most one message of 256 above that, and the update that was taken.
+        var delivered = client.Lines
             .SkipWhile(line => !line.TryGetProperty("item", out _))
             .TakeWhile(line => line.TryGetProperty("item", out _))
             .Count();
-        Assert.InRange(brought, 1_001, 1_000 + 256 + 1);
+        Assert.InRange(delivered, 1_001, 1_000 + 256 + 1);
     }
 
     [Fact]
-    public async Task A_filtered_watch_gets_its_generation_alone_over_either_transport()
+    public async Task A_filtered_watch_gets_only_its_generation_over_either_transport()
     {
         await using var api = await TestApi.StartAsync(servers);
         await api.CommitAsync("alice");
@@ -140,7 +140,7 @@ public sealed class JavaScriptClientTests(TestServers servers)
     }
 
     [Fact]
-    public async Task An_update_without_a_place_in_the_log_passes_through_and_moves_no_cursor()
+    public async Task An_update_that_is_not_in_the_log_is_passed_on_and_does_not_move_the_cursor()
     {
         await using var api = await TestApi.StartAsync(servers);
         await using var client = await JavaScriptWatch.StartAsync(api, "alice");
@@ -169,7 +169,7 @@ public sealed class JavaScriptClientTests(TestServers servers)
             Token);
     }
 
-    // A proxy on the way that does not know WebSocket.
+    // Acts as a proxy that does not support WebSockets.
     private sealed class NoWebSockets : IStartupFilter
     {
         public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>

@@ -3,17 +3,16 @@ using System.Net.WebSockets;
 using System.Text.Json;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Http;
-using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Client.JavaScript;
 
-/// <summary><c>status-updates.js</c> against a server that does what the API does rarely or never.</summary>
+/// <summary><c>status-updates.js</c> against a server that behaves as the API rarely or never does.</summary>
 public sealed class JavaScriptFailureTests
 {
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task The_token_is_changed_for_a_ticket_and_is_in_no_address()
+    public async Task The_token_is_exchanged_for_a_ticket_and_is_in_no_address()
     {
         await using var server = await ScriptedServer.StartAsync();
         var bearers = new List<string>();
@@ -35,7 +34,7 @@ public sealed class JavaScriptFailureTests
     [InlineData(405, true)]
     [InlineData(404, false)]
     [InlineData(405, false)]
-    public async Task An_address_that_a_proxy_does_not_know_for_a_while_is_waited_out_and_no_address_carries_the_token(int status, bool socket)
+    public async Task A_proxy_that_briefly_does_not_know_an_address_is_waited_out_and_no_address_carries_the_token(int status, bool socket)
     {
         await using var server = await ScriptedServer.StartAsync();
         var answers = 0;
@@ -78,7 +77,7 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
-    public async Task Repeats_are_ignored_and_a_connection_continues_where_the_last_one_was()
+    public async Task Repeats_are_ignored_and_a_connection_continues_from_where_the_last_one_ended()
     {
         await using var server = await ScriptedServer.StartAsync();
         server.OnSocket = async socket =>
@@ -110,8 +109,8 @@ public sealed class JavaScriptFailureTests
         {
             var line = await client.NextAsync("item");
             var item = line.GetProperty("item");
-            var place = item.TryGetProperty("update", out var update) ? update : item;
-            items.Add($"{item.GetProperty("type")} {(place.TryGetProperty("seq", out var seq) ? seq.GetInt64() : "live")}");
+            var positioned = item.TryGetProperty("update", out var update) ? update : item;
+            items.Add($"{item.GetProperty("type")} {(positioned.TryGetProperty("seq", out var seq) ? seq.GetInt64() : "live")}");
         }
 
         Assert.Equal(["update 3", "update live", "update 5", "resync 4", "update 5"], items);
@@ -119,7 +118,7 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
-    public async Task A_server_that_begins_elsewhere_than_asked_for_is_a_resync()
+    public async Task A_server_that_starts_at_another_position_than_requested_causes_a_resync()
     {
         await using var server = await ScriptedServer.StartAsync();
         server.OnSocket = Serving("""{"type":"connected","userId":"u","seq":12}""");
@@ -132,7 +131,7 @@ public sealed class JavaScriptFailureTests
     [InlineData("no JSON")]
     [InlineData("null")]
     [InlineData("""{"type":"status_update"}""")]
-    public async Task A_message_that_is_none_ends_the_connection_and_not_the_watch(string message)
+    public async Task Invalid_text_ends_the_connection_but_not_the_watch(string message)
     {
         await using var server = await ScriptedServer.StartAsync();
         var isFirst = true;
@@ -151,7 +150,7 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
-    public async Task A_connection_that_says_nothing_and_answers_no_ping_is_given_up()
+    public async Task A_silent_connection_that_answers_no_ping_is_abandoned()
     {
         await using var server = await ScriptedServer.StartAsync();
         var pinged = new TaskCompletionSource<string?>();
@@ -164,7 +163,7 @@ public sealed class JavaScriptFailureTests
             }
             else
             {
-                pinged.SetResult(await ScriptedServer.HearAsync(socket));
+                pinged.SetResult(await ScriptedServer.ReceiveTextAsync(socket));
             }
 
             await ScriptedServer.UntilClosedAsync(socket);
@@ -182,14 +181,14 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
-    public async Task A_connection_that_answers_pings_stays_and_is_pinged_three_times_a_minute()
+    public async Task A_connection_that_answers_pings_stays_open_and_is_pinged_three_times_a_minute()
     {
         await using var server = await ScriptedServer.StartAsync();
         var pings = 0;
         server.OnSocket = async socket =>
         {
             await ScriptedServer.SendAsync(socket, """{"type":"connected","userId":"u","seq":0}""");
-            while (await ScriptedServer.HearAsync(socket) is not null)
+            while (await ScriptedServer.ReceiveTextAsync(socket) is not null)
             {
                 await ScriptedServer.SendAsync(socket, """{"type":"pong"}""");
                 await ScriptedServer.SendAsync(socket, Single(++pings));
@@ -208,7 +207,7 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
-    public async Task A_socket_that_is_open_and_says_nothing_at_all_is_given_up_for_long_poll()
+    public async Task An_open_socket_that_never_sends_anything_is_replaced_by_long_poll()
     {
         await using var server = await ScriptedServer.StartAsync();
         var opened = new TaskCompletionSource();
@@ -227,7 +226,7 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
-    public async Task The_wait_doubles_and_is_capped_and_jittered_and_starts_anew_after_success()
+    public async Task The_wait_doubles_up_to_a_cap_with_jitter_and_starts_over_after_success()
     {
         await using var server = await ScriptedServer.StartAsync();
         var answers = 0;
@@ -248,7 +247,7 @@ public sealed class JavaScriptFailureTests
     [Theory]
     [InlineData(429)]
     [InlineData(503)]
-    public async Task What_the_server_says_about_when_to_come_back_is_kept(int status)
+    public async Task The_servers_retry_after_is_respected(int status)
     {
         await using var server = await ScriptedServer.StartAsync();
         server.OnTicket = context => ScriptedServer.ProblemAsync(context, status, "later", retryAfter: "7");
@@ -260,11 +259,11 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
-    public async Task A_socket_that_cannot_be_opened_is_tried_again_later_while_long_poll_serves()
+    public async Task A_socket_that_cannot_be_opened_is_tried_again_later_while_long_poll_is_used()
     {
         await using var server = await ScriptedServer.StartAsync();
-        var waits = new TaskCompletionSource();
-        var goesOn = new TaskCompletionSource();
+        var polling = new TaskCompletionSource();
+        var released = new TaskCompletionSource();
         server.OnPoll = async context =>
         {
             switch (context.Request.Query["since"].ToString())
@@ -277,8 +276,8 @@ public sealed class JavaScriptFailureTests
                         context, $$"""{"items":[{{ScriptedServer.Update(2)}},{{ScriptedServer.Update(3)}}],"seq":3,"more":true}""");
                     break;
                 default:
-                    waits.TrySetResult();
-                    await goesOn.Task.WaitAsync(Token);
+                    polling.TrySetResult();
+                    await released.Task.WaitAsync(Token);
                     await ScriptedServer.OkAsync(context, $$"""{"items":[{{ScriptedServer.Update(4)}}],"seq":4,"more":false}""");
                     break;
             }
@@ -286,11 +285,11 @@ public sealed class JavaScriptFailureTests
         await using var client = await StartAsync(server, clock: "manual");
         await client.StateAsync("live", "long-poll");
         Assert.Equal([3], await client.SeqsAsync(1));
-        await waits.Task.WaitAsync(Token);
+        await polling.Task.WaitAsync(Token);
 
         server.OnSocket = Serving("""{"type":"connected","userId":"u","seq":4}""", Single(5));
         await client.AdvanceAsync(15_000);
-        goesOn.SetResult();
+        released.SetResult();
         Assert.Equal([4], await client.SeqsAsync(1));
         await client.StateAsync("live", "websocket");
         Assert.Equal([5], await client.SeqsAsync(1));
@@ -299,7 +298,7 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
-    public async Task A_socket_that_is_cut_as_soon_as_it_has_opened_is_given_up_for_long_poll_and_tried_again_later()
+    public async Task A_socket_that_is_cut_right_after_opening_is_replaced_by_long_poll_and_tried_again_later()
     {
         await using var server = await ScriptedServer.StartAsync();
         var polls = Channel.CreateUnbounded<TaskCompletionSource>();
@@ -313,11 +312,11 @@ public sealed class JavaScriptFailureTests
                 await ScriptedServer.UntilClosedAsync(socket);
             }
 
-            // Else the connection ends here, after what was sent and without a close.
+            // Otherwise the connection ends here, after the message above and without a close frame.
         };
         server.OnPoll = async context =>
         {
-            // The first one asks whether the API is there; each other one waits for the test.
+            // The first poll checks whether the API is reachable; each later one waits for the test.
             var seq = int.Parse(context.Request.Query["since"].ToString(), CultureInfo.InvariantCulture);
             if (context.Request.Query["timeout"] == "0")
             {
@@ -325,9 +324,9 @@ public sealed class JavaScriptFailureTests
                 return;
             }
 
-            var goesOn = new TaskCompletionSource();
-            polls.Writer.TryWrite(goesOn);
-            await goesOn.Task.WaitAsync(Token);
+            var released = new TaskCompletionSource();
+            polls.Writer.TryWrite(released);
+            await released.Task.WaitAsync(Token);
             await ScriptedServer.OkAsync(context, $$"""{"items":[{{ScriptedServer.Update(seq + 1)}}],"seq":{{seq + 1}},"more":false}""");
         };
         await using var client = await StartAsync(server, since: 2, clock: "manual");
@@ -340,7 +339,7 @@ public sealed class JavaScriptFailureTests
             }
         }
 
-        // Tried again after 15 s: one more cut is enough, and then it is 30 s.
+        // Tried again after 15 s: one more cut is enough, and the next try is after 30 s.
         await client.StateAsync("live", "long-poll");
         var poll = await polls.Reader.ReadAsync(Token);
         await client.AdvanceAsync(15_000);
@@ -367,7 +366,7 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
-    public async Task A_socket_that_was_cut_after_it_had_brought_something_is_opened_again()
+    public async Task A_socket_that_was_cut_after_delivering_something_is_opened_again()
     {
         await using var server = await ScriptedServer.StartAsync();
         var seq = 2;
@@ -382,7 +381,7 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
-    public async Task A_server_that_does_not_let_polls_wait_is_not_asked_in_a_frenzy()
+    public async Task A_server_that_answers_empty_polls_at_once_is_not_polled_in_a_tight_loop()
     {
         await using var server = await ScriptedServer.StartAsync();
         var polls = 0;
@@ -392,14 +391,14 @@ public sealed class JavaScriptFailureTests
         var started = TimeProvider.System.GetTimestamp();
         Assert.Equal([3], await client.SeqsAsync(1));
 
-        // Two of them came back at once and empty: 250 ms each.
+        // Two polls came back empty at once; the client waits 250 ms after each.
         Assert.True(TimeProvider.System.GetElapsedTime(started) > TimeSpan.FromMilliseconds(490));
     }
 
     [Theory]
     [InlineData(400, "refused")]
     [InlineData(403, "forbidden")]
-    public async Task What_the_API_calls_wrong_is_an_error_with_its_reason(int status, string code)
+    public async Task A_refusal_by_the_API_is_an_error_with_its_reason(int status, string code)
     {
         await using var server = await ScriptedServer.StartAsync();
         server.OnTicket = context => ScriptedServer.ProblemAsync(context, status, "the reason");
@@ -410,7 +409,7 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
-    public async Task What_answers_in_the_APIs_place_is_waited_out()
+    public async Task Answers_from_something_in_front_of_the_API_are_waited_out()
     {
         await using var server = await ScriptedServer.StartAsync();
         var answers = 0;
@@ -438,7 +437,7 @@ public sealed class JavaScriptFailureTests
     }
 
     [Fact]
-    public async Task A_reconnect_as_another_user_is_an_error_and_hands_out_nothing_of_theirs()
+    public async Task A_reconnect_as_another_user_is_an_error_and_yields_none_of_their_updates()
     {
         await using var server = await ScriptedServer.StartAsync();
         var user = "alice";
@@ -456,13 +455,13 @@ public sealed class JavaScriptFailureTests
         var failed = await client.NextAsync("failed");
 
         Assert.Equal(
-            ("forbidden", "The token is one of another user: this client follows alice."),
+            ("forbidden", "The token belongs to another user: this client follows alice."),
             (failed.GetProperty("failed").GetString(), failed.GetProperty("message").GetString()));
         Assert.Single(client.Lines, line => line.TryGetProperty("item", out _));
     }
 
     [Fact]
-    public async Task A_poll_that_brings_updates_of_another_user_is_an_error_and_hands_out_none_of_them()
+    public async Task A_poll_that_returns_updates_of_another_user_is_an_error_and_yields_none_of_them()
     {
         await using var server = await ScriptedServer.StartAsync();
         var polls = 0;
@@ -504,7 +503,7 @@ public sealed class JavaScriptFailureTests
     [InlineData("""{"token":"t","baseUrl":"http://host","since":-1}""", "since must be a cursor, a whole number from 0, or null.")]
     [InlineData("""{"token":"t","baseUrl":"http://host","since":"7-x"}""", "since must be a cursor, a whole number from 0, or null.")]
     [InlineData("""{"token":"t","baseUrl":"http://host","filter":""}""", "generationId must be a generation's id.")]
-    public async Task An_option_that_is_none_is_named(string options, string message)
+    public async Task An_invalid_option_is_named_in_the_error(string options, string message)
     {
         using var json = JsonDocument.Parse(options);
         await using var client = await JavaScriptWatch.StartAsync(json.RootElement);

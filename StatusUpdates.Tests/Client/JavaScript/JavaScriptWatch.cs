@@ -4,7 +4,7 @@ using StatusUpdates.Tests.EndToEnd;
 
 namespace StatusUpdates.Tests.Client.JavaScript;
 
-/// <summary>A program in Node.js that watches by <c>status-updates.js</c>: see <c>watch.mjs</c>.</summary>
+/// <summary>A Node.js program, <c>watch.mjs</c>, that watches with <c>status-updates.js</c>.</summary>
 internal sealed class JavaScriptWatch : IAsyncDisposable
 {
     private readonly NodeProgram _program;
@@ -14,13 +14,13 @@ internal sealed class JavaScriptWatch : IAsyncDisposable
 
     private static CancellationToken Token => TestTime.Token;
 
-    /// <summary>All that was said so far.</summary>
+    /// <summary>All lines that the program has written so far.</summary>
     public IReadOnlyList<JsonElement> Lines => _lines;
 
-    /// <summary>Every change of the connection that was told of so far.</summary>
+    /// <summary>The connection state changes so far.</summary>
     public IEnumerable<JsonElement> States => _lines.Where(line => line.TryGetProperty("state", out _));
 
-    /// <param name="options">What <c>watch.mjs</c> takes.</param>
+    /// <param name="options">The options of <c>watch.mjs</c>.</param>
     public static async Task<JavaScriptWatch> StartAsync(object options) =>
         new(await NodeProgram.StartAsync("watch.mjs", null, JsonSerializer.Serialize(options)));
 
@@ -29,7 +29,7 @@ internal sealed class JavaScriptWatch : IAsyncDisposable
 
     public static Uri Base(TestApi api, int? port = null) => new UriBuilder(api.Address) { Port = port ?? api.Address.Port }.Uri;
 
-    /// <summary>The next line that has this member. What is said before it is kept; an end that comes instead fails the test.</summary>
+    /// <summary>The next line that has this member. Earlier lines stay in <see cref="Lines"/>; if the program ends first, the test fails.</summary>
     public async Task<JsonElement> NextAsync(string member)
     {
         while (true)
@@ -59,10 +59,10 @@ internal sealed class JavaScriptWatch : IAsyncDisposable
         }
     }
 
-    /// <summary>The next item, as the client gave it.</summary>
+    /// <summary>The next item that the client yields.</summary>
     public async Task<JsonElement> ItemAsync() => (await NextAsync("item")).GetProperty("item");
 
-    /// <summary>The seqs of that many items, all of them updates.</summary>
+    /// <summary>The seqs of the next items, which must all be updates.</summary>
     public async Task<IReadOnlyList<long>> SeqsAsync(int count)
     {
         var seqs = new long[count];
@@ -76,23 +76,23 @@ internal sealed class JavaScriptWatch : IAsyncDisposable
         return seqs;
     }
 
-    /// <summary>Answers the program's question for a fresh token.</summary>
+    /// <summary>Answers the program's request for a fresh token.</summary>
     public Task GiveTokenAsync(string? token) => _program.SayAsync(JsonSerializer.Serialize(new { token }));
 
-    /// <summary>Lets the consumer handle that many more items.</summary>
+    /// <summary>Lets the consumer take this many more items.</summary>
     public Task LetTakeAsync(int count) => _program.SayAsync(JsonSerializer.Serialize(new { take = count }));
 
-    /// <summary>Moves the clock, of a program that was given a manual one.</summary>
+    /// <summary>Advances the clock of a program that was started with a manual one.</summary>
     public Task AdvanceAsync(double milliseconds) => _program.SayAsync(JsonSerializer.Serialize(new { advance = milliseconds }));
 
-    /// <summary>Waits until the program has done what it was told to so far.</summary>
+    /// <summary>Waits until the program has carried out all commands so far.</summary>
     public async Task SettleAsync()
     {
         await _program.SayAsync("""{"echo":true}""");
         await NextAsync("echo");
     }
 
-    /// <summary>Stops by the signal, and gives what the program still had to say.</summary>
+    /// <summary>Aborts the watch through its signal and returns the remaining lines.</summary>
     public async Task<IReadOnlyList<JsonElement>> StopAsync()
     {
         await _program.SayAsync("""{"stop":true}""");

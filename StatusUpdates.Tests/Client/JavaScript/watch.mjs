@@ -1,7 +1,7 @@
-// Watches as a program of anybody would, and tells of everything on a line of JSON. Usage: node watch.mjs <options as JSON>
-// Options are those of the client, and: socket (false: none), take (how many items it handles before it must be told to go on),
-// random (what Math.random gives), clock ("manual": the client's clock moves when it is told to, and only then).
-// On its input it takes: {"token":"…"} after it asked for a fresh one, {"take":n}, {"advance":milliseconds}, {"echo":true}, {"stop":true}.
+// Watches as any program would, and prints every item and event as a line of JSON. Usage: node watch.mjs <options as JSON>
+// The options are those of the client, and: socket (false: none), take (how many items to take before pausing for a further "take"),
+// random (the value of Math.random), clock ("manual": the client's clock moves only on "advance").
+// Commands on its input: {"token":"…"} after it requested a fresh one, {"take":n}, {"advance":milliseconds}, {"echo":true}, {"stop":true}.
 import { createInterface } from 'node:readline';
 import { WebSocket } from 'ws';
 import { StatusUpdatesClient } from './status-updates.mjs';
@@ -12,10 +12,10 @@ if (random !== undefined) {
   Math.random = () => random;
 }
 
-const advance = clock === 'manual' ? takeClock() : () => {};
+const advance = clock === 'manual' ? replaceClock() : () => {};
 
-// Puts a clock that stands still in the place of the real one, for the client alone: Node's own fetch goes by the same global functions.
-function takeClock() {
+// Replaces the real clock by a stopped one, for the client only: Node's own fetch uses the same global functions.
+function replaceClock() {
   const real = { setTimeout, clearTimeout, now: performance.now.bind(performance) };
   const isClient = () => new Error().stack.split('\n')[3]?.includes('status-updates.mjs');
   const timers = new Map();
@@ -48,7 +48,7 @@ function takeClock() {
   };
 }
 
-const say = line => console.log(JSON.stringify(line));
+const print = line => console.log(JSON.stringify(line));
 const stop = new AbortController();
 let permits = take;
 let permitted = () => {};
@@ -56,19 +56,19 @@ let answer = () => {};
 
 const input = createInterface({ input: process.stdin });
 input.on('line', line => {
-  const order = JSON.parse(line);
-  if (order.take) {
-    permits += order.take;
+  const command = JSON.parse(line);
+  if (command.take) {
+    permits += command.take;
     permitted();
-  } else if (order.advance) {
-    advance(order.advance);
-  } else if (order.echo) {
-    say(order);
-  } else if (order.stop) {
+  } else if (command.advance) {
+    advance(command.advance);
+  } else if (command.echo) {
+    print(command);
+  } else if (command.stop) {
     stop.abort();
     permitted();
   } else {
-    answer(order.token);
+    answer(command.token);
   }
 });
 
@@ -84,23 +84,23 @@ try {
       }
 
       const answered = new Promise(resolve => { answer = resolve; });
-      say({ asks: 'a fresh token' });
+      print({ tokenRequested: true });
       return answered;
     },
-    onState: (state, { transport, delay, error }) => say({ state, transport, delay, error: error?.message, seq: client.seq }),
+    onState: (state, { transport, delay, error }) => print({ state, transport, delay, error: error?.message, seq: client.seq }),
   });
 
   for await (const item of client.watch({ signal: stop.signal })) {
-    say({ item, seq: client.seq, cursor: client.cursor });
+    print({ item, seq: client.seq, cursor: client.cursor });
     permits--;
     while (permits === 0 && !stop.signal.aborted) {
       await new Promise(resolve => { permitted = resolve; });
     }
   }
 
-  say({ ended: true, seq: client.seq });
+  print({ ended: true, seq: client.seq });
 } catch (error) {
-  say({ failed: error.code ?? error.name, message: error.message });
+  print({ failed: error.code ?? error.name, message: error.message });
 } finally {
   input.close();
 }

@@ -1,5 +1,5 @@
-// Follows an event stream by a library of npm. Usage: node event-source.mjs <eventsource | event-source-polyfill> <url> <token>
-// Prints each event on a line, and ends when the library has given up, as it does when the server has told it that nothing follows.
+// Follows an event stream with an npm library. Usage: node event-source.mjs <eventsource | event-source-polyfill> <url> <token>
+// Prints each event on a line and ends when the library gives up, which it does when the server signals that nothing follows.
 import { EventSource } from 'eventsource';
 import { EventSourcePolyfill } from 'event-source-polyfill';
 

@@ -1,4 +1,4 @@
-// Publishes one update in the first format: no position, no trace. Usage: node ioredis-publisher.mjs <userId> <generationId>
+// Publishes one update in the original format: no position, no trace. Usage: node ioredis-publisher.mjs <userId> <generationId>
 import Redis from 'ioredis';
 
 const [userId, generationId] = process.argv.slice(2);

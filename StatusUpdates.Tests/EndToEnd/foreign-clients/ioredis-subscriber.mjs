@@ -1,6 +1,6 @@
 // Listens to one user's channel, as a bot would. Usage: node ioredis-subscriber.mjs <userId>
-// Redis is found by REDIS_HOST, REDIS_PORT and REDIS_PASSWORD. Ends when it has heard of a generation's submission, its work and its end:
-// in whatever order, because several programs announce and Redis promises none.
+// Connects to REDIS_HOST and REDIS_PORT with REDIS_PASSWORD. Ends once it has received pending, processing and a final status of a generation,
+// in any order, because several programs publish and Redis guarantees no order between them.
 import Redis from 'ioredis';
 
 const [userId] = process.argv.slice(2);

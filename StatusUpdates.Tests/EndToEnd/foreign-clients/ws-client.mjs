@@ -1,5 +1,5 @@
 // Watches a user's generations. Usage: node ws-client.mjs <ws://host/ws/status> <token>
-// Prints each message on a line, and ends when a generation has come to its end.
+// Prints each message on a line and ends when a generation has reached a final status.
 import WebSocket from 'ws';
 
 const [url, token] = process.argv.slice(2);

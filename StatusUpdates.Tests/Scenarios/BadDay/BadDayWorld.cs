@@ -4,8 +4,9 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using StackExchange.Redis;
+using StatusUpdates.ChatLinks;
 using StatusUpdates.Data.Database;
-using StatusUpdates.Data.Telegram;
+using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 using StatusUpdates.NativeServers.Native;
 using StatusUpdates.Tests.Api;
@@ -14,7 +15,7 @@ using StatusUpdates.Tests.Webhooks;
 
 namespace StatusUpdates.Tests.Scenarios.BadDay;
 
-/// <summary>The whole system in processes of its own, with those who use it: two APIs (one behind a pooler), three workers, a bot, receivers of webhooks.</summary>
+/// <summary>The whole system in separate processes: two APIs (one behind a pooler), three workers, a bot; and the servers it talks to.</summary>
 internal sealed class BadDayWorld : IAsyncDisposable
 {
     public const int Users = 6;
@@ -44,10 +45,10 @@ internal sealed class BadDayWorld : IAsyncDisposable
 
     public ChildProcess Bot { get; private set; } = null!;
 
-    /// <summary>The database itself, past everything that stands before it.</summary>
+    /// <summary>The connection string of the primary itself, without proxy or pooler.</summary>
     public string Direct => Postgres.DirectTo(Name);
 
-    // They outlast the longest time without a receiver, or webhooks would be disabled by it and hear of nothing more.
+    // They last longer than the longest time without a receiver. Otherwise it would disable webhooks, which would receive nothing more.
     private static IEnumerable<(string Key, string Value)> RetryDelays =>
         Enumerable.Range(0, 40).Select(i => (string.Create(CultureInfo.InvariantCulture, $"Webhooks:Delivery:RetryDelays:{i}"), "00:00:00.300"));
 
@@ -61,7 +62,7 @@ internal sealed class BadDayWorld : IAsyncDisposable
         {
             Postgres = await FailoverPair.StartAsync(),
             Redis = await RedisServer.StartAsync(new RedisServerOptions(), TestTime.Token),
-            Telegram = await FakeTelegram.StartNewAsync(),
+            Telegram = await FakeTelegram.StartAsync(),
             Receiver = await WebhookReceiver.StartAsync(),
         };
         try
@@ -89,7 +90,7 @@ internal sealed class BadDayWorld : IAsyncDisposable
         await Postgres.DisposeAsync();
     }
 
-    /// <summary>Runs a statement on the primary, past everything.</summary>
+    /// <summary>Runs a statement on the primary, without proxy or pooler.</summary>
     public async Task ExecuteAsync(string sql)
     {
         await using var connection = await ConnectAsync();
@@ -97,12 +98,34 @@ internal sealed class BadDayWorld : IAsyncDisposable
         await command.ExecuteNonQueryAsync(TestTime.Token);
     }
 
-    /// <summary>What a count comes to on the primary, past everything.</summary>
+    /// <summary>Runs a counting query on the primary, without proxy or pooler.</summary>
     public async Task<long> CountAsync(string sql)
     {
         await using var connection = await ConnectAsync();
         await using var command = new NpgsqlCommand(sql, connection);
         return (long)(await command.ExecuteScalarAsync(TestTime.Token))!;
+    }
+
+    /// <summary>The generations that have not ended, what the sessions of the database do, and what the processes printed last.</summary>
+    public async Task<string> DescribeAsync()
+    {
+        await using var connection = await ConnectAsync();
+        await using var command = new NpgsqlCommand(
+            """
+            SELECT concat_ws(' ', 'now', now())
+            UNION ALL (SELECT 'generation ' || to_jsonb(g)::text FROM generations g WHERE status IN ('pending', 'processing') ORDER BY created_at LIMIT 20)
+            UNION ALL (SELECT concat_ws(' ', 'session', application_name, state, wait_event_type, wait_event, now() - state_change, left(query, 200))
+                FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid())
+            """,
+            connection);
+        await using var rows = await command.ExecuteReaderAsync(TestTime.Token);
+        var lines = new List<string>();
+        while (await rows.ReadAsync(TestTime.Token))
+        {
+            lines.Add(rows.GetString(0));
+        }
+
+        return string.Join('\n', [.. lines, .. Apis.Concat(Workers).Append(Bot).Select(process => process.Describe())]);
     }
 
     public async Task<NpgsqlConnection> ConnectAsync()
@@ -128,7 +151,7 @@ internal sealed class BadDayWorld : IAsyncDisposable
             }
         }
 
-        // What the pooler drops, the database says.
+        // The pooler drops these options, so they are set on the database.
         foreach (var setting in (string[])["lock_timeout = 5000", "statement_timeout = 15000", "idle_in_transaction_session_timeout = 5000"])
         {
             await ExecuteAsync($"ALTER DATABASE {Name} SET {setting}");
@@ -154,7 +177,7 @@ internal sealed class BadDayWorld : IAsyncDisposable
         ];
         Workers =
         [
-            .. Enumerable.Range(0, 3).Select(i => Own(new ChildProcess("StatusUpdates.Worker.dll", new Dictionary<string, string?>(
+            .. Enumerable.Range(0, 3).Select(i => Own(new ChildProcess("StatusUpdates.SampleProviders.dll", new Dictionary<string, string?>(
                 WebhookScene.With([.. RetryDelays]).Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)))
             {
                 ["ConnectionStrings:statusdb"] = connectionString,
@@ -162,8 +185,8 @@ internal sealed class BadDayWorld : IAsyncDisposable
                 ["Worker:Lease"] = "00:00:06",
                 ["Worker:MaxFailures"] = "20",
                 ["Worker:RetryBackOff"] = "00:00:00.500",
-                ["Worker:Providers:ProductCard:Duration"] = "00:00:00.400",
-                ["Worker:Providers:ChatProcessing:Duration"] = "00:00:00.200",
+                ["Worker:Providers:ProductCard"] = "00:00:00.400",
+                ["Worker:Providers:ChatProcessing"] = "00:00:00.200",
             }))),
         ];
         var bot = new Dictionary<string, string?>

@@ -4,8 +4,8 @@ using StatusUpdates.NativeServers.Native;
 namespace StatusUpdates.Tests.Scenarios.BadDay;
 
 /// <summary>
-/// A primary and a standby that streams from it, behind one address. The standby can be made to lag and to take over; then another one is made of
-/// it. Not thread-safe.
+/// A primary and a standby that streams from it, behind one address. The standby can be made to lag and to take over; then a new standby can be
+/// created from it. Not thread-safe.
 /// </summary>
 internal sealed class FailoverPair : IAsyncDisposable
 {
@@ -23,15 +23,15 @@ internal sealed class FailoverPair : IAsyncDisposable
     public static async Task<FailoverPair> StartAsync() =>
         new(await PostgresServer.StartAsync(new PostgresServerOptions(), TestTime.Token));
 
-    /// <summary>Whether the machine has what a standby is made with.</summary>
+    /// <summary>Whether the machine has <c>pg_basebackup</c>, which creates a standby.</summary>
     public bool CanFailOver => BaseBackup is not null;
 
     public PostgresServer Primary { get; private set; }
 
-    /// <summary>Where clients connect to, whoever is the primary.</summary>
+    /// <summary>Where clients connect to, whichever server is the primary.</summary>
     public TcpProxy Address { get; }
 
-    // Beside the server, or where a link to the server leads: a client program, which not every folder with servers has.
+    // Next to the server, or next to the target of a link to it. It is a client program, which not every server folder has.
     private string? BaseBackup => new[]
     {
         Primary.Binaries.Postgres, File.ResolveLinkTarget(Primary.Binaries.Postgres, returnFinalTarget: true)?.FullName,
@@ -39,20 +39,20 @@ internal sealed class FailoverPair : IAsyncDisposable
     .Select(postgres => Path.Combine(Path.GetDirectoryName(postgres) ?? "", "pg_basebackup"))
     .FirstOrDefault(File.Exists);
 
-    /// <summary>The connection string of a database, of the primary itself.</summary>
+    /// <summary>The connection string of a database on the primary itself.</summary>
     public string DirectTo(string database) => Primary.ConnectionStringFor(database);
 
-    /// <summary>The connection string of a database, as clients have it.</summary>
+    /// <summary>The connection string of a database, as clients use it.</summary>
     public string ConnectionStringFor(string database) =>
         new NpgsqlConnectionStringBuilder(Primary.ConnectionStringFor(database)) { Port = Address.Port, MaxPoolSize = 30 }.ConnectionString;
 
-    /// <summary>Makes a standby that follows the primary.</summary>
+    /// <summary>Creates a standby that follows the primary.</summary>
     public async Task AddStandbyAsync()
     {
         _stream = new TcpProxy(Primary.Port);
         var options = new PostgresServerOptions { Directory = Path.Combine(_folder, $"{++_number}"), Binaries = Primary.Binaries };
         var directory = await PostgresDirectory.OpenAsync(options, TestTime.Token);
-        await directory.KeepPasswordAsync(Primary.Password, TestTime.Token);
+        await directory.SavePasswordAsync(Primary.Password, TestTime.Token);
         await GuardedProcess.RunAsync(
             new GuardSpec
             {
@@ -68,23 +68,27 @@ internal sealed class FailoverPair : IAsyncDisposable
             output: null,
             TestTime.Token);
         _standby = await PostgresServer.StartAsync(options, TestTime.Token);
+
+        // It accepts connections before it receives anything.
+        await using var primary = TestDatabase.At(Primary.ConnectionString + ";Pooling=false");
+        await primary.UntilAsync("SELECT EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming')");
     }
 
-    /// <summary>From now on the standby hears nothing more.</summary>
-    public void LetLag() => _stream!.Freeze();
+    /// <summary>From now on the standby receives nothing more.</summary>
+    public void LetLag() => _stream!.FreezeForGood();
 
     /// <summary>
-    /// The primary is gone and the standby takes over, with what it has. Nobody is connected while <paramref name="look"/> sees both: first the old
-    /// primary with all that was committed there, then the new one.
+    /// The primary goes away and the standby takes over, with what it has received. No client is connected while <paramref name="inspect"/> gets both:
+    /// first the old primary, with everything that was committed there, then the new one.
     /// </summary>
-    public async Task FailOverAsync(Func<PostgresServer, PostgresServer, Task> look)
+    public async Task FailOverAsync(Func<PostgresServer, PostgresServer, Task> inspect)
     {
         var (old, standby) = (Primary, _standby!);
         Address.TargetPort = LoopbackPort.FindFree();
         Address.Cut();
         await using (var connection = new NpgsqlConnection(old.ConnectionString + ";Pooling=false"))
         {
-            // What was under way there ends, committed or not.
+            // Everything in progress there ends, committed or not.
             await connection.OpenAsync(TestTime.Token);
             await using var command = new NpgsqlCommand(
                 """
@@ -95,6 +99,7 @@ internal sealed class FailoverPair : IAsyncDisposable
         }
 
         await _stream!.DisposeAsync();
+        _stream = null;
         await using (var connection = new NpgsqlConnection(standby.ConnectionString + ";Pooling=false"))
         {
             await connection.OpenAsync(TestTime.Token);
@@ -102,7 +107,7 @@ internal sealed class FailoverPair : IAsyncDisposable
             Assert.Equal(true, await command.ExecuteScalarAsync(TestTime.Token));
         }
 
-        await look(old, standby);
+        await inspect(old, standby);
         await old.KillAsync();
         await old.DisposeAsync();
         Primary = standby;

@@ -6,18 +6,18 @@ using StatusUpdates.NativeServers.Native;
 namespace StatusUpdates.Tests.Scenarios.BadDay;
 
 /// <summary>
-/// What goes wrong, one after the other and two at a time, as a seed says: which faults, for how long, and the pauses between them. What is hurt by
-/// one is left alone by the others until it is well again.
+/// What goes wrong, one after the other and sometimes in parallel, as given by a seed: which faults, for how long, and the pauses between them.
+/// A target of one fault is not hit by others until it has recovered.
 /// </summary>
-internal sealed class FaultSchedule(BadDayWorld world, History history, int seed, Action<string> say)
+internal sealed class FaultSchedule(BadDayWorld world, History history, int seed, Action<string> writeLine)
 {
     private const string Failover = "failover";
 
     private readonly Random _random = new(seed);
     private readonly ConcurrentDictionary<string, int> _done = [];
-    private readonly Dictionary<string, SemaphoreSlim> _places = [];
+    private readonly Dictionary<string, SemaphoreSlim> _targets = [];
 
-    /// <summary>How often each fault was there.</summary>
+    /// <summary>How often each fault happened.</summary>
     public IReadOnlyDictionary<string, int> Done => _done;
 
     public async Task RunAsync(TimeSpan duration)
@@ -27,7 +27,7 @@ internal sealed class FaultSchedule(BadDayWorld world, History history, int seed
             await world.Postgres.AddStandbyAsync();
         }
 
-        (string Name, int Weight, string Place, Func<Random, Task> Run)[] faults =
+        (string Name, int Weight, string Target, Func<Random, Task> Run)[] faults =
         [
             .. Of("api", world.Apis),
             .. Of("worker", world.Workers),
@@ -56,9 +56,9 @@ internal sealed class FaultSchedule(BadDayWorld world, History history, int seed
             faults = [.. faults, ("restart pooler", 2, "pooler", _ => pooler.RestartAsync())];
         }
 
-        foreach (var place in faults.Select(fault => fault.Place).Distinct())
+        foreach (var target in faults.Select(fault => fault.Target).Distinct())
         {
-            _places[place] = new SemaphoreSlim(1);
+            _targets[target] = new SemaphoreSlim(1);
         }
 
         var hasFailedOver = false;
@@ -66,26 +66,26 @@ internal sealed class FaultSchedule(BadDayWorld world, History history, int seed
         var started = TimeProvider.System.GetTimestamp();
         while (TimeProvider.System.GetElapsedTime(started) < duration)
         {
-            // All of a fault's chances are drawn here, so that the schedule is the seed's, however long each takes.
+            // All of a fault's random values are drawn here, so that the schedule depends on the seed only, however long each fault takes.
             var fault = Draw(faults);
             if (world.Postgres.CanFailOver && !hasFailedOver && TimeProvider.System.GetElapsedTime(started) > duration / 3)
             {
-                // However short the day, one is part of it.
+                // However short the day, it includes a failover.
                 fault = faults.First(candidate => candidate.Name == Failover);
             }
 
-            var (name, _, place, run) = fault;
+            var (name, _, target, run) = fault;
             hasFailedOver |= name == Failover;
             var own = new Random(_random.Next());
-            var isBeside = _random.Next(3) == 0;
+            var isParallel = _random.Next(3) == 0;
             var pause = TimeSpan.FromMilliseconds(_random.Next(100, 1500));
-            await _places[place].WaitAsync(TestTime.Token);
-            say($"{TimeProvider.System.GetElapsedTime(started).TotalSeconds:F1} s: {name}");
-            var hurt = HurtAsync(name, place, () => run(own));
-            running.Add(hurt);
-            if (!isBeside)
+            await _targets[target].WaitAsync(TestTime.Token);
+            writeLine($"{TimeProvider.System.GetElapsedTime(started).TotalSeconds:F1} s: {name}");
+            var injected = InjectAsync(name, target, () => run(own));
+            running.Add(injected);
+            if (!isParallel)
             {
-                await hurt;
+                await injected;
             }
 
             await Task.Delay(pause, TestTime.Token);
@@ -94,7 +94,7 @@ internal sealed class FaultSchedule(BadDayWorld world, History history, int seed
         await Task.WhenAll(running);
     }
 
-    private async Task HurtAsync(string name, string place, Func<Task> run)
+    private async Task InjectAsync(string name, string target, Func<Task> run)
     {
         try
         {
@@ -103,25 +103,25 @@ internal sealed class FaultSchedule(BadDayWorld world, History history, int seed
         }
         finally
         {
-            _places[place].Release();
+            _targets[target].Release();
         }
     }
 
-    private (string Name, int Weight, string Place, Func<Random, Task> Run) Draw((string Name, int Weight, string Place, Func<Random, Task> Run)[] faults)
+    private (string Name, int Weight, string Target, Func<Random, Task> Run) Draw((string Name, int Weight, string Target, Func<Random, Task> Run)[] faults)
     {
         var at = _random.Next(faults.Sum(fault => fault.Weight));
         return faults.First(fault => (at -= fault.Weight) < 0);
     }
 
-    private static IEnumerable<(string Name, int Weight, string Place, Func<Random, Task> Run)> Of(string name, IReadOnlyList<ChildProcess> processes)
+    private static IEnumerable<(string Name, int Weight, string Target, Func<Random, Task> Run)> Of(string name, IReadOnlyList<ChildProcess> processes)
     {
         for (var i = 0; i < processes.Count; i++)
         {
             var process = processes[i];
-            var place = $"{name} {i}";
-            yield return ($"kill {name}", 2, place, _ => RestartAsync(process, Posix.SigKill));
-            yield return ($"stop {name}", 1, place, _ => RestartAsync(process, Posix.SigTerm));
-            yield return ($"pause {name}", 1, place, random => PauseAsync(process, random));
+            var target = $"{name} {i}";
+            yield return ($"kill {name}", 2, target, _ => RestartAsync(process, Posix.SigKill));
+            yield return ($"stop {name}", 1, target, _ => RestartAsync(process, Posix.SigTerm));
+            yield return ($"pause {name}", 1, target, random => PauseAsync(process, random));
         }
     }
 
@@ -205,7 +205,7 @@ internal sealed class FaultSchedule(BadDayWorld world, History history, int seed
         await transaction.RollbackAsync(TestTime.Token);
     }
 
-    // As a server says it whose disk is full: nothing can be written.
+    // The error of a server whose disk is full: nothing can be written.
     private async Task FullDiskAsync(Random random)
     {
         await world.ExecuteAsync(
@@ -218,7 +218,7 @@ internal sealed class FaultSchedule(BadDayWorld world, History history, int seed
         await world.ExecuteAsync("DROP TRIGGER full_disk ON status_events");
     }
 
-    // As a second environment on the same Redis would, or somebody who means harm.
+    // As a second environment on the same Redis might, or an attacker.
     private async Task ForgeAsync(Random random)
     {
         var head = (await History.ReadAsync(world.Direct)).GroupBy(update => update.UserId).Select(log => log.Last()).ToList();
@@ -248,7 +248,7 @@ internal sealed class FaultSchedule(BadDayWorld world, History history, int seed
         }
         catch (RedisException)
         {
-            // Killed at the same time.
+            // Redis was killed at the same time.
         }
     }
 
@@ -256,21 +256,21 @@ internal sealed class FaultSchedule(BadDayWorld world, History history, int seed
     {
         await world.Telegram.StopAsync();
         await Task.Delay(random.Next(200, 3000), TestTime.Token);
-        await world.Telegram.StartAsync();
+        await world.Telegram.ListenAsync();
     }
 
     private async Task StopReceiverAsync(Random random)
     {
         await world.Receiver.StopAsync();
         await Task.Delay(random.Next(200, 3000), TestTime.Token);
-        await world.Receiver.StartAgainAsync();
+        await world.Receiver.ListenAsync();
     }
 
     private async Task FailOverAsync(Random random)
     {
         world.Postgres.LetLag();
         await Task.Delay(random.Next(100, 3000), TestTime.Token);
-        await world.Postgres.FailOverAsync((old, standby) => history.NoteFailoverAsync(
+        await world.Postgres.FailOverAsync((old, standby) => history.RecordFailoverAsync(
             old.ConnectionStringFor("badday"), standby.ConnectionStringFor("badday")));
         await world.Postgres.AddStandbyAsync();
     }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Npgsql;
+using StatusUpdates.Data.Database;
 using StatusUpdates.Messaging;
 using StatusUpdates.NativeServers.Native;
 
@@ -8,23 +9,23 @@ namespace StatusUpdates.Tests.Scenarios.BadDay;
 /// <summary>An update that was committed.</summary>
 internal sealed record Committed(string UserId, long Seq, string Cursor, Guid UpdateId, string GenerationId, string Status, bool IsProgress);
 
-/// <summary>What was ever committed: in the log that there is, and in logs that a failover took away. Thread-safe.</summary>
+/// <summary>Everything that was ever committed: in the current log, and in logs that a failover replaced. Thread-safe.</summary>
 internal sealed class History
 {
     private readonly ConcurrentDictionary<(string UserId, string Cursor), Committed> _lost = [];
 
-    /// <summary>How many updates failovers took.</summary>
+    /// <summary>How many updates were lost by failovers.</summary>
     public int LostCount => _lost.Count;
 
-    /// <summary>Generations of which nothing is left.</summary>
+    /// <summary>Generations that have no update left.</summary>
     public IReadOnlySet<string> LostGenerations(IEnumerable<Committed> log)
     {
         var left = log.Select(update => update.GenerationId).ToHashSet(StringComparer.Ordinal);
         return _lost.Values.Select(update => update.GenerationId).Where(id => !left.Contains(id)).ToHashSet(StringComparer.Ordinal);
     }
 
-    /// <summary>Notes what the old primary had and the new one has not.</summary>
-    public async Task NoteFailoverAsync(string before, string after)
+    /// <summary>Records the updates that the old primary had and the new one does not have.</summary>
+    public async Task RecordFailoverAsync(string before, string after)
     {
         var left = (await ReadAsync(after)).Select(update => (update.UserId, update.Cursor)).ToHashSet();
         foreach (var update in await ReadAsync(before))
@@ -36,14 +37,29 @@ internal sealed class History
         }
     }
 
-    /// <summary>The update of that user and cursor, if there ever was one.</summary>
+    /// <summary>The lost update with this user and cursor; null if there is none.</summary>
     public Committed? FindLost(string userId, string cursor) => _lost.GetValueOrDefault((userId, cursor));
 
-    /// <summary>Whether an update with this id was ever taken by a failover.</summary>
+    /// <summary>Whether an update with this id was lost by a failover.</summary>
     public bool WasLost(Guid updateId) => _lost.Values.Any(update => update.UpdateId == updateId);
 
-    /// <summary>All that is committed now, by user and seq.</summary>
+    /// <summary>All updates that are committed now, by user and seq. If the server is unavailable, it waits until it is back.</summary>
     public static async Task<IReadOnlyList<Committed>> ReadAsync(string connectionString)
+    {
+        while (true)
+        {
+            try
+            {
+                return await ReadOnceAsync(connectionString);
+            }
+            catch (NpgsqlException e) when (DatabaseErrors.IsTransient(e))
+            {
+                await Task.Delay(100, TestTime.Token);
+            }
+        }
+    }
+
+    private static async Task<IReadOnlyList<Committed>> ReadOnceAsync(string connectionString)
     {
         await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
         await connection.OpenAsync(TestTime.Token);

@@ -6,12 +6,12 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Scenarios.BadDay;
 
-/// <summary>An update as a client was told it, in one of its stretches: a resync begins a new one.</summary>
+/// <summary>An update as a client received it, in one of its stretches: a resync begins a new one.</summary>
 internal sealed record Seen(int Stretch, long Seq, string Cursor, string GenerationId, string Status);
 
 /// <summary>
-/// A client as the protocol asks for: it keeps the cursor of what it has, comes back with it whatever happens, ignores what it has, and begins
-/// anew where it is told to resync. It keeps all that it was told.
+/// A client as the protocol requires: it keeps the cursor of its last update, reconnects with it after any failure, ignores repeats, and starts
+/// over at the cursor of a resync. It keeps everything that it received.
 /// </summary>
 internal sealed class Observer(string name, string userId, string transport, IReadOnlyList<Uri> apis, int seed)
 {
@@ -21,7 +21,7 @@ internal sealed class Observer(string name, string userId, string transport, IRe
 
     private static readonly HttpClient Http = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5) }) { Timeout = Timeout.InfiniteTimeSpan };
 
-    // Longer than heartbeats and polls last: what is silent for so long leads nowhere.
+    // Longer than heartbeat intervals and polls: a connection that is silent for so long is dead.
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(45);
 
     private readonly Random _random = new(seed);
@@ -39,7 +39,7 @@ internal sealed class Observer(string name, string userId, string transport, IRe
 
     public int Connections => Volatile.Read(ref _connections);
 
-    /// <summary>Where it is, what it was told, each resync (from where to where), and what it was told against the rules.</summary>
+    /// <summary>Its cursor, what it received, each resync (from and to), and violations of the protocol.</summary>
     public (string Cursor, IReadOnlyList<Seen> Seen, IReadOnlyList<(string Before, string After)> Resyncs, IReadOnlyList<string> Faults) Read()
     {
         lock (_lock)
@@ -62,7 +62,7 @@ internal sealed class Observer(string name, string userId, string transport, IRe
             }
             catch (Exception e) when (e is WebSocketException or HttpRequestException or IOException or OperationCanceledException or System.Text.Json.JsonException)
             {
-                // Cut, refused or silent: it comes back.
+                // Cut, refused or silent: it reconnects.
             }
 
             await Task.Delay(_random.Next(50, 300), CancellationToken.None);
@@ -205,7 +205,7 @@ internal sealed class Observer(string name, string userId, string transport, IRe
 
             if (seen.Seq != last + 1)
             {
-                _faults.Add(string.Create(CultureInfo.InvariantCulture, $"{seen} came where {last + 1} was due"));
+                _faults.Add(string.Create(CultureInfo.InvariantCulture, $"{seen} came where {last + 1} was expected"));
             }
 
             _seen.Add(seen);

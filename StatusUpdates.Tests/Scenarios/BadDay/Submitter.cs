@@ -6,7 +6,7 @@ using StatusUpdates.Tests.Api;
 
 namespace StatusUpdates.Tests.Scenarios.BadDay;
 
-/// <summary>A user's program: it submits, with a key that it sends again until it is answered, and cancels some of it.</summary>
+/// <summary>A user's program: it submits with an idempotency key, repeats requests until they are answered, and cancels some.</summary>
 internal sealed class Submitter(string userId, IReadOnlyList<Uri> apis, int seed)
 {
     private static readonly string[] Types = ["product_card", "chat"];
@@ -18,7 +18,7 @@ internal sealed class Submitter(string userId, IReadOnlyList<Uri> apis, int seed
     /// <summary>The generations that were acknowledged.</summary>
     public IReadOnlyCollection<string> Accepted => _accepted;
 
-    /// <summary>How often each status was answered; 0: not at all.</summary>
+    /// <summary>How often each status was received; 0: no response.</summary>
     public IReadOnlyDictionary<int, int> Answers => _answers;
 
     public async Task RunAsync(TimeSpan pause, CancellationToken stop)
@@ -31,7 +31,7 @@ internal sealed class Submitter(string userId, IReadOnlyList<Uri> apis, int seed
         }
     }
 
-    /// <summary>Submits one, however long it takes.</summary>
+    /// <summary>Submits a generation, however long it takes.</summary>
     public async Task<string> SubmitAsync(HttpClient http)
     {
         var key = Guid.NewGuid().ToString();
@@ -77,7 +77,7 @@ internal sealed class Submitter(string userId, IReadOnlyList<Uri> apis, int seed
         }
         catch (Exception e) when (e is HttpRequestException or IOException or System.Text.Json.JsonException || (e is OperationCanceledException && !TestTime.Token.IsCancellationRequested))
         {
-            // Cut off in between: it is sent again.
+            // The connection broke: the request is sent again.
         }
         finally
         {

@@ -1,0 +1,28 @@
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Tokens;
+
+namespace StatusUpdates.Api.Security.Bearer;
+
+/// <summary>Validates a token that was not part of a request's credentials, by the same rules as one that was. Thread-safe.</summary>
+internal sealed class AccessTokenValidator(IOptionsMonitor<JwtBearerOptions> options)
+{
+    /// <summary>The token, or null if it is not valid now.</summary>
+    public async Task<AccessToken?> ValidateAsync(string token, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var bearer = options.Get(JwtBearerDefaults.AuthenticationScheme);
+        var parameters = bearer.TokenValidationParameters.Clone();
+        parameters.ConfigurationManager = bearer.ConfigurationManager as BaseConfigurationManager;
+        foreach (var handler in bearer.TokenHandlers)
+        {
+            var result = await handler.ValidateTokenAsync(token, parameters);
+            if (result.IsValid)
+            {
+                return AccessToken.Of(result.ClaimsIdentity);
+            }
+        }
+
+        return null;
+    }
+}

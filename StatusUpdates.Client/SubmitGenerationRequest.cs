@@ -1,0 +1,37 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using StatusUpdates.Messaging;
+
+namespace StatusUpdates.Client;
+
+/// <summary>
+/// Requests a generation. One object is one submission with its own <see cref="IdempotencyKey"/>: sending it again after a lost response
+/// returns the first generation and creates no second one. A copy made by <c>with</c> keeps the key; set a new one.
+/// </summary>
+public sealed record SubmitGenerationRequest
+{
+    /// <summary>What to generate.</summary>
+    public required GenerationType Type { get; init; }
+
+    /// <summary>The user's description of it: 1 to 8,000 characters.</summary>
+    public required string Prompt { get; init; }
+
+    /// <summary>
+    /// Which of the type's processors to use: <c>product_card</c>, <c>sora</c>, <c>chat_processing</c> or <c>image_generation</c>.
+    /// By default the type's first.
+    /// </summary>
+    public string? Task { get; init; }
+
+    /// <summary>The processor's options: at most 16 KiB and 16 levels.</summary>
+    public JsonObject? Options { get; init; }
+
+    /// <summary>
+    /// When the result becomes useless: a generation that has not completed by then fails. Must be in the future, at most 30 days ahead;
+    /// stored to the millisecond.
+    /// </summary>
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>Identifies this submission; sent as <c>Idempotency-Key</c>. 1 to 255 printable ASCII characters; random by default.</summary>
+    [JsonIgnore]
+    public string IdempotencyKey { get; init; } = Guid.CreateVersion7().ToString();
+}

@@ -1,0 +1,50 @@
+using SkiaSharp;
+
+namespace StatusUpdates.SampleProviders.Rendering;
+
+/// <summary>Matching colors, around a random hue.</summary>
+internal sealed record Palette
+{
+    // Hues that look good on large areas; yellow-greens do not.
+    private static readonly float[] Hues = [10, 24, 40, 158, 176, 194, 210, 226, 246, 268, 318, 340];
+
+    private Palette(float hue, float accentHue)
+    {
+        Ink = SKColor.FromHsl(hue, 42, 13);
+        Deep = SKColor.FromHsl(hue, 48, 27);
+        Main = SKColor.FromHsl(hue, 46, 56);
+        Soft = SKColor.FromHsl(hue, 50, 80);
+        Paper = SKColor.FromHsl(hue, 46, 95);
+        Accent = SKColor.FromHsl(accentHue, 72, 63);
+        AccentSoft = SKColor.FromHsl(accentHue, 78, 82);
+    }
+
+    public SKColor Ink { get; }
+
+    public SKColor Deep { get; }
+
+    public SKColor Main { get; }
+
+    public SKColor Soft { get; }
+
+    public SKColor Paper { get; }
+
+    public SKColor Accent { get; }
+
+    public SKColor AccentSoft { get; }
+
+    public static Palette Choose(SeededRandom random)
+    {
+        var hue = Hues[random.Index(Hues.Length)] + random.Between(-6, 6);
+
+        // Complementary, split-complementary or neighboring hues: accents that suit any hue.
+        float[] angles = [180, 155, 205, 48, 315];
+        return new Palette(hue, (hue + angles[random.Index(angles.Length)]) % 360);
+    }
+
+    /// <summary>A mix: all of <paramref name="a"/> at 0, all of <paramref name="b"/> at 1.</summary>
+    public static SKColor Mix(SKColor a, SKColor b, float share) => new(
+        (byte)(a.Red + ((b.Red - a.Red) * share)),
+        (byte)(a.Green + ((b.Green - a.Green) * share)),
+        (byte)(a.Blue + ((b.Blue - a.Blue) * share)));
+}
