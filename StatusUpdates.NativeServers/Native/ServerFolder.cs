@@ -15,19 +15,29 @@ internal static class ServerFolder
 
     /// <summary>
     /// Creates the folder if necessary. If the process is root and the account cannot reach the requested path (such as a clone in /root), the
-    /// folder is created in /var/lib/native-servers and the requested path becomes a link to it.
+    /// folder is created in /var/lib/native-servers and the requested path becomes a link to it. Several threads and processes may prepare one folder
+    /// at once: they get the same one.
     /// </summary>
     /// <returns>The folder's real path.</returns>
     public static async Task<string> PrepareAsync(string requestedPath, UnixUser? user, CancellationToken cancellationToken)
     {
         requestedPath = Path.GetFullPath(requestedPath);
-        var folder = new DirectoryInfo(requestedPath).LinkTarget ?? requestedPath;
         if (user is null)
         {
-            Directory.CreateDirectory(folder, OwnerOnly);
-            return folder;
+            var own = new DirectoryInfo(requestedPath).LinkTarget ?? requestedPath;
+            Directory.CreateDirectory(own, OwnerOnly);
+            return own;
         }
 
+        // Between the look at the folder and the link there is a moment without either.
+        Directory.CreateDirectory(RootFallback, TraversableByAll);
+        using var preparing = await FileLock.AcquireAsync(Path.Combine(RootFallback, ".lock"), cancellationToken);
+        return await PrepareForAsync(requestedPath, user, cancellationToken);
+    }
+
+    private static async Task<string> PrepareForAsync(string requestedPath, UnixUser user, CancellationToken cancellationToken)
+    {
+        var folder = new DirectoryInfo(requestedPath).LinkTarget ?? requestedPath;
         if (Path.GetDirectoryName(folder) is { } parent && !Directory.Exists(parent))
         {
             Directory.CreateDirectory(parent, TraversableByAll);
@@ -48,7 +58,6 @@ internal static class ServerFolder
 
         Directory.Delete(folder);
         var fallback = Path.Combine(RootFallback, NameOf(requestedPath));
-        Directory.CreateDirectory(RootFallback, TraversableByAll);
         if (Directory.Exists(fallback))
         {
             // Nothing links to it any more: deleting the requested path was meant to delete this data too.
