@@ -65,13 +65,9 @@ internal static class BotLinkEndpoints
             { Code: { } code } => TypedResults.Created(
                 (string?)null, new Success<LinkCodeView>(new(code.Text, code.ExpiresAt, UrlOf(code.Text, settings.BotName)))),
             { Refusal: LinkCodeRefusal.TooManyCodes } => new ProblemResult(
-                StatusCodes.Status409Conflict,
-                ProblemCodes.TooManyLinkCodes,
-                $"There are {MaxLinkCodes} unused codes already; use one of them, or wait until they expire."),
+                ProblemCodes.TooManyLinkCodes, $"There are {MaxLinkCodes} unused codes already; use one of them, or wait until they expire."),
             _ => new ProblemResult(
-                StatusCodes.Status409Conflict,
-                ProblemCodes.TooManyChats,
-                $"At most {settings.MaxChats} chats can be linked, counting unused codes; unlink one first."),
+                ProblemCodes.TooManyChats, $"At most {settings.MaxChats} chats can be linked, counting unused codes; unlink one first."),
         };
     }
 

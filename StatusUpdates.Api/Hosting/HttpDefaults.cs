@@ -64,7 +64,7 @@ internal static class HttpDefaults
             {
                 Timeout = options.Value.Timeout,
                 TimeoutStatusCode = StatusCodes.Status503ServiceUnavailable,
-                WriteTimeoutResponse = context => DatabaseFailures.ToProblem(context).ExecuteAsync(context),
+                WriteTimeoutResponse = context => DatabaseFailures.Problem.ExecuteAsync(context),
             }));
     }
 

@@ -54,10 +54,8 @@ internal sealed class RequestLimiter : IDisposable
         var wait = lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(1);
         var seconds = (long)Math.Max(1, Math.Ceiling(wait.TotalSeconds));
         headers.Append(StateHeader, State(0, seconds));
-        headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         RateLimitTelemetry.Rejected.Add(1, new KeyValuePair<string, object?>("statusupdates.policy", _name));
-        return new(
-            StatusCodes.Status429TooManyRequests, ProblemCodes.RateLimited, $"Too many {_what}; try again in {seconds} s.");
+        return new(ProblemCodes.RateLimited, $"Too many {_what}; try again in {seconds} s.") { RetryAfter = TimeSpan.FromSeconds(seconds) };
     }
 
     public void Dispose() => _buckets.Dispose();

@@ -7,14 +7,11 @@ namespace StatusUpdates.Api.Transports;
 /// <summary>The long-lived connections of this instance, counted against the limits from the handshake on. Thread-safe.</summary>
 internal sealed class ConnectionRegistry(IOptions<ConnectionOptions> options)
 {
-    private static readonly ProblemResult Draining = new(
-        StatusCodes.Status503ServiceUnavailable, ProblemCodes.Draining, "This instance is shutting down; connect again.");
+    private static readonly ProblemResult Draining = Refusal(ProblemCodes.Draining, "This instance is shutting down; connect again.");
 
-    private static readonly ProblemResult TooMany = new(
-        StatusCodes.Status429TooManyRequests, ProblemCodes.TooManyConnections, "This instance has too many connections open.");
+    private static readonly ProblemResult TooMany = Refusal(ProblemCodes.TooManyConnections, "This instance has too many connections open.");
 
-    private static readonly ProblemResult TooManyOfUser = new(
-        StatusCodes.Status429TooManyRequests, ProblemCodes.TooManyConnections, "You have too many connections open.");
+    private static readonly ProblemResult TooManyOfUser = Refusal(ProblemCodes.TooManyConnections, "You have too many connections open.");
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, int> _perUser = new(StringComparer.Ordinal);
@@ -109,4 +106,6 @@ internal sealed class ConnectionRegistry(IOptions<ConnectionOptions> options)
             _draining = true;
         }
     }
+
+    private static ProblemResult Refusal(ProblemCode code, string detail) => new(code, detail) { RetryAfter = TimeSpan.FromSeconds(5) };
 }

@@ -32,6 +32,6 @@ internal static class DevTokenEndpoints
     private static Results<Ok<Success<DevToken>>, ProblemResult> Issue(DevTokenRequest request, DevTokenIssuer issuer) =>
         UserIds.IsValid(request.UserId)
             ? TypedResults.Ok(new Success<DevToken>(issuer.Issue(request.UserId)))
-            : ProblemResult.Invalid(FieldErrors.Of(
-                "userId", $"Must be a string of 1 to {UserIds.MaxLength} characters, without U+0000 or lone surrogates."));
+            : ProblemResult.Invalid(
+                "userId", $"Must be a string of 1 to {UserIds.MaxLength} characters, without U+0000 or lone surrogates.");
 }

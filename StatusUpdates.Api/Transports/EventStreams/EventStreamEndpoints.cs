@@ -95,7 +95,7 @@ internal static class EventStreamEndpoints
                 // event-source-polyfill reads every response's body, fails on one without a body, and retries forever. It does understand a 410.
                 var isPolyfill = query.Has(FeedParameters.LastEventId) && !query.Has(FeedParameters.LastEventIdHeader);
                 return isPolyfill
-                    ? new ProblemResult(StatusCodes.Status410Gone, ProblemCodes.StreamEnded, "The generation has ended, and the client has its last update: nothing follows.")
+                    ? new ProblemResult(ProblemCodes.StreamEnded, "The generation has ended, and the client has its last update: nothing follows.")
                     : TypedResults.NoContent();
             }
         }

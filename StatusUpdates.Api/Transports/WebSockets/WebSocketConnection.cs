@@ -188,7 +188,7 @@ internal sealed class WebSocketConnection : FeedConnection
         if (await _context.Tokens.ValidateAsync(text) is not { } token)
         {
             await _pending.ReplyAsync(ServerMessage.Error(
-                Errors.ProblemCodes.InvalidToken, "The token is not valid; the previous one remains valid until it expires."));
+                Errors.ProblemCodes.InvalidToken.Name, "The token is not valid; the previous one remains valid until it expires."));
             return;
         }
 

@@ -35,7 +35,7 @@ internal static class WebSocketEndpoint
 
         if (!origins.IsAllowed(http.Request))
         {
-            return new ProblemResult(StatusCodes.Status403Forbidden, ProblemCodes.ForeignOrigin, "Pages of this origin may not connect.");
+            return new ProblemResult(ProblemCodes.ForeignOrigin, "Pages of this origin may not connect.");
         }
 
         var query = new QueryReader(http.Request);

@@ -36,18 +36,18 @@ internal static class WebSocketHandshake
                 context.Response.Headers.Connection = "Upgrade";
             }
 
-            return new(StatusCodes.Status426UpgradeRequired, ProblemCodes.UpgradeRequired, "This address accepts WebSocket connections only.");
+            return new(ProblemCodes.UpgradeRequired, "This address accepts WebSocket connections only.");
         }
 
         if (headers.SecWebSocketVersion is not [Version])
         {
             context.Response.Headers.SecWebSocketVersion = Version;
-            return new(StatusCodes.Status426UpgradeRequired, ProblemCodes.UpgradeRequired, "Sec-WebSocket-Version must be 13.");
+            return new(ProblemCodes.UpgradeRequired, "Sec-WebSocket-Version must be 13.");
         }
 
         return isExtended || IsKey(headers.SecWebSocketKey)
             ? null
-            : ProblemResult.Invalid(FieldErrors.Of("Sec-WebSocket-Key", "Must be 16 bytes in base64, once."));
+            : ProblemResult.Invalid("Sec-WebSocket-Key", "Must be 16 bytes in base64, once.");
     }
 
     /// <summary>Switches protocols. From here on the stream belongs to the caller.</summary>
