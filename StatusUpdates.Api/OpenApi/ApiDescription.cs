@@ -18,9 +18,7 @@ internal static class ApiDescription
         {
             options.AddDocumentTransformer<BearerDocumentTransformer>();
             options.AddOperationTransformer<BearerOperationTransformer>();
-            options.AddSchemaTransformer<WireNameSchemas>();
-            options.AddSchemaTransformer<EncodedUpdateSchema>();
-            options.AddSchemaTransformer<RequiredMemberSchemas>();
+            options.AddSchemaTransformer<WireSchemas>();
         });
     }
 
