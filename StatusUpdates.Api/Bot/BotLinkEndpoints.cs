@@ -30,12 +30,7 @@ internal static class BotLinkEndpoints
 
     public static void MapBotLinks(this WebApplication app)
     {
-        var group = app.MapGroup("/api/v1/bot/links")
-            .RequireAuthorization()
-            .WithTags("Bot")
-            .ProducesProblems(
-                StatusCodes.Status401Unauthorized, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable);
-        group.WithRequestTimeout(HttpDefaults.PlainRequest);
+        var group = app.MapPlainGroup("/api/v1/bot/links", "Bot");
 
         group.MapPost("/", CreateAsync)
             .WithName("CreateBotLink")

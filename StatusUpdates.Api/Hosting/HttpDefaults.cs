@@ -80,6 +80,17 @@ internal static class HttpDefaults
         app.Use(AddHeaders);
     }
 
+    /// <summary>A group of endpoints for plain requests of users.</summary>
+    public static RouteGroupBuilder MapPlainGroup(this WebApplication app, string path, string tag)
+    {
+        var group = app.MapGroup(path)
+            .RequireAuthorization()
+            .WithTags(tag)
+            .ProducesProblems(StatusCodes.Status401Unauthorized, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable);
+        group.WithRequestTimeout(PlainRequest);
+        return group;
+    }
+
     private static Task AddHeaders(HttpContext context, RequestDelegate next)
     {
         // On starting: headers that are set earlier are lost when an exception replaces the response.

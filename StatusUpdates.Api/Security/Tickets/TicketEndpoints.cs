@@ -22,15 +22,10 @@ internal static class TicketEndpoints
             options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, TicketJsonContext.Default));
     }
 
-    public static void MapTickets(this WebApplication app) => app.MapPost("/api/v1/tickets", IssueAsync)
-        .RequireAuthorization()
+    public static void MapTickets(this WebApplication app) => app.MapPlainGroup("/api/v1", "Tickets").MapPost("/tickets", IssueAsync)
         .WithName("CreateTicket")
-        .WithTags("Tickets")
         .WithSummary("Creates a ticket that opens one connection")
-        .WithDescription("For ?ticket= of the WebSocket and of the event streams. It works once; its connection expires with the token that the ticket was created with.")
-        .ProducesProblems(
-            StatusCodes.Status401Unauthorized, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable)
-        .WithRequestTimeout(HttpDefaults.PlainRequest);
+        .WithDescription("For ?ticket= of the WebSocket and of the event streams. It works once; its connection expires with the token that the ticket was created with.");
 
     private static async Task<Ok<Success<TicketView>>> IssueAsync(
         ClaimsPrincipal user, TicketStore tickets, CancellationToken cancellationToken)
