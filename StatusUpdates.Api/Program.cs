@@ -40,6 +40,7 @@ internal static class Program
         builder.AddStatusMessaging();
 
         builder.AddHttpDefaults();
+        builder.AddApiJson();
         builder.AddProxies();
         builder.AddCrossOrigin();
         builder.AddErrors();
@@ -54,7 +55,6 @@ internal static class Program
         builder.AddFeeds();
         builder.AddConnections();
         builder.AddWebSockets();
-        builder.AddPoll();
         builder.AddWebhooks();
         builder.AddBotLinks();
 

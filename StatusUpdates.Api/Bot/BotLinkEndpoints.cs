@@ -24,8 +24,6 @@ internal static class BotLinkEndpoints
         builder.AddLinkCodes();
         builder.AddChatLinks();
         builder.Services.AddSectionOptions<TelegramOptions, TelegramOptionsValidator>(TelegramOptions.SectionName);
-        builder.Services.ConfigureHttpJsonOptions(
-            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, BotJsonContext.Default));
     }
 
     public static void MapBotLinks(this WebApplication app)

@@ -10,12 +10,8 @@ internal static class GenerationEndpoints
 {
     public const string Path = "/api/v1/generations";
 
-    public static void AddGenerations(this IHostApplicationBuilder builder)
-    {
+    public static void AddGenerations(this IHostApplicationBuilder builder) =>
         builder.Services.AddSectionOptions<SubmissionOptions, SubmissionOptionsValidator>(SubmissionOptions.SectionName);
-        builder.Services.ConfigureHttpJsonOptions(
-            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, GenerationsJsonContext.Default));
-    }
 
     public static void MapGenerations(this WebApplication app)
     {

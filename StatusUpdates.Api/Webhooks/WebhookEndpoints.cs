@@ -15,8 +15,6 @@ internal static class WebhookEndpoints
         builder.AddWebhookRegistration();
         builder.Services.AddSingleton<WebhookRules>();
         builder.Services.AddSingleton<WebhookResponses>();
-        builder.Services.ConfigureHttpJsonOptions(
-            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, WebhooksJsonContext.Default));
     }
 
     public static void MapWebhooks(this WebApplication app)

@@ -15,12 +15,7 @@ internal static class TicketEndpoints
     // Enough time between the response and the handshake on a slow network.
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(30);
 
-    public static void AddTickets(this IHostApplicationBuilder builder)
-    {
-        builder.Services.AddSingleton<TicketStore>();
-        builder.Services.ConfigureHttpJsonOptions(
-            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, TicketJsonContext.Default));
-    }
+    public static void AddTickets(this IHostApplicationBuilder builder) => builder.Services.AddSingleton<TicketStore>();
 
     public static void MapTickets(this WebApplication app) => app.MapPlainGroup("/api/v1", "Tickets").MapPost("/tickets", IssueAsync)
         .WithName("CreateTicket")

@@ -14,9 +14,6 @@ internal static class PollEndpoint
 
     private static readonly Parameter<int> Timeout = Parameters.Integer("timeout", "How long to wait, in seconds.", 0, 60, absent: 25);
 
-    public static void AddPoll(this IHostApplicationBuilder builder) => builder.Services.ConfigureHttpJsonOptions(
-        options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, LongPollingJsonContext.Default));
-
     public static void MapPoll(this IEndpointRouteBuilder routes) => routes.MapGet("/api/v1/status/poll", HandleAsync)
         .WithName("PollStatus")
         .WithTags("Status")
