@@ -43,7 +43,6 @@ internal static class EventStreamEndpoints
             StatusCodes.Status401Unauthorized,
             StatusCodes.Status429TooManyRequests,
             StatusCodes.Status503ServiceUnavailable)
-        .DescribesParameters(QueryCredentialParameters.All)
         .RequireAuthorization()
         .AcceptsQueryCredentials()
         .WithMetadata(new EventStreamRefusal())
