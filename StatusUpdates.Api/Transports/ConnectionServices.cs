@@ -1,4 +1,3 @@
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
 namespace StatusUpdates.Api.Transports;
@@ -14,7 +13,6 @@ internal static class ConnectionServices
         var services = builder.Services;
         services.AddSectionOptions<ConnectionOptions, ConnectionOptionsValidator>(ConnectionOptions.SectionName);
         services.AddListenSockets();
-        services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<OriginPolicy>();
         services.AddSingleton<ConnectionRegistry>();
         services.AddSingleton<ConnectionClock>();
