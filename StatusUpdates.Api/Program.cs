@@ -54,7 +54,6 @@ internal static class Program
         builder.AddResults();
         builder.AddFeeds();
         builder.AddConnections();
-        builder.AddWebSockets();
         builder.AddWebhooks();
         builder.AddBotLinks();
 
