@@ -1,8 +1,8 @@
 // The workspace of a signed-in user: the list of cards, kept up to date by the feed.
 
 import { StatusUpdatesClient, StatusUpdatesError } from '../client/status-updates.js';
-import { isBusy, setBusy } from './busy.js';
 import { Card } from './card.js';
+import { element, isBusy, setBusy } from './dom.js';
 import { STATUSES, TYPES, formatNumber } from './format.js';
 import { Generations } from './generations.js';
 
@@ -10,8 +10,6 @@ const PAGE_SIZE = 20;
 const BASE_WAIT = 1_000;
 const MAX_WAIT = 30_000;
 const CONNECTION_TEXTS = { connecting: 'Connecting…', live: 'Live', waiting: 'Reconnecting…' };
-
-const element = id => document.getElementById(id);
 
 export class Workspace {
   #api;
