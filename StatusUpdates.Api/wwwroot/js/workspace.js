@@ -46,7 +46,7 @@ export class Workspace {
 
   start() {
     element('more').addEventListener('click', () => this.#loadMore(), { signal: this.#stopped.signal });
-    this.#clock = setInterval(() => this.#tick(), 1_000);
+    this.#clock = setInterval(() => this.#cards.forEach(card => card.tick(Date.now())), 1_000);
     this.#reload();
     this.#follow();
   }
@@ -55,7 +55,9 @@ export class Workspace {
     this.#stopped.abort();
     clearInterval(this.#clock);
     clearTimeout(this.#retry);
-    this.#clear();
+    this.#generations.clear();
+    this.#cards.clear();
+    element('cards').replaceChildren();
     element('more').hidden = true;
     element('empty').hidden = true;
     element('feed-count').textContent = '';
@@ -281,7 +283,7 @@ export class Workspace {
     const kept = new Set(items.map(item => item.id));
     const newest = items.length > 0 ? keyOf(items[0]) : '';
     let newer = 0;
-    for (const generation of Array.from(this.#generations.all()).filter(generation => !kept.has(generation.id))) {
+    for (const generation of Array.from(this.#generations.values()).filter(generation => !kept.has(generation.id))) {
       if (keyOf(generation) > newest && generation.seq !== 0) {
         newer += generation.isComplete ? 1 : 0;
       } else {
@@ -292,17 +294,6 @@ export class Workspace {
     }
 
     return newer;
-  }
-
-  #clear() {
-    this.#generations.clear();
-    this.#cards.clear();
-    element('cards').replaceChildren();
-  }
-
-  #tick() {
-    const now = Date.now();
-    this.#cards.forEach(card => card.tick(now));
   }
 
   #showCount() {
