@@ -22,16 +22,7 @@ internal sealed class ConnectionRegistry(IOptions<ConnectionOptions> options)
     /// <summary>The running connections. Safe to enumerate while others open and close.</summary>
     public IEnumerable<TransportConnection> Connections => _connections.Select(pair => pair.Key);
 
-    public int Count
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _count;
-            }
-        }
-    }
+    public int Count => Volatile.Read(ref _count);
 
     /// <summary>Counts a connection of this user, until <see cref="Leave"/>.</summary>
     /// <returns>Why it is not admitted; null: it is.</returns>
