@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using StatusUpdates.Api.Errors;
 
 namespace StatusUpdates.Api.Transports;
 
@@ -26,4 +27,14 @@ internal static class ConnectionServices
         services.AddSingleton<ConnectionContext>();
         services.AddSingleton<ConnectionLifecycle>();
     }
+
+    /// <summary>What the endpoints of all transports have in common.</summary>
+    public static void ServesFeed(this RouteHandlerBuilder builder) => builder
+        .ProducesProblems(
+            StatusCodes.Status400BadRequest,
+            StatusCodes.Status401Unauthorized,
+            StatusCodes.Status429TooManyRequests,
+            StatusCodes.Status503ServiceUnavailable)
+        .RequireAuthorization()
+        .DisableRequestTimeout();
 }

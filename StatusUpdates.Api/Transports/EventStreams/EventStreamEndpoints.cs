@@ -38,15 +38,9 @@ internal static class EventStreamEndpoints
 
     private static void IsEventStream(this RouteHandlerBuilder builder) => builder
         .Produces(StatusCodes.Status200OK, contentType: EventStreamResponse.ContentType)
-        .ProducesProblems(
-            StatusCodes.Status400BadRequest,
-            StatusCodes.Status401Unauthorized,
-            StatusCodes.Status429TooManyRequests,
-            StatusCodes.Status503ServiceUnavailable)
-        .RequireAuthorization()
         .AcceptsQueryCredentials()
         .WithMetadata(new EventStreamRefusal())
-        .DisableRequestTimeout();
+        .ServesFeed();
 
     private static async Task<IResult> FollowUserAsync(HttpContext http, ConnectionLifecycle lifecycle, ConnectionContext connections)
     {

@@ -21,13 +21,7 @@ internal static class PollEndpoint
         .WithDescription("Responds at once if there are updates after since, else when one arrives, else with no items after timeout. Without since, responds at once with the log's head as seq.")
         .DescribesParameters(FeedParameters.Since, Timeout)
         .Produces<Success<PollPage>>()
-        .ProducesProblems(
-            StatusCodes.Status400BadRequest,
-            StatusCodes.Status401Unauthorized,
-            StatusCodes.Status429TooManyRequests,
-            StatusCodes.Status503ServiceUnavailable)
-        .RequireAuthorization()
-        .DisableRequestTimeout();
+        .ServesFeed();
 
     private static async Task<IResult> HandleAsync(
         HttpContext http, FeedHub hub, ConnectionLifecycle lifecycle, ConnectionContext connections)

@@ -20,9 +20,8 @@ internal static class WebSocketEndpoint
     public static void MapWebSocket(this IEndpointRouteBuilder routes) =>
         routes.MapMethods("/ws/status", [HttpMethods.Get, HttpMethods.Connect], HandleAsync)
             .ExcludeFromDescription()
-            .RequireAuthorization()
             .AcceptsQueryCredentials()
-            .DisableRequestTimeout();
+            .ServesFeed();
 
     private static async Task<IResult> HandleAsync(
         HttpContext http, OriginPolicy origins, ConnectionLifecycle lifecycle, ConnectionContext connections, AccessTokenValidator tokens)
