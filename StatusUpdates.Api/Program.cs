@@ -40,6 +40,7 @@ internal static class Program
         builder.AddStatusMessaging();
 
         builder.AddHttpDefaults();
+        builder.AddApiJson();
         builder.AddProxies();
         builder.AddCrossOrigin();
         builder.AddErrors();
@@ -53,8 +54,6 @@ internal static class Program
         builder.AddResults();
         builder.AddFeeds();
         builder.AddConnections();
-        builder.AddWebSockets();
-        builder.AddPoll();
         builder.AddWebhooks();
         builder.AddBotLinks();
 

@@ -1,6 +1,3 @@
-using System.Text.Json.Serialization;
-using StatusUpdates.Api.Json;
-
 namespace StatusUpdates.Api.Bot;
 
 /// <summary>A one-time code. Sending it to the bot as <c>/start &lt;code&gt;</c> links that chat to the caller.</summary>
@@ -18,11 +15,3 @@ internal sealed record LinkedChatView(long Id, string? ChatName, DateTimeOffset 
 /// <summary>All linked chats, oldest link first.</summary>
 /// <param name="Items">The chats.</param>
 internal sealed record LinkedChatList(IReadOnlyList<LinkedChatView> Items);
-
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    Converters = [typeof(TimestampConverter)])]
-[JsonSerializable(typeof(Success<LinkCodeView>))]
-[JsonSerializable(typeof(Success<LinkedChatList>))]
-internal sealed partial class BotJsonContext : JsonSerializerContext;

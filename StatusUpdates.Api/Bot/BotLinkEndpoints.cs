@@ -24,18 +24,11 @@ internal static class BotLinkEndpoints
         builder.AddLinkCodes();
         builder.AddChatLinks();
         builder.Services.AddSectionOptions<TelegramOptions, TelegramOptionsValidator>(TelegramOptions.SectionName);
-        builder.Services.ConfigureHttpJsonOptions(
-            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, BotJsonContext.Default));
     }
 
     public static void MapBotLinks(this WebApplication app)
     {
-        var group = app.MapGroup("/api/v1/bot/links")
-            .RequireAuthorization()
-            .WithTags("Bot")
-            .ProducesProblems(
-                StatusCodes.Status401Unauthorized, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable);
-        group.WithRequestTimeout(HttpDefaults.PlainRequest);
+        var group = app.MapPlainGroup("/api/v1/bot/links", "Bot");
 
         group.MapPost("/", CreateAsync)
             .WithName("CreateBotLink")
@@ -65,13 +58,9 @@ internal static class BotLinkEndpoints
             { Code: { } code } => TypedResults.Created(
                 (string?)null, new Success<LinkCodeView>(new(code.Text, code.ExpiresAt, UrlOf(code.Text, settings.BotName)))),
             { Refusal: LinkCodeRefusal.TooManyCodes } => new ProblemResult(
-                StatusCodes.Status409Conflict,
-                ProblemCodes.TooManyLinkCodes,
-                $"There are {MaxLinkCodes} unused codes already; use one of them, or wait until they expire."),
+                ProblemCodes.TooManyLinkCodes, $"There are {MaxLinkCodes} unused codes already; use one of them, or wait until they expire."),
             _ => new ProblemResult(
-                StatusCodes.Status409Conflict,
-                ProblemCodes.TooManyChats,
-                $"At most {settings.MaxChats} chats can be linked, counting unused codes; unlink one first."),
+                ProblemCodes.TooManyChats, $"At most {settings.MaxChats} chats can be linked, counting unused codes; unlink one first."),
         };
     }
 

@@ -16,11 +16,11 @@ internal sealed partial class ApiExceptionHandler(ILogger<ApiExceptionHandler> l
             return true;
         }
 
-        await Describe(httpContext, exception).ExecuteAsync(httpContext);
+        await Describe(exception).ExecuteAsync(httpContext);
         return true;
     }
 
-    private ProblemResult Describe(HttpContext context, Exception exception)
+    private ProblemResult Describe(Exception exception)
     {
         if (exception is BadHttpRequestException bad)
         {
@@ -30,13 +30,12 @@ internal sealed partial class ApiExceptionHandler(ILogger<ApiExceptionHandler> l
         if (DatabaseFailures.IsUnavailable(exception))
         {
             LogDatabaseUnavailable(logger, exception.GetBaseException().Message);
-            return DatabaseFailures.ToProblem(context);
+            return DatabaseFailures.Problem;
         }
 
         LogUnhandled(logger, exception);
         Activity.Current?.SetStatus(ActivityStatusCode.Error).SetTag("error.type", exception.GetType().FullName);
-        return new(
-            StatusCodes.Status500InternalServerError, ProblemCodes.InternalError, "Something went wrong on our side; look up traceId in the telemetry.");
+        return new(ProblemCodes.InternalError, "Something went wrong on our side; look up traceId in the telemetry.");
     }
 
     private static ProblemResult BadRequest(BadHttpRequestException exception)
@@ -46,9 +45,9 @@ internal sealed partial class ApiExceptionHandler(ILogger<ApiExceptionHandler> l
             return ProblemResult.Of(exception.StatusCode);
         }
 
-        return ProblemResult.Invalid(exception.InnerException is JsonException json
+        return exception.InnerException is JsonException json
             ? JsonErrors.Describe(json)
-            : FieldErrors.Of(JsonErrors.Body, "Must be a JSON object."));
+            : ProblemResult.Invalid(JsonErrors.Body, "Must be a JSON object.");
     }
 
     [LoggerMessage(4301, LogLevel.Warning, "The database is unavailable: {Reason}")]

@@ -1,4 +1,3 @@
-using System.Globalization;
 using StatusUpdates.Data.Database;
 
 namespace StatusUpdates.Api.Errors;
@@ -6,32 +5,14 @@ namespace StatusUpdates.Api.Errors;
 /// <summary>Distinguishes an unavailable or overloaded database from a bug of ours.</summary>
 internal static class DatabaseFailures
 {
-    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(2);
+    public static readonly ProblemResult Problem = new(ProblemCodes.DatabaseUnavailable, "The database is unavailable; try again soon.")
+    {
+        RetryAfter = TimeSpan.FromSeconds(2),
+    };
 
     /// <summary>Whether any exception in the chain means that the database cannot serve requests now.</summary>
-    public static bool IsUnavailable(Exception exception)
-    {
-        if (DatabaseErrors.IsTransient(exception))
-        {
-            return true;
-        }
-
-        for (var e = exception; e is not null; e = e.InnerException)
-        {
-            if (e is TimeoutException)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    /// <summary>503 with <c>Retry-After</c>.</summary>
-    public static ProblemResult ToProblem(HttpContext context)
-    {
-        context.Response.Headers.RetryAfter = ((int)RetryAfter.TotalSeconds).ToString(CultureInfo.InvariantCulture);
-        return new(
-            StatusCodes.Status503ServiceUnavailable, ProblemCodes.DatabaseUnavailable, "The database is unavailable; try again soon.");
-    }
+    public static bool IsUnavailable(Exception exception) =>
+        exception is TimeoutException
+        || DatabaseErrors.IsTransient(exception)
+        || (exception.InnerException is { } inner && IsUnavailable(inner));
 }

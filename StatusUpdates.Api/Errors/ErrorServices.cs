@@ -29,4 +29,9 @@ internal static class ErrorServices
 
         return builder;
     }
+
+    /// <summary>Declares the problems of every endpoint that takes a body.</summary>
+    public static TBuilder ProducesBodyProblems<TBuilder>(this TBuilder builder)
+        where TBuilder : IEndpointConventionBuilder => builder.ProducesProblems(
+            StatusCodes.Status400BadRequest, StatusCodes.Status413PayloadTooLarge, StatusCodes.Status415UnsupportedMediaType);
 }

@@ -20,18 +20,13 @@ internal static class JsonErrors
         ("System.Int64", "Must be an integer."),
     ];
 
-    public static FieldErrors Describe(JsonException exception) => FieldErrors.Of(FieldOf(exception.Path), Message(exception));
+    public static ProblemResult Describe(JsonException exception) => ProblemResult.Invalid(FieldOf(exception.Path), Message(exception));
 
     // "$.options.size" -> "options.size"; "$" and "" -> "body".
     private static string FieldOf(string? path)
     {
-        var field = path is null ? "" : path.TrimStart('$').TrimStart('.');
-        return field.Length switch
-        {
-            0 => Body,
-            > MaxPathLength => field[..MaxPathLength],
-            _ => field,
-        };
+        var field = path?.TrimStart('$').TrimStart('.') ?? "";
+        return field.Length == 0 ? Body : field[..Math.Min(field.Length, MaxPathLength)];
     }
 
     private static string Message(JsonException exception)

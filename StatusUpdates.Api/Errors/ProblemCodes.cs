@@ -3,52 +3,48 @@ namespace StatusUpdates.Api.Errors;
 /// <summary>The stable codes of problems. A code is never renamed: clients switch on it.</summary>
 internal static class ProblemCodes
 {
-    public const string InvalidRequest = "invalid_request";
-    public const string Unauthorized = "unauthorized";
-    public const string InvalidToken = "invalid_token";
-    public const string InvalidTicket = "invalid_ticket";
-    public const string Forbidden = "forbidden";
-    public const string NotFound = "not_found";
-    public const string MethodNotAllowed = "method_not_allowed";
-    public const string RequestTimeout = "request_timeout";
-    public const string GenerationTerminal = "generation_terminal";
-    public const string TooManyLinkCodes = "too_many_link_codes";
-    public const string TooManyChats = "too_many_chats";
-    public const string BodyTooLarge = "body_too_large";
-    public const string UnsupportedMediaType = "unsupported_media_type";
-    public const string IdempotencyKeyReused = "idempotency_key_reused";
-    public const string PendingLimit = "pending_limit";
-    public const string StoredLimit = "stored_limit";
-    public const string WebhookLimit = "webhook_limit";
-    public const string WebhookUrlLimit = "webhook_url_limit";
-    public const string WebhookUnproven = "webhook_unproven";
-    public const string WebhookDisabled = "webhook_disabled";
-    public const string DeliveryPending = "delivery_pending";
-    public const string TooManyPending = "too_many_pending";
-    public const string UpdatesGone = "updates_gone";
-    public const string StreamEnded = "stream_ended";
-    public const string RateLimited = "rate_limited";
-    public const string TooManyConnections = "too_many_connections";
-    public const string ForeignOrigin = "foreign_origin";
-    public const string UpgradeRequired = "upgrade_required";
-    public const string Draining = "draining";
-    public const string InternalError = "internal_error";
-    public const string DatabaseUnavailable = "database_unavailable";
-    public const string Unavailable = "unavailable";
+    public static readonly ProblemCode InvalidRequest = new(StatusCodes.Status400BadRequest, "invalid_request");
+    public static readonly ProblemCode Unauthorized = new(StatusCodes.Status401Unauthorized, "unauthorized");
+    public static readonly ProblemCode InvalidToken = new(StatusCodes.Status401Unauthorized, "invalid_token");
+    public static readonly ProblemCode InvalidTicket = new(StatusCodes.Status401Unauthorized, "invalid_ticket");
+    public static readonly ProblemCode Forbidden = new(StatusCodes.Status403Forbidden, "forbidden");
+    public static readonly ProblemCode NotFound = new(StatusCodes.Status404NotFound, "not_found");
+    public static readonly ProblemCode MethodNotAllowed = new(StatusCodes.Status405MethodNotAllowed, "method_not_allowed");
+    public static readonly ProblemCode RequestTimeout = new(StatusCodes.Status408RequestTimeout, "request_timeout");
+    public static readonly ProblemCode GenerationTerminal = new(StatusCodes.Status409Conflict, "generation_terminal");
+    public static readonly ProblemCode TooManyLinkCodes = new(StatusCodes.Status409Conflict, "too_many_link_codes");
+    public static readonly ProblemCode TooManyChats = new(StatusCodes.Status409Conflict, "too_many_chats");
+    public static readonly ProblemCode BodyTooLarge = new(StatusCodes.Status413PayloadTooLarge, "body_too_large");
+    public static readonly ProblemCode UnsupportedMediaType = new(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type");
+    public static readonly ProblemCode IdempotencyKeyReused = new(StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused");
+    public static readonly ProblemCode PendingLimit = new(StatusCodes.Status429TooManyRequests, "pending_limit");
+    public static readonly ProblemCode StoredLimit = new(StatusCodes.Status403Forbidden, "stored_limit");
+    public static readonly ProblemCode WebhookLimit = new(StatusCodes.Status409Conflict, "webhook_limit");
+    public static readonly ProblemCode WebhookUrlLimit = new(StatusCodes.Status409Conflict, "webhook_url_limit");
+    public static readonly ProblemCode WebhookUnproven = new(StatusCodes.Status409Conflict, "webhook_unproven");
+    public static readonly ProblemCode WebhookDisabled = new(StatusCodes.Status409Conflict, "webhook_disabled");
+    public static readonly ProblemCode DeliveryPending = new(StatusCodes.Status409Conflict, "delivery_pending");
+    public static readonly ProblemCode TooManyPending = new(StatusCodes.Status409Conflict, "too_many_pending");
+    public static readonly ProblemCode UpdatesGone = new(StatusCodes.Status409Conflict, "updates_gone");
+    public static readonly ProblemCode StreamEnded = new(StatusCodes.Status410Gone, "stream_ended");
+    public static readonly ProblemCode RateLimited = new(StatusCodes.Status429TooManyRequests, "rate_limited");
+    public static readonly ProblemCode TooManyConnections = new(StatusCodes.Status429TooManyRequests, "too_many_connections");
+    public static readonly ProblemCode ForeignOrigin = new(StatusCodes.Status403Forbidden, "foreign_origin");
+    public static readonly ProblemCode UpgradeRequired = new(StatusCodes.Status426UpgradeRequired, "upgrade_required");
+    public static readonly ProblemCode Draining = new(StatusCodes.Status503ServiceUnavailable, "draining");
+    public static readonly ProblemCode InternalError = new(StatusCodes.Status500InternalServerError, "internal_error");
+    public static readonly ProblemCode DatabaseUnavailable = new(StatusCodes.Status503ServiceUnavailable, "database_unavailable");
+    public static readonly ProblemCode Unavailable = new(StatusCodes.Status503ServiceUnavailable, "unavailable");
+
+    private static readonly ProblemCode[] Defaults =
+        [Unauthorized, Forbidden, NotFound, MethodNotAllowed, RequestTimeout, BodyTooLarge, UnsupportedMediaType, RateLimited, Unavailable];
 
     /// <summary>The default code of a status, if no more specific one applies.</summary>
-    public static string Of(int status) => status switch
-    {
-        StatusCodes.Status401Unauthorized => Unauthorized,
-        StatusCodes.Status403Forbidden => Forbidden,
-        StatusCodes.Status404NotFound => NotFound,
-        StatusCodes.Status405MethodNotAllowed => MethodNotAllowed,
-        StatusCodes.Status408RequestTimeout => RequestTimeout,
-        StatusCodes.Status413PayloadTooLarge => BodyTooLarge,
-        StatusCodes.Status415UnsupportedMediaType => UnsupportedMediaType,
-        StatusCodes.Status429TooManyRequests => RateLimited,
-        StatusCodes.Status503ServiceUnavailable => Unavailable,
-        >= 500 => InternalError,
-        _ => InvalidRequest,
-    };
+    public static ProblemCode Of(int status) =>
+        Array.Find(Defaults, code => code.Status == status) ?? (status >= 500 ? InternalError : InvalidRequest);
 }
+
+/// <summary>What went wrong, for programs.</summary>
+/// <param name="Status">The status that it is answered with.</param>
+/// <param name="Name">The code.</param>
+internal sealed record ProblemCode(int Status, string Name);

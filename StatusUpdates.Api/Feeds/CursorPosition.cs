@@ -7,26 +7,16 @@ namespace StatusUpdates.Api.Feeds;
 /// A cursor's position, and whether the feed's frames may follow it: they may belong to another log than the position, if either came from a log that
 /// has been replaced. What is doubtful is decided by the log. Not thread-safe.
 /// </summary>
-internal sealed class CursorPosition
+internal sealed class CursorPosition(UserFeed feed, int epoch, LogPosition value, LogPosition logHead, CursorPosition.Standing standing)
 {
-    private readonly UserFeed _feed;
-    private int _epoch;
-    private Standing _standing;
+    private int _epoch = epoch;
+    private Standing _standing = standing;
 
     // The log's head as read for this cursor, of which the feed may not know yet; if the position is lost, the one to continue from.
-    private LogPosition _logHead;
+    private LogPosition _logHead = logHead;
     private LogPosition? _lastMismatch;
 
-    private CursorPosition(UserFeed feed, int epoch, LogPosition value, LogPosition logHead, Standing standing)
-    {
-        _feed = feed;
-        _epoch = epoch;
-        _logHead = logHead;
-        _standing = standing;
-        Value = value;
-    }
-
-    private enum Standing
+    internal enum Standing
     {
         /// <summary>It came from the feed, or the feed has the same update there: the feed's frames follow it.</summary>
         InFeed,
@@ -42,10 +32,10 @@ internal sealed class CursorPosition
     }
 
     /// <summary>The last position that was given to the connection or skipped by its filter.</summary>
-    public LogPosition Value { get; private set; }
+    public LogPosition Value { get; private set; } = value;
 
     /// <summary>Whether the log is known to have updates after it.</summary>
-    public bool IsBehind => Value.Seq < Math.Max(_feed.Log.Head, _logHead.Seq);
+    public bool IsBehind => Value.Seq < Math.Max(feed.Log.Head, _logHead.Seq);
 
     /// <summary>Whether what is next must be read from the log, unless the feed's frames follow.</summary>
     public bool NeedsLog => _standing == Standing.Doubtful || IsBehind;
@@ -54,7 +44,7 @@ internal sealed class CursorPosition
     public bool HasWork => NeedsLog || _standing == Standing.Lost || !IsCurrent;
 
     /// <summary>Whether the feed still follows the log that it followed when it was last compared.</summary>
-    public bool IsCurrent => _epoch == _feed.Log.Epoch;
+    public bool IsCurrent => _epoch == feed.Log.Epoch;
 
     /// <summary>The head of a feed.</summary>
     public static CursorPosition AtHead(UserFeed feed)
@@ -98,9 +88,9 @@ internal sealed class CursorPosition
     public void MoveTo(LogPosition position)
     {
         Value = position;
-        if (position.Seq > _feed.Log.Head)
+        if (position.Seq > feed.Log.Head)
         {
-            _feed.Log.NoteSeen(position.Seq, _epoch);
+            feed.Log.NoteSeen(position.Seq, _epoch);
         }
     }
 
@@ -124,14 +114,14 @@ internal sealed class CursorPosition
     /// <summary>Whether the feed's next frames follow the update at the position. If not, reading continues from the log.</summary>
     public bool FollowsFeed()
     {
-        if (_feed.Log.Epoch is var epoch && epoch != _epoch)
+        if (feed.Log.Epoch is var epoch && epoch != _epoch)
         {
             // The feed now follows another log. Only that log can confirm that it has the same update at this position.
             _epoch = epoch;
             _standing = Standing.Doubtful;
         }
 
-        if (_standing == Standing.InLog && _feed.Log.At(Value.Seq) is { } known)
+        if (_standing == Standing.InLog && feed.Log.At(Value.Seq) is { } known)
         {
             if (known.Agrees(Value))
             {
@@ -142,7 +132,7 @@ internal sealed class CursorPosition
                 // One of the two is from another log. Verified once per mismatch: until the feed finds out that it is the one, the result stays the same.
                 _lastMismatch = known;
                 _standing = Standing.Doubtful;
-                _feed.Verify();
+                feed.Verify();
             }
         }
 
@@ -164,7 +154,7 @@ internal sealed class CursorPosition
         if (isShorter)
         {
             // The feed finds out and notifies all its cursors.
-            _feed.Verify();
+            feed.Verify();
             return PageFit.Inconsistent;
         }
 
@@ -173,7 +163,7 @@ internal sealed class CursorPosition
             if (page.Bounds.Oldest - 1 <= Value.Seq)
             {
                 // Not removed by retention, so it is another log.
-                _feed.Verify();
+                feed.Verify();
             }
 
             _standing = Standing.Lost;
@@ -196,7 +186,7 @@ internal sealed class CursorPosition
 
         // The known head is beyond what the log has: the feed must verify it, and the sweep wakes this cursor.
         _logHead = default;
-        _feed.Verify();
+        feed.Verify();
         return PageFit.Inconsistent;
     }
 

@@ -9,41 +9,25 @@ namespace StatusUpdates.Api.Feeds;
 /// Concurrency: one reader; <see cref="Signal"/> may be called by any thread.
 /// Lifecycle: opened by <see cref="FeedHub"/>; dispose it when the reader has ended.
 /// </summary>
-internal sealed class FeedCursor : IDisposable
+/// <param name="hub">The hub that opened the cursor.</param>
+/// <param name="context">What all feeds share.</param>
+/// <param name="feed">Its feed, acquired for this cursor.</param>
+/// <param name="position">Where it starts.</param>
+/// <param name="request">What the connection asked for.</param>
+internal sealed class FeedCursor(FeedHub hub, FeedContext context, UserFeed feed, CursorPosition position, FeedRequest request) : IDisposable
 {
     // The maximum in one read from a ring.
     private const int MaxFrames = 64;
 
-    private readonly FeedHub _hub;
-    private readonly FeedContext _context;
-    private readonly UserFeed _feed;
-    private readonly CursorPosition _position;
-    private readonly FeedWaiter _waiter;
-    private readonly string? _generationId;
-    private readonly int _maxBytes;
-    private long _lastUnlogged;
+    private readonly CursorPosition _position = position;
+    private readonly FeedWaiter _waiter = new(feed.Waiting);
+    private readonly string? _generationId = request.GenerationId;
+    private readonly int _maxBytes = request.MaxReadBytes;
+    private long _lastUnlogged = feed.LastUnlogged;
     private bool _disposed;
 
-    /// <param name="hub">The hub that opened the cursor.</param>
-    /// <param name="context">What all feeds share.</param>
-    /// <param name="feed">Its feed, acquired for this cursor.</param>
-    /// <param name="position">Where it starts.</param>
-    /// <param name="request">What the connection asked for.</param>
-    public FeedCursor(FeedHub hub, FeedContext context, UserFeed feed, CursorPosition position, FeedRequest request)
-    {
-        _hub = hub;
-        _context = context;
-        _feed = feed;
-        _position = position;
-        _waiter = new(feed.Waiting);
-        _generationId = request.GenerationId;
-        _maxBytes = request.MaxReadBytes;
-        _lastUnlogged = feed.LastUnlogged;
-        Start = position.Value;
-    }
-
     /// <summary>The position at which the cursor was opened.</summary>
-    public LogPosition Start { get; }
+    public LogPosition Start { get; } = position.Value;
 
     /// <summary>The last position that was given to the connection or skipped by its filter.</summary>
     public LogPosition Position => _position.Value;
@@ -64,7 +48,7 @@ internal sealed class FeedCursor : IDisposable
         while (true)
         {
             // Order: before anything is read, so that whatever changes after that ends the wait.
-            var changes = _feed.Waiting.Changes;
+            var changes = feed.Waiting.Changes;
             if (TryRead(out var read))
             {
                 return read;
@@ -97,14 +81,14 @@ internal sealed class FeedCursor : IDisposable
     public void Signal() => _waiter.Signal();
 
     /// <summary>Whether a read would do more than wait.</summary>
-    public bool HasWork() => _position.HasWork || _lastUnlogged != _feed.LastUnlogged;
+    public bool HasWork() => _position.HasWork || _lastUnlogged != feed.LastUnlogged;
 
     public void Dispose()
     {
         if (!_disposed)
         {
             _disposed = true;
-            _hub.Release(_feed);
+            hub.Release(feed);
         }
     }
 
@@ -112,8 +96,8 @@ internal sealed class FeedCursor : IDisposable
     {
         if (_position.TryResync(out var head))
         {
-            _context.Metrics.Resynced();
-            read = FeedRead.Resync(head);
+            context.Metrics.Resynced();
+            read = new(FeedReadKind.Resync, null, 0, head, live: false);
             return true;
         }
 
@@ -127,8 +111,8 @@ internal sealed class FeedCursor : IDisposable
         var count = 0;
         var bytes = 0;
         var position = Position;
-        var head = _feed.Log.Head;
-        while (position.Seq < head && count < MaxFrames && _feed.Log.Find(position.Seq + 1) is { } frame)
+        var head = feed.Log.Head;
+        while (position.Seq < head && count < MaxFrames && feed.Log.Find(position.Seq + 1) is { } frame)
         {
             if (Matches(frame.GenerationId))
             {
@@ -158,14 +142,14 @@ internal sealed class FeedCursor : IDisposable
             return false;
         }
 
-        read = FeedRead.Of(frames, count, position, live: true);
+        read = new(FeedReadKind.Frames, frames, count, position, live: true);
         return true;
     }
 
     private bool TryReadUnlogged(out FeedRead read)
     {
         read = default;
-        var last = _feed.LastUnlogged;
+        var last = feed.LastUnlogged;
         if (_lastUnlogged == last)
         {
             return false;
@@ -176,7 +160,7 @@ internal sealed class FeedCursor : IDisposable
         for (var number = Math.Max(_lastUnlogged, last - MaxFrames) + 1; number <= last; number++)
         {
             // Delivery is at most once, as their publisher chose: frames that the ring no longer has are lost.
-            if (_feed.FindUnlogged(number) is { } frame && Matches(frame.GenerationId))
+            if (feed.FindUnlogged(number) is { } frame && Matches(frame.GenerationId))
             {
                 frames[count++] = frame;
             }
@@ -189,14 +173,14 @@ internal sealed class FeedCursor : IDisposable
             return false;
         }
 
-        read = FeedRead.Unlogged(frames, count, Position);
+        read = new(FeedReadKind.Unlogged, frames, count, Position, live: true);
         return true;
     }
 
     /// <returns>Nothing: read again. Null: the log cannot be read, or not be relied on; waiting for it ends that.</returns>
     private async ValueTask<FeedRead?> ReplayAsync(CancellationToken cancellationToken)
     {
-        using var turn = await _feed.TakeTurnAsync(cancellationToken);
+        using var turn = await feed.TakeTurnAsync(cancellationToken);
         if (turn is null || _waiter.IsSignaled)
         {
             // Many connections are behind: this one's other messages must not wait that long. Or it may be about to end; if not, it reads again.
@@ -205,8 +189,8 @@ internal sealed class FeedCursor : IDisposable
 
         try
         {
-            var (page, isShorter) = await _feed.Log.ReadAsync(Position.Seq, _context.Options.PageSize, cancellationToken);
-            _context.Metrics.Replayed();
+            var (page, isShorter) = await feed.Log.ReadAsync(Position.Seq, context.Options.PageSize, cancellationToken);
+            context.Metrics.Replayed();
             return _position.Fit(page, isShorter, out var end) switch
             {
                 PageFit.Follows => Take(page.Items, end),
@@ -216,7 +200,7 @@ internal sealed class FeedCursor : IDisposable
         }
         catch (Exception e) when (DatabaseWatch.IsRetried(e))
         {
-            _context.Database.Failed(e);
+            context.Database.Failed(e);
             return null;
         }
     }
@@ -235,7 +219,7 @@ internal sealed class FeedCursor : IDisposable
 
         if (count > 0)
         {
-            return FeedRead.Of(frames, count, end, live: false);
+            return new(FeedReadKind.Frames, frames, count, end, live: false);
         }
 
         FeedRead.Return(frames, 0);

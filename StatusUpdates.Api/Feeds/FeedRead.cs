@@ -19,40 +19,21 @@ internal enum FeedReadKind
 }
 
 /// <summary>The result of a cursor's read. The frames are in a pooled array: dispose it once, and keep no slice of it.</summary>
-internal readonly struct FeedRead : IDisposable
+internal readonly struct FeedRead(FeedReadKind kind, Frame[]? frames, int count, LogPosition end, bool live) : IDisposable
 {
-    private readonly Frame[]? _frames;
-    private readonly int _count;
-
-    private FeedRead(FeedReadKind kind, Frame[]? frames, int count, LogPosition end, bool live)
-    {
-        Kind = kind;
-        _frames = frames;
-        _count = count;
-        End = end;
-        IsLive = live;
-    }
-
     public static FeedRead Nothing => default;
 
-    public FeedReadKind Kind { get; }
+    public FeedReadKind Kind => kind;
 
     /// <summary>The position after this read; with a filter it may be past the last frame.</summary>
-    public LogPosition End { get; }
+    public LogPosition End => end;
 
     /// <summary>Whether the frames are live, not from a replay.</summary>
-    public bool IsLive { get; }
+    public bool IsLive => live;
 
-    public int Count => _count;
+    public int Count => count;
 
-    public ReadOnlySpan<Frame> Frames => _frames.AsSpan(0, _count);
-
-    public static FeedRead Of(Frame[] rented, int count, LogPosition end, bool live) => new(FeedReadKind.Frames, rented, count, end, live);
-
-    public static FeedRead Unlogged(Frame[] rented, int count, LogPosition position) =>
-        new(FeedReadKind.Unlogged, rented, count, position, live: true);
-
-    public static FeedRead Resync(LogPosition head) => new(FeedReadKind.Resync, null, 0, head, live: false);
+    public ReadOnlySpan<Frame> Frames => frames.AsSpan(0, count);
 
     public static Frame[] Rent(int length) => ArrayPool<Frame>.Shared.Rent(length);
 
@@ -65,5 +46,5 @@ internal readonly struct FeedRead : IDisposable
         }
     }
 
-    public void Dispose() => Return(_frames, _count);
+    public void Dispose() => Return(frames, count);
 }

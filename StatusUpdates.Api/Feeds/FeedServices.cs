@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Feeds;
 
@@ -11,14 +10,11 @@ internal static class FeedServices
         var services = builder.Services;
         services.AddSectionOptions<FeedOptions>(FeedOptions.SectionName);
 
-        // TryAdd: tests register their own clock or channel, and other parts of this program the same clock and watch.
-        services.TryAddSingleton(TimeProvider.System);
-        services.AddMetrics();
-        services.TryAddSingleton<IFeedLog, DatabaseFeedLog>();
+        // TryAdd: tests register their own channel.
         services.TryAddSingleton<IFeedChannel, RedisFeedChannel>();
+        services.AddSingleton<IFeedLog, DatabaseFeedLog>();
         services.AddSingleton<FeedMetrics>();
         services.AddSingleton<DatabaseWatch>();
-        services.TryAddSingleton<MessagingWatch>();
         services.AddSingleton<FeedContext>();
         services.AddSingleton<FeedHub>();
 

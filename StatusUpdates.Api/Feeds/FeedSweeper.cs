@@ -35,40 +35,32 @@ internal sealed partial class FeedSweeper(FeedHub hub, FeedContext context, ILog
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(context.Options.SweepInterval, context.Time);
-        while (await NextAsync(timer, stoppingToken))
+        while (true)
         {
-            var startedAt = context.Time.GetUtcNow();
+            var startedAt = default(DateTimeOffset);
             try
             {
+                await timer.WaitForNextTickAsync(stoppingToken);
+                startedAt = context.Time.GetUtcNow();
                 await RunOnceAsync(stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception e) when (DatabaseWatch.IsRetried(e) || e is OperationCanceledException)
-            {
-                FeedMetrics.SweepFailed(startedAt, context.Time.GetUtcNow(), e);
-                context.Database.Failed(e);
-            }
             catch (Exception e)
             {
                 // The sweep guarantees that no update is lost: a failure in one pass must not end all later ones.
                 FeedMetrics.SweepFailed(startedAt, context.Time.GetUtcNow(), e);
-                LogFailed(e);
+                if (DatabaseWatch.IsRetried(e) || e is OperationCanceledException)
+                {
+                    context.Database.Failed(e);
+                }
+                else
+                {
+                    LogFailed(e);
+                }
             }
-        }
-    }
-
-    private static async ValueTask<bool> NextAsync(PeriodicTimer timer, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await timer.WaitForNextTickAsync(cancellationToken);
-        }
-        catch (OperationCanceledException)
-        {
-            return false;
         }
     }
 

@@ -29,10 +29,10 @@ internal sealed class FeedWaiter : IValueTaskSource, IThreadPoolWorkItem
     }
 
     /// <summary>Waits for a change after those that the reader has seen, or for a signal.</summary>
-    public ValueTask WaitAsync(long changes) => Wait(changes);
+    public ValueTask WaitAsync(long? changes) => _list.TryAdd(this, changes) ? new ValueTask(this, _wait.Version) : ValueTask.CompletedTask;
 
     /// <summary>Waits until the log could be read again, or for a change from now on, or for a signal.</summary>
-    public ValueTask WaitForLogAsync() => Wait(null);
+    public ValueTask WaitForLogAsync() => WaitAsync(null);
 
     /// <summary>Ends the current wait, or the next one.</summary>
     public void Signal() => _list.Signal(this);
@@ -56,6 +56,4 @@ internal sealed class FeedWaiter : IValueTaskSource, IThreadPoolWorkItem
 
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _wait.OnCompleted(continuation, state, token, flags);
-
-    private ValueTask Wait(long? changes) => _list.TryAdd(this, changes) ? new ValueTask(this, _wait.Version) : ValueTask.CompletedTask;
 }

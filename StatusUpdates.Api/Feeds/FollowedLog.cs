@@ -152,11 +152,12 @@ internal sealed class FollowedLog(string userId, FeedContext context)
     /// <returns>Whether it continued where it should, or is of another log.</returns>
     public bool Apply(LogPage page, bool isShorter, LogMark from, out long missing)
     {
-        var frames = page.Bounds.Covers(from.Position.Seq) ? page.Items.Select(Frame.Of).ToArray() : [];
+        IReadOnlyList<StatusUpdate> items = page.Bounds.Covers(from.Position.Seq) ? page.Items : [];
+        var frames = items.Select(Frame.Of).ToArray();
         lock (_gate)
         {
             var before = _head;
-            var isOther = isShorter || !page.Cursor.Agrees(from.Position) || Contradicts(frames);
+            var isOther = isShorter || !page.Cursor.Agrees(from.Position) || items.Any(Contradicts);
             if (isOther)
             {
                 Reset(page.Bounds.Head);
@@ -220,19 +221,8 @@ internal sealed class FollowedLog(string userId, FeedContext context)
         }
     }
 
-    // Whether the log has other updates at positions that were already sent: then it is not the log that this feed followed.
-    private bool Contradicts(Frame[] frames)
-    {
-        foreach (var frame in frames)
-        {
-            if (_ring.Find(frame.Position) is { } sent && !sent.IsSameAs(frame))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    // Whether another update was already sent at its position: then the log is not the one that this feed followed.
+    private bool Contradicts(StatusUpdate update) => _ring.Find(update.Seq!.Value) is { } sent && !sent.IsSameAs(update);
 
     // Whether its publisher says that it directly follows the head: in another log it would follow something else.
     private bool Follows(Frame frame) => frame.After == HeadPosition;

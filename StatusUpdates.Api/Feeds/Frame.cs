@@ -120,13 +120,6 @@ internal sealed class Frame
         && Status == other.Status
         && string.Equals(GenerationId, other.GenerationId, StringComparison.Ordinal);
 
-    /// <inheritdoc cref="IsSameAs(StatusUpdate)"/>
-    public bool IsSameAs(Frame other) =>
-        Cursor.Agrees(other.Cursor)
-        && Timestamp == other.Timestamp
-        && Status == other.Status
-        && string.Equals(GenerationId, other.GenerationId, StringComparison.Ordinal);
-
     private static Frame Encode(StatusUpdate update, long position)
     {
         var buffer = _threadBuffer ??= new ArrayBufferWriter<byte>(1024);

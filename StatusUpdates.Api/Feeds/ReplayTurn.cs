@@ -4,17 +4,8 @@ namespace StatusUpdates.Api.Feeds;
 /// A connection's turn to read the log, because it is behind or opens with a cursor: a slot of its user and then one of the instance. However many
 /// connections of a user are behind, slots remain for other users. Dispose it after the read.
 /// </summary>
-internal sealed class ReplayTurn : IDisposable
+internal sealed class ReplayTurn(SemaphoreSlim ofUser, SemaphoreSlim ofAll) : IDisposable
 {
-    private readonly SemaphoreSlim _ofUser;
-    private readonly SemaphoreSlim _ofAll;
-
-    private ReplayTurn(SemaphoreSlim ofUser, SemaphoreSlim ofAll)
-    {
-        _ofUser = ofUser;
-        _ofAll = ofAll;
-    }
-
     /// <returns>Null: the turn did not come within <see cref="FeedOptions.ReadTimeout"/>.</returns>
     public static async ValueTask<ReplayTurn?> TakeAsync(SemaphoreSlim ofUser, FeedContext context, CancellationToken cancellationToken)
     {
@@ -43,7 +34,7 @@ internal sealed class ReplayTurn : IDisposable
 
     public void Dispose()
     {
-        _ofAll.Release();
-        _ofUser.Release();
+        ofAll.Release();
+        ofUser.Release();
     }
 }

@@ -50,9 +50,7 @@ internal static class CancelGeneration
             CancelOutcome.Canceled or CancelOutcome.AlreadyCanceled => TypedResults.Ok(view),
             CancelOutcome.Requested => TypedResults.Accepted($"{http.PathBase}{GenerationEndpoints.Path}/{id}", view),
             CancelOutcome.Terminal => new ProblemResult(
-                StatusCodes.Status409Conflict,
-                ProblemCodes.GenerationTerminal,
-                $"The generation is already {generation.Status.ToWireName()}."),
+                ProblemCodes.GenerationTerminal, $"The generation is already {generation.Status.ToWireName()}."),
             _ => GenerationIds.NotFound(),
         };
     }

@@ -10,21 +10,12 @@ internal static class GenerationEndpoints
 {
     public const string Path = "/api/v1/generations";
 
-    public static void AddGenerations(this IHostApplicationBuilder builder)
-    {
+    public static void AddGenerations(this IHostApplicationBuilder builder) =>
         builder.Services.AddSectionOptions<SubmissionOptions, SubmissionOptionsValidator>(SubmissionOptions.SectionName);
-        builder.Services.ConfigureHttpJsonOptions(
-            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, GenerationsJsonContext.Default));
-    }
 
     public static void MapGenerations(this WebApplication app)
     {
-        var group = app.MapGroup(Path)
-            .RequireAuthorization()
-            .WithTags("Generations")
-            .ProducesProblems(
-                StatusCodes.Status401Unauthorized, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable);
-        group.WithRequestTimeout(HttpDefaults.PlainRequest);
+        var group = app.MapPlainGroup(Path, "Generations");
 
         group.MapPost("/", SubmitGeneration.HandleAsync)
             .WithName("SubmitGeneration")
@@ -33,12 +24,8 @@ internal static class GenerationEndpoints
                 "With an Idempotency-Key the request can be retried safely: the same key and request return the same generation. " +
                 "A generation with a deadline fails unless it completes by then.")
             .WithMetadata(new SubmissionRateAttribute())
-            .ProducesProblems(
-                StatusCodes.Status400BadRequest,
-                StatusCodes.Status403Forbidden,
-                StatusCodes.Status413PayloadTooLarge,
-                StatusCodes.Status415UnsupportedMediaType,
-                StatusCodes.Status422UnprocessableEntity)
+            .ProducesBodyProblems()
+            .ProducesProblems(StatusCodes.Status403Forbidden, StatusCodes.Status422UnprocessableEntity)
             .DescribesParameters(SubmitRequestReader.IdempotencyKey);
 
         group.MapGet("/", ListGenerations.HandleAsync)

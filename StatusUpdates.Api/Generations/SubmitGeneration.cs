@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
@@ -13,8 +12,6 @@ namespace StatusUpdates.Api.Generations;
 /// <summary><c>POST /api/v1/generations</c>.</summary>
 internal static class SubmitGeneration
 {
-    private static readonly TimeSpan PendingRetryAfter = TimeSpan.FromSeconds(10);
-
     public static async Task<Results<Accepted<Success<GenerationView>>, ProblemResult>> HandleAsync(
         SubmitRequest request,
         HttpRequest http,
@@ -40,18 +37,16 @@ internal static class SubmitGeneration
         }
         catch (QuotaReachedException e)
         {
-            return e.IsOfPending ? TooManyPending(http.HttpContext, options.Value.MaxPending) : TooManyStored(options.Value.MaxStored);
+            return e.IsOfPending ? TooManyPending(options.Value.MaxPending) : TooManyStored(options.Value.MaxStored);
         }
         catch (DeadlinePassedException)
         {
-            errors.Add("deadline", SubmitRequestReader.DeadlineError);
-            return ProblemResult.Invalid(errors);
+            return ProblemResult.Invalid("deadline", SubmitRequestReader.DeadlineError);
         }
 
         if (result.Outcome == SubmitOutcome.KeyReused)
         {
             return new ProblemResult(
-                StatusCodes.Status422UnprocessableEntity,
                 ProblemCodes.IdempotencyKeyReused,
                 $"This {SubmitRequestReader.IdempotencyKey.Name} was already used for a different request, which created {result.Generation.Id}.");
         }
@@ -65,17 +60,12 @@ internal static class SubmitGeneration
             $"{http.PathBase}{GenerationEndpoints.Path}/{result.Generation.Id}", new Success<GenerationView>(result.Generation.ToView()));
     }
 
-    private static ProblemResult TooManyPending(HttpContext context, long limit)
+    private static ProblemResult TooManyPending(long limit) => new(
+        ProblemCodes.PendingLimit, $"A user may have {limit} pending generations at once. Submit again when some have ended, or cancel some.")
     {
-        context.Response.Headers.RetryAfter = PendingRetryAfter.TotalSeconds.ToString(CultureInfo.InvariantCulture);
-        return new(
-            StatusCodes.Status429TooManyRequests,
-            ProblemCodes.PendingLimit,
-            string.Create(CultureInfo.InvariantCulture, $"A user may have {limit} pending generations at once. Submit again when some have ended, or cancel some."));
-    }
+        RetryAfter = TimeSpan.FromSeconds(10),
+    };
 
     private static ProblemResult TooManyStored(long limit) => new(
-        StatusCodes.Status403Forbidden,
-        ProblemCodes.StoredLimit,
-        string.Create(CultureInfo.InvariantCulture, $"A user may have {limit} generations stored. Old ones are deleted some time after they end; submit again then."));
+        ProblemCodes.StoredLimit, $"A user may have {limit} generations stored. Old ones are deleted some time after they end; submit again then.");
 }

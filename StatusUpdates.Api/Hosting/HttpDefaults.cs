@@ -64,7 +64,7 @@ internal static class HttpDefaults
             {
                 Timeout = options.Value.Timeout,
                 TimeoutStatusCode = StatusCodes.Status503ServiceUnavailable,
-                WriteTimeoutResponse = context => DatabaseFailures.ToProblem(context).ExecuteAsync(context),
+                WriteTimeoutResponse = context => DatabaseFailures.Problem.ExecuteAsync(context),
             }));
     }
 
@@ -78,6 +78,17 @@ internal static class HttpDefaults
         }
 
         app.Use(AddHeaders);
+    }
+
+    /// <summary>A group of endpoints for plain requests of users.</summary>
+    public static RouteGroupBuilder MapPlainGroup(this WebApplication app, string path, string tag)
+    {
+        var group = app.MapGroup(path)
+            .RequireAuthorization()
+            .WithTags(tag)
+            .ProducesProblems(StatusCodes.Status401Unauthorized, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable);
+        group.WithRequestTimeout(PlainRequest);
+        return group;
     }
 
     private static Task AddHeaders(HttpContext context, RequestDelegate next)

@@ -18,9 +18,7 @@ internal static class ApiDescription
         {
             options.AddDocumentTransformer<BearerDocumentTransformer>();
             options.AddOperationTransformer<BearerOperationTransformer>();
-            options.AddSchemaTransformer<WireNameSchemas>();
-            options.AddSchemaTransformer<EncodedUpdateSchema>();
-            options.AddSchemaTransformer<RequiredMemberSchemas>();
+            options.AddSchemaTransformer<WireSchemas>();
         });
     }
 
@@ -32,13 +30,11 @@ internal static class ApiDescription
         app.MapScalarApiReference("/scalar", Configure).AllowAnonymous();
     }
 
-    private static async Task<FileContentHttpResult> GetAsync(HttpResponse response, DescriptionDocument description)
+    private static Task<FileContentHttpResult> GetAsync(HttpResponse response, DescriptionDocument description)
     {
-        var encoded = await description.GetAsync();
-
         // As for the page's files: cached, but revalidated by ETag each time, so that it is never of an older version.
         response.Headers.CacheControl = "public, no-cache";
-        return TypedResults.Bytes(encoded.Bytes, "application/json; charset=utf-8", entityTag: encoded.Tag);
+        return description.GetAsync();
     }
 
     // A user who tries the API here enters a token in the page: the page may send data to this host only.

@@ -17,15 +17,13 @@ internal sealed class BearerDocumentTransformer : IOpenApiDocumentTransformer
             Version = context.DocumentName,
             Description = "Submit generations and follow their status. Every success is {\"success\":true,\"data\":…}; every failure is a problem (RFC 9457).",
         };
-        document.Components ??= new();
-        document.Components.SecuritySchemes ??= new Dictionary<string, IOpenApiSecurityScheme>();
-        document.Components.SecuritySchemes[Scheme] = new OpenApiSecurityScheme
+        document.AddComponent(Scheme, new OpenApiSecurityScheme
         {
             Type = SecuritySchemeType.Http,
             Scheme = "bearer",
             BearerFormat = "JWT",
             Description = "The user is the token's sub claim.",
-        };
+        });
         return Task.CompletedTask;
     }
 }

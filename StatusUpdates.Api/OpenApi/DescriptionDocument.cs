@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Net.Http.Headers;
 using Microsoft.OpenApi;
@@ -12,10 +13,10 @@ namespace StatusUpdates.Api.OpenApi;
 internal sealed class DescriptionDocument([FromKeyedServices(ApiDescription.Name)] IOpenApiDocumentProvider provider)
 {
     private readonly Lock _gate = new();
-    private Task<EncodedDescription>? _built;
+    private Task<FileContentHttpResult>? _built;
 
-    /// <summary>The document. If building it failed, the next request tries again.</summary>
-    public Task<EncodedDescription> GetAsync()
+    /// <summary>The document, with a hash of it as its strong entity tag (RFC 9110, section 8.8.3). If building it failed, the next request tries again.</summary>
+    public Task<FileContentHttpResult> GetAsync()
     {
         lock (_gate)
         {
@@ -29,18 +30,14 @@ internal sealed class DescriptionDocument([FromKeyedServices(ApiDescription.Name
         }
     }
 
-    private async Task<EncodedDescription> BuildAsync()
+    private async Task<FileContentHttpResult> BuildAsync()
     {
         // Without the first request's token: its client may disconnect, and others wait too.
         var document = await provider.GetOpenApiDocumentAsync(CancellationToken.None);
         using var stream = new MemoryStream();
         await document.SerializeAsJsonAsync(stream, OpenApiSpecVersion.OpenApi3_1, CancellationToken.None);
         var bytes = stream.ToArray();
-        return new(bytes, new($"\"{Convert.ToHexStringLower(SHA256.HashData(bytes))}\""));
+        var tag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(bytes))}\"");
+        return TypedResults.Bytes(bytes, "application/json; charset=utf-8", entityTag: tag);
     }
 }
-
-/// <summary>The OpenAPI document in encoded form.</summary>
-/// <param name="Bytes">JSON in UTF-8. Must not be modified.</param>
-/// <param name="Tag">A strong entity tag (RFC 9110, section 8.8.3): a hash of the bytes.</param>
-internal sealed record EncodedDescription(byte[] Bytes, EntityTagHeaderValue Tag);

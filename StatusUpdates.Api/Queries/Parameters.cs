@@ -20,7 +20,7 @@ internal static class Parameters
             Default = absent,
         },
         (text, out value) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value) && value >= min && value <= max,
-        string.Create(CultureInfo.InvariantCulture, $"Must be an integer from {min} to {max}."),
+        $"Must be an integer from {min} to {max}.",
         absent);
 
     /// <summary>A position in a log, with or without its check.</summary>
@@ -29,8 +29,8 @@ internal static class Parameters
         description,
         () => new() { Type = JsonSchemaType.String, Pattern = "^[0-9]{1,16}(-[0-9a-f]{8})?$" },
         OrNull<LogPosition>((text, out position) => LogPosition.TryParse(text, out position)),
-        string.Create(CultureInfo.InvariantCulture, $"Must be a cursor, such as 42-9f3ab2c1, or an integer from 0 to {LogPosition.MaxSeq}."),
-        location: location);
+        $"Must be a cursor, such as 42-9f3ab2c1, or an integer from 0 to {LogPosition.MaxSeq}.",
+        In: location);
 
     /// <summary>A time. Not the format date-time (RFC 3339), which allows neither bare dates nor times without an offset.</summary>
     public static Parameter<IsoTime?> Time(string name, string description) =>

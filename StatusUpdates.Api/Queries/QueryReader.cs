@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Primitives;
+using Microsoft.OpenApi;
 using StatusUpdates.Api.Errors;
 
 namespace StatusUpdates.Api.Queries;
@@ -34,5 +35,6 @@ internal sealed class QueryReader(HttpRequest request)
         return parameter.Absent;
     }
 
-    private StringValues TextsOf(Parameter parameter) => parameter.IsHeader ? request.Headers[parameter.Name] : request.Query[parameter.Name];
+    private StringValues TextsOf(Parameter parameter) =>
+        parameter.In == ParameterLocation.Header ? request.Headers[parameter.Name] : request.Query[parameter.Name];
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Threading.RateLimiting;
 using StatusUpdates.Api.Errors;
 
@@ -8,35 +7,25 @@ namespace StatusUpdates.Api.RateLimiting;
 /// Token buckets by key, with the headers that tell a client its remaining quota (draft-ietf-httpapi-ratelimit-headers): the quota is the
 /// burst, its window the time in which an empty bucket refills. Thread-safe; unused buckets are removed after a while.
 /// </summary>
-internal sealed class RequestLimiter : IDisposable
+/// <param name="name">The policy's name.</param>
+/// <param name="what">What is limited, for the error message.</param>
+/// <param name="options">The settings of the buckets.</param>
+internal sealed class RequestLimiter(string name, string what, TokenBucketOptions options) : IDisposable
 {
     private const string PolicyHeader = "RateLimit-Policy";
     private const string StateHeader = "RateLimit";
 
-    private readonly PartitionedRateLimiter<string> _buckets;
-    private readonly TokenBucketOptions _options;
-    private readonly string _name;
-    private readonly string _what;
-    private readonly string _policy;
+    private readonly string _policy = $"\"{name}\";q={options.Burst};w={SecondsToFill(options, options.Burst)}";
 
-    /// <param name="name">The policy's name.</param>
-    /// <param name="what">What is limited, for the error message.</param>
-    /// <param name="options">The settings of the buckets.</param>
-    public RequestLimiter(string name, string what, TokenBucketOptions options)
-    {
-        (_name, _what) = (name, what);
-        _options = options;
-        _policy = string.Create(CultureInfo.InvariantCulture, $"\"{name}\";q={options.Burst};w={SecondsToFill(options.Burst)}");
-        _buckets = PartitionedRateLimiter.Create<string, string>(
-            key => RateLimitPartition.GetTokenBucketLimiter(key, _ => new()
-            {
-                TokenLimit = options.Burst,
-                TokensPerPeriod = options.PermitsPerSecond,
-                ReplenishmentPeriod = TimeSpan.FromSeconds(1),
-                QueueLimit = 0,
-            }),
-            StringComparer.Ordinal);
-    }
+    private readonly PartitionedRateLimiter<string> _buckets = PartitionedRateLimiter.Create<string, string>(
+        key => RateLimitPartition.GetTokenBucketLimiter(key, _ => new()
+        {
+            TokenLimit = options.Burst,
+            TokensPerPeriod = options.PermitsPerSecond,
+            ReplenishmentPeriod = TimeSpan.FromSeconds(1),
+            QueueLimit = 0,
+        }),
+        StringComparer.Ordinal);
 
     /// <summary>Takes a permit of the key and writes the headers. Returns the 429 problem if there is no permit, else null.</summary>
     public ProblemResult? Check(HttpContext context, string key)
@@ -47,23 +36,20 @@ internal sealed class RequestLimiter : IDisposable
         headers.Append(PolicyHeader, _policy);
         if (lease.IsAcquired)
         {
-            headers.Append(StateHeader, State(remaining, SecondsToFill(_options.Burst - remaining)));
+            headers.Append(StateHeader, State(remaining, SecondsToFill(options, options.Burst - remaining)));
             return null;
         }
 
         var wait = lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(1);
         var seconds = (long)Math.Max(1, Math.Ceiling(wait.TotalSeconds));
         headers.Append(StateHeader, State(0, seconds));
-        headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-        RateLimitTelemetry.Rejected.Add(1, new KeyValuePair<string, object?>("statusupdates.policy", _name));
-        return new(
-            StatusCodes.Status429TooManyRequests, ProblemCodes.RateLimited, $"Too many {_what}; try again in {seconds} s.");
+        RateLimitTelemetry.Rejected.Add(1, new KeyValuePair<string, object?>("statusupdates.policy", name));
+        return new(ProblemCodes.RateLimited, $"Too many {what}; try again in {seconds} s.") { RetryAfter = TimeSpan.FromSeconds(seconds) };
     }
 
     public void Dispose() => _buckets.Dispose();
 
-    private string State(long remaining, long seconds) =>
-        string.Create(CultureInfo.InvariantCulture, $"\"{_name}\";r={remaining};t={seconds}");
+    private string State(long remaining, long seconds) => $"\"{name}\";r={remaining};t={seconds}";
 
-    private long SecondsToFill(long permits) => (permits + _options.PermitsPerSecond - 1) / _options.PermitsPerSecond;
+    private static long SecondsToFill(TokenBucketOptions options, long permits) => (permits + options.PermitsPerSecond - 1) / options.PermitsPerSecond;
 }

@@ -10,9 +10,6 @@ internal sealed class ResultLimiter(IOptions<RateLimitOptions> options) : IDispo
 {
     private const string Policy = "results";
 
-    // A download is short, unless its client is slow.
-    private const string RetryAfterSeconds = "1";
-
     private readonly PartitionedRateLimiter<string> _slots = PartitionedRateLimiter.Create<string, string>(
         address => RateLimitPartition.GetConcurrencyLimiter(address, _ => new() { PermitLimit = options.Value.ResultsPerAddress, QueueLimit = 0 }),
         StringComparer.Ordinal);
@@ -27,12 +24,14 @@ internal sealed class ResultLimiter(IOptions<RateLimitOptions> options) : IDispo
             return null;
         }
 
-        context.Response.Headers.RetryAfter = RetryAfterSeconds;
         RateLimitTelemetry.Rejected.Add(1, new KeyValuePair<string, object?>("statusupdates.policy", Policy));
         return new(
-            StatusCodes.Status429TooManyRequests,
             ProblemCodes.TooManyConnections,
-            $"At most {options.Value.ResultsPerAddress} results are sent to one address at once; finish reading those in progress first.");
+            $"At most {options.Value.ResultsPerAddress} results are sent to one address at once; finish reading those in progress first.")
+        {
+            // A download is short, unless its client is slow.
+            RetryAfter = TimeSpan.FromSeconds(1),
+        };
     }
 
     public void Dispose() => _slots.Dispose();

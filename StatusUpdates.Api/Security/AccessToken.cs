@@ -16,19 +16,10 @@ internal sealed record AccessToken(string UserId, DateTimeOffset ExpiresAt)
     public DateTimeOffset? IssuedAt { get; init; }
 
     /// <summary>The token that a set of claims came from; null if they have no valid user or no expiry.</summary>
-    public static AccessToken? Of(ClaimsIdentity? claims)
-    {
-        if (claims is null
-            || UserOf(claims) is not { } userId
-            || !long.TryParse(
-                claims.FindFirst(JwtRegisteredClaimNames.Exp)?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var exp)
-            || exp > DateTimeOffset.MaxValue.ToUnixTimeSeconds())
-        {
-            return null;
-        }
-
-        return new(userId, DateTimeOffset.FromUnixTimeSeconds(exp)) { IssuedAt = IssuedAtOf(claims) };
-    }
+    public static AccessToken? Of(ClaimsIdentity? claims) =>
+        claims is not null && UserOf(claims) is { } userId && TimeOf(claims, JwtRegisteredClaimNames.Exp) is { } expiresAt
+            ? new(userId, expiresAt) { IssuedAt = TimeOf(claims, JwtRegisteredClaimNames.Iat) }
+            : null;
 
     /// <summary>Claims that <see cref="Of"/> converts back into this token.</summary>
     public ClaimsIdentity ToClaims(string authenticationType)
@@ -47,28 +38,17 @@ internal sealed record AccessToken(string UserId, DateTimeOffset ExpiresAt)
     private static Claim TimeClaim(string type, DateTimeOffset time) =>
         new(type, time.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture), ClaimValueTypes.Integer64);
 
-    private static DateTimeOffset? IssuedAtOf(ClaimsIdentity claims) =>
-        long.TryParse(claims.FindFirst(JwtRegisteredClaimNames.Iat)?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var issued)
-            && issued <= DateTimeOffset.MaxValue.ToUnixTimeSeconds()
-            ? DateTimeOffset.FromUnixTimeSeconds(issued)
+    private static DateTimeOffset? TimeOf(ClaimsIdentity claims, string type) =>
+        long.TryParse(claims.FindFirst(type)?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            && seconds <= DateTimeOffset.MaxValue.ToUnixTimeSeconds()
+            ? DateTimeOffset.FromUnixTimeSeconds(seconds)
             : null;
 
     // A StringOrURI (RFC 7519, section 4.1.2). A list appears as several claims, an object as a claim of another value type.
-    private static string? UserOf(ClaimsIdentity claims)
-    {
-        Claim? subject = null;
-        foreach (var claim in claims.FindAll(JwtRegisteredClaimNames.Sub))
-        {
-            if (subject is not null || claim.ValueType != ClaimValueTypes.String)
-            {
-                return null;
-            }
-
-            subject = claim;
-        }
-
-        return UserIds.IsValid(subject?.Value) ? subject!.Value : null;
-    }
+    private static string? UserOf(ClaimsIdentity claims) =>
+        claims.FindAll(JwtRegisteredClaimNames.Sub).ToArray() is [{ ValueType: ClaimValueTypes.String, Value: var userId }] && UserIds.IsValid(userId)
+            ? userId
+            : null;
 }
 
 internal static class AccessTokenExtensions

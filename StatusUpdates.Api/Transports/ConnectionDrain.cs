@@ -54,19 +54,14 @@ internal sealed partial class ConnectionDrain(
         var steps = Math.Max(1, (int)(options.Value.DrainTime / Step));
         var perStep = Math.Max(MinClosesPerStep, (connections.Length + steps - 1) / steps);
         var started = time.GetTimestamp();
-        for (var closed = 0; closed < connections.Length;)
+        foreach (var (index, some) in connections.Chunk(perStep).Index())
         {
-            foreach (var connection in connections.AsSpan(closed, Math.Min(perStep, connections.Length - closed)))
-            {
-                connection.Drain();
-            }
-
-            closed += perStep;
-            var due = closed / perStep * Step;
-            if (closed < connections.Length && due - time.GetElapsedTime(started) is { Ticks: > 0 } wait)
+            if ((index * Step) - time.GetElapsedTime(started) is { Ticks: > 0 } wait)
             {
                 await Task.Delay(wait, time, cancellationToken);
             }
+
+            Array.ForEach(some, connection => connection.Drain());
         }
     }
 

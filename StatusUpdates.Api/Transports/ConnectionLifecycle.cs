@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.AspNetCore.Http.Features;
 using StatusUpdates.Api.Feeds;
 
@@ -17,8 +16,6 @@ namespace StatusUpdates.Api.Transports;
 /// </summary>
 internal sealed class ConnectionLifecycle(ConnectionRegistry registry, FeedHub hub, FeedMetrics metrics)
 {
-    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
-
     /// <summary>Serves a connection to its end.</summary>
     /// <param name="http">Its request.</param>
     /// <param name="request">What it follows.</param>
@@ -29,7 +26,6 @@ internal sealed class ConnectionLifecycle(ConnectionRegistry registry, FeedHub h
     {
         if (registry.TryEnter(request.UserId) is { } refusal)
         {
-            http.Response.Headers.RetryAfter = ((int)RetryAfter.TotalSeconds).ToString(CultureInfo.InvariantCulture);
             return refusal;
         }
 

@@ -44,6 +44,18 @@ public sealed class ConnectionOptions : IValidatableObject
     /// <summary>The operating system's send buffer of each connection (<c>SO_SNDBUF</c>), in bytes. Null: the system decides.</summary>
     public int? SendBufferBytes { get; internal set; }
 
+    /// <summary>The maximum size of a WebSocket client's message, in bytes; a larger one is closed with 1009.</summary>
+    public int MaxMessageBytes { get; internal set; } = 4 * 1024;
+
+    /// <summary>The maximum number of messages per second from a WebSocket client; more are closed with 4429.</summary>
+    public int MaxMessagesPerSecond { get; internal set; } = 20;
+
+    /// <summary>How long a WebSocket's peer may be silent until it is pinged.</summary>
+    public TimeSpan PingInterval { get; internal set; } = TimeSpan.FromSeconds(14);
+
+    /// <summary>How long a WebSocket's peer may be silent until it counts as dead: with a send that blocks at the very end, under 60 s.</summary>
+    public TimeSpan PeerTimeout { get; internal set; } = TimeSpan.FromSeconds(28);
+
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => SectionOptions.InvalidEntries(
         $"{SectionName}:{nameof(AllowedOrigins)}",

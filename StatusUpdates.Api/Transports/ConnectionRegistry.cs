@@ -7,14 +7,11 @@ namespace StatusUpdates.Api.Transports;
 /// <summary>The long-lived connections of this instance, counted against the limits from the handshake on. Thread-safe.</summary>
 internal sealed class ConnectionRegistry(IOptions<ConnectionOptions> options)
 {
-    private static readonly ProblemResult Draining = new(
-        StatusCodes.Status503ServiceUnavailable, ProblemCodes.Draining, "This instance is shutting down; connect again.");
+    private static readonly ProblemResult Draining = Refusal(ProblemCodes.Draining, "This instance is shutting down; connect again.");
 
-    private static readonly ProblemResult TooMany = new(
-        StatusCodes.Status429TooManyRequests, ProblemCodes.TooManyConnections, "This instance has too many connections open.");
+    private static readonly ProblemResult TooMany = Refusal(ProblemCodes.TooManyConnections, "This instance has too many connections open.");
 
-    private static readonly ProblemResult TooManyOfUser = new(
-        StatusCodes.Status429TooManyRequests, ProblemCodes.TooManyConnections, "You have too many connections open.");
+    private static readonly ProblemResult TooManyOfUser = Refusal(ProblemCodes.TooManyConnections, "You have too many connections open.");
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, int> _perUser = new(StringComparer.Ordinal);
@@ -25,16 +22,7 @@ internal sealed class ConnectionRegistry(IOptions<ConnectionOptions> options)
     /// <summary>The running connections. Safe to enumerate while others open and close.</summary>
     public IEnumerable<TransportConnection> Connections => _connections.Select(pair => pair.Key);
 
-    public int Count
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _count;
-            }
-        }
-    }
+    public int Count => Volatile.Read(ref _count);
 
     /// <summary>Counts a connection of this user, until <see cref="Leave"/>.</summary>
     /// <returns>Why it is not admitted; null: it is.</returns>
@@ -109,4 +97,6 @@ internal sealed class ConnectionRegistry(IOptions<ConnectionOptions> options)
             _draining = true;
         }
     }
+
+    private static ProblemResult Refusal(ProblemCode code, string detail) => new(code, detail) { RetryAfter = TimeSpan.FromSeconds(5) };
 }

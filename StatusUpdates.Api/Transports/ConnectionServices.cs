@@ -1,5 +1,5 @@
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using StatusUpdates.Api.Errors;
 
 namespace StatusUpdates.Api.Transports;
 
@@ -14,7 +14,6 @@ internal static class ConnectionServices
         var services = builder.Services;
         services.AddSectionOptions<ConnectionOptions, ConnectionOptionsValidator>(ConnectionOptions.SectionName);
         services.AddListenSockets();
-        services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<OriginPolicy>();
         services.AddSingleton<ConnectionRegistry>();
         services.AddSingleton<ConnectionClock>();
@@ -28,4 +27,14 @@ internal static class ConnectionServices
         services.AddSingleton<ConnectionContext>();
         services.AddSingleton<ConnectionLifecycle>();
     }
+
+    /// <summary>What the endpoints of all transports have in common.</summary>
+    public static void ServesFeed(this RouteHandlerBuilder builder) => builder
+        .ProducesProblems(
+            StatusCodes.Status400BadRequest,
+            StatusCodes.Status401Unauthorized,
+            StatusCodes.Status429TooManyRequests,
+            StatusCodes.Status503ServiceUnavailable)
+        .RequireAuthorization()
+        .DisableRequestTimeout();
 }

@@ -22,7 +22,7 @@ internal abstract class FeedConnection : TransportConnection
     protected FeedConnection(HttpContext http, FeedCursor cursor, AccessToken token, ConnectionContext context, string transport)
         : base(http, transport)
     {
-        _token = TokenSchedule.Of(token, AccessToken.ClockSkew, context.Time.GetUtcNow());
+        _token = TokenSchedule.Of(token, context.Time.GetUtcNow());
         _lastHeartbeat = context.Time.GetTimestamp();
         Cursor = cursor;
         UserId = token.UserId;
@@ -90,10 +90,7 @@ internal abstract class FeedConnection : TransportConnection
     }
 
     /// <summary>Replaces the token.</summary>
-    protected void Renew(AccessToken token)
-    {
-        Volatile.Write(ref _token, TokenSchedule.Of(token, AccessToken.ClockSkew, Context.Time.GetUtcNow()));
-    }
+    protected void Renew(AccessToken token) => Volatile.Write(ref _token, TokenSchedule.Of(token, Context.Time.GetUtcNow()));
 
     /// <summary>The token has expired: close.</summary>
     protected abstract void Expire();

@@ -9,8 +9,6 @@ namespace StatusUpdates.Api.Transports;
 /// <summary>The generation that a stream follows to its end. One reader at a time.</summary>
 internal sealed class FollowedGeneration(string userId, string generationId, IServiceScopeFactory scopes, DatabaseWatch database)
 {
-    public string Id => generationId;
-
     /// <summary>The state that the stream begins with, if the log has none of the generation's updates any more; null: it begins with those.</summary>
     public Frame? Start { get; private set; }
 

@@ -11,15 +11,14 @@ internal sealed record TokenSchedule(DateTimeOffset ExpiresAt, DateTimeOffset Wa
     private static readonly TimeSpan MaxWarning = TimeSpan.FromSeconds(60);
 
     /// <param name="token">The token.</param>
-    /// <param name="skew">The tolerated clock difference.</param>
     /// <param name="now">When the token was presented: taken as the start of its lifetime if it has no issue time.</param>
-    public static TokenSchedule Of(AccessToken token, TimeSpan skew, DateTimeOffset now)
+    public static TokenSchedule Of(AccessToken token, DateTimeOffset now)
     {
         var lifetime = token.ExpiresAt - (token.IssuedAt ?? now);
         var warning = lifetime / 5 is var fifth && fifth < MaxWarning ? fifth : MaxWarning;
-        return new(token.ExpiresAt, token.ExpiresAt - (warning > TimeSpan.Zero ? warning : TimeSpan.Zero), Add(token.ExpiresAt, skew));
+        return new(token.ExpiresAt, token.ExpiresAt - (warning > TimeSpan.Zero ? warning : TimeSpan.Zero), EndOf(token.ExpiresAt));
     }
 
-    private static DateTimeOffset Add(DateTimeOffset time, TimeSpan span) =>
-        DateTimeOffset.MaxValue - time < span ? DateTimeOffset.MaxValue : time + span;
+    private static DateTimeOffset EndOf(DateTimeOffset expiresAt) =>
+        DateTimeOffset.MaxValue - expiresAt < AccessToken.ClockSkew ? DateTimeOffset.MaxValue : expiresAt + AccessToken.ClockSkew;
 }

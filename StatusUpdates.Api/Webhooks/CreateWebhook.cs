@@ -57,8 +57,7 @@ internal static class CreateWebhook
         {
             return created.Limit == WebhookLimit.PerUrl
                 ? WebhookResponses.TooManyOfUrl(options.Value.MaxPerUrl)
-                : new ProblemResult(
-                    StatusCodes.Status409Conflict, ProblemCodes.WebhookLimit, $"A user may have at most {options.Value.MaxPerUser} webhooks.");
+                : new ProblemResult(ProblemCodes.WebhookLimit, $"A user may have at most {options.Value.MaxPerUser} webhooks.");
         }
 
         // Only this response, and that of a rotation, has the secret.

@@ -31,9 +31,9 @@ internal static class ReplayDelivery
             ReplayOutcome.Disabled => WebhookResponses.Disabled(),
             ReplayOutcome.Unproven => WebhookResponses.Unproven(),
             ReplayOutcome.AlreadyPending => new ProblemResult(
-                StatusCodes.Status409Conflict, ProblemCodes.DeliveryPending, "The delivery is already pending and will be attempted."),
+                ProblemCodes.DeliveryPending, "The delivery is already pending and will be attempted."),
             ReplayOutcome.Gone => new ProblemResult(
-                StatusCodes.Status409Conflict, ProblemCodes.UpdatesGone, "The update is no longer stored, so it cannot be delivered again."),
+                ProblemCodes.UpdatesGone, "The update is no longer stored, so it cannot be delivered again."),
             ReplayOutcome.TooManyPending => WebhookResponses.TooManyPending(),
             _ => await AcceptedAsync(id, deliveryId, http, user, queries, WebhookResponses.DeliveryNotFound(), cancellationToken),
         };

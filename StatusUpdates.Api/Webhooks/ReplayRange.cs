@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using StatusUpdates.Api.Errors;
@@ -41,13 +40,11 @@ internal static class ReplayRange
                 new Success<ReplayView>(new(replay.Count))),
             ReplayOutcome.Disabled => WebhookResponses.Disabled(),
             ReplayOutcome.Unproven => WebhookResponses.Unproven(),
-            ReplayOutcome.BadRange => ProblemResult.Invalid(BadRange(after, until, replay.Position)),
-            ReplayOutcome.TooMany => ProblemResult.Invalid(FieldErrors.Of(
-                Until, string.Create(CultureInfo.InvariantCulture, $"Must be at most {ReplayStore.MaxReplay} above since: replay a longer range in parts."))),
+            ReplayOutcome.BadRange => BadRange(after, until, replay.Position),
+            ReplayOutcome.TooMany => ProblemResult.Invalid(
+                Until, $"Must be at most {ReplayStore.MaxReplay} above since: replay a longer range in parts."),
             ReplayOutcome.Gone => new ProblemResult(
-                StatusCodes.Status409Conflict,
-                ProblemCodes.UpdatesGone,
-                string.Create(CultureInfo.InvariantCulture, $"Updates of this range are no longer stored; since must be at least {replay.Oldest - 1}.")),
+                ProblemCodes.UpdatesGone, $"Updates of this range are no longer stored; since must be at least {replay.Oldest - 1}."),
             ReplayOutcome.TooManyPending => WebhookResponses.TooManyPending(),
             _ => WebhookResponses.NotFound(),
         };
@@ -60,13 +57,12 @@ internal static class ReplayRange
             return value;
         }
 
-        errors.Add(field, string.Create(CultureInfo.InvariantCulture, $"Must be an integer from 0 to {LogPosition.MaxSeq}."));
+        errors.Add(field, $"Must be an integer from 0 to {LogPosition.MaxSeq}.");
         return null;
     }
 
-    private static FieldErrors BadRange(long since, long? until, long position) => until is null || until > position
-        ? FieldErrors.Of(
-            until is null ? Since : Until,
-            string.Create(CultureInfo.InvariantCulture, $"Must not be above the webhook's position, {position}: later updates will be delivered anyway."))
-        : FieldErrors.Of(Until, string.Create(CultureInfo.InvariantCulture, $"Must not be below since, {since}."));
+    private static ProblemResult BadRange(long since, long? until, long position) => until is null || until > position
+        ? ProblemResult.Invalid(
+            until is null ? Since : Until, $"Must not be above the webhook's position, {position}: later updates will be delivered anyway.")
+        : ProblemResult.Invalid(Until, $"Must not be below since, {since}.");
 }

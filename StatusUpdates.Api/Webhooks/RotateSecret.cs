@@ -26,8 +26,7 @@ internal static class RotateSecret
         var overlap = request?.OverlapSeconds ?? RotateSecretRequest.DefaultOverlapSeconds;
         if (overlap is < 0 or > RotateSecretRequest.MaxOverlapSeconds)
         {
-            return ProblemResult.Invalid(FieldErrors.Of(
-                "overlapSeconds", $"Must be an integer from 0 to {RotateSecretRequest.MaxOverlapSeconds}."));
+            return ProblemResult.Invalid("overlapSeconds", $"Must be an integer from 0 to {RotateSecretRequest.MaxOverlapSeconds}.");
         }
 
         // Concurrent rotations build on each other: if the keys were replaced meanwhile, the loop rotates the new ones.

@@ -26,7 +26,7 @@ internal static class TestWebhook
         {
             ReplayOutcome.Disabled => WebhookResponses.Disabled(),
             ReplayOutcome.AlreadyPending => new ProblemResult(
-                StatusCodes.Status409Conflict, ProblemCodes.DeliveryPending, "A test is already pending; wait for its outcome before you request another one."),
+                ProblemCodes.DeliveryPending, "A test is already pending; wait for its outcome before you request another one."),
             _ => await ReplayDelivery.AcceptedAsync(id, deliveryId, http, user, queries, WebhookResponses.NotFound(), cancellationToken),
         };
     }

@@ -15,18 +15,11 @@ internal static class WebhookEndpoints
         builder.AddWebhookRegistration();
         builder.Services.AddSingleton<WebhookRules>();
         builder.Services.AddSingleton<WebhookResponses>();
-        builder.Services.ConfigureHttpJsonOptions(
-            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, WebhooksJsonContext.Default));
     }
 
     public static void MapWebhooks(this WebApplication app)
     {
-        var group = app.MapGroup(Path)
-            .RequireAuthorization()
-            .WithTags("Webhooks")
-            .ProducesProblems(
-                StatusCodes.Status401Unauthorized, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable);
-        group.WithRequestTimeout(HttpDefaults.PlainRequest);
+        var group = app.MapPlainGroup(Path, "Webhooks");
         MapWebhooks(group);
         MapDeliveries(group);
     }
@@ -37,11 +30,8 @@ internal static class WebhookEndpoints
             .WithName("CreateWebhook")
             .WithSummary("Registers a webhook")
             .WithDescription("From now on the caller's updates are posted to the URL, signed as in Standard Webhooks 1.0. The secret is shown in this response only.")
-            .ProducesProblems(
-                StatusCodes.Status400BadRequest,
-                StatusCodes.Status409Conflict,
-                StatusCodes.Status413PayloadTooLarge,
-                StatusCodes.Status415UnsupportedMediaType);
+            .ProducesBodyProblems()
+            .ProducesProblems(StatusCodes.Status409Conflict);
 
         group.MapGet("/", GetWebhook.ListAsync)
             .WithName("ListWebhooks")
@@ -58,12 +48,8 @@ internal static class WebhookEndpoints
             .WithDescription(
                 "Omitted members stay unchanged; a filter that is null matches everything. With enabled true, updates are delivered from where they " +
                 "stopped. When the webhook is enabled again or its url changes, pending deliveries are attempted at once and start again with attempt 1.")
-            .ProducesProblems(
-                StatusCodes.Status400BadRequest,
-                StatusCodes.Status404NotFound,
-                StatusCodes.Status409Conflict,
-                StatusCodes.Status413PayloadTooLarge,
-                StatusCodes.Status415UnsupportedMediaType);
+            .ProducesBodyProblems()
+            .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
 
         group.MapDelete("/{id}", DeleteWebhook.HandleAsync)
             .WithName("DeleteWebhook")
@@ -74,11 +60,8 @@ internal static class WebhookEndpoints
             .WithName("RotateWebhookSecret")
             .WithSummary("Gives a webhook a new secret")
             .WithDescription("During the overlap, messages are also signed with the earlier keys. The new secret is shown in this response only.")
-            .ProducesProblems(
-                StatusCodes.Status400BadRequest,
-                StatusCodes.Status404NotFound,
-                StatusCodes.Status413PayloadTooLarge,
-                StatusCodes.Status415UnsupportedMediaType);
+            .ProducesBodyProblems()
+            .ProducesProblems(StatusCodes.Status404NotFound);
 
         group.MapPost("/{id}/test", TestWebhook.HandleAsync)
             .WithName("TestWebhook")
@@ -95,12 +78,8 @@ internal static class WebhookEndpoints
             .WithDescription(
                 "The updates that match the webhook's filters, with since < seq <= until; until is the webhook's position by default. Message ids stay the same. " +
                 "Refused while more than 10,000 deliveries are pending, and until the webhook has accepted a message at its current url.")
-            .ProducesProblems(
-                StatusCodes.Status400BadRequest,
-                StatusCodes.Status404NotFound,
-                StatusCodes.Status409Conflict,
-                StatusCodes.Status413PayloadTooLarge,
-                StatusCodes.Status415UnsupportedMediaType);
+            .ProducesBodyProblems()
+            .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
 
         group.MapGet("/{id}/deliveries", ListDeliveries.HandleAsync)
             .WithName("ListWebhookDeliveries")

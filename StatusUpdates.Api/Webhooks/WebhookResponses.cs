@@ -15,20 +15,17 @@ internal sealed partial class WebhookResponses(SigningKeyProtector protector, IL
     public static ProblemResult DeliveryNotFound() => ProblemResult.NotFound("There is no such webhook or delivery.");
 
     public static ProblemResult Disabled() => new(
-        StatusCodes.Status409Conflict, ProblemCodes.WebhookDisabled, "Nothing is delivered to the webhook while it is disabled. Enable it first.");
+        ProblemCodes.WebhookDisabled, "Nothing is delivered to the webhook while it is disabled. Enable it first.");
 
     public static ProblemResult Unproven() => new(
-        StatusCodes.Status409Conflict,
         ProblemCodes.WebhookUnproven,
         "Nothing is replayed until the webhook has answered a message with 2xx at its current url. Send a test (POST …/test), or wait for its first delivery.");
 
     public static ProblemResult TooManyOfUrl(int max) => new(
-        StatusCodes.Status409Conflict,
         ProblemCodes.WebhookUrlLimit,
         $"A user may have at most {max} webhooks at one url, ignoring its query. Change or remove one of them.");
 
     public static ProblemResult TooManyPending() => new(
-        StatusCodes.Status409Conflict,
         ProblemCodes.TooManyPending,
         $"More than {ReplayStore.MaxPending} deliveries of the webhook are pending: nothing is replayed until there are fewer.");
 

@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-using StatusUpdates.Api.Json;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Webhooks.Deliveries;
 
@@ -159,15 +157,3 @@ internal sealed record DeliveryPage(IReadOnlyList<DeliveryView> Items, int Limit
 /// <summary>The effect of a replay.</summary>
 /// <param name="Count">How many updates it made pending.</param>
 internal sealed record ReplayView(int Count);
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(CreateWebhookRequest))]
-[JsonSerializable(typeof(UpdateWebhookRequest))]
-[JsonSerializable(typeof(RotateSecretRequest))]
-[JsonSerializable(typeof(ReplayRequest))]
-[JsonSerializable(typeof(Success<WebhookView>))]
-[JsonSerializable(typeof(Success<WebhookList>))]
-[JsonSerializable(typeof(Success<DeliveryView>))]
-[JsonSerializable(typeof(Success<DeliveryPage>))]
-[JsonSerializable(typeof(Success<ReplayView>))]
-internal sealed partial class WebhooksJsonContext : JsonSerializerContext;

@@ -75,11 +75,13 @@ public sealed class DatabaseErrorsTests(TestServers servers)
     }
 
     [Fact]
-    public void A_request_that_cannot_be_served_now_gets_503_with_the_time_to_wait()
+    public async Task A_request_that_cannot_be_served_now_gets_503_with_the_time_to_wait()
     {
         var context = new DefaultHttpContext();
 
-        Assert.Equal(StatusCodes.Status503ServiceUnavailable, DatabaseFailures.ToProblem(context).StatusCode);
+        await DatabaseFailures.Problem.ExecuteAsync(context);
+
+        Assert.Equal(StatusCodes.Status503ServiceUnavailable, context.Response.StatusCode);
         Assert.Equal("2", context.Response.Headers.RetryAfter);
     }
 

@@ -7,7 +7,6 @@ using StatusUpdates.Api.Feeds;
 using StatusUpdates.Api.Hosting;
 using StatusUpdates.Api.RateLimiting;
 using StatusUpdates.Api.Transports;
-using StatusUpdates.Api.Transports.WebSockets;
 using StatusUpdates.ChatLinks;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Database;
@@ -31,7 +30,6 @@ internal static class TestSettings
     [
         (FeedOptions.SectionName, typeof(FeedOptions)),
         (ConnectionOptions.SectionName, typeof(ConnectionOptions)),
-        ("Gateway:WebSocket", typeof(StatusSocketOptions)),
         (RateLimitOptions.SectionName, typeof(RateLimitOptions)),
         ("Requests", typeof(RequestOptions)),
         (WebhookOptions.SectionName, typeof(WebhookOptions)),

@@ -79,8 +79,8 @@ public sealed class StalledReadersTests(TestServers servers)
 
         // Long enough for all to be connected and blocked. Until it is blocked, a stalled reader does not respond to pings either.
         ["Gateway:Connections:SendTimeout"] = Patience.ToString(),
-        ["Gateway:WebSocket:PingInterval"] = Patience.ToString(),
-        ["Gateway:WebSocket:PeerTimeout"] = (2 * Patience).ToString(),
+        ["Gateway:Connections:PingInterval"] = Patience.ToString(),
+        ["Gateway:Connections:PeerTimeout"] = (2 * Patience).ToString(),
 
         // Garbage that is not collected yet is not the cost of a reader: at most 4 MiB of it, not as much as this processor's cache holds.
         ["DOTNET_GCgen0size"] = "400000",

@@ -14,15 +14,7 @@ internal sealed class AccessTokenValidator(IOptionsMonitor<JwtBearerOptions> opt
         var bearer = options.Get(JwtBearerDefaults.AuthenticationScheme);
         var parameters = bearer.TokenValidationParameters.Clone();
         parameters.ConfigurationManager = bearer.ConfigurationManager as BaseConfigurationManager;
-        foreach (var handler in bearer.TokenHandlers)
-        {
-            var result = await handler.ValidateTokenAsync(token, parameters);
-            if (result.IsValid)
-            {
-                return AccessToken.Of(result.ClaimsIdentity);
-            }
-        }
-
-        return null;
+        var result = await bearer.TokenHandlers.Single().ValidateTokenAsync(token, parameters);
+        return result.IsValid ? AccessToken.Of(result.ClaimsIdentity) : null;
     }
 }

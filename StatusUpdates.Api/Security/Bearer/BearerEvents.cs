@@ -11,7 +11,11 @@ namespace StatusUpdates.Api.Security.Bearer;
 /// <summary>Where a token is taken from, what its user must be, and the response to a refusal (RFC 6750, sections 2 and 3).</summary>
 internal sealed class BearerEvents : JwtBearerEvents
 {
-    private const string RetryAfterSeconds = "2";
+    private static readonly ProblemResult IssuerUnavailable = new(
+        ProblemCodes.Unavailable, "The token cannot be checked now: its issuer does not respond; try again soon.")
+    {
+        RetryAfter = TimeSpan.FromSeconds(2),
+    };
 
     public override async Task MessageReceived(MessageReceivedContext context)
     {
@@ -54,31 +58,24 @@ internal sealed class BearerEvents : JwtBearerEvents
         switch (context.AuthenticateFailure)
         {
             case null:
-                await RespondAsync(
-                    context, "", new(StatusCodes.Status401Unauthorized, ProblemCodes.Unauthorized, "An access token is required: Authorization: Bearer <token>."));
+                await RespondAsync(context, "", new(ProblemCodes.Unauthorized, "An access token is required: Authorization: Bearer <token>."));
                 break;
             case AmbiguousCredentialException:
                 await RespondAsync(
-                    context, " error=\"invalid_request\"", ProblemResult.Invalid(FieldErrors.Of("ticket", "Must not be given together with token.")));
+                    context, " error=\"invalid_request\"", ProblemResult.Invalid("ticket", "Must not be given together with token."));
                 break;
             case var failure when DatabaseFailures.IsUnavailable(failure):
                 // Not the client's fault: handled and logged like any other database failure.
                 ExceptionDispatchInfo.Throw(failure);
                 break;
             case IssuerUnavailableException:
-                context.Response.Headers.RetryAfter = RetryAfterSeconds;
-                await new ProblemResult(
-                    StatusCodes.Status503ServiceUnavailable, ProblemCodes.Unavailable, "The token cannot be checked now: its issuer does not respond; try again soon.")
-                    .ExecuteAsync(context.HttpContext);
+                await IssuerUnavailable.ExecuteAsync(context.HttpContext);
                 break;
             case var failure:
                 // Only fixed texts: the token's own content must not get into a header.
                 var reason = Reason(failure);
                 var code = failure is InvalidTicketException ? ProblemCodes.InvalidTicket : ProblemCodes.InvalidToken;
-                await RespondAsync(
-                    context,
-                    $" error=\"invalid_token\", error_description=\"{reason}\"",
-                    new(StatusCodes.Status401Unauthorized, code, reason + "."));
+                await RespondAsync(context, $" error=\"invalid_token\", error_description=\"{reason}\"", new(code, reason + "."));
                 break;
         }
     }

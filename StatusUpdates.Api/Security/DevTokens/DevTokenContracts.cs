@@ -1,6 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Serialization;
-using StatusUpdates.Api.Json;
 
 namespace StatusUpdates.Api.Security.DevTokens;
 
@@ -12,8 +10,3 @@ internal sealed record DevTokenRequest([property: Required] string? UserId);
 /// <param name="Token">The JWT.</param>
 /// <param name="ExpiresAt">When it expires.</param>
 internal sealed record DevToken(string Token, DateTimeOffset ExpiresAt);
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, Converters = [typeof(TimestampConverter)])]
-[JsonSerializable(typeof(DevTokenRequest))]
-[JsonSerializable(typeof(Success<DevToken>))]
-internal sealed partial class DevTokenJsonContext : JsonSerializerContext;

@@ -7,12 +7,7 @@ namespace StatusUpdates.Api.Security.DevTokens;
 /// <summary><c>POST /api/v1/dev/token</c>: a token for any user, so that the page and curl work out of the box. Development only.</summary>
 internal static class DevTokenEndpoints
 {
-    public static void AddDevTokens(this IHostApplicationBuilder builder)
-    {
-        builder.Services.AddSingleton<DevTokenIssuer>();
-        builder.Services.ConfigureHttpJsonOptions(
-            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, DevTokenJsonContext.Default));
-    }
+    public static void AddDevTokens(this IHostApplicationBuilder builder) => builder.Services.AddSingleton<DevTokenIssuer>();
 
     public static void MapDevTokens(this WebApplication app)
     {
@@ -32,6 +27,6 @@ internal static class DevTokenEndpoints
     private static Results<Ok<Success<DevToken>>, ProblemResult> Issue(DevTokenRequest request, DevTokenIssuer issuer) =>
         UserIds.IsValid(request.UserId)
             ? TypedResults.Ok(new Success<DevToken>(issuer.Issue(request.UserId)))
-            : ProblemResult.Invalid(FieldErrors.Of(
-                "userId", $"Must be a string of 1 to {UserIds.MaxLength} characters, without U+0000 or lone surrogates."));
+            : ProblemResult.Invalid(
+                "userId", $"Must be a string of 1 to {UserIds.MaxLength} characters, without U+0000 or lone surrogates.");
 }

@@ -16,21 +16,6 @@ internal static class CredentialStripping
     /// </summary>
     public static void Strip(IHttpRequestFeature request, IFeatureCollection features)
     {
-        var found = false;
-        foreach (var pair in new QueryStringEnumerable(request.QueryString))
-        {
-            if (IsCredential(pair.DecodeName().Span))
-            {
-                found = true;
-                break;
-            }
-        }
-
-        if (!found)
-        {
-            return;
-        }
-
         string? token = null;
         string? ticket = null;
         var rest = new StringBuilder(request.QueryString.Length);
@@ -55,15 +40,16 @@ internal static class CredentialStripping
             }
         }
 
-        features.Set(new QueryCredential(token, ticket));
+        if (token is null && ticket is null)
+        {
+            return;
+        }
 
+        features.Set(new QueryCredential(token, ticket));
         var query = rest.ToString();
         request.QueryString = query;
         var target = request.RawTarget;
         var mark = target.IndexOf('?', StringComparison.Ordinal);
         request.RawTarget = mark < 0 ? target : string.Concat(target.AsSpan(0, mark), query);
     }
-
-    private static bool IsCredential(ReadOnlySpan<char> name) =>
-        name.Equals(Token, StringComparison.OrdinalIgnoreCase) || name.Equals(Ticket, StringComparison.OrdinalIgnoreCase);
 }

@@ -1,3 +1,5 @@
+using StatusUpdates.Api.Queries;
+
 namespace StatusUpdates.Api.Security.QueryCredentials;
 
 /// <summary>
@@ -12,9 +14,12 @@ internal sealed class AcceptsQueryCredentialsAttribute : Attribute;
 
 internal static class QueryCredentialExtensions
 {
-    /// <summary>Lets the endpoint accept a credential in the query.</summary>
-    public static TBuilder AcceptsQueryCredentials<TBuilder>(this TBuilder builder)
-        where TBuilder : IEndpointConventionBuilder => builder.WithMetadata(new AcceptsQueryCredentialsAttribute());
+    /// <summary>Lets the endpoint accept a credential in the query, which <see cref="CredentialStripping"/> takes from there.</summary>
+    public static RouteHandlerBuilder AcceptsQueryCredentials(this RouteHandlerBuilder builder) => builder
+        .WithMetadata(new AcceptsQueryCredentialsAttribute())
+        .DescribesParameters(
+            new(CredentialStripping.Token, "An access token, for clients that cannot set headers. Cannot be combined with ticket.", Parameters.AnyText),
+            new(CredentialStripping.Ticket, "A ticket instead of a token; works once.", Parameters.AnyText));
 
     /// <summary>The query's credential, if there was one and the endpoint accepts it.</summary>
     public static QueryCredential? GetQueryCredential(this HttpContext context) =>

@@ -15,11 +15,11 @@ internal static class TicketAuthentication
     public static async Task AuthenticateAsync(MessageReceivedContext context, string ticket)
     {
         var services = context.HttpContext.RequestServices;
-        TicketGrant? grant;
+        AccessToken? token;
         try
         {
             // Not canceled when the client disconnects: it is one quick statement, and the scheme would log the cancellation as an error.
-            grant = await services.GetRequiredService<TicketStore>().RedeemAsync(ticket, CancellationToken.None);
+            token = await services.GetRequiredService<TicketStore>().RedeemAsync(ticket, CancellationToken.None);
         }
         catch (Exception e) when (DatabaseFailures.IsUnavailable(e))
         {
@@ -30,13 +30,12 @@ internal static class TicketAuthentication
 
         // The token's expiry is checked with the same clock and tolerance as the token itself would be.
         var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-        if (grant is null || grant.TokenExpiresAt < now - AccessToken.ClockSkew)
+        if (token is null || token.ExpiresAt < now - AccessToken.ClockSkew)
         {
             context.Fail(new InvalidTicketException());
             return;
         }
 
-        var token = new AccessToken(grant.UserId, grant.TokenExpiresAt) { IssuedAt = grant.TokenIssuedAt };
         context.Principal = new ClaimsPrincipal(token.ToClaims(context.Scheme.Name));
         context.Success();
     }

@@ -1,6 +1,5 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
-using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Hosting;
 using StatusUpdates.Api.Json;
 
@@ -12,32 +11,14 @@ namespace StatusUpdates.Api.Security.Tickets;
 /// </summary>
 internal static class TicketEndpoints
 {
-    // Enough time between the response and the handshake on a slow network.
-    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(30);
+    public static void AddTickets(this IHostApplicationBuilder builder) => builder.Services.AddSingleton<TicketStore>();
 
-    public static void AddTickets(this IHostApplicationBuilder builder)
-    {
-        builder.Services.AddSingleton<TicketStore>();
-        builder.Services.ConfigureHttpJsonOptions(
-            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, TicketJsonContext.Default));
-    }
-
-    public static void MapTickets(this WebApplication app) => app.MapPost("/api/v1/tickets", IssueAsync)
-        .RequireAuthorization()
+    public static void MapTickets(this WebApplication app) => app.MapPlainGroup("/api/v1", "Tickets").MapPost("/tickets", IssueAsync)
         .WithName("CreateTicket")
-        .WithTags("Tickets")
         .WithSummary("Creates a ticket that opens one connection")
-        .WithDescription("For ?ticket= of the WebSocket and of the event streams. It works once; its connection expires with the token that the ticket was created with.")
-        .ProducesProblems(
-            StatusCodes.Status401Unauthorized, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable)
-        .WithRequestTimeout(HttpDefaults.PlainRequest);
+        .WithDescription("For ?ticket= of the WebSocket and of the event streams. It works once; its connection expires with the token that the ticket was created with.");
 
     private static async Task<Ok<Success<TicketView>>> IssueAsync(
-        ClaimsPrincipal user, TicketStore tickets, CancellationToken cancellationToken)
-    {
-        var token = user.GetAccessToken();
-        var grant = new TicketGrant(token.UserId, token.IssuedAt, token.ExpiresAt);
-        var ticket = await tickets.IssueAsync(grant, Lifetime, AccessToken.ClockSkew, cancellationToken);
-        return TypedResults.Ok(new Success<TicketView>(new(ticket.Text, ticket.ExpiresAt)));
-    }
+        ClaimsPrincipal user, TicketStore tickets, CancellationToken cancellationToken) =>
+        TypedResults.Ok(new Success<TicketView>(await tickets.IssueAsync(user.GetAccessToken(), cancellationToken)));
 }

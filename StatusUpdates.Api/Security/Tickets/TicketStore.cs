@@ -37,14 +37,14 @@ internal sealed class TicketStore(StatusDatabase database)
         RETURNING user_id, token_issued_at, token_expires_at
         """;
 
-    /// <summary>Issues a ticket.</summary>
-    /// <param name="grant">What it grants.</param>
-    /// <param name="lifetime">How long it can be used.</param>
-    /// <param name="skew">How long after the token's expiry it can still be used: as long as the token itself.</param>
+    // Enough time between the response and the handshake on a slow network.
+    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(30);
+
+    /// <summary>Issues a ticket for the token. After the token's expiry it can still be used for as long as the token itself.</summary>
+    /// <param name="accessToken">The token.</param>
     /// <param name="cancellationToken">Stops waiting; the ticket may still be committed.</param>
     /// <exception cref="NpgsqlException">The database was away longer than <see cref="StatusDatabaseOptions.RetryFor"/>.</exception>
-    public async Task<IssuedTicket> IssueAsync(
-        TicketGrant grant, TimeSpan lifetime, TimeSpan skew, CancellationToken cancellationToken = default)
+    public async Task<TicketView> IssueAsync(AccessToken accessToken, CancellationToken cancellationToken)
     {
         var text = SingleUseCode.Create();
         var expiresAt = await database.RetryAsync(
@@ -52,15 +52,15 @@ internal sealed class TicketStore(StatusDatabase database)
             {
                 var command = new NpgsqlCommand(IssueSql);
                 command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = SingleUseCode.HashOf(text) });
-                command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = grant.UserId });
+                command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = accessToken.UserId });
                 command.Parameters.Add(new NpgsqlParameter
                 {
-                    Value = (object?)grant.TokenIssuedAt?.ToUniversalTime() ?? DBNull.Value,
+                    Value = (object?)accessToken.IssuedAt?.ToUniversalTime() ?? DBNull.Value,
                     NpgsqlDbType = NpgsqlDbType.TimestampTz,
                 });
-                command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = grant.TokenExpiresAt.ToUniversalTime() });
-                command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = lifetime });
-                command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = skew });
+                command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = accessToken.ExpiresAt.ToUniversalTime() });
+                command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = Lifetime });
+                command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = AccessToken.ClockSkew });
                 command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = CleanUpBatch });
                 return database.WriteAsync(
                     command,
@@ -76,9 +76,9 @@ internal sealed class TicketStore(StatusDatabase database)
     }
 
     /// <summary>Uses up a ticket. Not repeated after an unknown outcome: the ticket may be gone, and the client requests another one.</summary>
-    /// <returns>What it grants; null if it does not exist, was used or has expired.</returns>
+    /// <returns>The token that it was issued for; null if it does not exist, was used or has expired.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
-    public async Task<TicketGrant?> RedeemAsync(string text, CancellationToken cancellationToken = default)
+    public async Task<AccessToken?> RedeemAsync(string text, CancellationToken cancellationToken)
     {
         if (!SingleUseCode.IsWellFormed(text))
         {
@@ -90,11 +90,16 @@ internal sealed class TicketStore(StatusDatabase database)
         return await database.WriteAsync(
             command,
             static async reader => await reader.ReadAsync()
-                ? new TicketGrant(
-                    reader.GetString(0),
-                    reader.IsDBNull(1) ? null : reader.GetFieldValue<DateTimeOffset>(1),
-                    reader.GetFieldValue<DateTimeOffset>(2))
+                ? new AccessToken(reader.GetString(0), reader.GetFieldValue<DateTimeOffset>(2))
+                {
+                    IssuedAt = reader.IsDBNull(1) ? null : reader.GetFieldValue<DateTimeOffset>(1),
+                }
                 : null,
             cancellationToken);
     }
 }
+
+/// <summary>A ticket: opens one connection of the caller.</summary>
+/// <param name="Ticket">The ticket, for <c>?ticket=</c>.</param>
+/// <param name="ExpiresAt">When it expires.</param>
+internal sealed record TicketView(string Ticket, DateTimeOffset ExpiresAt);

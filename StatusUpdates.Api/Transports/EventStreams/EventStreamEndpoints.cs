@@ -38,16 +38,9 @@ internal static class EventStreamEndpoints
 
     private static void IsEventStream(this RouteHandlerBuilder builder) => builder
         .Produces(StatusCodes.Status200OK, contentType: EventStreamResponse.ContentType)
-        .ProducesProblems(
-            StatusCodes.Status400BadRequest,
-            StatusCodes.Status401Unauthorized,
-            StatusCodes.Status429TooManyRequests,
-            StatusCodes.Status503ServiceUnavailable)
-        .DescribesParameters(QueryCredentialParameters.All)
-        .RequireAuthorization()
         .AcceptsQueryCredentials()
         .WithMetadata(new EventStreamRefusal())
-        .DisableRequestTimeout();
+        .ServesFeed();
 
     private static async Task<IResult> FollowUserAsync(HttpContext http, ConnectionLifecycle lifecycle, ConnectionContext connections)
     {
@@ -95,7 +88,7 @@ internal static class EventStreamEndpoints
                 // event-source-polyfill reads every response's body, fails on one without a body, and retries forever. It does understand a 410.
                 var isPolyfill = query.Has(FeedParameters.LastEventId) && !query.Has(FeedParameters.LastEventIdHeader);
                 return isPolyfill
-                    ? new ProblemResult(StatusCodes.Status410Gone, ProblemCodes.StreamEnded, "The generation has ended, and the client has its last update: nothing follows.")
+                    ? new ProblemResult(ProblemCodes.StreamEnded, "The generation has ended, and the client has its last update: nothing follows.")
                     : TypedResults.NoContent();
             }
         }

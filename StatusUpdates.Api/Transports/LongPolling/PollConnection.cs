@@ -21,7 +21,7 @@ internal sealed class PollConnection(HttpContext http, FeedCursor cursor, Access
     // A poll that does not wait may still have to read its updates from the log.
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(2);
 
-    private readonly DateTimeOffset _tokenEndsAt = TokenSchedule.Of(token, AccessToken.ClockSkew, context.Time.GetUtcNow()).EndAt;
+    private readonly DateTimeOffset _tokenEndsAt = TokenSchedule.Of(token, context.Time.GetUtcNow()).EndAt;
     private readonly CancellationToken _gone = http.RequestAborted;
     private int _isOver;
 

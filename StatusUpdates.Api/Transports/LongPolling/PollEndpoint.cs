@@ -14,9 +14,6 @@ internal static class PollEndpoint
 
     private static readonly Parameter<int> Timeout = Parameters.Integer("timeout", "How long to wait, in seconds.", 0, 60, absent: 25);
 
-    public static void AddPoll(this IHostApplicationBuilder builder) => builder.Services.ConfigureHttpJsonOptions(
-        options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, LongPollingJsonContext.Default));
-
     public static void MapPoll(this IEndpointRouteBuilder routes) => routes.MapGet("/api/v1/status/poll", HandleAsync)
         .WithName("PollStatus")
         .WithTags("Status")
@@ -24,13 +21,7 @@ internal static class PollEndpoint
         .WithDescription("Responds at once if there are updates after since, else when one arrives, else with no items after timeout. Without since, responds at once with the log's head as seq.")
         .DescribesParameters(FeedParameters.Since, Timeout)
         .Produces<Success<PollPage>>()
-        .ProducesProblems(
-            StatusCodes.Status400BadRequest,
-            StatusCodes.Status401Unauthorized,
-            StatusCodes.Status429TooManyRequests,
-            StatusCodes.Status503ServiceUnavailable)
-        .RequireAuthorization()
-        .DisableRequestTimeout();
+        .ServesFeed();
 
     private static async Task<IResult> HandleAsync(
         HttpContext http, FeedHub hub, ConnectionLifecycle lifecycle, ConnectionContext connections)

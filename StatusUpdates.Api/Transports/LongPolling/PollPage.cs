@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Messaging;
 
@@ -14,11 +13,6 @@ internal sealed record PollPage(IReadOnlyList<EncodedUpdate> Items, long Seq, st
     public static PollPage Of(IReadOnlyList<EncodedUpdate> items, LogPosition position, bool more) =>
         new(items, position.Seq, position.ToString(), more);
 
-
     /// <summary>True if the log could not serve the requested position: read the state by REST, then continue from <see cref="Seq"/>.</summary>
     public bool? Resync { get; init; }
 }
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(Success<PollPage>))]
-internal sealed partial class LongPollingJsonContext : JsonSerializerContext;

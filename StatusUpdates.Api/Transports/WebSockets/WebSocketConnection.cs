@@ -1,6 +1,7 @@
 using System.Text.Json;
 using StatusUpdates.Api.Feeds;
 using StatusUpdates.Api.Security;
+using StatusUpdates.Api.Security.Bearer;
 
 namespace StatusUpdates.Api.Transports.WebSockets;
 
@@ -11,7 +12,7 @@ namespace StatusUpdates.Api.Transports.WebSockets;
 /// </summary>
 internal sealed class WebSocketConnection : FeedConnection
 {
-    private readonly WebSocketContext _context;
+    private readonly AccessTokenValidator _tokens;
     private readonly PendingMessages _pending;
     private readonly WebSocketReader _reader;
     private MessageRate _rate;
@@ -20,10 +21,11 @@ internal sealed class WebSocketConnection : FeedConnection
     private long _lastReceived;
     private long _lastPing;
 
-    public WebSocketConnection(HttpContext http, Stream stream, FeedCursor cursor, AccessToken token, bool batches, WebSocketContext context)
-        : base(http, cursor, token, context.Connections, "websocket")
+    public WebSocketConnection(
+        HttpContext http, Stream stream, FeedCursor cursor, AccessToken token, bool batches, ConnectionContext context, AccessTokenValidator tokens)
+        : base(http, cursor, token, context, "websocket")
     {
-        _context = context;
+        _tokens = tokens;
         _pending = new PendingMessages(cursor);
         _reader = new WebSocketReader(stream, context.Options.MaxMessageBytes);
         _rate = new MessageRate(context.Options.MaxMessagesPerSecond);
@@ -60,13 +62,13 @@ internal sealed class WebSocketConnection : FeedConnection
         }
 
         var silence = Since(Volatile.Read(ref _lastReceived), timestamp);
-        if (silence >= _context.Options.PeerTimeout)
+        if (silence >= Context.Options.PeerTimeout)
         {
-            Context.LogDead(Transport, _context.Options.PeerTimeout);
+            Context.LogDead(Transport, Context.Options.PeerTimeout);
             Context.Metrics.DeadAborted(Transport);
             Abort();
         }
-        else if (silence >= _context.Options.PingInterval && Since(_lastPing, timestamp) >= _context.Options.PingInterval)
+        else if (silence >= Context.Options.PingInterval && Since(_lastPing, timestamp) >= Context.Options.PingInterval)
         {
             _lastPing = timestamp;
             _pending.Ping();
@@ -185,10 +187,10 @@ internal sealed class WebSocketConnection : FeedConnection
 
     private async Task AuthenticateAsync(string text)
     {
-        if (await _context.Tokens.ValidateAsync(text) is not { } token)
+        if (await _tokens.ValidateAsync(text) is not { } token)
         {
             await _pending.ReplyAsync(ServerMessage.Error(
-                Errors.ProblemCodes.InvalidToken, "The token is not valid; the previous one remains valid until it expires."));
+                Errors.ProblemCodes.InvalidToken.Name, "The token is not valid; the previous one remains valid until it expires."));
             return;
         }
 

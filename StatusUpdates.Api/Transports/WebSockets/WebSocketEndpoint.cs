@@ -2,6 +2,7 @@ using Microsoft.OpenApi;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Api.Security;
+using StatusUpdates.Api.Security.Bearer;
 using StatusUpdates.Api.Security.QueryCredentials;
 
 namespace StatusUpdates.Api.Transports.WebSockets;
@@ -16,17 +17,14 @@ internal static class WebSocketEndpoint
         (text, out value) => (value = text is "true") || text is "false",
         "Must be true or false.");
 
-    public static void AddWebSockets(this IHostApplicationBuilder builder) => builder.Services.AddSingleton<WebSocketContext>();
-
     public static void MapWebSocket(this IEndpointRouteBuilder routes) =>
         routes.MapMethods("/ws/status", [HttpMethods.Get, HttpMethods.Connect], HandleAsync)
             .ExcludeFromDescription()
-            .RequireAuthorization()
             .AcceptsQueryCredentials()
-            .DisableRequestTimeout();
+            .ServesFeed();
 
     private static async Task<IResult> HandleAsync(
-        HttpContext http, OriginPolicy origins, ConnectionLifecycle lifecycle, WebSocketContext sockets)
+        HttpContext http, OriginPolicy origins, ConnectionLifecycle lifecycle, ConnectionContext connections, AccessTokenValidator tokens)
     {
         if (WebSocketHandshake.Check(http) is { } refused)
         {
@@ -35,7 +33,7 @@ internal static class WebSocketEndpoint
 
         if (!origins.IsAllowed(http.Request))
         {
-            return new ProblemResult(StatusCodes.Status403Forbidden, ProblemCodes.ForeignOrigin, "Pages of this origin may not connect.");
+            return new ProblemResult(ProblemCodes.ForeignOrigin, "Pages of this origin may not connect.");
         }
 
         var query = new QueryReader(http.Request);
@@ -50,8 +48,8 @@ internal static class WebSocketEndpoint
         var token = http.User.GetAccessToken();
         return await lifecycle.ServeAsync(
             http,
-            new(token.UserId, since, generationId, sockets.Connections.Options.WriteBytes),
+            new(token.UserId, since, generationId, connections.Options.WriteBytes),
             async (cursor, runAsync) => await runAsync(
-                new WebSocketConnection(http, await WebSocketHandshake.AcceptAsync(http), cursor, token, batches, sockets)));
+                new WebSocketConnection(http, await WebSocketHandshake.AcceptAsync(http), cursor, token, batches, connections, tokens)));
     }
 }

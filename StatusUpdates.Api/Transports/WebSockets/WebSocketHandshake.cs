@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.Net.Http.Headers;
 using StatusUpdates.Api.Errors;
 
 namespace StatusUpdates.Api.Transports.WebSockets;
@@ -13,8 +14,7 @@ namespace StatusUpdates.Api.Transports.WebSockets;
 internal static class WebSocketHandshake
 {
     private const string Version = "13";
-
-    private static ReadOnlySpan<byte> KeySuffix => "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"u8;
+    private const string KeySuffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
     /// <summary>Checks whether the request is a valid handshake; null if it is.</summary>
     public static ProblemResult? Check(HttpContext context)
@@ -26,7 +26,7 @@ internal static class WebSocketHandshake
             ? string.Equals(extended!.Protocol, "websocket", StringComparison.OrdinalIgnoreCase)
             : HttpMethods.IsGet(context.Request.Method)
                 && context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
-                && HasToken(headers.Upgrade, "websocket");
+                && headers.GetCommaSeparatedValues(HeaderNames.Upgrade).Contains("websocket", StringComparer.OrdinalIgnoreCase);
         if (!isHandshake)
         {
             if (HttpProtocol.IsHttp11(context.Request.Protocol))
@@ -36,18 +36,18 @@ internal static class WebSocketHandshake
                 context.Response.Headers.Connection = "Upgrade";
             }
 
-            return new(StatusCodes.Status426UpgradeRequired, ProblemCodes.UpgradeRequired, "This address accepts WebSocket connections only.");
+            return new(ProblemCodes.UpgradeRequired, "This address accepts WebSocket connections only.");
         }
 
         if (headers.SecWebSocketVersion is not [Version])
         {
             context.Response.Headers.SecWebSocketVersion = Version;
-            return new(StatusCodes.Status426UpgradeRequired, ProblemCodes.UpgradeRequired, "Sec-WebSocket-Version must be 13.");
+            return new(ProblemCodes.UpgradeRequired, "Sec-WebSocket-Version must be 13.");
         }
 
         return isExtended || IsKey(headers.SecWebSocketKey)
             ? null
-            : ProblemResult.Invalid(FieldErrors.Of("Sec-WebSocket-Key", "Must be 16 bytes in base64, once."));
+            : ProblemResult.Invalid("Sec-WebSocket-Key", "Must be 16 bytes in base64, once.");
     }
 
     /// <summary>Switches protocols. From here on the stream belongs to the caller.</summary>
@@ -70,38 +70,17 @@ internal static class WebSocketHandshake
         return await context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
     }
 
-    /// <summary>The accept value for a key (RFC 6455, section 4.2.2).</summary>
-    internal static string Accept(string key)
+    // RFC 6455, section 4.2.2.
+    private static string Accept(string key)
     {
-        Span<byte> input = stackalloc byte[24 + KeySuffix.Length];
-        Encoding.ASCII.GetBytes(key, input);
-        KeySuffix.CopyTo(input[24..]);
-        Span<byte> hash = stackalloc byte[SHA1.HashSizeInBytes];
 #pragma warning disable CA5350 // The RFC requires SHA-1; it protects nothing here.
-        SHA1.HashData(input, hash);
+        return Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(key + KeySuffix)));
 #pragma warning restore CA5350
-        return Convert.ToBase64String(hash);
     }
 
     private static bool IsKey(IList<string?> values)
     {
         Span<byte> key = stackalloc byte[18];
         return values is [{ Length: 24 } text] && Convert.TryFromBase64String(text, key, out var length) && length == 16;
-    }
-
-    private static bool HasToken(IList<string?> values, string token)
-    {
-        foreach (var value in values)
-        {
-            foreach (var part in value.AsSpan().Split(','))
-            {
-                if (value.AsSpan()[part].Trim().Equals(token, StringComparison.OrdinalIgnoreCase))
-                {
-                    return true;
-                }
-            }
-        }
-
-        return false;
     }
 }

@@ -206,7 +206,6 @@ export class StatusUpdatesClient {
     }
 
     const stop = new AbortController();
-    const abort = () => stop.abort();
     // A watch with its own start may belong to another user. A watch that continues belongs to the same user.
     const watch = since === undefined
       ? new Watch(this.#settings, this.cursor, this.#watch?.userId ?? null, stop.signal)
@@ -214,12 +213,11 @@ export class StatusUpdatesClient {
     this.#isWatching = true;
     this.#watch = watch;
     try {
-      signal?.addEventListener('abort', abort);
+      signal?.addEventListener('abort', () => stop.abort(), { signal: stop.signal });
       if (!signal?.aborted) {
         yield* watch.run();
       }
     } finally {
-      signal?.removeEventListener('abort', abort);
       stop.abort();
       this.#isWatching = false;
       this.#settings.onState('stopped', {});
@@ -1035,20 +1033,12 @@ function abortable(promise, signal) {
  * @returns {() => void} Stops it.
  */
 function onWake(listener) {
-  if (typeof globalThis.addEventListener !== 'function') {
-    return () => {};
+  const control = new AbortController();
+  const { signal } = control;
+  if (typeof globalThis.addEventListener === 'function') {
+    globalThis.addEventListener('online', listener, { signal });
+    globalThis.document?.addEventListener('visibilitychange', () => document.hidden || listener(), { signal });
   }
 
-  const seen = () => {
-    if (!document.hidden) {
-      listener();
-    }
-  };
-  const page = typeof document === 'undefined' ? null : document;
-  globalThis.addEventListener('online', listener);
-  page?.addEventListener('visibilitychange', seen);
-  return () => {
-    globalThis.removeEventListener('online', listener);
-    page?.removeEventListener('visibilitychange', seen);
-  };
+  return () => control.abort();
 }

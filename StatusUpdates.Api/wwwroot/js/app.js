@@ -1,13 +1,11 @@
 // Starts the page: sign-in, then the user's workspace.
 
 import { Api, ApiError, Session, offersDevelopmentTokens } from './api.js';
-import { isBusy, setBusy } from './busy.js';
+import { element, isBusy, setBusy } from './dom.js';
 import { TASKS, TYPES } from './format.js';
 import { Workspace } from './workspace.js';
 
 const USER_KEY = 'statusupdates.user';
-
-const element = id => document.getElementById(id);
 
 let api = null;
 let workspace = null;

@@ -1,6 +1,6 @@
 // One generation as a card. Text from users and providers is set as textContent, never as markup.
 
-import { isBusy, setBusy } from './busy.js';
+import { isBusy, make, setBusy } from './dom.js';
 import { STATUSES, TYPES, formatAge, formatClock, formatDuration, formatFull, formatNumber, isTerminal } from './format.js';
 import { showResults } from './results.js';
 
@@ -120,7 +120,7 @@ export class Card {
 
     this.#shownResults = key;
     const { media, texts, links } = this.#slots;
-    const places = { media: document.createElement('div'), texts: document.createElement('div'), links: document.createElement('span') };
+    const places = { media: make('div'), texts: make('div'), links: make('span') };
     media.replaceChildren(places.media);
     texts.replaceChildren(places.texts);
     links.replaceChildren(places.links);
@@ -167,7 +167,7 @@ export class Card {
 }
 
 function historyRow(update) {
-  const row = document.createElement('li');
+  const row = make('li');
   row.dataset.status = update.status;
   const metadata = update.metadata ?? {};
   const facts = [
@@ -185,17 +185,12 @@ function historyRow(update) {
 }
 
 function textRow(text) {
-  const row = document.createElement('li');
+  const row = make('li');
   row.append(span('what', text));
   return row;
 }
 
-function span(className, text) {
-  const element = document.createElement('span');
-  element.className = className;
-  element.textContent = text;
-  return element;
-}
+const span = (className, textContent) => make('span', { className, textContent });
 
 // Does not touch the node if nothing changed, so that a text selection in it survives.
 function setText(element, text) {

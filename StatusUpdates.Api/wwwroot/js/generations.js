@@ -3,39 +3,17 @@
 
 import { isTerminal } from './format.js';
 
-export class Generations {
-  #byId = new Map();
-
-  get size() {
-    return this.#byId.size;
-  }
-
-  all() {
-    return this.#byId.values();
-  }
-
-  get(id) {
-    return this.#byId.get(id);
-  }
-
-  delete(id) {
-    this.#byId.delete(id);
-  }
-
+export class Generations extends Map {
   /** From here on the next REST response wins, whatever its position. */
   resetPositions() {
-    for (const generation of this.#byId.values()) {
+    for (const generation of this.values()) {
       generation.seq = 0;
     }
   }
 
-  clear() {
-    this.#byId.clear();
-  }
-
   /** Stores a generation from REST. Null if the known state is newer. */
   put(generation) {
-    const known = this.#byId.get(generation.id);
+    const known = this.get(generation.id);
     if (known?.isComplete && known.seq > generation.seq) {
       return null;
     }
@@ -43,13 +21,13 @@ export class Generations {
     // The feed's latest state wins over an older REST response, which only adds the members that the feed does not carry.
     const next = known && known.seq > generation.seq ? { ...generation, ...known } : { ...generation };
     next.isComplete = true;
-    this.#byId.set(next.id, next);
+    this.set(next.id, next);
     return next;
   }
 
   /** Applies an update of the feed. Null if it is already known. */
   apply(update) {
-    const known = this.#byId.get(update.generationId);
+    const known = this.get(update.generationId);
     const isOld = update.seq === undefined ? known && isTerminal(known.status) : known?.seq >= update.seq;
     if (isOld) {
       return null;
@@ -75,7 +53,7 @@ export class Generations {
       next.completedAt = time;
     }
 
-    this.#byId.set(next.id, next);
+    this.set(next.id, next);
     return next;
   }
 }

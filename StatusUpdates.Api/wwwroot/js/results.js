@@ -1,7 +1,10 @@
 // Shows a generation's results. Their addresses come from providers: only http(s) is ever opened, and only results that this API
 // serves are shown inline; everything else is a link.
 
+import { make } from './dom.js';
+
 const MAX_TEXT = 4_000;
+const NEW_TAB = { target: '_blank', rel: 'noopener noreferrer' };
 
 // Results of this API, under whatever host name: the id is 128 random bits, so a server that has it is the right one.
 const OWN_RESULT = /^\/results\/[0-9a-f]{32}$/;
@@ -31,11 +34,7 @@ function addressOf(text) {
 }
 
 function linkTo(url, label) {
-  const link = document.createElement('a');
-  link.className = 'button small';
-  link.href = url.href;
-  link.target = '_blank';
-  link.rel = 'noopener noreferrer';
+  const link = make('a', { className: 'button small', href: url.href, ...NEW_TAB });
   const icon = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   icon.setAttribute('class', 'icon');
   icon.setAttribute('aria-hidden', 'true');
@@ -48,24 +47,13 @@ function linkTo(url, label) {
 
 async function preview(url, type) {
   if (type.startsWith('image/')) {
-    const link = document.createElement('a');
-    link.href = url.href;
-    link.target = '_blank';
-    link.rel = 'noopener noreferrer';
-    const image = document.createElement('img');
-    image.src = url.href;
-    image.alt = 'Result';
-    image.decoding = 'async';
-    link.append(image);
+    const link = make('a', { href: url.href, ...NEW_TAB });
+    link.append(make('img', { src: url.href, alt: 'Result', decoding: 'async' }));
     return { element: link };
   }
 
   if (type.startsWith('video/')) {
-    const video = document.createElement('video');
-    video.src = url.href;
-    video.controls = true;
-    video.preload = 'metadata';
-    return { element: video };
+    return { element: make('video', { src: url.href, controls: true, preload: 'metadata' }) };
   }
 
   return type.startsWith('text/plain') || type.startsWith('text/markdown') ? textOf(url) : null;
@@ -88,10 +76,9 @@ async function textOf(url) {
     }
 
     const text = (await response.text()).trim();
-    const element = document.createElement('p');
-    element.className = 'answer';
-    element.dir = 'auto';
-    element.textContent = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+    const element = make('p', {
+      className: 'answer', dir: 'auto', textContent: text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text,
+    });
     return { element, isText: true };
   } catch {
     return null;

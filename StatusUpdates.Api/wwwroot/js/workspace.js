@@ -1,8 +1,8 @@
 // The workspace of a signed-in user: the list of cards, kept up to date by the feed.
 
 import { StatusUpdatesClient, StatusUpdatesError } from '../client/status-updates.js';
-import { isBusy, setBusy } from './busy.js';
 import { Card } from './card.js';
+import { element, isBusy, setBusy } from './dom.js';
 import { STATUSES, TYPES, formatNumber } from './format.js';
 import { Generations } from './generations.js';
 
@@ -10,8 +10,6 @@ const PAGE_SIZE = 20;
 const BASE_WAIT = 1_000;
 const MAX_WAIT = 30_000;
 const CONNECTION_TEXTS = { connecting: 'Connecting…', live: 'Live', waiting: 'Reconnecting…' };
-
-const element = id => document.getElementById(id);
 
 export class Workspace {
   #api;
@@ -48,7 +46,7 @@ export class Workspace {
 
   start() {
     element('more').addEventListener('click', () => this.#loadMore(), { signal: this.#stopped.signal });
-    this.#clock = setInterval(() => this.#tick(), 1_000);
+    this.#clock = setInterval(() => this.#cards.forEach(card => card.tick(Date.now())), 1_000);
     this.#reload();
     this.#follow();
   }
@@ -57,7 +55,9 @@ export class Workspace {
     this.#stopped.abort();
     clearInterval(this.#clock);
     clearTimeout(this.#retry);
-    this.#clear();
+    this.#generations.clear();
+    this.#cards.clear();
+    element('cards').replaceChildren();
     element('more').hidden = true;
     element('empty').hidden = true;
     element('feed-count').textContent = '';
@@ -283,7 +283,7 @@ export class Workspace {
     const kept = new Set(items.map(item => item.id));
     const newest = items.length > 0 ? keyOf(items[0]) : '';
     let newer = 0;
-    for (const generation of Array.from(this.#generations.all()).filter(generation => !kept.has(generation.id))) {
+    for (const generation of Array.from(this.#generations.values()).filter(generation => !kept.has(generation.id))) {
       if (keyOf(generation) > newest && generation.seq !== 0) {
         newer += generation.isComplete ? 1 : 0;
       } else {
@@ -294,17 +294,6 @@ export class Workspace {
     }
 
     return newer;
-  }
-
-  #clear() {
-    this.#generations.clear();
-    this.#cards.clear();
-    element('cards').replaceChildren();
-  }
-
-  #tick() {
-    const now = Date.now();
-    this.#cards.forEach(card => card.tick(now));
   }
 
   #showCount() {

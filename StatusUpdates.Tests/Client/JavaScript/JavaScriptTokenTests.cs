@@ -10,8 +10,8 @@ public sealed class JavaScriptTokenTests(TestServers servers)
     // The clock jumps; no connection may be taken for dead.
     private static readonly Dictionary<string, string?> LongPeerTimeout = new()
     {
-        ["Gateway:WebSocket:PingInterval"] = "00:30:00",
-        ["Gateway:WebSocket:PeerTimeout"] = "01:00:00",
+        ["Gateway:Connections:PingInterval"] = "00:30:00",
+        ["Gateway:Connections:PeerTimeout"] = "01:00:00",
     };
 
     [Fact]

@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-using StatusUpdates.Api.Json;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Generations;
@@ -17,10 +15,3 @@ internal sealed record GenerationPage(IReadOnlyList<GenerationView> Items, long 
 /// <param name="Items">In order of <c>seq</c>.</param>
 /// <param name="Complete">False if retention has removed some of the requested updates.</param>
 internal sealed record HistoryPage(IReadOnlyList<StatusUpdate> Items, bool Complete);
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(SubmitRequest))]
-[JsonSerializable(typeof(Success<GenerationView>))]
-[JsonSerializable(typeof(Success<GenerationPage>))]
-[JsonSerializable(typeof(Success<HistoryPage>))]
-internal sealed partial class GenerationsJsonContext : JsonSerializerContext;
