@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Npgsql;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
@@ -9,16 +10,18 @@ namespace StatusUpdates.Data.Queue;
 /// The generations table as a job queue: a claim gives a worker a lease and the next attempt number, its fencing token.
 /// Thread-safe; one instance serves a process.
 /// </summary>
-public sealed class GenerationQueue(StatusDatabase database)
+/// <param name="database">The database.</param>
+/// <param name="slack">The assumed maximum between the time that a statement writes and its commit.</param>
+public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = null)
 {
-    // The assumed maximum between the time that a statement writes and its commit.
     private static readonly TimeSpan CommitSlack = TimeSpan.FromSeconds(2);
 
-    private readonly QueueMemory _memory = new(database.Time, CommitSlack);
-    private readonly OwnLeases _ownLeases = new(CommitSlack);
+    private readonly TimeSpan _slack = slack ?? CommitSlack;
+    private readonly QueueMemory _memory = new(database.Time, slack ?? CommitSlack);
 
-    internal GenerationQueue(StatusDatabase database, TimeSpan slack)
-        : this(database) => (_memory, _ownLeases) = (new(database.Time, slack), new(slack));
+    // What each worker of this process held when its leases were last extended, and the start time up to which that was all: a claim whose answer
+    // was lost may have taken more.
+    private readonly ConcurrentDictionary<string, (string[] Ids, DateTimeOffset KnownUntil)> _held = new(StringComparer.Ordinal);
 
     // Rows that somebody keeps locked are skipped: one of them must not let the other leases expire. A skipped lease still belongs to this worker as
     // far as is known, and nobody takes it while it is locked, because claims skip it too.
@@ -100,7 +103,7 @@ public sealed class GenerationQueue(StatusDatabase database)
     public async Task<IReadOnlyList<HeldLease>> ExtendLeasesAsync(
         string owner, IEnumerable<string> running, TimeSpan lease, CancellationToken cancellationToken = default)
     {
-        var (known, knownUntil) = _ownLeases.Of(owner);
+        var (known, knownUntil) = _held.GetValueOrDefault(owner, ([], DateTimeOffset.MinValue));
         string[] ids = [.. known.Union(running, StringComparer.Ordinal)];
         var (held, now) = await database.RetryAsync(
             token =>
@@ -113,7 +116,7 @@ public sealed class GenerationQueue(StatusDatabase database)
                 return database.WriteAsync(command, ReadLeasesAsync, token);
             },
             cancellationToken);
-        _ownLeases.RecordExtension(owner, held, now);
+        _held[owner] = ([.. held.Select(lease => lease.GenerationId)], now - _slack);
         return held;
     }
 

@@ -163,7 +163,7 @@ internal sealed class QueueMemory(TimeProvider time, TimeSpan slack)
         if (isSweep)
         {
             var until = found.KnownUntil[index];
-            users.SetKnownUntil(until < found.Now - slack ? until : found.Now - slack);
+            users.KnownUntil = until < found.Now - slack ? until : found.Now - slack;
         }
     }
 
