@@ -145,8 +145,8 @@ internal sealed partial class WebhookSender(
     // In our own words: an exception's message could reveal our network to the webhook's owner.
     private static string? Describe(Exception e) => e switch
     {
-        _ when ForbiddenAddressException.IsCauseOf(e) => "Its host leads to an address that is not allowed.",
-        _ when ForbiddenPortException.IsCauseOf(e) => "Its port is not allowed.",
+        HttpRequestException { InnerException: ForbiddenAddressException } => "Its host leads to an address that is not allowed.",
+        HttpRequestException { InnerException: ForbiddenPortException } => "Its port is not allowed.",
         HttpRequestException { InnerException: SocketException { SocketErrorCode: SocketError.TryAgain } } => "Its host's name servers do not answer.",
         HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => "Its host has no address.",
         HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => "No secure connection could be made (TLS).",
