@@ -3,7 +3,6 @@ using System.Globalization;
 using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Database;
-using StatusUpdates.Data.Log;
 
 namespace StatusUpdates.ChatLinks;
 
@@ -47,7 +46,7 @@ public sealed class TelegramLinkStore(StatusDatabase database)
             FROM used u LEFT JOIN LATERAL (
                 SELECT f.last_seq, f.last_check, 0 AS rank FROM former f WHERE f.user_id = u.user_id
                 UNION ALL
-                SELECT s.last_seq, {LogSql.HeadCheck}, 1 FROM user_streams s WHERE s.user_id = u.user_id
+                SELECT s.last_seq, s.last_check, 1 FROM user_streams s WHERE s.user_id = u.user_id
                 ORDER BY rank LIMIT 1) p ON true
             ON CONFLICT (owner) DO UPDATE SET
                 user_id = EXCLUDED.user_id, last_seq = EXCLUDED.last_seq, last_check = EXCLUDED.last_check, state = NULL, paused = false, troubled = false,

@@ -19,7 +19,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
     // unique violation, and its number is rolled back; the next try finds the other's row. An earlier submission is locked, which makes this a
     // write: it is answered when everything before it is as durable as a commit must be.
     private const string SubmitSql =
-        $"""
+        """
         -- submit
         WITH known AS (
             SELECT id FROM generations WHERE id = $1
@@ -34,12 +34,11 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             FROM generation_counts WHERE user_id = $2 AND NOT EXISTS (SELECT FROM existing)
         ),
         stream AS (
-            INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq, check_seq, last_check)
-            SELECT $2, 1, 1, 1, log_check($9) FROM quota_check
+            INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq, last_check)
+            SELECT $2, 1, 1, log_check($9) FROM quota_check
             WHERE refusal IS NULL AND NOT EXISTS (SELECT FROM existing) AND COALESCE($11 > now(), true)
             ON CONFLICT (user_id) DO UPDATE SET
-                last_seq = s.last_seq + 1, check_seq = s.last_seq + 1, last_check = EXCLUDED.last_check,
-                after_check = {LogSql.HeadCheck}
+                last_seq = s.last_seq + 1, last_check = EXCLUDED.last_check, after_check = s.last_check
             RETURNING last_seq AS seq, after_check, clock_timestamp() AS occurred_at
         ),
         created AS (

@@ -24,7 +24,7 @@ public static class EventReader
     /// The bounds of the log <c>s</c>, and the check of its entry at the cursor <c>c.seq</c> (<see cref="LogSql.CursorCheck"/>): see
     /// <see cref="ReadBounds"/>.
     /// </summary>
-    public const string BoundsColumns = $"s.oldest_seq, s.last_seq, {LogSql.HeadCheck}, {LogSql.CursorCheck}";
+    public const string BoundsColumns = $"s.oldest_seq, s.last_seq, s.last_check, {LogSql.CursorCheck}";
 
     /// <summary>How many <see cref="BoundsColumns"/> there are.</summary>
     public const int BoundsCount = 4;

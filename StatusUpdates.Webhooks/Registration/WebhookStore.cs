@@ -2,7 +2,6 @@ using Npgsql;
 using NpgsqlTypes;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Database;
-using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Webhooks.Messages;
 
@@ -35,7 +34,7 @@ public sealed class WebhookStore(StatusDatabase database)
         ),
         begun AS (
             INSERT INTO durable_cursors (owner, kind, user_id, last_seq, last_check, paused, troubled, epoch, nudges)
-            SELECT $9, $10, $2, COALESCE(s.last_seq, 0), {LogSql.HeadCheck}, false, false, 0, 0
+            SELECT $9, $10, $2, COALESCE(s.last_seq, 0), s.last_check, false, false, 0, 0
             FROM created LEFT JOIN user_streams s ON s.user_id = $2
         )
         SELECT (SELECT created_at FROM created UNION ALL SELECT created_at FROM existing), (SELECT full_of FROM limit_check)
