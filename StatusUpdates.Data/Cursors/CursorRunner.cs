@@ -51,8 +51,7 @@ internal sealed partial class CursorRunner(
 
     private async Task<bool> ClaimHintedAsync(CancellationToken stopping)
     {
-        var hints = FreeSlots > 0 ? _running.TakeHints() : RunningCursors.NoHints;
-        if (hints.Count == 0)
+        if (FreeSlots == 0 || _running.TakeHints() is not { Length: > 0 } hinted)
         {
             return false;
         }
@@ -61,11 +60,11 @@ internal sealed partial class CursorRunner(
         IReadOnlyList<DurableCursor> claimed;
         try
         {
-            claimed = await store.ClaimOfUsersAsync(request, [.. hints.Keys], CancellationToken.None);
+            claimed = await store.ClaimOfUsersAsync(request, hinted, CancellationToken.None);
         }
         catch
         {
-            _running.PutBack(hints);
+            _running.PutBack(hinted);
             throw;
         }
 
@@ -76,7 +75,7 @@ internal sealed partial class CursorRunner(
         }
 
         // There may be more cursors than slots: claim for these users again when a slot is free.
-        _running.PutBack(hints);
+        _running.PutBack(hinted);
         return true;
     }
 
@@ -186,12 +185,7 @@ internal sealed partial class CursorRunner(
                 await GiveBackAsync(cursor, null);
             }
         }
-        catch (CursorLostException)
-        {
-            CursorTelemetry.Lost(consumer.Kind);
-            LogLost(cursor.Owner);
-        }
-        catch (OperationCanceledException) when (cursor.Lost.IsCancellationRequested)
+        catch (Exception e) when (e is CursorLostException || (e is OperationCanceledException && cursor.Lost.IsCancellationRequested))
         {
             CursorTelemetry.Lost(consumer.Kind);
             LogLost(cursor.Owner);
