@@ -8,20 +8,18 @@ using StatusUpdates.Worker.Providers;
 namespace StatusUpdates.Worker.Processors;
 
 /// <summary>
-/// Runs one task's generations with its provider. Every status it sets is durable before it is announced. Thread-safe: one instance runs
+/// Runs one task's generations with its provider. Every status it sets is durable before it is announced. The media types of valid results begin
+/// with one of <paramref name="kinds"/>; what <paramref name="expectedOutput"/> calls them is for the error message. Thread-safe: one instance runs
 /// many attempts at once.
 /// </summary>
 internal abstract class BaseProcessor(
-    GenerationTask task, IGenerationProvider provider, ResultUploader results, AttemptWriter writer)
+    GenerationTask task, string expectedOutput, string[] kinds, IGenerationProvider provider, ResultUploader results, AttemptWriter writer)
 {
     /// <summary>The task whose generations it runs.</summary>
     public GenerationTask GenerationTask => task;
 
     /// <summary>The type in its updates.</summary>
     public GenerationType GenerationType => GenerationTaskNames.TypeOf(task);
-
-    /// <summary>The kind of result that it accepts, for the error message if a provider returns something else.</summary>
-    protected abstract string ExpectedOutput { get; }
 
     /// <summary>Runs one attempt up to <c>completed</c>.</summary>
     /// <exception cref="OperationCanceledException">The attempt was stopped: <see cref="RunningJob.Reason"/> says why.</exception>
@@ -54,11 +52,6 @@ internal abstract class BaseProcessor(
     /// <summary>Whether another attempt may succeed after this failure. A processor that knows its provider better overrides it.</summary>
     internal virtual bool IsTransient(Exception failure) => TransientFailures.Contains(failure);
 
-    /// <summary>Whether content of this media type is a valid result of the task.</summary>
-    protected abstract bool Accepts(string contentType);
-
-    protected static bool IsKind(string contentType, string kind) => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase);
-
     private ProviderRequest CreateRequest(RunningJob job)
     {
         using var options = JsonDocument.Parse(job.Generation.Options ?? "{}");
@@ -74,6 +67,8 @@ internal abstract class BaseProcessor(
         };
     }
 
+    private bool Accepts(string contentType) => Array.Exists(kinds, kind => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase));
+
     private void Check([NotNull] ProviderResult? result)
     {
         if (result is not { Outputs.Count: > 0 })
@@ -83,7 +78,7 @@ internal abstract class BaseProcessor(
 
         if (result.Outputs.OfType<ProviderContent>().FirstOrDefault(c => !Accepts(c.ContentType)) is { } other)
         {
-            throw new ProviderException($"The provider returned {other.ContentType} instead of {ExpectedOutput}.");
+            throw new ProviderException($"The provider returned {other.ContentType} instead of {expectedOutput}.");
         }
     }
 }
