@@ -71,7 +71,7 @@ public sealed class StatusLog : IAsyncDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         Check(change);
-        var append = new PendingAppend(change, _database.Now);
+        var append = new PendingAppend(change, _database.Time.GetTimestamp());
         LaneOf(change).Enqueue(append);
         await using (cancellationToken.UnsafeRegister(static (a, token) => ((PendingAppend)a!).TrySetCanceled(token), append))
         {

@@ -64,7 +64,7 @@ public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = n
     {
         var startedAt = database.Spans.Begin();
         var plan = Plan(request);
-        var began = database.Now;
+        var began = database.Time.GetTimestamp();
         var isRecorded = false;
         try
         {
