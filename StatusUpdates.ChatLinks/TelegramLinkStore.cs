@@ -194,14 +194,9 @@ public sealed class TelegramLinkStore(StatusDatabase database)
                     "-- list chats\nSELECT chat_id, chat_name, linked_at FROM telegram_links WHERE user_id = $1 ORDER BY linked_at, chat_id");
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
                 await using var reader = await command.ExecuteReaderAsync(token);
-                var chats = new List<LinkedChat>();
-                while (await reader.ReadAsync(token))
-                {
-                    chats.Add(new LinkedChat(
-                        reader.GetInt64(0), reader.IsDBNull(1) ? null : reader.GetString(1), reader.GetFieldValue<DateTimeOffset>(2)));
-                }
-
-                return chats;
+                return await reader.ReadAllAsync(
+                    static row => new LinkedChat(row.GetInt64(0), row.IsDBNull(1) ? null : row.GetString(1), row.GetFieldValue<DateTimeOffset>(2)),
+                    token);
             },
             cancellationToken);
 

@@ -49,16 +49,7 @@ internal sealed class CursorStore(StatusDatabase database)
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = lease });
         return await database.WriteAsync(
             command,
-            static async reader =>
-            {
-                var held = new HashSet<string>(StringComparer.Ordinal);
-                while (await reader.ReadAsync())
-                {
-                    held.Add(reader.GetString(0));
-                }
-
-                return held;
-            },
+            static async reader => (await reader.ReadAllAsync(row => row.GetString(0))).ToHashSet(StringComparer.Ordinal),
             cancellationToken);
     }
 

@@ -136,13 +136,7 @@ public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = n
                 command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. generationIds] });
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = owner });
                 await using var reader = await command.ExecuteReaderAsync(token);
-                var asked = new List<string>();
-                while (await reader.ReadAsync(token))
-                {
-                    asked.Add(reader.GetString(0));
-                }
-
-                return asked;
+                return await reader.ReadAllAsync(static row => row.GetString(0), token);
             },
             cancellationToken);
 

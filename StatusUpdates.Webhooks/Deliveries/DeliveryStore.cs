@@ -102,12 +102,7 @@ internal sealed class DeliveryStore(StatusDatabase database)
         var waiting = reader.GetInt32(9);
 
         await reader.NextResultAsync(cancellationToken);
-        var due = new List<Delivery>();
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            due.Add(ReadDelivery(reader));
-        }
-
+        var due = await reader.ReadAllAsync(ReadDelivery, cancellationToken);
         var hasMore = due.Count > dueSize;
         if (hasMore)
         {

@@ -184,7 +184,8 @@ internal sealed class RetentionPass(SessionLock sessionLock) : IAsyncDisposable
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. userIds] });
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        return await sessionLock.Connection.WriteAsync(command, ReadTrimmedAsync, cancellationToken);
+        return await sessionLock.Connection.WriteAsync(
+            command, static reader => reader.ReadAllAsync(row => new LogEntryCount(row.GetString(0), row.GetInt32(1))), cancellationToken);
     }
 
     /// <summary>Releases the lock; if the connection is lost, it was released already.</summary>
@@ -205,17 +206,6 @@ internal sealed class RetentionPass(SessionLock sessionLock) : IAsyncDisposable
                 return (reader.GetInt32(0), reader.IsDBNull(1) ? from : reader.GetFieldValue<DateTimeOffset>(1));
             },
             cancellationToken);
-    }
-
-    private static async Task<IReadOnlyList<LogEntryCount>> ReadTrimmedAsync(NpgsqlDataReader reader)
-    {
-        var trimmed = new List<LogEntryCount>();
-        while (await reader.ReadAsync())
-        {
-            trimmed.Add(new LogEntryCount(reader.GetString(0), reader.GetInt32(1)));
-        }
-
-        return trimmed;
     }
 }
 
