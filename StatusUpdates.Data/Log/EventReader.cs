@@ -43,7 +43,7 @@ public static class EventReader
             Seq = seq,
             Cursor = CursorOf(seq, ReadUpdateId(reader, at)),
             TraceParent = reader.IsDBNull(at + 6) ? null : reader.GetString(at + 6),
-            Metadata = reader.IsDBNull(at + 7) ? null : ParseMetadata(reader.GetString(at + 7)),
+            Metadata = reader.IsDBNull(at + 7) ? null : JsonSerializer.Deserialize(reader.GetString(at + 7), StatusJsonContext.Default.StatusMetadata),
         };
     }
 
@@ -72,7 +72,4 @@ public static class EventReader
 
     /// <summary>Reads a check, which is stored as an int; null if it is unknown.</summary>
     internal static uint? ReadCheck(NpgsqlDataReader reader, int at) => reader.IsDBNull(at) ? null : unchecked((uint)reader.GetInt32(at));
-
-    private static StatusMetadata? ParseMetadata(string json) =>
-        JsonSerializer.Deserialize(json, StatusJsonContext.Default.StatusMetadata);
 }

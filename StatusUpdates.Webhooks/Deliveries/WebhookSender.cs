@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -109,7 +108,7 @@ internal sealed partial class WebhookSender(
     {
         using var limit = new CancellationTokenSource(BodyTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        var buffer = ArrayPool<byte>.Shared.Rent(MaxResponse);
+        var buffer = new byte[MaxResponse];
         var length = 0;
         try
         {
@@ -117,7 +116,7 @@ internal sealed partial class WebhookSender(
             int read;
             do
             {
-                read = await stream.ReadAsync(buffer.AsMemory(length, MaxResponse - length), either.Token);
+                read = await stream.ReadAsync(buffer.AsMemory(length), either.Token);
                 length += read;
             }
             while (read > 0 && length < MaxResponse);
@@ -127,13 +126,9 @@ internal sealed partial class WebhookSender(
             // Any failure: the response has arrived already.
         }
 
-        var text = length == 0 ? null : TextOf(buffer.AsSpan(0, length));
-        ArrayPool<byte>.Shared.Return(buffer);
-        return text;
+        // Untrusted bytes: what is not valid UTF-8, and NUL, which Postgres does not accept, is replaced.
+        return length == 0 ? null : Encoding.UTF8.GetString(buffer, 0, length).Replace('\0', '\uFFFD');
     }
-
-    // Untrusted bytes: what is not valid UTF-8, and NUL, which Postgres does not accept, is replaced.
-    private static string TextOf(ReadOnlySpan<byte> bytes) => Encoding.UTF8.GetString(bytes).Replace('\0', '\uFFFD');
 
     private static TimeSpan? RetryAfterOf(HttpResponseMessage response, DateTimeOffset now)
     {
