@@ -65,13 +65,13 @@ internal sealed class CursorStore(StatusDatabase database)
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = cursor.Owner });
                 command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Epoch });
                 command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = save.Position.Seq });
-                command.Parameters.Add(new NpgsqlParameter { Value = (object?)save.State ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb });
+                command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = save.State, NpgsqlDbType = NpgsqlDbType.Jsonb });
                 command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = save.IsTroubled });
-                command.Parameters.Add(Interval(save.NotBefore));
-                command.Parameters.Add(Interval(save.DueAfter));
+                command.Parameters.Add(new NpgsqlParameter<TimeSpan?> { TypedValue = save.NotBefore });
+                command.Parameters.Add(new NpgsqlParameter<TimeSpan?> { TypedValue = save.DueAfter });
                 command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = save.Release });
                 command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Nudges });
-                command.Parameters.Add(new NpgsqlParameter { Value = (object?)(int?)save.Position.Check ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer });
+                command.Parameters.Add(new NpgsqlParameter<int?> { TypedValue = (int?)save.Position.Check });
                 effect?.Parameters(command.Parameters);
                 return database.WriteAsync(
                     command, static async reader => await reader.ReadAsync() ? reader.GetInt32(0) : 0, token);
@@ -90,7 +90,7 @@ internal sealed class CursorStore(StatusDatabase database)
         var command = new NpgsqlCommand(CursorSql.GiveBack);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = cursor.Owner });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Epoch });
-        command.Parameters.Add(Interval(pause));
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan?> { TypedValue = pause });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Nudges });
         await database.WriteAsync(command, cancellationToken);
     }
@@ -136,7 +136,4 @@ internal sealed class CursorStore(StatusDatabase database)
 
         return (claimed, last);
     }
-
-    private static NpgsqlParameter Interval(TimeSpan? value) =>
-        new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Interval };
 }

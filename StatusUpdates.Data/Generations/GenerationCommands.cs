@@ -1,5 +1,4 @@
 using Npgsql;
-using NpgsqlTypes;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
@@ -153,7 +152,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = generationId });
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
                 command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = updateId });
-                command.Parameters.Add(new NpgsqlParameter { Value = (object?)traceParent ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+                command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = traceParent });
                 return database.WriteAsync(
                     command,
                     static async reader => await reader.ReadAsync() ? ReadCancel(reader) : new CancelResult(CancelOutcome.NotFound, null),
@@ -202,14 +201,14 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Type.ToWireName() });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Task.ToWireName() });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Prompt });
-        AddNullable(command, submission.Options, NpgsqlDbType.Text);
-        AddNullable(command, submission.IdempotencyKey, NpgsqlDbType.Text);
-        AddNullable(command, submission.RequestHash, NpgsqlDbType.Bytea);
+        command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = submission.Options });
+        command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = submission.IdempotencyKey });
+        command.Parameters.Add(new NpgsqlParameter<byte[]?> { TypedValue = submission.RequestHash });
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = submission.UpdateId });
-        AddNullable(command, submission.TraceParent, NpgsqlDbType.Text);
-        AddNullable(command, submission.Deadline?.ToUniversalTime(), NpgsqlDbType.TimestampTz);
-        AddNullable(command, quota?.MaxPending, NpgsqlDbType.Bigint);
-        AddNullable(command, quota?.MaxStored, NpgsqlDbType.Bigint);
+        command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = submission.TraceParent });
+        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset?> { TypedValue = submission.Deadline?.ToUniversalTime() });
+        command.Parameters.Add(new NpgsqlParameter<long?> { TypedValue = quota?.MaxPending });
+        command.Parameters.Add(new NpgsqlParameter<long?> { TypedValue = quota?.MaxStored });
         return database.WriteAsync(
             batch,
             async reader =>
@@ -240,9 +239,6 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             ? (reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), EventReader.AfterOf(reader, 4, reader.GetInt64(0)), null, null)
             : (0, default, null, reader.GetString(2), reader.IsDBNull(3) ? null : reader.GetFieldValue<byte[]>(3));
     }
-
-    private static void AddNullable(NpgsqlBatchCommand command, object? value, NpgsqlDbType type) =>
-        command.Parameters.Add(new NpgsqlParameter { Value = value ?? DBNull.Value, NpgsqlDbType = type });
 
     private static Generation NewGeneration(Submission submission, long seq, DateTimeOffset occurredAt) => new()
     {
