@@ -9,10 +9,7 @@ namespace StatusUpdates.Data.Cursors;
 /// <summary>The durable cursors. Each has at most one holder, who alone may move it. Thread-safe; one instance serves a process.</summary>
 internal sealed class CursorStore(StatusDatabase database)
 {
-    /// <summary>Claims free cursors of some users that have work.</summary>
-    /// <param name="request">The limits and the lease.</param>
-    /// <param name="users">The users.</param>
-    /// <param name="cancellationToken">Stops waiting; cursors that are claimed anyway are free after the lease.</param>
+    /// <summary>Claims free cursors of some users that have work. What is claimed although the caller stopped waiting is free after the lease.</summary>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<IReadOnlyList<DurableCursor>> ClaimOfUsersAsync(
         CursorClaim request, string[] users, CancellationToken cancellationToken)
@@ -22,11 +19,10 @@ internal sealed class CursorStore(StatusDatabase database)
         return (await database.WriteAsync(command, ReadAsync, cancellationToken)).Claimed;
     }
 
-    /// <summary>Scans the next cursors of the kind and claims those that are free and have work.</summary>
-    /// <param name="request">The limits and the lease.</param>
-    /// <param name="after">The last owner scanned; empty to begin.</param>
-    /// <param name="window">How many cursors to scan.</param>
-    /// <param name="cancellationToken">Stops waiting; cursors that are claimed anyway are free after the lease.</param>
+    /// <summary>
+    /// Scans the next <paramref name="window"/> cursors of the kind after the owner <paramref name="after"/> (empty to begin), and claims those that are
+    /// free and have work, as <see cref="ClaimOfUsersAsync"/> does.
+    /// </summary>
     /// <returns>The claimed cursors, and the last owner scanned; null if there are no more.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<(IReadOnlyList<DurableCursor> Claimed, string? Last)> ClaimNextAsync(

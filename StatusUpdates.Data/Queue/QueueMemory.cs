@@ -35,8 +35,6 @@ internal sealed class QueueMemory(TimeProvider time, TimeSpan slack)
     private long _nowAt;
 
     /// <summary>Plans a claim.</summary>
-    /// <param name="request">The worker's request.</param>
-    /// <param name="limitOf">The limits of a task.</param>
     public ClaimPlan Plan(ClaimRequest request, Func<GenerationTask, TaskLimit> limitOf)
     {
         var ofTask = request.Held.ToLookup(held => (held.UserId, held.Task), held => held.Count);

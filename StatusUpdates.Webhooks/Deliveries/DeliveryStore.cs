@@ -11,12 +11,9 @@ namespace StatusUpdates.Webhooks.Deliveries;
 /// <summary>Deliveries to webhooks, and their outcomes. Thread-safe; one instance serves a process.</summary>
 internal sealed class DeliveryStore(StatusDatabase database)
 {
-    /// <summary>Reads what there is to deliver, in one round trip.</summary>
-    /// <param name="webhookId">The webhook.</param>
-    /// <param name="cursor">Its cursor.</param>
-    /// <param name="page">The maximum number of log entries.</param>
-    /// <param name="due">The maximum number of due deliveries.</param>
-    /// <param name="cancellationToken">Cancels the read.</param>
+    /// <summary>
+    /// Reads what there is to deliver, in one round trip: at most <paramref name="page"/> log entries and <paramref name="due"/> due deliveries.
+    /// </summary>
     /// <returns>Null if there is no such webhook (any more).</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public Task<DeliveryPlan?> PlanAsync(

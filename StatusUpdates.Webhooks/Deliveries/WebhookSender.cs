@@ -44,14 +44,8 @@ internal sealed partial class WebhookSender(
     private static readonly MediaTypeHeaderValue Json = new("application/json");
     private static readonly ProductInfoHeaderValue UserAgent = new("StatusUpdates-Webhooks", "1.0");
 
-    /// <summary>One attempt.</summary>
-    /// <param name="url">The URL of the webhook.</param>
-    /// <param name="owner">The owner of the webhook.</param>
-    /// <param name="messageId">The header <c>webhook-id</c>.</param>
-    /// <param name="body">The message.</param>
-    /// <param name="keys">The signing keys.</param>
-    /// <param name="cancellationToken">Cancels the attempt; whether the message arrived is unknown then.</param>
-    /// <exception cref="OperationCanceledException">The token canceled it.</exception>
+    /// <summary>One attempt, at a webhook of <paramref name="owner"/>.</summary>
+    /// <exception cref="OperationCanceledException">The token canceled it; whether the message arrived is unknown.</exception>
     public async Task<AttemptResult> SendAsync(
         Uri url, string owner, string messageId, ReadOnlyMemory<byte> body, SigningKeys keys, CancellationToken cancellationToken)
     {
