@@ -235,7 +235,8 @@ public sealed class WebhookStore(StatusDatabase database)
                     new NpgsqlParameter<byte[]> { TypedValue = signingKeys },
                 },
             });
-            return database.WriteAsync(batch, ReadTimeAsync, token);
+            return database.WriteAsync(
+                batch, static async reader => await reader.ReadAsync() ? reader.GetFieldValue<DateTimeOffset>(0) : (DateTimeOffset?)null, token);
         },
         cancellationToken);
 
@@ -270,9 +271,6 @@ public sealed class WebhookStore(StatusDatabase database)
             yield return CursorSql.Interrupt;
         }
     }
-
-    private static async Task<DateTimeOffset?> ReadTimeAsync(NpgsqlDataReader reader) =>
-        await reader.ReadAsync() ? reader.GetFieldValue<DateTimeOffset>(0) : null;
 
     internal static NpgsqlParameter Text(string? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
 

@@ -1,4 +1,7 @@
+using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
@@ -63,8 +66,15 @@ internal abstract class BaseProcessor(
             Attempt = job.Generation.Attempt,
             Prompt = job.Generation.Prompt,
             Options = root,
-            Seed = RequestSeed.Of(job.Generation.Prompt, root),
+            Seed = SeedOf(job.Generation.Prompt, root),
         };
+    }
+
+    // The first 64 bits of SHA-256 over the prompt and the option "seed".
+    private static ulong SeedOf(string prompt, JsonElement options)
+    {
+        var seed = options.ValueKind == JsonValueKind.Object && options.TryGetProperty("seed", out var value) ? value.GetRawText() : "";
+        return BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{prompt}\n{seed}")));
     }
 
     private bool Accepts(string contentType) => Array.Exists(kinds, kind => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase));
