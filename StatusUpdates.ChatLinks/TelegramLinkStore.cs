@@ -1,7 +1,6 @@
 using System.Data;
 using System.Globalization;
 using Npgsql;
-using NpgsqlTypes;
 using StatusUpdates.Data.Database;
 
 namespace StatusUpdates.ChatLinks;
@@ -134,11 +133,11 @@ public sealed class TelegramLinkStore(StatusDatabase database)
         var command = new NpgsqlCommand(LinkSql);
         command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = SingleUseCode.HashOf(code) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
-        command.Parameters.Add(new NpgsqlParameter { Value = (object?)chatName ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = chatName });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, chatId) });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorKind(botId) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
-        command.Parameters.Add(new NpgsqlParameter { Value = (object?)topicId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer });
+        command.Parameters.Add(new NpgsqlParameter<int?> { TypedValue = topicId });
         return await database.WriteAsync(
             command, static async reader => await reader.ReadAsync() ? reader.GetString(0) : null, cancellationToken);
     }
@@ -166,8 +165,8 @@ public sealed class TelegramLinkStore(StatusDatabase database)
     {
         var command = new NpgsqlCommand(UnlinkSql);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
-        command.Parameters.Add(new NpgsqlParameter { Value = (object?)userId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
-        command.Parameters.Add(new NpgsqlParameter { Value = (object?)botId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
+        command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = userId });
+        command.Parameters.Add(new NpgsqlParameter<long?> { TypedValue = botId });
         return await database.WriteAsync(
             command, static async reader => await reader.ReadAsync() && reader.GetInt64(0) == 1, cancellationToken);
     }

@@ -1,5 +1,4 @@
 using Npgsql;
-using NpgsqlTypes;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
@@ -169,7 +168,7 @@ public sealed class WebhookStore(StatusDatabase database)
                         Texts(change.Statuses),
                         new NpgsqlParameter<bool> { TypedValue = change.SetsTypes },
                         Texts(change.Types),
-                        new NpgsqlParameter { Value = (object?)change.Enabled ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Boolean },
+                        new NpgsqlParameter<bool?> { TypedValue = change.Enabled },
                         Text(DisabledReason.Owner),
                         new NpgsqlParameter<int> { TypedValue = maxPerUrl },
                     },
@@ -272,10 +271,9 @@ public sealed class WebhookStore(StatusDatabase database)
         }
     }
 
-    internal static NpgsqlParameter Text(string? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
+    internal static NpgsqlParameter<string?> Text(string? value) => new() { TypedValue = value };
 
-    private static NpgsqlParameter Texts(string[]? values) =>
-        new() { Value = (object?)values ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
+    private static NpgsqlParameter<string[]?> Texts(string[]? values) => new() { TypedValue = values };
 }
 
 /// <summary>A change of a webhook; what is not set stays.</summary>
