@@ -40,7 +40,12 @@ internal sealed partial class CursorRunner(
     internal async Task<bool> RunOnceAsync(CancellationToken stopping)
     {
         var more = await ClaimHintedAsync(stopping);
-        return (IsSweepDue() && await SweepAsync(stopping)) || more;
+        if (IsSweepDue())
+        {
+            await SweepAsync(stopping);
+        }
+
+        return more;
     }
 
     // A sweep that ran out of slots continues once a quarter of them is free, which makes each scan worth its cost.
@@ -80,26 +85,23 @@ internal sealed partial class CursorRunner(
     }
 
     // One window per interval: with more cursors than that, a full sweep takes several intervals, and the statement's cost stays bounded.
-    private async Task<bool> SweepAsync(CancellationToken stopping)
+    private async Task SweepAsync(CancellationToken stopping)
     {
         var request = Request();
         if (request.Limit + request.TroubledLimit == 0)
         {
-            return false;
+            return;
         }
 
         var started = time.GetTimestamp();
         var (claimed, last) = await store.ClaimNextAsync(request, _sweptTo, SweepWindow, CancellationToken.None);
         Start(claimed, stopping);
         _isSweepUnfinished = IsFull(request, claimed);
-        if (_isSweepUnfinished)
+        if (!_isSweepUnfinished)
         {
-            return false;
+            _sweptTo = last ?? "";
+            _sweptAt = started;
         }
-
-        _sweptTo = last ?? "";
-        _sweptAt = started;
-        return false;
     }
 
     private CursorClaim Request() => new(
