@@ -65,29 +65,28 @@ public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = n
         var startedAt = database.Spans.Begin();
         var plan = Plan(request);
         var began = database.Time.GetTimestamp();
-        var isRecorded = false;
+        ClaimResult result;
+        ClaimFindings found;
         try
         {
-            var (result, found) = await database.RetryAsync(
+            (result, found) = await database.RetryAsync(
                 token => database.WriteAsync(database.Claims, CreateClaim(request, plan), reader => ClaimReader.ReadAsync(reader, plan), token), cancellationToken);
-            _memory.Record(plan, found, request.Sweep, database.Time.GetElapsedTime(began));
-            isRecorded = true;
-            DataTelemetry.Appended.Add(result.Updates.Count);
-            result = result with { MayHaveMore = result.MayHaveMore || (plan.HasMoreUsers && result.Claimed.Count < request.Limit) };
-            return startedAt is null || result.Updates.Count == 0 ? result : Traced(result, startedAt);
         }
-        catch (Exception e) when (startedAt is not null && !cancellationToken.IsCancellationRequested)
+        catch (Exception e)
         {
-            database.Spans.RecordFailure("claim", null, startedAt, e);
+            _memory.GiveBack(plan);
+            if (!cancellationToken.IsCancellationRequested)
+            {
+                database.Spans.RecordFailure("claim", null, startedAt, e);
+            }
+
             throw;
         }
-        finally
-        {
-            if (!isRecorded)
-            {
-                _memory.GiveBack(plan);
-            }
-        }
+
+        _memory.Record(plan, found, request.Sweep, database.Time.GetElapsedTime(began));
+        DataTelemetry.Appended.Add(result.Updates.Count);
+        result = result with { MayHaveMore = result.MayHaveMore || (plan.HasMoreUsers && result.Claimed.Count < request.Limit) };
+        return startedAt is null || result.Updates.Count == 0 ? result : Traced(result, startedAt);
     }
 
     /// <summary>Notes a pending generation from a message: the next claim checks its user first, and need not search for new users.</summary>
