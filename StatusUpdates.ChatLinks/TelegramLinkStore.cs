@@ -1,9 +1,7 @@
 using System.Data;
 using System.Globalization;
 using Npgsql;
-using NpgsqlTypes;
 using StatusUpdates.Data.Database;
-using StatusUpdates.Data.Log;
 
 namespace StatusUpdates.ChatLinks;
 
@@ -47,7 +45,7 @@ public sealed class TelegramLinkStore(StatusDatabase database)
             FROM used u LEFT JOIN LATERAL (
                 SELECT f.last_seq, f.last_check, 0 AS rank FROM former f WHERE f.user_id = u.user_id
                 UNION ALL
-                SELECT s.last_seq, {LogSql.HeadCheck}, 1 FROM user_streams s WHERE s.user_id = u.user_id
+                SELECT s.last_seq, s.last_check, 1 FROM user_streams s WHERE s.user_id = u.user_id
                 ORDER BY rank LIMIT 1) p ON true
             ON CONFLICT (owner) DO UPDATE SET
                 user_id = EXCLUDED.user_id, last_seq = EXCLUDED.last_seq, last_check = EXCLUDED.last_check, state = NULL, paused = false, troubled = false,
@@ -135,11 +133,11 @@ public sealed class TelegramLinkStore(StatusDatabase database)
         var command = new NpgsqlCommand(LinkSql);
         command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = SingleUseCode.HashOf(code) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
-        command.Parameters.Add(new NpgsqlParameter { Value = (object?)chatName ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = chatName });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorOwner(botId, chatId) });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = CursorKind(botId) });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = botId });
-        command.Parameters.Add(new NpgsqlParameter { Value = (object?)topicId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer });
+        command.Parameters.Add(new NpgsqlParameter<int?> { TypedValue = topicId });
         return await database.WriteAsync(
             command, static async reader => await reader.ReadAsync() ? reader.GetString(0) : null, cancellationToken);
     }
@@ -167,8 +165,8 @@ public sealed class TelegramLinkStore(StatusDatabase database)
     {
         var command = new NpgsqlCommand(UnlinkSql);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = chatId });
-        command.Parameters.Add(new NpgsqlParameter { Value = (object?)userId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
-        command.Parameters.Add(new NpgsqlParameter { Value = (object?)botId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
+        command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = userId });
+        command.Parameters.Add(new NpgsqlParameter<long?> { TypedValue = botId });
         return await database.WriteAsync(
             command, static async reader => await reader.ReadAsync() && reader.GetInt64(0) == 1, cancellationToken);
     }
@@ -195,14 +193,9 @@ public sealed class TelegramLinkStore(StatusDatabase database)
                     "-- list chats\nSELECT chat_id, chat_name, linked_at FROM telegram_links WHERE user_id = $1 ORDER BY linked_at, chat_id");
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
                 await using var reader = await command.ExecuteReaderAsync(token);
-                var chats = new List<LinkedChat>();
-                while (await reader.ReadAsync(token))
-                {
-                    chats.Add(new LinkedChat(
-                        reader.GetInt64(0), reader.IsDBNull(1) ? null : reader.GetString(1), reader.GetFieldValue<DateTimeOffset>(2)));
-                }
-
-                return chats;
+                return await reader.ReadAllAsync(
+                    static row => new LinkedChat(row.GetInt64(0), row.IsDBNull(1) ? null : row.GetString(1), row.GetFieldValue<DateTimeOffset>(2)),
+                    token);
             },
             cancellationToken);
 

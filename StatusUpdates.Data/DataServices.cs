@@ -54,7 +54,7 @@ public static class DataServices
         builder.Services.AddSingleton(services =>
         {
             database.RetryFor = services.GetRequiredService<StatusDatabaseOptions>().RetryFor;
-            database.Unconfirmed.Logger = services.GetRequiredService<ILogger<StatusDatabase>>();
+            database.Logger = services.GetRequiredService<ILogger<StatusDatabase>>();
             return database;
         });
         builder.Services.AddSingleton(_ => database.DataSource);

@@ -6,20 +6,6 @@ namespace StatusUpdates.Egress;
 /// </summary>
 public sealed class ForbiddenAddressException() : Exception(Text)
 {
-    /// <summary>The stable name of this error.</summary>
-    public const string Reason = "forbidden_address";
-
     /// <summary>The message.</summary>
     public const string Text = "Must not point to a loopback, private or otherwise reserved address.";
-
-    /// <summary>Whether a request failed because of this: the HTTP client wraps what its connection threw.</summary>
-    public static bool IsCauseOf(Exception? exception)
-    {
-        while (exception is not (null or ForbiddenAddressException))
-        {
-            exception = exception.InnerException;
-        }
-
-        return exception is not null;
-    }
 }

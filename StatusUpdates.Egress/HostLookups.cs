@@ -128,7 +128,11 @@ public sealed class HostLookups(IHostResolver resolver, TimeProvider time)
         }
         finally
         {
-            lookup.EndedAt = time.GetTimestamp();
+            lock (_lock)
+            {
+                lookup.EndedAt = time.GetTimestamp();
+            }
+
             own.Dispose();
             all.Dispose();
         }
@@ -172,16 +176,10 @@ public sealed class HostLookups(IHostResolver resolver, TimeProvider time)
 
     private sealed class Lookup(long startedAt)
     {
-        private long _endedAt;
-
         public long StartedAt => startedAt;
 
-        /// <summary>Null while it is in progress.</summary>
-        public long? EndedAt
-        {
-            get => Volatile.Read(ref _endedAt) is not 0 and var ended ? ended : null;
-            set => Volatile.Write(ref _endedAt, value ?? 0);
-        }
+        /// <summary>Null while it is in progress. Under the lock.</summary>
+        public long? EndedAt { get; set; }
 
         public bool HasFailed => Addresses.IsFaulted || Addresses.IsCanceled;
 

@@ -47,6 +47,23 @@ public sealed class WebhookDeliveryOptions : IValidatableObject
     /// <summary>How many webhooks of one user are delivered to at once.</summary>
     public int UserWebhooks => UserInFlight / InFlight;
 
+    /// <summary>How long to wait after a failure.</summary>
+    /// <param name="failures">The number of failures, including this one.</param>
+    /// <param name="jitter">A random number from 0 to 1.</param>
+    /// <param name="retryAfter">How long the receiver asked to wait; the wait is at least that long.</param>
+    /// <returns>Null if that was the last attempt.</returns>
+    internal TimeSpan? DelayAfter(int failures, double jitter, TimeSpan? retryAfter)
+    {
+        if (failures > RetryDelays.Count)
+        {
+            return null;
+        }
+
+        // From a fifth less to a fifth more: deliveries that failed together must not be retried together.
+        var wait = RetryDelays[failures - 1] * (0.8 + (0.4 * jitter));
+        return retryAfter > wait ? retryAfter : wait;
+    }
+
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

@@ -6,7 +6,6 @@ using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Messaging;
 using StatusUpdates.Webhooks;
-using StatusUpdates.Webhooks.Keys;
 using StatusUpdates.Webhooks.Messages;
 using StatusUpdates.Webhooks.Registration;
 
@@ -23,7 +22,6 @@ internal static class UpdateWebhook
         WebhookStore store,
         WebhookQueries queries,
         WebhookResponses responses,
-        SigningKeyProtector protector,
         IOptions<WebhookOptions> options,
         CancellationToken cancellationToken)
     {
@@ -46,12 +44,6 @@ internal static class UpdateWebhook
         if (outcome == WebhookUpdate.NotFound || await queries.FindAsync(userId, id, cancellationToken) is not { } webhook)
         {
             return WebhookResponses.NotFound();
-        }
-
-        if (!protector.IsBound(id, webhook.SigningKeys) && responses.ReadKeys(webhook) is { } keys)
-        {
-            // Stored before keys were encrypted for one webhook only. If they were replaced meanwhile, the new ones are already bound.
-            await store.ReplaceKeysAsync(userId, id, webhook.SigningKeys, protector.Protect(id, keys), cancellationToken);
         }
 
         return TypedResults.Ok(new Success<WebhookView>(responses.View(webhook)));

@@ -70,7 +70,7 @@ internal static class ChurnScenario
         {
             var options = new RetentionOptions { Generations = TimeSpan.FromSeconds(keep), Updates = TimeSpan.FromSeconds(keep) };
             using var retention = new RetentionService(
-                new RetentionStore(database), Options.Create(options), TimeProvider.System, NullLogger<RetentionService>.Instance);
+                database, Options.Create(options), TimeProvider.System, NullLogger<RetentionService>.Instance);
             while (true)
             {
                 await Task.Delay(RetentionInterval, token);

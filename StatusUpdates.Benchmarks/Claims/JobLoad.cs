@@ -33,7 +33,7 @@ internal sealed class JobLoad(StatusDatabase database, IConnectionMultiplexer re
     public Task FillAsync(string userId, int count, CancellationToken cancellationToken) => ExecuteAsync(
         $"""
         WITH stream AS (
-            INSERT INTO user_streams (user_id, last_seq, oldest_seq) VALUES ('{userId}', {count}, 1)
+            INSERT INTO user_streams (user_id, last_seq, oldest_seq, last_check) VALUES ('{userId}', {count}, 1, 0)
         ),
         created AS (
             INSERT INTO generations (id, user_id, type, task, status, seq, first_seq, prompt, created_at, updated_at, run_at,

@@ -18,7 +18,6 @@ internal sealed class OneByOneRunner(
     RunningJobs jobs,
     JobExecutor executor,
     ProcessorRegistry processors,
-    WorkerIdentity identity,
     StatusPublisher publisher,
     StatusSubscriber subscriber,
     IOptions<WorkerOptions> options) : BackgroundService
@@ -45,7 +44,7 @@ internal sealed class OneByOneRunner(
     {
         var request = new ClaimRequest
         {
-            Owner = identity.Owner,
+            Owner = jobs.Owner,
             Tasks = processors.Tasks,
             Limit = 1,
             Lease = options.Value.Lease,

@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -7,6 +6,7 @@ using StatusUpdates.Bot.Telegram;
 using StatusUpdates.ChatLinks;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Bot.Commands;
@@ -131,25 +131,13 @@ internal sealed partial class CommandHandler(
         await using var scope = scopes.CreateAsyncScope();
         var latest = await scope.ServiceProvider.GetRequiredService<GenerationQueries>()
             .ListAsync(new GenerationFilter { UserId = userId, Limit = Latest }, cancellationToken);
-        if (latest.Items.Count == 0)
-        {
-            return NoGenerations;
-        }
+        return latest.Items.Count == 0 ? NoGenerations : string.Join('\n', latest.Items.Select(Describe));
+    }
 
-        var text = new StringBuilder();
-        foreach (var generation in latest.Items)
-        {
-            text.Append(NotificationText.TagOf(generation.Id)).Append(' ').Append(generation.Type.ToWireName())
-                .Append(": ").Append(generation.Status.ToWireName());
-            if (generation is { Status: GenerationStatus.Processing, Progress: { } progress })
-            {
-                text.Append(", ").Append(progress).Append('%');
-            }
-
-            text.Append('\n');
-        }
-
-        return text.ToString().TrimEnd();
+    private static string Describe(Generation generation)
+    {
+        var progress = generation is { Status: GenerationStatus.Processing, Progress: { } percent } ? $", {percent}%" : "";
+        return $"{NotificationText.TagOf(generation.Id)} {generation.Type.ToWireName()}: {generation.Status.ToWireName()}{progress}";
     }
 
     private static string? NameOf(IncomingChat chat)

@@ -4,17 +4,18 @@ using Microsoft.Extensions.Options;
 using Npgsql;
 using StatusUpdates.Bot.Telegram;
 using StatusUpdates.ChatLinks;
+using StatusUpdates.Data.Database;
 using StatusUpdates.Messaging;
 using Telegram.Bot.Exceptions;
 
 namespace StatusUpdates.Bot.Commands;
 
 /// <summary>
-/// Polls Telegram for messages and answers them, one at a time. Of several instances, the one that holds a lock polls; the others wait for the lock.
-/// Telegram drops a message once a later poll asks for a higher update id, hence only after it was handled.
+/// Polls Telegram for messages and answers them, one at a time. Telegram gives each to only one poller: of several instances, the one that holds a lock
+/// polls, and the others wait for the lock. Telegram drops a message once a later poll asks for a higher update id, hence only after it was handled.
 /// </summary>
 internal sealed partial class CommandPoller(
-    TelegramPollLocks pollLocks,
+    StatusDatabase database,
     TelegramApi api,
     SendRateLimiter rateLimiter,
     CommandHandler handler,
@@ -28,12 +29,15 @@ internal sealed partial class CommandPoller(
 
     private const int MaxAnswerAttempts = 3;
 
+    /// <summary>The lock of a bot's poller.</summary>
+    internal static long LockOf(long botId) => SessionLock.TelegramCommands ^ (botId << 8);
+
     /// <summary>Takes the lock and polls until it is lost or the service stops.</summary>
     /// <returns>False if another instance holds it.</returns>
     /// <exception cref="NpgsqlException">The database is unavailable.</exception>
     internal async Task<bool> TryPollAsync(CancellationToken stopping)
     {
-        await using var pollLock = await pollLocks.TryTakeAsync(options.Value.BotId, stopping);
+        await using var pollLock = await SessionLock.TryTakeAsync(database, LockOf(options.Value.BotId), stopping);
         if (pollLock is null)
         {
             return false;
@@ -172,7 +176,7 @@ internal sealed partial class CommandPoller(
         }
     }
 
-    private async Task WatchAsync(TelegramPollLock pollLock, CancellationTokenSource held)
+    private async Task WatchAsync(SessionLock pollLock, CancellationTokenSource held)
     {
         while (!held.IsCancellationRequested)
         {
@@ -181,7 +185,8 @@ internal sealed partial class CommandPoller(
             try
             {
                 // Without the token: canceling would leave the connection in the middle of a statement.
-                await pollLock.CheckAsync(CancellationToken.None);
+                await using var check = new NpgsqlCommand("SELECT 1", pollLock.Connection);
+                await check.ExecuteScalarAsync(CancellationToken.None);
             }
             catch (Exception e) when (e is NpgsqlException or InvalidOperationException)
             {

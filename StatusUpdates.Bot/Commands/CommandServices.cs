@@ -8,7 +8,6 @@ internal static class CommandServices
     /// <summary>Adds command handling; needs the services of StatusUpdates.Data, <c>AddChatLinks</c> and <c>AddTelegram</c>.</summary>
     public static void AddCommands(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<TelegramPollLocks>();
         builder.Services.AddSingleton<CommandHandler>();
         builder.Services.AddHostedService<CommandPoller>();
     }

@@ -19,19 +19,6 @@ internal sealed class ChatNotifier(
 {
     public string Kind => TelegramLinkStore.CursorKind(options.Value.BotId);
 
-    public TelegramApi Api => api;
-
-    public SendRateLimiter RateLimiter => rateLimiter;
-
-    public ResultSender Results => results;
-
-    public TelegramLinkStore Links => links;
-
-    public TelegramOptions Options => options.Value;
-
-    public TimeProvider Time => time;
-
-    public ILogger Logger => logger;
-
-    public Task RunAsync(HeldCursor cursor, CancellationToken stopping) => new ChatRun(this, cursor, stopping).RunAsync();
+    public Task RunAsync(HeldCursor cursor, CancellationToken stopping) =>
+        new ChatRun(api, rateLimiter, results, links, options.Value, time, logger, cursor, stopping).RunAsync();
 }

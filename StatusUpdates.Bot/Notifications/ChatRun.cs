@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using StatusUpdates.Bot.Results;
 using StatusUpdates.Bot.Telegram;
 using StatusUpdates.ChatLinks;
 using StatusUpdates.Data.Cursors;
@@ -14,7 +15,16 @@ namespace StatusUpdates.Bot.Notifications;
 /// another attempt) edits that message. What was sent is stored after each acknowledgment, so a crash repeats at most the one request whose
 /// acknowledgment was lost. While Telegram is unavailable, nothing is skipped or reordered: the cursor stays where it is and is claimed again later.
 /// </summary>
-internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, CancellationToken stopping)
+internal sealed partial class ChatRun(
+    TelegramApi api,
+    SendRateLimiter rateLimiter,
+    ResultSender results,
+    TelegramLinkStore links,
+    TelegramOptions options,
+    TimeProvider time,
+    ILogger<ChatRun> logger,
+    HeldCursor cursor,
+    CancellationToken stopping)
 {
     private const int PageSize = 100;
 
@@ -27,7 +37,6 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
     private static readonly Backoff NotAllowed = new(TimeSpan.FromMinutes(10), TimeSpan.FromHours(1), Jitter: 0);
 
     private readonly long _chatId = TelegramLinkStore.ChatOf(cursor.Owner);
-    private readonly ILogger _logger = notifier.Logger;
     private ChatState _state = ChatState.Parse(cursor.State);
     private ChatPlace _place = new(TelegramLinkStore.ChatOf(cursor.Owner));
 
@@ -52,8 +61,8 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             return false;
         }
 
-        var (topicId, messages) = await notifier.Links.FindChatAsync(
-            notifier.Options.BotId, _chatId, page.Items.Select(update => update.GenerationId).ToHashSet(StringComparer.Ordinal), cursor.Lost);
+        var (topicId, messages) = await links.FindChatAsync(
+            options.BotId, _chatId, page.Items.Select(update => update.GenerationId).ToHashSet(StringComparer.Ordinal), cursor.Lost);
         _place = new(_chatId, topicId);
         if (!continues)
         {
@@ -100,8 +109,8 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
 
             var text = NotificationText.Of(update);
             var result = await RequestAsync(token => isKnown
-                ? notifier.Api.EditTextAsync(_chatId, message.MessageId, text, token)
-                : notifier.Api.SendTextAsync(_place, text, token));
+                ? api.EditTextAsync(_chatId, message.MessageId, text, token)
+                : api.SendTextAsync(_place, text, token));
             if (result is not { } outcome)
             {
                 return false;
@@ -112,7 +121,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             {
                 effect = MessageEffects.Sent(_chatId, update, outcome.MessageId);
                 messages[update.GenerationId] = new ChatMessage(outcome.MessageId, update.Status.ToWireName());
-                BotTelemetry.UpdateSent(update, notifier.Time.GetUtcNow());
+                BotTelemetry.UpdateSent(update, time.GetUtcNow());
             }
 
             await SavePartAsync(update, ++sent, urls.Count, effect);
@@ -121,7 +130,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         while (sent <= urls.Count)
         {
             var url = urls[sent - 1];
-            if (await RequestAsync(token => notifier.Results.SendAsync(_place, url, _state.WaysGivenUp, stopping, token), isResult: true) is null)
+            if (await RequestAsync(token => results.SendAsync(_place, url, _state.WaysGivenUp, stopping, token), isResult: true) is null)
             {
                 return false;
             }
@@ -135,7 +144,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
     private async Task<bool> ResyncAsync(LogBounds bounds)
     {
         LogResync(cursor.Owner, cursor.Position.Seq, bounds.Oldest, bounds.Last);
-        if (await RequestAsync(token => notifier.Api.SendTextAsync(_place, NotificationText.Resync, token)) is null)
+        if (await RequestAsync(token => api.SendTextAsync(_place, NotificationText.Resync, token)) is null)
         {
             return false;
         }
@@ -151,17 +160,17 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
     /// <returns>Its outcome if the run continues, sent or not; null if the run ends here: then the cursor is released or lost.</returns>
     private async Task<SendResult?> RequestAsync(Func<CancellationToken, Task<SendResult>> send, bool isResult = false)
     {
-        if (notifier.RateLimiter.TryTake(_chatId) is { } wait)
+        if (rateLimiter.TryTake(_chatId) is { } wait)
         {
             await ReleaseAsync(wait);
             return null;
         }
 
-        var started = notifier.Time.GetTimestamp();
+        var started = time.GetTimestamp();
         try
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, cursor.Lost);
-            await notifier.RateLimiter.WaitAsync(either.Token);
+            await rateLimiter.WaitAsync(either.Token);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -169,7 +178,7 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             return null;
         }
 
-        if (notifier.Time.GetElapsedTime(started) > ShortWait)
+        if (time.GetElapsedTime(started) > ShortWait)
         {
             // The chat may be linked to another user by now: then this save fails, and nothing more is sent.
             await SaveAsync();
@@ -200,17 +209,17 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             case SendOutcome.ChatGone:
                 BotTelemetry.CountUnlink("gone");
                 LogUnlinked(cursor.Owner, result.Reason);
-                await notifier.Links.UnlinkAsync(_chatId, cursor.UserId, notifier.Options.BotId, CancellationToken.None);
+                await links.UnlinkAsync(_chatId, cursor.UserId, options.BotId, CancellationToken.None);
                 return null;
 
             case SendOutcome.ChatMoved:
                 LogMoved(cursor.Owner, result.MovedTo);
-                await notifier.Links.MoveAsync(notifier.Options.BotId, _chatId, result.MovedTo, CancellationToken.None);
+                await links.MoveAsync(options.BotId, _chatId, result.MovedTo, CancellationToken.None);
                 return null;
 
             case SendOutcome.TopicGone when _place.TopicId is { } topicId:
                 LogTopicGone(cursor.Owner, topicId);
-                await notifier.Links.LeaveTopicAsync(notifier.Options.BotId, _chatId, topicId, CancellationToken.None);
+                await links.LeaveTopicAsync(options.BotId, _chatId, topicId, CancellationToken.None);
                 await ReleaseAsync();
                 return null;
 
@@ -221,13 +230,13 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
 
             default:
                 _state = _state with { Failures = _state.Failures + 1 };
-                if (isResult && _state.Failures >= MaxFailuresOfWay && await notifier.Api.IsReachableAsync(cursor.Lost))
+                if (isResult && _state.Failures >= MaxFailuresOfWay && await api.IsReachableAsync(cursor.Lost))
                 {
                     LogWayGivenUp(cursor.Owner, _state.Failures);
                     _state = _state with { WaysGivenUp = _state.WaysGivenUp + 1, Failures = 0 };
                 }
 
-                await PauseAsync(notifier.Options.Backoff.After(_state.Failures), result);
+                await PauseAsync(options.Backoff.After(_state.Failures), result);
                 return null;
         }
     }
@@ -238,9 +247,9 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
         return ReleaseAsync(pause);
     }
 
-    private Task SavePartAsync(StatusUpdate update, int sent, int results, CursorEffect? effect)
+    private Task SavePartAsync(StatusUpdate update, int sent, int resultCount, CursorEffect? effect)
     {
-        var isComplete = sent > results;
+        var isComplete = sent > resultCount;
         _state = isComplete ? new ChatState() : new ChatState { Seq = update.Seq!.Value, Sent = sent };
         _position = isComplete ? update.Position!.Value : _position;
         return SaveAsync(effect);
@@ -260,11 +269,10 @@ internal sealed partial class ChatRun(ChatNotifier notifier, HeldCursor cursor, 
             catch (NpgsqlException e) when (DatabaseErrors.IsTransient(e) && !either.IsCancellationRequested)
             {
                 LogNotStored(cursor.Owner, e.Message);
-                await Task.Delay(notifier.Options.Backoff.After(1), notifier.Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(options.Backoff.After(1), time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
-
 
     private Task ReleaseAsync(TimeSpan? pause = null) => cursor.SaveAsync(new CursorSave(_position)
     {

@@ -15,28 +15,20 @@ internal sealed record FetchedResult(string ContentType, byte[] Bytes);
 /// Fetches results that Telegram could not fetch itself, within limits. Result URLs come from providers, so only the public internet and
 /// <see cref="TelegramOptions.ResultNetworks"/> are accessed. Thread-safe.
 /// </summary>
-internal sealed partial class ResultFetcher : IDisposable
+internal sealed partial class ResultFetcher(IOptions<TelegramOptions> options, HostLookups lookups, ILogger<ResultFetcher> logger) : IDisposable
 {
     /// <summary>The largest photo that a bot may upload: 10 MiB.</summary>
     public const int MaxBytes = 10 * 1024 * 1024;
 
     private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(15);
 
-    private readonly HttpClient _http;
-    private readonly ILogger _logger;
-
-    public ResultFetcher(IOptions<TelegramOptions> options, HostLookups lookups, ILogger<ResultFetcher> logger)
+    // Protected like webhooks: the connection is made to the very address that was checked.
+    private readonly HttpClient _http = new(EgressHttp.CreateHandler(
+        new AddressPolicy(options.Value.ResultNetworks.Select(text => IPNetwork.Parse(text)), allowHttp: true), lookups))
     {
-        _logger = logger;
-
-        // Protected like webhooks: the connection is made to the very address that was checked.
-        var policy = new AddressPolicy(options.Value.ResultNetworks.Select(text => IPNetwork.Parse(text)), allowHttp: true);
-        _http = new HttpClient(EgressHttp.CreateHandler(policy, lookups))
-        {
-            Timeout = TimeLimit,
-            MaxResponseContentBufferSize = MaxBytes,
-        };
-    }
+        Timeout = TimeLimit,
+        MaxResponseContentBufferSize = MaxBytes,
+    };
 
     /// <summary>The content of an image, video or audio file; null if it is something else, too large, or cannot be fetched.</summary>
     public async Task<FetchedResult?> TryFetchAsync(Uri url, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Text.Json;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Messaging;
 
@@ -62,7 +63,8 @@ internal static class BotTelemetry
 
     public static void RequestEnded(string method, SendResult result)
     {
-        Requests.Add(1, new KeyValuePair<string, object?>("rpc.method", method), new(Outcome, NameOf(result.Outcome)));
+        var outcome = JsonNamingPolicy.SnakeCaseLower.ConvertName(result.Outcome.ToString());
+        Requests.Add(1, new KeyValuePair<string, object?>("rpc.method", method), new(Outcome, outcome));
         if (result.Outcome == SendOutcome.RetryAfter)
         {
             RetryAfter.Record(result.RetryAfter.TotalSeconds);
@@ -77,17 +79,4 @@ internal static class BotTelemetry
     public static void CountSkipped() => Skipped.Add(1);
 
     public static void CountResync() => Resyncs.Add(1);
-
-    private static string NameOf(SendOutcome outcome) => outcome switch
-    {
-        SendOutcome.Sent => "sent",
-        SendOutcome.Refused => "refused",
-        SendOutcome.MessageGone => "message_gone",
-        SendOutcome.ChatGone => "chat_gone",
-        SendOutcome.ChatMoved => "chat_moved",
-        SendOutcome.TopicGone => "topic_gone",
-        SendOutcome.RetryAfter => "retry_after",
-        SendOutcome.NotAllowed => "not_allowed",
-        _ => "failed",
-    };
 }

@@ -8,21 +8,14 @@ namespace StatusUpdates.Bot.Telegram;
 /// Keeps the bot below Telegram's limits (https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this), so that 429
 /// is rare. Thread-safe.
 /// </summary>
-internal sealed class SendRateLimiter : IDisposable
+internal sealed class SendRateLimiter(IOptions<TelegramOptions> options) : IDisposable
 {
-    private readonly RateLimiter _all;
-    private readonly PartitionedRateLimiter<long> _chats;
-    private readonly PartitionedRateLimiter<long> _answers;
+    private readonly RateLimiter _all = options.Value.MessagesPerSecond > 0
+        ? new TokenBucketRateLimiter(Bucket(options.Value.MessagesPerSecond, burst: 1, queue: int.MaxValue))
+        : new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = int.MaxValue });
 
-    public SendRateLimiter(IOptions<TelegramOptions> options)
-    {
-        var settings = options.Value;
-        _all = settings.MessagesPerSecond > 0
-            ? new TokenBucketRateLimiter(Bucket(settings.MessagesPerSecond, burst: 1, queue: int.MaxValue))
-            : new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = int.MaxValue });
-        _chats = CreateChatLimiter(settings);
-        _answers = CreateChatLimiter(settings);
-    }
+    private readonly PartitionedRateLimiter<long> _chats = CreateChatLimiter(options.Value);
+    private readonly PartitionedRateLimiter<long> _answers = CreateChatLimiter(options.Value);
 
     /// <summary>Takes a permit for a message to a chat.</summary>
     /// <returns>Null if it may be sent; else how long to wait. The caller should hold nothing during that wait.</returns>

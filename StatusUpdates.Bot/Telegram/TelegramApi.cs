@@ -60,18 +60,8 @@ internal sealed class TelegramApi : IDisposable
 
     /// <summary>The bot's user name.</summary>
     /// <exception cref="RequestException">Telegram does not answer, or the token is invalid.</exception>
-    public async Task<string> GetNameAsync(CancellationToken cancellationToken)
-    {
-        using var limit = Limit(TimeSpan.Zero, cancellationToken);
-        try
-        {
-            return (await _client.GetMe(limit.Token)).Username ?? "";
-        }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw TimedOut(e);
-        }
-    }
+    public async Task<string> GetNameAsync(CancellationToken cancellationToken) =>
+        (await RequestAsync(token => _client.GetMe(token), TimeSpan.Zero, cancellationToken)).Username ?? "";
 
     /// <summary>Whether Telegram answers.</summary>
     public async Task<bool> IsReachableAsync(CancellationToken cancellationToken)
@@ -91,16 +81,9 @@ internal sealed class TelegramApi : IDisposable
     /// <exception cref="RequestException">Telegram does not answer, or another instance polls.</exception>
     public async Task<IReadOnlyList<IncomingUpdate>> GetUpdatesAsync(int offset, CancellationToken cancellationToken)
     {
-        using var limit = Limit(_options.PollTimeout, cancellationToken);
-        try
-        {
-            var updates = await _client.SendRequest(new UpdatesRequest(offset, (int)_options.PollTimeout.TotalSeconds), limit.Token);
-            return [.. updates.Select(IncomingUpdate.Read)];
-        }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw TimedOut(e);
-        }
+        var poll = new UpdatesRequest(offset, (int)_options.PollTimeout.TotalSeconds);
+        var updates = await RequestAsync(token => _client.SendRequest(poll, token), _options.PollTimeout, cancellationToken);
+        return [.. updates.Select(IncomingUpdate.Read)];
     }
 
     /// <summary>Sends plain text.</summary>
@@ -139,6 +122,19 @@ internal sealed class TelegramApi : IDisposable
         isFile: true);
 
     public void Dispose() => _http.Dispose();
+
+    private async Task<T> RequestAsync<T>(Func<CancellationToken, Task<T>> request, TimeSpan beyond, CancellationToken cancellationToken)
+    {
+        using var limit = Limit(beyond, cancellationToken);
+        try
+        {
+            return await request(limit.Token);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new RequestException("Telegram did not answer in time.", e);
+        }
+    }
 
     private async Task<SendResult> SendAsync(
         string method, Func<CancellationToken, Task<Message>> send, CancellationToken cancellationToken, bool isFile = false)
@@ -211,6 +207,4 @@ internal sealed class TelegramApi : IDisposable
             return response;
         }
     }
-
-    private static RequestException TimedOut(OperationCanceledException e) => new("Telegram did not answer in time.", e);
 }

@@ -40,7 +40,12 @@ internal sealed partial class CursorRunner(
     internal async Task<bool> RunOnceAsync(CancellationToken stopping)
     {
         var more = await ClaimHintedAsync(stopping);
-        return (IsSweepDue() && await SweepAsync(stopping)) || more;
+        if (IsSweepDue())
+        {
+            await SweepAsync(stopping);
+        }
+
+        return more;
     }
 
     // A sweep that ran out of slots continues once a quarter of them is free, which makes each scan worth its cost.
@@ -51,8 +56,7 @@ internal sealed partial class CursorRunner(
 
     private async Task<bool> ClaimHintedAsync(CancellationToken stopping)
     {
-        var hints = FreeSlots > 0 ? _running.TakeHints() : RunningCursors.NoHints;
-        if (hints.Count == 0)
+        if (FreeSlots == 0 || _running.TakeHints() is not { Length: > 0 } hinted)
         {
             return false;
         }
@@ -61,11 +65,11 @@ internal sealed partial class CursorRunner(
         IReadOnlyList<DurableCursor> claimed;
         try
         {
-            claimed = await store.ClaimOfUsersAsync(request, [.. hints.Keys], CancellationToken.None);
+            claimed = await store.ClaimOfUsersAsync(request, hinted, CancellationToken.None);
         }
         catch
         {
-            _running.PutBack(hints);
+            _running.PutBack(hinted);
             throw;
         }
 
@@ -76,31 +80,28 @@ internal sealed partial class CursorRunner(
         }
 
         // There may be more cursors than slots: claim for these users again when a slot is free.
-        _running.PutBack(hints);
+        _running.PutBack(hinted);
         return true;
     }
 
     // One window per interval: with more cursors than that, a full sweep takes several intervals, and the statement's cost stays bounded.
-    private async Task<bool> SweepAsync(CancellationToken stopping)
+    private async Task SweepAsync(CancellationToken stopping)
     {
         var request = Request();
         if (request.Limit + request.TroubledLimit == 0)
         {
-            return false;
+            return;
         }
 
         var started = time.GetTimestamp();
         var (claimed, last) = await store.ClaimNextAsync(request, _sweptTo, SweepWindow, CancellationToken.None);
         Start(claimed, stopping);
         _isSweepUnfinished = IsFull(request, claimed);
-        if (_isSweepUnfinished)
+        if (!_isSweepUnfinished)
         {
-            return false;
+            _sweptTo = last ?? "";
+            _sweptAt = started;
         }
-
-        _sweptTo = last ?? "";
-        _sweptAt = started;
-        return false;
     }
 
     private CursorClaim Request() => new(
@@ -186,12 +187,7 @@ internal sealed partial class CursorRunner(
                 await GiveBackAsync(cursor, null);
             }
         }
-        catch (CursorLostException)
-        {
-            CursorTelemetry.Lost(consumer.Kind);
-            LogLost(cursor.Owner);
-        }
-        catch (OperationCanceledException) when (cursor.Lost.IsCancellationRequested)
+        catch (Exception e) when (e is CursorLostException || (e is OperationCanceledException && cursor.Lost.IsCancellationRequested))
         {
             CursorTelemetry.Lost(consumer.Kind);
             LogLost(cursor.Owner);

@@ -1,5 +1,3 @@
-using StatusUpdates.Data.Log;
-
 namespace StatusUpdates.Data.Cursors;
 
 /// <summary>Statements on durable cursors. The public ones are for the transactions of the cursors' owners.</summary>
@@ -48,7 +46,7 @@ public static class CursorSql
         $"""
         waiting AS MATERIALIZED (
             SELECT c.owner, c.troubled, c.claimed_at FROM scanned c LEFT JOIN user_streams s ON s.user_id = c.user_id
-            WHERE {IsFree} AND (c.due_at <= now() OR c.last_seq <> COALESCE(s.last_seq, 0) OR c.last_check <> {LogSql.HeadCheck})
+            WHERE {IsFree} AND (c.due_at <= now() OR c.last_seq <> COALESCE(s.last_seq, 0) OR c.last_check <> s.last_check)
               AND NOT EXISTS (SELECT FROM unnest($5, $6) AS h (owner, epoch) WHERE h.owner = c.owner AND h.epoch = c.epoch)
         ),
         chosen AS (

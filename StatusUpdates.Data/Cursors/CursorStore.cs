@@ -9,10 +9,7 @@ namespace StatusUpdates.Data.Cursors;
 /// <summary>The durable cursors. Each has at most one holder, who alone may move it. Thread-safe; one instance serves a process.</summary>
 internal sealed class CursorStore(StatusDatabase database)
 {
-    /// <summary>Claims free cursors of some users that have work.</summary>
-    /// <param name="request">The limits and the lease.</param>
-    /// <param name="users">The users.</param>
-    /// <param name="cancellationToken">Stops waiting; cursors that are claimed anyway are free after the lease.</param>
+    /// <summary>Claims free cursors of some users that have work. What is claimed although the caller stopped waiting is free after the lease.</summary>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<IReadOnlyList<DurableCursor>> ClaimOfUsersAsync(
         CursorClaim request, string[] users, CancellationToken cancellationToken)
@@ -22,11 +19,10 @@ internal sealed class CursorStore(StatusDatabase database)
         return (await database.WriteAsync(command, ReadAsync, cancellationToken)).Claimed;
     }
 
-    /// <summary>Scans the next cursors of the kind and claims those that are free and have work.</summary>
-    /// <param name="request">The limits and the lease.</param>
-    /// <param name="after">The last owner scanned; empty to begin.</param>
-    /// <param name="window">How many cursors to scan.</param>
-    /// <param name="cancellationToken">Stops waiting; cursors that are claimed anyway are free after the lease.</param>
+    /// <summary>
+    /// Scans the next <paramref name="window"/> cursors of the kind after the owner <paramref name="after"/> (empty to begin), and claims those that are
+    /// free and have work, as <see cref="ClaimOfUsersAsync"/> does.
+    /// </summary>
     /// <returns>The claimed cursors, and the last owner scanned; null if there are no more.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public async Task<(IReadOnlyList<DurableCursor> Claimed, string? Last)> ClaimNextAsync(
@@ -49,16 +45,7 @@ internal sealed class CursorStore(StatusDatabase database)
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = lease });
         return await database.WriteAsync(
             command,
-            static async reader =>
-            {
-                var held = new HashSet<string>(StringComparer.Ordinal);
-                while (await reader.ReadAsync())
-                {
-                    held.Add(reader.GetString(0));
-                }
-
-                return held;
-            },
+            static async reader => (await reader.ReadAllAsync(row => row.GetString(0))).ToHashSet(StringComparer.Ordinal),
             cancellationToken);
     }
 
@@ -74,13 +61,13 @@ internal sealed class CursorStore(StatusDatabase database)
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = cursor.Owner });
                 command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Epoch });
                 command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = save.Position.Seq });
-                command.Parameters.Add(new NpgsqlParameter { Value = (object?)save.State ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb });
+                command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = save.State, NpgsqlDbType = NpgsqlDbType.Jsonb });
                 command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = save.IsTroubled });
-                command.Parameters.Add(Interval(save.NotBefore));
-                command.Parameters.Add(Interval(save.DueAfter));
+                command.Parameters.Add(new NpgsqlParameter<TimeSpan?> { TypedValue = save.NotBefore });
+                command.Parameters.Add(new NpgsqlParameter<TimeSpan?> { TypedValue = save.DueAfter });
                 command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = save.Release });
                 command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Nudges });
-                command.Parameters.Add(new NpgsqlParameter { Value = (object?)(int?)save.Position.Check ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer });
+                command.Parameters.Add(new NpgsqlParameter<int?> { TypedValue = (int?)save.Position.Check });
                 effect?.Parameters(command.Parameters);
                 return database.WriteAsync(
                     command, static async reader => await reader.ReadAsync() ? reader.GetInt32(0) : 0, token);
@@ -99,7 +86,7 @@ internal sealed class CursorStore(StatusDatabase database)
         var command = new NpgsqlCommand(CursorSql.GiveBack);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = cursor.Owner });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Epoch });
-        command.Parameters.Add(Interval(pause));
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan?> { TypedValue = pause });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = cursor.Nudges });
         await database.WriteAsync(command, cancellationToken);
     }
@@ -145,7 +132,4 @@ internal sealed class CursorStore(StatusDatabase database)
 
         return (claimed, last);
     }
-
-    private static NpgsqlParameter Interval(TimeSpan? value) =>
-        new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Interval };
 }

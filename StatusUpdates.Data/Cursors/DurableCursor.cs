@@ -51,8 +51,4 @@ public sealed record CursorSave(LogPosition Position)
 public sealed record CursorEffect(string Sql, Action<Npgsql.NpgsqlParameterCollection> Parameters);
 
 /// <summary>The cursor is no longer held: its lease expired, or its owner changed or deleted it. What the holder has read is stale.</summary>
-public sealed class CursorLostException(string owner) : Exception($"The cursor {owner} is no longer held here.")
-{
-    /// <summary>The cursor's owner.</summary>
-    public string Owner { get; } = owner;
-}
+public sealed class CursorLostException(string owner) : Exception($"The cursor {owner} is no longer held here.");

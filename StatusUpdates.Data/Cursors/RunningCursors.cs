@@ -22,13 +22,11 @@ internal sealed class CursorRun(HeldCursor cursor)
 /// </summary>
 internal sealed class RunningCursors
 {
-    public static readonly IReadOnlyDictionary<string, long> NoHints = new Dictionary<string, long>();
-
     // The maximum for one claim.
     private const int MaxHints = 1000;
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, long> _hints = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _hints = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<CursorRun>> _byUser = new(StringComparer.Ordinal);
     private readonly HashSet<CursorRun> _runs = [];
     private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(
@@ -61,29 +59,21 @@ internal sealed class RunningCursors
                 }
             }
 
-            _hints[userId] = Math.Max(seq, _hints.GetValueOrDefault(userId));
+            _hints.Add(userId);
         }
 
         _signal.Writer.TryWrite(true);
     }
 
-    /// <summary>Removes and returns the hints of some users, as many as one claim takes.</summary>
-    public IReadOnlyDictionary<string, long> TakeHints()
+    /// <summary>Removes and returns some users with hints, as many as one claim takes.</summary>
+    public string[] TakeHints()
     {
         lock (_lock)
         {
-            var taken = _hints.Take(MaxHints).ToDictionary(StringComparer.Ordinal);
-            if (taken.Count == _hints.Count)
+            string[] taken = [.. _hints.Take(MaxHints)];
+            _hints.ExceptWith(taken);
+            if (_hints.Count > 0)
             {
-                _hints.Clear();
-            }
-            else
-            {
-                foreach (var user in taken.Keys)
-                {
-                    _hints.Remove(user);
-                }
-
                 _signal.Writer.TryWrite(true);
             }
 
@@ -91,14 +81,11 @@ internal sealed class RunningCursors
         }
     }
 
-    public void PutBack(IReadOnlyDictionary<string, long> hints)
+    public void PutBack(string[] users)
     {
         lock (_lock)
         {
-            foreach (var (user, seq) in hints)
-            {
-                _hints[user] = Math.Max(seq, _hints.GetValueOrDefault(user));
-            }
+            _hints.UnionWith(users);
         }
     }
 
@@ -136,7 +123,7 @@ internal sealed class RunningCursors
 
             if (run.Hinted > run.Cursor.Position.Seq)
             {
-                _hints[user] = Math.Max(run.Hinted, _hints.GetValueOrDefault(user));
+                _hints.Add(user);
             }
         }
 

@@ -18,7 +18,8 @@ internal static class DatabaseCreation
         try
         {
             await using var connection = await database.OpenSessionAsync(MaintenanceDatabase, cancellationToken);
-            role = await RoleAsync(connection, cancellationToken);
+            await using var session = new NpgsqlCommand("SELECT session_user::text", connection);
+            role = (string)(await session.ExecuteScalarAsync(cancellationToken))!;
 
             // Without a database name, a connection uses the role's name.
             var name = database.Name ?? role;
@@ -44,12 +45,6 @@ internal static class DatabaseCreation
         $"The database {Quote(name)} does not exist, and the role {Quote(role)} could not create it ({e.SqlState}: {e.MessageText}). "
         + $"Create it with a role that may (CREATE DATABASE {Quote(name)} OWNER {Quote(role)}), or allow this role to (ALTER ROLE {Quote(role)} CREATEDB).",
         e);
-
-    private static async Task<string> RoleAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand("SELECT session_user::text", connection);
-        return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
-    }
 
     // One statement at a time: CREATE DATABASE cannot share a transaction with others.
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)

@@ -1,6 +1,4 @@
-using Microsoft.Extensions.Logging;
 using Npgsql;
-using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Database;
 
@@ -171,7 +169,7 @@ public static class DatabaseWrites
         if (watch.HasStoppedWaiting)
         {
             DataTelemetry.Unconfirmed.Add(1);
-            database?.Unconfirmed.Report();
+            database?.ReportUnconfirmed();
             throw new UnconfirmedWriteException();
         }
     }
@@ -203,26 +201,4 @@ public sealed class UnconfirmedWriteException() : NpgsqlException("The database 
 {
     /// <inheritdoc/>
     public override bool IsTransient => true;
-}
-
-/// <summary>Logs writes that no standby has confirmed, at a limited rate. Thread-safe.</summary>
-internal sealed partial class UnconfirmedWrites(TimeProvider time)
-{
-    private readonly LogPace _pace = new(time);
-
-    /// <summary>The logger; without one nothing is logged.</summary>
-    public ILogger? Logger { get; set; }
-
-    /// <summary>Counts one write; logs the number since the last entry, if an entry is due.</summary>
-    public void Report()
-    {
-        if (Logger is { } logger && _pace.IsDue(out var count))
-        {
-            LogUnconfirmed(logger, count);
-        }
-    }
-
-    [LoggerMessage(2006, LogLevel.Error,
-        "{Count} writes were committed but not confirmed by a synchronous standby, and were not reported as done. Check the standbys (pg_stat_replication)")]
-    private static partial void LogUnconfirmed(ILogger logger, long count);
 }

@@ -25,7 +25,8 @@ public sealed class SessionLock : IAsyncDisposable
 
     private readonly long _key;
 
-    private SessionLock(NpgsqlConnection connection, long key)
+    /// <summary>A lock that this connection holds already.</summary>
+    internal SessionLock(NpgsqlConnection connection, long key)
     {
         Connection = connection;
         _key = key;
@@ -37,32 +38,17 @@ public sealed class SessionLock : IAsyncDisposable
     /// <summary>Takes a lock, on a connection of its own.</summary>
     /// <returns>Null while another process has it.</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
-    public static async Task<SessionLock?> TryTakeAsync(StatusDatabase database, long key, CancellationToken cancellationToken)
-    {
-        var connection = await database.OpenSessionAsync(cancellationToken);
-        try
-        {
-            await using var command = new NpgsqlCommand("SELECT pg_try_advisory_lock($1)", connection);
-            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = key });
-            if (await command.ExecuteScalarAsync(cancellationToken) is true)
-            {
-                var taken = new SessionLock(connection, key);
-                connection = null;
-                return taken;
-            }
+    public static Task<SessionLock?> TryTakeAsync(StatusDatabase database, long key, CancellationToken cancellationToken) =>
+        TakeAsync(database, "SELECT pg_try_advisory_lock($1)", key, cancellationToken);
 
-            return null;
-        }
-        finally
-        {
-            if (connection is not null)
-            {
-                await connection.DisposeAsync();
-            }
-        }
-    }
+    /// <summary>Like <see cref="TryTakeAsync"/>, but waits while another process has the lock, as long as a session waits for any lock.</summary>
+    /// <exception cref="NpgsqlException">The database does not answer, or the wait took too long.</exception>
+    public static async Task<SessionLock> TakeAsync(StatusDatabase database, long key, CancellationToken cancellationToken) =>
+        (await TakeAsync(database, "SELECT pg_advisory_lock($1)", key, cancellationToken))!;
 
-    /// <summary>Releases the lock; if the connection is lost, it was released already.</summary>
+    /// <summary>
+    /// Releases the lock, without waiting for the server to notice that the session has ended; if the connection is lost, it was released already.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         await using (Connection)
@@ -74,5 +60,27 @@ public sealed class SessionLock : IAsyncDisposable
                 await command.ExecuteNonQueryAsync(CancellationToken.None);
             }
         }
+    }
+
+    private static async Task<SessionLock?> TakeAsync(StatusDatabase database, string sql, long key, CancellationToken cancellationToken)
+    {
+        var connection = await database.OpenSessionAsync(cancellationToken);
+        try
+        {
+            await using var command = new NpgsqlCommand(sql, connection);
+            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = key });
+            if (await command.ExecuteScalarAsync(cancellationToken) is not false)
+            {
+                return new SessionLock(connection, key);
+            }
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+
+        await connection.DisposeAsync();
+        return null;
     }
 }

@@ -1,17 +1,18 @@
 using System.Globalization;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Database;
 
 /// <summary>The data source of a process, and its retry policy for writes. Thread-safe.</summary>
-public sealed class StatusDatabase : IAsyncDisposable
+public sealed partial class StatusDatabase : IAsyncDisposable
 {
     private static readonly Backoff RetryBackoff = new(TimeSpan.FromMilliseconds(5), TimeSpan.FromSeconds(1));
 
-    private readonly TimeProvider _time;
+    private readonly LogPace _unconfirmed;
     private readonly NpgsqlConnectionStringBuilder _session;
     private readonly NpgsqlDataSource _sessions;
 
@@ -23,22 +24,24 @@ public sealed class StatusDatabase : IAsyncDisposable
     {
         options ??= new StatusDatabaseOptions();
         RetryFor = options.RetryFor;
-        _time = time ?? TimeProvider.System;
-        Timeouts = TimeoutsOf(options, new NpgsqlConnectionStringBuilder(connectionString).Options);
-        var withSettings = WithSessionSettings(connectionString, options, Timeouts);
-        var parts = new NpgsqlConnectionStringBuilder(withSettings);
-        Spans = new StatementSpans(parts, _time);
-        Unconfirmed = new UnconfirmedWrites(_time);
-        DataSource = Build(withSettings, parts.Database);
-        parts.Options += " -c enable_bitmapscan=off";
-        if (!new NpgsqlConnectionStringBuilder(connectionString).ShouldSerialize("Auto Prepare Min Usages"))
-        {
-            parts.AutoPrepareMinUsages = 1;
-        }
+        Time = time ?? TimeProvider.System;
+        _unconfirmed = new LogPace(Time);
+        var own = new NpgsqlConnectionStringBuilder(connectionString).Options;
+        Timeouts = TimeoutsOf(options, own);
+        var settings = $"{SettingsOf(Timeouts)} {own}".TrimEnd();
 
-        Claims = Build(parts.ConnectionString, $"{parts.Database} claims");
-        _session = new NpgsqlConnectionStringBuilder(withSettings) { Pooling = false };
-        _sessions = Build(_session.ConnectionString, $"{parts.Database} sessions");
+        // Of several values of a key, the last one counts.
+        var defaults = DefaultsOf(options).ConnectionString;
+        var pooled = new NpgsqlConnectionStringBuilder($"{defaults};{connectionString}") { Options = settings };
+        var claims = new NpgsqlConnectionStringBuilder($"{defaults};Auto Prepare Min Usages=1;{connectionString}")
+        {
+            Options = $"{settings} -c enable_bitmapscan=off",
+        };
+        _session = new NpgsqlConnectionStringBuilder(pooled.ConnectionString) { Pooling = false };
+        Spans = new StatementSpans(pooled, Time);
+        DataSource = Build(pooled, pooled.Database);
+        Claims = Build(claims, $"{pooled.Database} claims");
+        _sessions = Build(_session, $"{pooled.Database} sessions");
     }
 
     /// <summary>Pooled connections, for SQL and for the EF Core context.</summary>
@@ -68,8 +71,11 @@ public sealed class StatusDatabase : IAsyncDisposable
     /// <summary>Spans of statements outside of requests and jobs.</summary>
     public StatementSpans Spans { get; }
 
-    /// <summary>Reports writes that no standby has confirmed.</summary>
-    internal UnconfirmedWrites Unconfirmed { get; }
+    /// <summary>The clock for retries.</summary>
+    internal TimeProvider Time { get; }
+
+    /// <summary>The logger for writes that no standby has confirmed; without one nothing is logged.</summary>
+    internal ILogger? Logger { get; set; }
 
     /// <summary>
     /// Opens a connection that is used for nothing else before or after: for session locks and session settings, which pooled connections must not
@@ -110,7 +116,7 @@ public sealed class StatusDatabase : IAsyncDisposable
     /// <exception cref="NpgsqlException">The database did not execute it in time, or refused it for good.</exception>
     public async Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> write, CancellationToken cancellationToken)
     {
-        var started = _time.GetTimestamp();
+        var started = Time.GetTimestamp();
         for (var failures = 0; ;)
         {
             try
@@ -123,10 +129,10 @@ public sealed class StatusDatabase : IAsyncDisposable
 
                 return result;
             }
-            catch (NpgsqlException e) when (ShouldRetry(e) && _time.GetElapsedTime(started) < RetryFor)
+            catch (NpgsqlException e) when (ShouldRetry(e) && !IsTimeUp(started))
             {
                 CountRetry(e);
-                await Task.Delay(RetryBackoff.After(++failures), _time, cancellationToken);
+                await Task.Delay(RetryBackoff.After(++failures), Time, cancellationToken);
             }
         }
     }
@@ -157,15 +163,19 @@ public sealed class StatusDatabase : IAsyncDisposable
         await _sessions.DisposeAsync();
     }
 
-    /// <summary>The current timestamp of the clock for retries.</summary>
-    internal long Now => _time.GetTimestamp();
-
-    internal TimeProvider Time => _time;
+    /// <summary>Logs the number of writes that no standby has confirmed since the last entry, if an entry is due.</summary>
+    internal void ReportUnconfirmed()
+    {
+        if (Logger is { } logger && _unconfirmed.IsDue(out var count))
+        {
+            LogUnconfirmed(logger, count);
+        }
+    }
 
     /// <summary>Whether the retry time has passed since this timestamp.</summary>
-    internal bool IsTimeUp(long since) => _time.GetElapsedTime(since) >= RetryFor;
+    internal bool IsTimeUp(long since) => Time.GetElapsedTime(since) >= RetryFor;
 
-    internal Task BackOffAsync(int failures) => Task.Delay(RetryBackoff.After(failures), _time);
+    internal Task BackOffAsync(int failures) => Task.Delay(RetryBackoff.After(failures), Time);
 
     internal static void CountRetry(NpgsqlException e) =>
         DataTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("error.type", e.SqlState ?? e.GetType().Name));
@@ -174,10 +184,10 @@ public sealed class StatusDatabase : IAsyncDisposable
     internal static bool ShouldRetry(NpgsqlException e) =>
         e is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } || DatabaseErrors.IsTransient(e);
 
-    private static NpgsqlDataSource Build(string connectionString, string? name)
+    private static NpgsqlDataSource Build(NpgsqlConnectionStringBuilder connection, string? name)
     {
         // Named, because its metrics and spans would otherwise carry the connection string.
-        var builder = new NpgsqlDataSourceBuilder(connectionString) { Name = name };
+        var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString) { Name = name };
         builder.ConfigureTracing(StatementTracing.Configure);
         return builder.Build();
     }
@@ -193,48 +203,41 @@ public sealed class StatusDatabase : IAsyncDisposable
         return all.Where(timeout => own?.Contains(timeout.Key, StringComparison.OrdinalIgnoreCase) != true).ToDictionary(StringComparer.Ordinal);
     }
 
-    private static string WithSessionSettings(string connectionString, StatusDatabaseOptions options, IReadOnlyDictionary<string, TimeSpan> timeouts)
+    private static string SettingsOf(IReadOnlyDictionary<string, TimeSpan> timeouts)
     {
-        var builder = new NpgsqlConnectionStringBuilder(connectionString);
-
         // With the timeouts, the server ends what a stalled or vanished process left behind, and no user's log stays locked.
         // Statements are prepared, and written for one generic plan to fit all values: planning a write each time would cost more than the write.
         // A plan that is made while a table is empty would read the whole table later, so plans must use indexes.
         // No statement runs long enough for JIT to pay off. Warnings are needed because one of them revokes a success (DatabaseWrites).
         // The connection string's own options come last and win.
-        var settings = string.Create(CultureInfo.InvariantCulture, $"""
-            {string.Join(' ', timeouts.Select(timeout => $"-c {timeout.Key}={Milliseconds(timeout.Value)}"))}
+        return string.Create(CultureInfo.InvariantCulture, $"""
+            {string.Join(' ', timeouts.Select(timeout => $"-c {timeout.Key}={(long)timeout.Value.TotalMilliseconds}"))}
             -c client_min_messages=warning
             -c plan_cache_mode=force_generic_plan
             -c jit=off -c enable_seqscan=off
             -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000
             """).ReplaceLineEndings(" ");
-        builder.Options = $"{settings} {builder.Options}".TrimEnd();
+    }
 
-        SetDefault(builder, "Max Auto Prepare", () => builder.MaxAutoPrepare = 64);
-        SetDefault(builder, "Auto Prepare Min Usages", () => builder.AutoPrepareMinUsages = 2);
+    private static NpgsqlConnectionStringBuilder DefaultsOf(StatusDatabaseOptions options) => new()
+    {
+        MaxAutoPrepare = 64,
+        AutoPrepareMinUsages = 2,
+
         // By default a session is reset before its connection is reused, by a transaction before each statement. That is not needed: no statement
         // leaves anything in the session (OpenSessionAsync is for those that do).
-        SetDefault(builder, "No Reset On Close", () => builder.NoResetOnClose = true);
-        SetDefault(builder, "Tcp Keepalive", () => builder.TcpKeepAlive = true);
-        SetDefault(builder, "Timeout", () => builder.Timeout = 5);
+        NoResetOnClose = true,
+        TcpKeepAlive = true,
+        Timeout = 5,
 
         // A live server ends a statement before this limit; after it the connection is dead, and there is time left to repeat the write.
-        SetDefault(builder, "Command Timeout", () => builder.CommandTimeout = (int)Math.Ceiling(options.StatementTimeout.TotalSeconds) + 1);
+        CommandTimeout = (int)Math.Ceiling(options.StatementTimeout.TotalSeconds) + 1,
 
         // Room for a whole statement with its commit in one socket write: the server never holds locks while it waits for the rest.
-        SetDefault(builder, "Write Buffer Size", () => builder.WriteBufferSize = 64 * 1024);
-        return builder.ConnectionString;
-    }
+        WriteBufferSize = 64 * 1024,
+    };
 
-    private static void SetDefault(NpgsqlConnectionStringBuilder builder, string key, Action set)
-    {
-        // Not ContainsKey, which this builder answers with true for every known key, set or not.
-        if (!builder.ShouldSerialize(key))
-        {
-            set();
-        }
-    }
-
-    private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
+    [LoggerMessage(2006, LogLevel.Error,
+        "{Count} writes were committed but not confirmed by a synchronous standby, and were not reported as done. Check the standbys (pg_stat_replication)")]
+    private static partial void LogUnconfirmed(ILogger logger, long count);
 }

@@ -1,5 +1,4 @@
 using Npgsql;
-using NpgsqlTypes;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
@@ -19,7 +18,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
     // unique violation, and its number is rolled back; the next try finds the other's row. An earlier submission is locked, which makes this a
     // write: it is answered when everything before it is as durable as a commit must be.
     private const string SubmitSql =
-        $"""
+        """
         -- submit
         WITH known AS (
             SELECT id FROM generations WHERE id = $1
@@ -34,12 +33,11 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             FROM generation_counts WHERE user_id = $2 AND NOT EXISTS (SELECT FROM existing)
         ),
         stream AS (
-            INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq, check_seq, last_check)
-            SELECT $2, 1, 1, 1, log_check($9) FROM quota_check
+            INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq, last_check)
+            SELECT $2, 1, 1, log_check($9) FROM quota_check
             WHERE refusal IS NULL AND NOT EXISTS (SELECT FROM existing) AND COALESCE($11 > now(), true)
             ON CONFLICT (user_id) DO UPDATE SET
-                last_seq = s.last_seq + 1, check_seq = s.last_seq + 1, last_check = EXCLUDED.last_check,
-                after_check = {LogSql.HeadCheck}
+                last_seq = s.last_seq + 1, last_check = EXCLUDED.last_check, after_check = s.last_check
             RETURNING last_seq AS seq, after_check, clock_timestamp() AS occurred_at
         ),
         created AS (
@@ -154,7 +152,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = generationId });
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = userId });
                 command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = updateId });
-                command.Parameters.Add(new NpgsqlParameter { Value = (object?)traceParent ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+                command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = traceParent });
                 return database.WriteAsync(
                     command,
                     static async reader => await reader.ReadAsync() ? ReadCancel(reader) : new CancelResult(CancelOutcome.NotFound, null),
@@ -203,14 +201,14 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Type.ToWireName() });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Task.ToWireName() });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Prompt });
-        AddNullable(command, submission.Options, NpgsqlDbType.Text);
-        AddNullable(command, submission.IdempotencyKey, NpgsqlDbType.Text);
-        AddNullable(command, submission.RequestHash, NpgsqlDbType.Bytea);
+        command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = submission.Options });
+        command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = submission.IdempotencyKey });
+        command.Parameters.Add(new NpgsqlParameter<byte[]?> { TypedValue = submission.RequestHash });
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = submission.UpdateId });
-        AddNullable(command, submission.TraceParent, NpgsqlDbType.Text);
-        AddNullable(command, submission.Deadline?.ToUniversalTime(), NpgsqlDbType.TimestampTz);
-        AddNullable(command, quota?.MaxPending, NpgsqlDbType.Bigint);
-        AddNullable(command, quota?.MaxStored, NpgsqlDbType.Bigint);
+        command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = submission.TraceParent });
+        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset?> { TypedValue = submission.Deadline?.ToUniversalTime() });
+        command.Parameters.Add(new NpgsqlParameter<long?> { TypedValue = quota?.MaxPending });
+        command.Parameters.Add(new NpgsqlParameter<long?> { TypedValue = quota?.MaxStored });
         return database.WriteAsync(
             batch,
             async reader =>
@@ -241,9 +239,6 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             ? (reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), EventReader.AfterOf(reader, 4, reader.GetInt64(0)), null, null)
             : (0, default, null, reader.GetString(2), reader.IsDBNull(3) ? null : reader.GetFieldValue<byte[]>(3));
     }
-
-    private static void AddNullable(NpgsqlBatchCommand command, object? value, NpgsqlDbType type) =>
-        command.Parameters.Add(new NpgsqlParameter { Value = value ?? DBNull.Value, NpgsqlDbType = type });
 
     private static Generation NewGeneration(Submission submission, long seq, DateTimeOffset occurredAt) => new()
     {

@@ -36,16 +36,8 @@ internal sealed class BatchWriter(StatusDatabase database)
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. changes.Select(change => change.GenerationId)] });
         return await database.WriteAsync(
             command,
-            static async reader =>
-            {
-                var locked = new Dictionary<string, (bool Generation, bool Log)>(StringComparer.Ordinal);
-                while (await reader.ReadAsync())
-                {
-                    locked.Add(reader.GetString(0), (reader.GetBoolean(1), reader.GetBoolean(2)));
-                }
-
-                return locked;
-            },
+            static async reader => (await reader.ReadAllAsync(row => (Id: row.GetString(0), Generation: row.GetBoolean(1), Log: row.GetBoolean(2))))
+                .ToDictionary(row => row.Id, row => (row.Generation, row.Log), StringComparer.Ordinal),
             cancellationToken);
     }
 

@@ -24,7 +24,7 @@ public static class EventReader
     /// The bounds of the log <c>s</c>, and the check of its entry at the cursor <c>c.seq</c> (<see cref="LogSql.CursorCheck"/>): see
     /// <see cref="ReadBounds"/>.
     /// </summary>
-    public const string BoundsColumns = $"s.oldest_seq, s.last_seq, {LogSql.HeadCheck}, {LogSql.CursorCheck}";
+    public const string BoundsColumns = $"s.oldest_seq, s.last_seq, s.last_check, {LogSql.CursorCheck}";
 
     /// <summary>How many <see cref="BoundsColumns"/> there are.</summary>
     public const int BoundsCount = 4;
@@ -43,7 +43,7 @@ public static class EventReader
             Seq = seq,
             Cursor = CursorOf(seq, ReadUpdateId(reader, at)),
             TraceParent = reader.IsDBNull(at + 6) ? null : reader.GetString(at + 6),
-            Metadata = reader.IsDBNull(at + 7) ? null : ParseMetadata(reader.GetString(at + 7)),
+            Metadata = reader.IsDBNull(at + 7) ? null : JsonSerializer.Deserialize(reader.GetString(at + 7), StatusJsonContext.Default.StatusMetadata),
         };
     }
 
@@ -72,7 +72,4 @@ public static class EventReader
 
     /// <summary>Reads a check, which is stored as an int; null if it is unknown.</summary>
     internal static uint? ReadCheck(NpgsqlDataReader reader, int at) => reader.IsDBNull(at) ? null : unchecked((uint)reader.GetInt32(at));
-
-    private static StatusMetadata? ParseMetadata(string json) =>
-        JsonSerializer.Deserialize(json, StatusJsonContext.Default.StatusMetadata);
 }

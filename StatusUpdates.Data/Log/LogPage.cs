@@ -5,7 +5,7 @@ namespace StatusUpdates.Data.Log;
 /// <summary>The bounds of a user's log at one moment: a log that was never written to is (1, 0).</summary>
 /// <param name="Oldest">Position of the oldest remaining entry; one above <paramref name="Last"/> if retention has removed them all.</param>
 /// <param name="Last">Position of the latest entry: the head.</param>
-/// <param name="LastCheck">The check of the latest entry; null if it is unknown.</param>
+/// <param name="LastCheck">The check of the latest entry; null if there was never one.</param>
 public readonly record struct LogBounds(long Oldest, long Last, uint? LastCheck = null)
 {
     /// <summary>A log that was never written to.</summary>

@@ -21,20 +21,20 @@ public static class LogSql
     /// as <see cref="EventReader.NumberedColumns"/>. What the update's metadata say of the outcome goes into the generation's row too.
     /// </summary>
     internal const string Tail =
-        $"""
+        """
         numbered AS MATERIALIZED (
             SELECT p.*, p.last_seq + row_number() OVER w AS seq, COALESCE(log_check(lag(p.update_id) OVER w), p.last_check) AS after_check,
                    clock_timestamp() AS occurred_at
             FROM (
-                SELECT a.*, s.last_seq, {HeadCheck} AS last_check FROM accepted a JOIN user_streams s ON s.user_id = a.user_id
+                SELECT a.*, s.last_seq, s.last_check FROM accepted a JOIN user_streams s ON s.user_id = a.user_id
                 ORDER BY s.user_id, a.ord
                 FOR NO KEY UPDATE OF s
             ) p
             WINDOW w AS (PARTITION BY p.user_id ORDER BY p.ord)
         ),
         advanced AS (
-            UPDATE user_streams s SET last_seq = n.seq, check_seq = n.seq, last_check = log_check(n.update_id), after_check = n.after_check
-            FROM (SELECT DISTINCT ON (user_id) user_id, seq, update_id, after_check FROM numbered ORDER BY user_id, seq DESC) n
+            UPDATE user_streams s SET last_seq = n.seq, last_check = log_check(n.update_id)
+            FROM (SELECT DISTINCT ON (user_id) user_id, seq, update_id FROM numbered ORDER BY user_id, seq DESC) n
             WHERE s.user_id = n.user_id
         ),
         changed AS (
@@ -62,16 +62,6 @@ public static class LogSql
             GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
             ON CONFLICT (user_id, type, status) DO UPDATE SET count = c.count + EXCLUDED.count
         )
-        """;
-
-    /// <summary>
-    /// The check of the latest entry of the stream <c>s</c>: from its row or, if a writer of an earlier version wrote last, from the log; NULL if
-    /// neither has it.
-    /// </summary>
-    public const string HeadCheck =
-        """
-        CASE WHEN s.check_seq = s.last_seq THEN s.last_check
-             ELSE (SELECT log_check(h.update_id) FROM status_events h WHERE h.user_id = s.user_id AND h.seq = s.last_seq) END
         """;
 
     /// <summary>

@@ -71,7 +71,7 @@ public sealed class StatusLog : IAsyncDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         Check(change);
-        var append = new PendingAppend(change, _database.Now);
+        var append = new PendingAppend(change, _database.Time.GetTimestamp());
         LaneOf(change).Enqueue(append);
         await using (cancellationToken.UnsafeRegister(static (a, token) => ((PendingAppend)a!).TrySetCanceled(token), append))
         {
@@ -180,7 +180,7 @@ public sealed class StatusLog : IAsyncDisposable
     private async Task<int> TryReadBoundsAsync(string[] userIds, Dictionary<string, LogBounds> bounds, CancellationToken cancellationToken)
     {
         await using var command = _database.DataSource.CreateCommand(
-            $"-- read heads\nSELECT user_id, oldest_seq, last_seq, {LogSql.HeadCheck} FROM user_streams s WHERE user_id = ANY ($1)");
+            "-- read heads\nSELECT user_id, oldest_seq, last_seq, last_check FROM user_streams WHERE user_id = ANY ($1)");
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = userIds });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))

@@ -542,11 +542,7 @@ namespace StatusUpdates.Data.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("after_check");
 
-                    b.Property<long?>("CheckSeq")
-                        .HasColumnType("bigint")
-                        .HasColumnName("check_seq");
-
-                    b.Property<int?>("LastCheck")
+                    b.Property<int>("LastCheck")
                         .HasColumnType("integer")
                         .HasColumnName("last_check");
 

@@ -202,8 +202,7 @@ namespace StatusUpdates.Data.Migrations
                     user_id = table.Column<string>(type: "text", nullable: false, collation: "C"),
                     last_seq = table.Column<long>(type: "bigint", nullable: false),
                     oldest_seq = table.Column<long>(type: "bigint", nullable: false),
-                    check_seq = table.Column<long>(type: "bigint", nullable: true),
-                    last_check = table.Column<int>(type: "integer", nullable: true),
+                    last_check = table.Column<int>(type: "integer", nullable: false),
                     after_check = table.Column<int>(type: "integer", nullable: true),
                     trimmed_seq = table.Column<long>(type: "bigint", nullable: true),
                     trimmed_check = table.Column<int>(type: "integer", nullable: true)

@@ -190,7 +190,7 @@ internal static class ClaimSql
             UNION ALL
             SELECT w.task, w.user_id, w.run_at,
                    w.visited + CASE WHEN EXISTS (SELECT FROM allotted d WHERE d.task = w.task AND d.user_id = w.user_id AND d.share > 0)
-                                    THEN {MaxVisitedText} ELSE 0 END
+                                    THEN {MaxVisited} ELSE 0 END
             FROM walk w WHERE w.visited > 0 AND w.run_at <= now()
         ),
         by_task AS (
@@ -201,9 +201,9 @@ internal static class ClaimSql
                         ORDER BY w.visited DESC LIMIT 1),
                        r.position, '') ORDER BY r.ord) AS positions,
                    array_agg(NOT EXISTS (SELECT FROM walk w
-                                         WHERE w.task = r.task AND (w.visited = {MaxVisitedText} OR w.found >= w.wanted)) ORDER BY r.ord) AS rounds,
+                                         WHERE w.task = r.task AND (w.visited = {MaxVisited} OR w.found >= w.wanted)) ORDER BY r.ord) AS rounds,
                    array_agg((SELECT s.stop FROM stops s WHERE s.task = r.task) ORDER BY r.ord) AS stops,
-                   array_agg((SELECT CASE WHEN count(*) < {MaxArrivedText} THEN now() ELSE max(a.run_at) END FROM arrived a WHERE a.task = r.task)
+                   array_agg((SELECT CASE WHEN count(*) < {MaxArrived} THEN now() ELSE max(a.run_at) END FROM arrived a WHERE a.task = r.task)
                              ORDER BY r.ord) AS known_until
             FROM room r
         ),
@@ -212,14 +212,14 @@ internal static class ClaimSql
             FROM due_users m
         ),
         seen_leases AS (
-            SELECT CASE WHEN count(*) <= {MaxLeasesText} THEN COALESCE(array_agg(l.id), ARRAY[]::text[]) END AS ids,
-                   CASE WHEN count(*) <= {MaxLeasesText} THEN COALESCE(array_agg(l.lease_expires_at), ARRAY[]::timestamptz[]) END AS until
+            SELECT CASE WHEN count(*) <= {MaxLeases} THEN COALESCE(array_agg(l.id), ARRAY[]::text[]) END AS ids,
+                   CASE WHEN count(*) <= {MaxLeases} THEN COALESCE(array_agg(l.lease_expires_at), ARRAY[]::timestamptz[]) END AS until
             FROM leases l
         ),
         remaining AS (
-            SELECT GREATEST((SELECT count(*) FROM overdue), (SELECT count(*) FROM lapsed l WHERE l.ends)) >= {MaxEndedText} AS more_ends,
-                   EXISTS (SELECT FROM walk w WHERE w.visited = {MaxVisitedText} AND w.found < w.wanted)
-                   OR EXISTS (SELECT FROM arrived a GROUP BY a.task HAVING count(*) = {MaxArrivedText})
+            SELECT GREATEST((SELECT count(*) FROM overdue), (SELECT count(*) FROM lapsed l WHERE l.ends)) >= {MaxEnded} AS more_ends,
+                   EXISTS (SELECT FROM walk w WHERE w.visited = {MaxVisited} AND w.found < w.wanted)
+                   OR EXISTS (SELECT FROM arrived a GROUP BY a.task HAVING count(*) = {MaxArrived})
                    OR EXISTS (SELECT FROM allotted d
                               WHERE d.share > 0 AND d.share = (SELECT count(*) FROM due u WHERE u.task = d.task AND u.user_id = d.user_id)) AS more_due
         )
@@ -231,7 +231,7 @@ internal static class ClaimSql
         """;
 
     // What a sweep reads in addition to due generations.
-    private const string SweepCtes =
+    private static string SweepCtes =>
         $"""
         leases AS MATERIALIZED (
             SELECT g.id, g.lease_expires_at FROM generations g
@@ -247,7 +247,7 @@ internal static class ClaimSql
             WHERE g.id = ANY (ARRAY(SELECT l.id FROM leases l WHERE l.lease_expires_at < now()))
         ),
         resolvable AS MATERIALIZED (
-            (SELECT l.id FROM lapsed l WHERE l.ends ORDER BY l.id LIMIT {MaxEndedText})
+            (SELECT l.id FROM lapsed l WHERE l.ends ORDER BY l.id LIMIT {MaxEnded})
             UNION ALL
             SELECT r.id FROM (
                 SELECT l.id, t.slots, LEAST(t.user_limit - u.of_task, $9 - u.of_all) AS room,
@@ -273,12 +273,12 @@ internal static class ClaimSql
         overdue AS MATERIALIZED (
             SELECT {Columns}, g.failures FROM generations g
             WHERE g.status = 'pending' AND g.deadline > $15 AND g.deadline <= now()
-            ORDER BY g.deadline, g.id LIMIT {MaxEndedText}
+            ORDER BY g.deadline, g.id LIMIT {MaxEnded}
             FOR NO KEY UPDATE SKIP LOCKED
         )
         """;
 
-    private const string ArrivedCte =
+    private static string ArrivedCte =>
         $"""
         arrived AS MATERIALIZED (
             SELECT r.task, n.user_id, n.run_at
@@ -286,13 +286,13 @@ internal static class ClaimSql
             CROSS JOIN LATERAL (
                 SELECT g.user_id, g.run_at FROM generations g
                 WHERE g.status = 'pending' AND g.attempt >= 0 AND g.task = r.task AND g.run_at > r.known_until AND g.run_at <= now()
-                ORDER BY g.task, g.run_at LIMIT {MaxArrivedText}
+                ORDER BY g.task, g.run_at LIMIT {MaxArrived}
             ) n
             WHERE r.position IS NULL
         )
         """;
 
-    private const string WalkCte =
+    private static string WalkCte =>
         $"""
         walk AS (
             SELECT r.task, r.position AS start, LEAST(r.slots, r.total) AS wanted, r.position AS user_id, NULL::timestamptz AS run_at,
@@ -316,7 +316,7 @@ internal static class ClaimSql
             CROSS JOIN LATERAL (
                 SELECT n.run_at <= now() AND NOT EXISTS (SELECT FROM at_limit s WHERE s.user_id = n.user_id AND s.task = w.task) AS is_due
             ) d
-            WHERE w.found < w.wanted AND w.visited < {MaxVisitedText}
+            WHERE w.found < w.wanted AND w.visited < {MaxVisited}
         )
         """;
 
@@ -362,10 +362,4 @@ internal static class ClaimSql
         """
         g.id, g.user_id, g.type, g.task, g.status, g.seq, g.prompt, g.options, g.attempt, g.run_at, g.cancel_requested_at, g.deadline
         """;
-
-    // The same numbers as text: a constant string can only contain constant strings.
-    private const string MaxVisitedText = "1000";
-    private const string MaxEndedText = "32";
-    private const string MaxArrivedText = "2000";
-    private const string MaxLeasesText = "20000";
 }

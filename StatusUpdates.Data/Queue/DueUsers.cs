@@ -22,7 +22,7 @@ internal sealed class DueUsers(GenerationTask task, TimeProvider time)
     private DateTimeOffset? _exploredSince;
 
     /// <summary>The time up to which everything that became pending is known.</summary>
-    public DateTimeOffset KnownUntil { get; private set; }
+    public DateTimeOffset KnownUntil { get; set; }
 
     /// <summary>Where to continue exploring; null if that is not needed.</summary>
     public string? Explore()
@@ -119,9 +119,6 @@ internal sealed class DueUsers(GenerationTask task, TimeProvider time)
             _nodes.Add(user.UserId, _ring.AddFirst(user with { Since = TakeOut(user.UserId, user.Since) }));
         }
     }
-
-    /// <summary>What became pending has been read up to this time.</summary>
-    public void SetKnownUntil(DateTimeOffset until) => KnownUntil = until;
 
     /// <summary>Records an exploration that began at the position of <see cref="Explore"/>.</summary>
     /// <param name="position">Where the next one continues.</param>

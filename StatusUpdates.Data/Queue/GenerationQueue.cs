@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Npgsql;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Schema;
@@ -9,16 +10,18 @@ namespace StatusUpdates.Data.Queue;
 /// The generations table as a job queue: a claim gives a worker a lease and the next attempt number, its fencing token.
 /// Thread-safe; one instance serves a process.
 /// </summary>
-public sealed class GenerationQueue(StatusDatabase database)
+/// <param name="database">The database.</param>
+/// <param name="slack">The assumed maximum between the time that a statement writes and its commit.</param>
+public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = null)
 {
-    // The assumed maximum between the time that a statement writes and its commit.
     private static readonly TimeSpan CommitSlack = TimeSpan.FromSeconds(2);
 
-    private readonly QueueMemory _memory = new(database.Time, CommitSlack);
-    private readonly OwnLeases _ownLeases = new(CommitSlack);
+    private readonly TimeSpan _slack = slack ?? CommitSlack;
+    private readonly QueueMemory _memory = new(database.Time, slack ?? CommitSlack);
 
-    internal GenerationQueue(StatusDatabase database, TimeSpan slack)
-        : this(database) => (_memory, _ownLeases) = (new(database.Time, slack), new(slack));
+    // What each worker of this process held when its leases were last extended, and the start time up to which that was all: a claim whose answer
+    // was lost may have taken more.
+    private readonly ConcurrentDictionary<string, (string[] Ids, DateTimeOffset KnownUntil)> _held = new(StringComparer.Ordinal);
 
     // Rows that somebody keeps locked are skipped: one of them must not let the other leases expire. A skipped lease still belongs to this worker as
     // far as is known, and nobody takes it while it is locked, because claims skip it too.
@@ -61,30 +64,29 @@ public sealed class GenerationQueue(StatusDatabase database)
     {
         var startedAt = database.Spans.Begin();
         var plan = Plan(request);
-        var began = database.Now;
-        var isRecorded = false;
+        var began = database.Time.GetTimestamp();
+        ClaimResult result;
+        ClaimFindings found;
         try
         {
-            var (result, found) = await database.RetryAsync(
+            (result, found) = await database.RetryAsync(
                 token => database.WriteAsync(database.Claims, CreateClaim(request, plan), reader => ClaimReader.ReadAsync(reader, plan), token), cancellationToken);
-            _memory.Record(plan, found, request.Sweep, database.Time.GetElapsedTime(began));
-            isRecorded = true;
-            DataTelemetry.Appended.Add(result.Updates.Count);
-            result = result with { MayHaveMore = result.MayHaveMore || (plan.HasMoreUsers && result.Claimed.Count < request.Limit) };
-            return startedAt is null || result.Updates.Count == 0 ? result : Traced(result, startedAt);
         }
-        catch (Exception e) when (startedAt is not null && !cancellationToken.IsCancellationRequested)
+        catch (Exception e)
         {
-            database.Spans.RecordFailure("claim", null, startedAt, e);
+            _memory.GiveBack(plan);
+            if (!cancellationToken.IsCancellationRequested)
+            {
+                database.Spans.RecordFailure("claim", null, startedAt, e);
+            }
+
             throw;
         }
-        finally
-        {
-            if (!isRecorded)
-            {
-                _memory.GiveBack(plan);
-            }
-        }
+
+        _memory.Record(plan, found, request.Sweep, database.Time.GetElapsedTime(began));
+        DataTelemetry.Appended.Add(result.Updates.Count);
+        result = result with { MayHaveMore = result.MayHaveMore || (plan.HasMoreUsers && result.Claimed.Count < request.Limit) };
+        return startedAt is null || result.Updates.Count == 0 ? result : Traced(result, startedAt);
     }
 
     /// <summary>Notes a pending generation from a message: the next claim checks its user first, and need not search for new users.</summary>
@@ -100,7 +102,7 @@ public sealed class GenerationQueue(StatusDatabase database)
     public async Task<IReadOnlyList<HeldLease>> ExtendLeasesAsync(
         string owner, IEnumerable<string> running, TimeSpan lease, CancellationToken cancellationToken = default)
     {
-        var (known, knownUntil) = _ownLeases.Of(owner);
+        var (known, knownUntil) = _held.GetValueOrDefault(owner, ([], DateTimeOffset.MinValue));
         string[] ids = [.. known.Union(running, StringComparer.Ordinal)];
         var (held, now) = await database.RetryAsync(
             token =>
@@ -113,7 +115,7 @@ public sealed class GenerationQueue(StatusDatabase database)
                 return database.WriteAsync(command, ReadLeasesAsync, token);
             },
             cancellationToken);
-        _ownLeases.RecordExtension(owner, held, now);
+        _held[owner] = ([.. held.Select(lease => lease.GenerationId)], now - _slack);
         return held;
     }
 
@@ -133,13 +135,7 @@ public sealed class GenerationQueue(StatusDatabase database)
                 command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. generationIds] });
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = owner });
                 await using var reader = await command.ExecuteReaderAsync(token);
-                var asked = new List<string>();
-                while (await reader.ReadAsync(token))
-                {
-                    asked.Add(reader.GetString(0));
-                }
-
-                return asked;
+                return await reader.ReadAllAsync(static row => row.GetString(0), token);
             },
             cancellationToken);
 

@@ -35,8 +35,6 @@ internal sealed class QueueMemory(TimeProvider time, TimeSpan slack)
     private long _nowAt;
 
     /// <summary>Plans a claim.</summary>
-    /// <param name="request">The worker's request.</param>
-    /// <param name="limitOf">The limits of a task.</param>
     public ClaimPlan Plan(ClaimRequest request, Func<GenerationTask, TaskLimit> limitOf)
     {
         var ofTask = request.Held.ToLookup(held => (held.UserId, held.Task), held => held.Count);
@@ -163,7 +161,7 @@ internal sealed class QueueMemory(TimeProvider time, TimeSpan slack)
         if (isSweep)
         {
             var until = found.KnownUntil[index];
-            users.SetKnownUntil(until < found.Now - slack ? until : found.Now - slack);
+            users.KnownUntil = until < found.Now - slack ? until : found.Now - slack;
         }
     }
 

@@ -68,8 +68,10 @@ internal sealed partial class DatabaseMigrator(
         }
 
         // A session lock is released with the session, even if this process dies. Waiting for it, and migrating, may take any time.
-        await ExecuteAsync(
-            connection, $"SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({SessionLock.Migrations})", cancellationToken);
+        await using var wait = new NpgsqlCommand($"SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({SessionLock.Migrations})", connection);
+        wait.CommandTimeout = 0;
+        await wait.ExecuteNonQueryAsync(cancellationToken);
+        await using var held = new SessionLock(connection, SessionLock.Migrations);
         try
         {
             var builder = new DbContextOptionsBuilder<StatusDbContext>();
@@ -100,14 +102,6 @@ internal sealed partial class DatabaseMigrator(
                 $"{database.Description} could not be migrated by the role \"{connection.UserName}\", which must own its tables and be allowed "
                 + $"to create more: {refusal.SqlState}: {refusal.MessageText}",
                 refusal);
-        }
-        finally
-        {
-            // Closing the session releases the lock too, but only when the server notices. Cleanup ignores the token.
-            if (connection.State == System.Data.ConnectionState.Open)
-            {
-                await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({SessionLock.Migrations})", CancellationToken.None);
-            }
         }
     }
 
@@ -180,12 +174,6 @@ internal sealed partial class DatabaseMigrator(
 
             return await database.OpenSessionAsync(cancellationToken);
         }
-    }
-
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
-        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     [LoggerMessage(2001, LogLevel.Warning, "The database is not ready yet: {Reason}")]

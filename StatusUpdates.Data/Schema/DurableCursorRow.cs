@@ -15,7 +15,7 @@ public sealed class DurableCursorRow
     /// <summary>The last entry delivered; 0 before the first.</summary>
     public required long LastSeq { get; init; }
 
-    /// <summary>The check of that entry (<see cref="Messaging.LogPosition"/>), as an int; null if it is unknown.</summary>
+    /// <summary>The check of that entry (<see cref="Messaging.LogPosition"/>), as an int; null before the first.</summary>
     public int? LastCheck { get; init; }
 
     /// <summary>What the service stores along with the position, a JSON object; null for nothing.</summary>

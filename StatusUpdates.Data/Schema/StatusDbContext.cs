@@ -14,38 +14,11 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
     /// <summary>How many generations each user has.</summary>
     public DbSet<GenerationCount> GenerationCounts => Set<GenerationCount>();
 
-    /// <summary>The logs of all users.</summary>
-    public DbSet<StatusEvent> StatusEvents => Set<StatusEvent>();
-
-    /// <summary>The heads of all users' logs.</summary>
-    public DbSet<UserStream> UserStreams => Set<UserStream>();
-
-    /// <summary>What providers rendered.</summary>
-    public DbSet<GenerationResult> GenerationResults => Set<GenerationResult>();
-
-    /// <summary>Unused tickets.</summary>
-    public DbSet<Ticket> Tickets => Set<Ticket>();
-
-    /// <summary>Positions in logs, of recipients without a connection.</summary>
-    public DbSet<DurableCursorRow> DurableCursors => Set<DurableCursorRow>();
-
     /// <summary>Registered webhooks.</summary>
     public DbSet<Webhook> Webhooks => Set<Webhook>();
 
     /// <summary>Their past and pending deliveries.</summary>
     public DbSet<WebhookDelivery> WebhookDeliveries => Set<WebhookDelivery>();
-
-    /// <summary>Linked Telegram chats.</summary>
-    public DbSet<TelegramLink> TelegramLinks => Set<TelegramLink>();
-
-    /// <summary>Unused link codes.</summary>
-    public DbSet<TelegramLinkCode> TelegramLinkCodes => Set<TelegramLinkCode>();
-
-    /// <summary>The messages that show progress.</summary>
-    public DbSet<TelegramMessage> TelegramMessages => Set<TelegramMessage>();
-
-    /// <summary>The keys that secrets are encrypted with.</summary>
-    public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
     /// <inheritdoc/>
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
@@ -62,7 +35,6 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
 
         modelBuilder.Entity<GenerationCount>(counts =>
         {
-            counts.ToTable("generation_counts");
             counts.HasKey(c => new { c.UserId, c.Type, c.Status });
             Bytewise(counts.Property(c => c.UserId));
         });
@@ -93,7 +65,6 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
         {
             results.ToTable("generation_results", table => table.HasCheckConstraint(
                 "ck_generation_results_bytes", $"octet_length(bytes) <= {GenerationResult.MaxBytes}"));
-            results.HasKey(r => r.Id);
             results.HasIndex(r => r.GenerationId);
             Bytewise(results.Property(r => r.Id));
             Bytewise(results.Property(r => r.GenerationId));
@@ -127,8 +98,6 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
     {
         modelBuilder.Entity<Webhook>(webhooks =>
         {
-            webhooks.ToTable("webhooks");
-            webhooks.HasKey(w => w.Id);
             webhooks.HasIndex(w => new { w.UserId, w.Id });
             Bytewise(webhooks.Property(w => w.Id));
             Bytewise(webhooks.Property(w => w.UserId));
@@ -136,9 +105,6 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
 
         modelBuilder.Entity<WebhookDelivery>(deliveries =>
         {
-            deliveries.ToTable("webhook_deliveries");
-            deliveries.HasKey(d => d.Id);
-
             // For the owner's lists, newest first, of all states and of one. For uniqueness: an update is delivered once, however often that was
             // tried. And for pending deliveries.
             deliveries.HasIndex(d => new { d.WebhookId, d.Id });
@@ -185,8 +151,6 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
 
     private static void ConfigureGenerations(EntityTypeBuilder<Generation> generations)
     {
-        generations.ToTable("generations");
-        generations.HasKey(g => g.Id);
         Bytewise(generations.Property(g => g.Id));
         Bytewise(generations.Property(g => g.UserId));
         generations.Property(g => g.IdempotencyKey).UseCollation("C");

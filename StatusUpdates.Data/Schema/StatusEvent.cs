@@ -45,18 +45,15 @@ public sealed class UserStream
     /// <summary>Position of the oldest remaining entry (one above <see cref="LastSeq"/> if there is none).</summary>
     public required long OldestSeq { get; init; }
 
+    /// <summary>The check of that entry (<see cref="Messaging.LogPosition"/>), as an int.</summary>
+    public required int LastCheck { get; init; }
+
     /// <summary>
-    /// The position that <see cref="LastCheck"/> belongs to, and is valid for: a writer of an earlier version advances <see cref="LastSeq"/> alone.
+    /// The check of the entry before the latest submission, which announces it as its predecessor: that statement can return only the row as it is now.
     /// </summary>
-    public long? CheckSeq { get; init; }
-
-    /// <summary>The check of an entry (<see cref="Messaging.LogPosition"/>), as an int.</summary>
-    public int? LastCheck { get; init; }
-
-    /// <summary>The check of the entry before that one, if it was known; announced with the update as its predecessor.</summary>
     public int? AfterCheck { get; init; }
 
-    /// <summary>The last entry removed by a retention that records checks. <see cref="TrimmedCheck"/> is its check.</summary>
+    /// <summary>The last entry that retention removed; null before the first.</summary>
     public long? TrimmedSeq { get; init; }
 
     /// <summary>The check of the entry <see cref="TrimmedSeq"/>, where a cursor may still be.</summary>

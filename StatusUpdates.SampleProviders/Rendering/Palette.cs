@@ -3,35 +3,24 @@ using SkiaSharp;
 namespace StatusUpdates.SampleProviders.Rendering;
 
 /// <summary>Matching colors, around a random hue.</summary>
-internal sealed record Palette
+internal sealed class Palette(float hue, float accentHue)
 {
     // Hues that look good on large areas; yellow-greens do not.
     private static readonly float[] Hues = [10, 24, 40, 158, 176, 194, 210, 226, 246, 268, 318, 340];
 
-    private Palette(float hue, float accentHue)
-    {
-        Ink = SKColor.FromHsl(hue, 42, 13);
-        Deep = SKColor.FromHsl(hue, 48, 27);
-        Main = SKColor.FromHsl(hue, 46, 56);
-        Soft = SKColor.FromHsl(hue, 50, 80);
-        Paper = SKColor.FromHsl(hue, 46, 95);
-        Accent = SKColor.FromHsl(accentHue, 72, 63);
-        AccentSoft = SKColor.FromHsl(accentHue, 78, 82);
-    }
+    public SKColor Ink { get; } = SKColor.FromHsl(hue, 42, 13);
 
-    public SKColor Ink { get; }
+    public SKColor Deep { get; } = SKColor.FromHsl(hue, 48, 27);
 
-    public SKColor Deep { get; }
+    public SKColor Main { get; } = SKColor.FromHsl(hue, 46, 56);
 
-    public SKColor Main { get; }
+    public SKColor Soft { get; } = SKColor.FromHsl(hue, 50, 80);
 
-    public SKColor Soft { get; }
+    public SKColor Paper { get; } = SKColor.FromHsl(hue, 46, 95);
 
-    public SKColor Paper { get; }
+    public SKColor Accent { get; } = SKColor.FromHsl(accentHue, 72, 63);
 
-    public SKColor Accent { get; }
-
-    public SKColor AccentSoft { get; }
+    public SKColor AccentSoft { get; } = SKColor.FromHsl(accentHue, 78, 82);
 
     public static Palette Choose(SeededRandom random)
     {

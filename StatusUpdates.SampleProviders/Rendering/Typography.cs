@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using SkiaSharp;
 
 namespace StatusUpdates.SampleProviders.Rendering;
@@ -7,30 +8,14 @@ namespace StatusUpdates.SampleProviders.Rendering;
 /// Text in the typeface that ships with this program (Manrope: Latin, Cyrillic, Greek), because a server often has no fonts at all; for
 /// other scripts the system's fonts are used, if it has any. Thread-safe.
 /// </summary>
-internal static class Typography
+internal static partial class Typography
 {
     public static SKTypeface Medium { get; } = Load("Manrope-Medium.ttf");
 
     public static SKTypeface Bold { get; } = Load("Manrope-ExtraBold.ttf");
 
     /// <summary>One line without control characters, with white space collapsed.</summary>
-    public static string OneLine(string text)
-    {
-        var line = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes())
-        {
-            if (!Rune.IsWhiteSpace(rune) && !Rune.IsControl(rune))
-            {
-                line.Append(rune.ToString());
-            }
-            else if (line.Length > 0 && line[^1] != ' ')
-            {
-                line.Append(' ');
-            }
-        }
-
-        return line.ToString().TrimEnd();
-    }
+    public static string OneLine(string text) => WhiteSpace().Replace(text, " ").Trim();
 
     public static float Measure(string text, SKTypeface typeface, float size, float spacing = 0)
     {
@@ -152,4 +137,7 @@ internal static class Typography
         using var data = SKData.Create(stream);
         return SKTypeface.FromData(data) ?? throw new InvalidOperationException($"{name} is not a font.");
     }
+
+    [GeneratedRegex(@"[\s\p{Cc}]+")]
+    private static partial Regex WhiteSpace();
 }

@@ -23,7 +23,7 @@ public sealed class RemovedByRetentionTests(TestServers servers)
         }
 
         Assert.Equal(id, await SubmitAsync(client));
-        await using (var pass = (await new RetentionStore(api.Database.Database).TryBeginAsync(Token))!)
+        await using (var pass = (await RetentionPass.TryBeginAsync(api.Database.Database, Token))!)
         {
             Assert.Equal(1, await pass.DeleteGenerationsAsync(TimeSpan.Zero, 10, Token));
         }
@@ -55,7 +55,7 @@ public sealed class RemovedByRetentionTests(TestServers servers)
         await using var api = await TestApi.StartAsync(servers);
         var id = (await api.Database.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
         await api.Database.SubmitAsync("u", cancellationToken: Token);
-        await using (var pass = (await new RetentionStore(api.Database.Database).TryBeginAsync(Token))!)
+        await using (var pass = (await RetentionPass.TryBeginAsync(api.Database.Database, Token))!)
         {
             Assert.Equal([new LogEntryCount("u", 2)], await pass.TrimAsync(["u"], TimeSpan.Zero, 10, Token));
         }

@@ -139,7 +139,7 @@ public sealed class CommandTests(TestServers servers)
             $"""
             SELECT pg_terminate_backend(pid) FROM pg_locks
             WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-              AND (classid::bigint << 32) + objid::bigint = {TelegramPollLocks.KeyOf(FakeTelegram.BotId)}
+              AND (classid::bigint << 32) + objid::bigint = {CommandPoller.LockOf(FakeTelegram.BotId)}
             """,
             Token);
         await using var three = await scene.StartBotAsync();

@@ -75,7 +75,7 @@ public sealed class PageRaceTests(TestServers servers, ChromiumBrowser browser)
                   DELETE FROM status_events WHERE user_id = '{user}' AND seq = 2;
                   DELETE FROM generations WHERE id = '{lost.GenerationId}';
                   UPDATE generation_counts SET count = 1 WHERE user_id = '{user}';
-                  UPDATE user_streams SET last_seq = 1 WHERE user_id = '{user}';
+                  UPDATE user_streams s SET last_seq = 1, last_check = log_check(e.update_id) FROM status_events e WHERE s.user_id = '{user}' AND e.user_id = s.user_id;
                   """,
             Token);
         await using var restarted = await api.StartAnotherAsync(api.Address);

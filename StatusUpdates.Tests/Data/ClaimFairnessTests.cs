@@ -62,7 +62,7 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         await db.ExecuteAsync(
             """
-            INSERT INTO user_streams SELECT 'late-' || i, 1, 1 FROM generate_series(1, 2500) i;
+            INSERT INTO user_streams SELECT 'late-' || i, 1, 1, 0 FROM generate_series(1, 2500) i;
             INSERT INTO generations (id, user_id, type, task, status, seq, first_seq, prompt, created_at, updated_at, run_at, attempt, failures, last_update_id)
             SELECT 'gen-' || gen_random_uuid(), 'late-' || i, 'sora', 'sora', 'pending', 1, 1, 'p', now(), now(), now() + interval '1 hour', 1, 1, gen_random_uuid()
             FROM generate_series(1, 2500) i;

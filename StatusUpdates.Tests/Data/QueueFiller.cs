@@ -17,7 +17,7 @@ internal static class QueueFiller
         string deadline = "NULL") => db.ExecuteAsync(
         $"""
         WITH stream AS (
-            INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq) VALUES ('{user}', {count}, 1)
+            INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq, last_check) VALUES ('{user}', {count}, 1, 0)
             ON CONFLICT (user_id) DO UPDATE SET last_seq = s.last_seq + {count}
             RETURNING last_seq - {count} AS base
         ),

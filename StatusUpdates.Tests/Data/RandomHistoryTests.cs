@@ -131,10 +131,9 @@ public sealed class RandomHistoryTests(TestServers servers)
     private static async Task<(long Generations, long Updates)> RemoveAsync(TestDatabase db, Random random, CancellationToken done)
     {
         var (generations, updates) = (0L, 0L);
-        var store = new RetentionStore(db.Database);
         while (!done.IsCancellationRequested)
         {
-            await using var pass = (await store.TryBeginAsync(Token))!;
+            await using var pass = (await RetentionPass.TryBeginAsync(db.Database, Token))!;
             var age = TimeSpan.FromMilliseconds(random.Next(100));
             generations += await pass.DeleteGenerationsAsync(age, random.Next(1, 10), Token);
             var old = await pass.FindOldLogsAsync("", age, random.Next(1, 5), Token);

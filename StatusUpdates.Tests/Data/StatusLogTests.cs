@@ -234,7 +234,7 @@ public abstract class StatusLogTests(TestServers servers, PostgresAge age)
     public async Task Heads_are_read_in_chunks_and_users_without_a_log_are_absent()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
-        await db.ExecuteAsync("INSERT INTO user_streams SELECT 'u' || i, i, 1 FROM generate_series(1, 2500) i", Token);
+        await db.ExecuteAsync("INSERT INTO user_streams SELECT 'u' || i, i, 1, 0 FROM generate_series(1, 2500) i", Token);
 
         var bounds = await db.Log.ReadBoundsAsync([.. Enumerable.Range(0, 2501).Select(i => $"u{i}")], Token);
 

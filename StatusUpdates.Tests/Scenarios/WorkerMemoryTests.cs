@@ -51,8 +51,8 @@ public sealed class WorkerMemoryTests(TestServers servers, ITestOutputHelper out
         await database.ExecuteAsync(
             $"""
             WITH heads AS (
-                INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq)
-                SELECT 'user-' || n, {count / Users}, 1 FROM generate_series(0, {Users - 1}) n
+                INSERT INTO user_streams AS s (user_id, last_seq, oldest_seq, last_check)
+                SELECT 'user-' || n, {count / Users}, 1, 0 FROM generate_series(0, {Users - 1}) n
                 ON CONFLICT (user_id) DO UPDATE SET last_seq = s.last_seq + EXCLUDED.last_seq
                 RETURNING user_id, last_seq - {count / Users} AS before
             ),

@@ -139,7 +139,7 @@ public sealed class DeliveryRestTests(TestServers servers)
         await api.Database.ExecuteAsync(
             $$"""
             UPDATE webhooks SET last_success_at = now();
-            INSERT INTO user_streams (user_id, last_seq, oldest_seq) VALUES ('user-1', 10, 1);
+            INSERT INTO user_streams (user_id, last_seq, oldest_seq, last_check) VALUES ('user-1', 10, 1, 0);
             INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, update_id)
             SELECT 'user-1', i, 'gen-1', 'sora', 'processing', now(), gen_random_uuid() FROM generate_series(1, 10) i;
             UPDATE durable_cursors SET last_seq = 10;
@@ -311,7 +311,7 @@ public sealed class DeliveryRestTests(TestServers servers)
         await api.Database.ExecuteAsync(
             """
             UPDATE webhooks SET last_success_at = now();
-            INSERT INTO user_streams (user_id, last_seq, oldest_seq) VALUES ('user-1', 20000, 5001);
+            INSERT INTO user_streams (user_id, last_seq, oldest_seq, last_check) VALUES ('user-1', 20000, 5001, 0);
             UPDATE durable_cursors SET last_seq = 19000;
             """,
             Token);
@@ -337,7 +337,7 @@ public sealed class DeliveryRestTests(TestServers servers)
         await api.Database.ExecuteAsync(
             """
             UPDATE webhooks SET last_success_at = now();
-            INSERT INTO user_streams (user_id, last_seq, oldest_seq) VALUES ('user-1', 10000, 1);
+            INSERT INTO user_streams (user_id, last_seq, oldest_seq, last_check) VALUES ('user-1', 10000, 1, 0);
             INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, update_id)
             SELECT 'user-1', i, 'gen-' || i % 100, 'sora', 'processing', now(), gen_random_uuid() FROM generate_series(1, 10000) i;
             UPDATE durable_cursors SET last_seq = 10000;

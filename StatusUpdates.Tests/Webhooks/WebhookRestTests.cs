@@ -1,5 +1,4 @@
 using System.Net;
-using Microsoft.AspNetCore.DataProtection;
 using Npgsql;
 using StatusUpdates.Tests.Api;
 using StatusUpdates.Webhooks.Keys;
@@ -290,28 +289,6 @@ public sealed class WebhookRestTests(TestServers servers)
         Assert.Equal("https://198.41.0.4/third", (string?)(await client.GetDataAsync($"/{third}"))["url"]);
         Assert.Null((await client.GetDataAsync($"/{third}"))["description"]);
         Assert.Equal(5L, await api.Database.ScalarAsync<long>($"SELECT epoch FROM durable_cursors WHERE owner = 'webhook:{third}'", Token));
-    }
-
-    [Fact]
-    public async Task Keys_that_are_not_bound_to_their_webhook_are_bound_by_its_next_change_and_stay_the_same()
-    {
-        await using var api = await TestApi.StartAsync(servers);
-        var client = api.As("user-1");
-        var webhook = await client.CreateWebhookAsync();
-        var id = webhook.Id();
-        var keys = api.Services<SigningKeyProtector>().Unprotect(id, await StoredAsync());
-        var former = api.Services<IDataProtectionProvider>().CreateProtector("StatusUpdates.Webhooks.SigningKeys.v1").Protect(keys.ToBytes());
-        await api.Database.ExecuteAsync($"UPDATE webhooks SET signing_keys = '\\x{Convert.ToHexString(former)}'", Token);
-        Assert.Equal((string?)webhook["publicKey"], (string?)(await client.GetDataAsync($"/{id}"))["publicKey"]);
-        Assert.False(api.Services<SigningKeyProtector>().IsBound(id, await StoredAsync()));
-
-        var changed = await client.PatchDataAsync(id, """{"description":"mine"}""");
-
-        Assert.Equal((string?)webhook["publicKey"], (string?)changed["publicKey"]);
-        Assert.True(api.Services<SigningKeyProtector>().IsBound(id, await StoredAsync()));
-        Assert.Equal((string?)webhook["secret"], api.Services<SigningKeyProtector>().Unprotect(id, await StoredAsync()).Secret);
-
-        async Task<byte[]> StoredAsync() => (await api.Database.ScalarAsync<byte[]>("SELECT signing_keys FROM webhooks", Token))!;
     }
 
     [Fact]

@@ -109,8 +109,7 @@ public sealed class WebhookSenderTests
     [InlineData(10, 0.5, null, null)]
     public void Delays_grow_vary_by_a_fifth_and_end(int failures, double jitter, int? retryAfter, double? seconds)
     {
-        var after = RetrySchedule.After(
-            new WebhookDeliveryOptions().RetryDelays, failures, jitter, retryAfter is { } s ? TimeSpan.FromSeconds(s) : null);
+        var after = new WebhookDeliveryOptions().DelayAfter(failures, jitter, retryAfter is { } s ? TimeSpan.FromSeconds(s) : null);
 
         Assert.Equal(seconds is null, after is null);
         Assert.Equal(seconds ?? 0, after?.TotalSeconds ?? 0, 0.1);

@@ -112,7 +112,7 @@ public sealed class RetentionServiceTests(TestServers servers)
     {
         await using var db = await servers.CreateDatabaseAsync(Token);
         await using var worker = await TestWorker.StartAsync(db, null);
-        await using (await new RetentionStore(db.Database).TryBeginAsync(Token))
+        await using (await RetentionPass.TryBeginAsync(db.Database, Token))
         {
             Assert.Null(await worker.Retention.RunOnceAsync(Token));
         }

@@ -160,7 +160,7 @@ public abstract class RetentionTests(TestServers servers, PostgresAge age)
         }
     }
 
-    private static Task<RetentionPass?> BeginAsync(TestDatabase db) => new RetentionStore(db.Database).TryBeginAsync(Token);
+    private static Task<RetentionPass?> BeginAsync(TestDatabase db) => RetentionPass.TryBeginAsync(db.Database, Token);
 
     private static async Task<string> EndAsync(TestDatabase db, string user, string ago, string? key = null)
     {

@@ -32,7 +32,7 @@ internal sealed class TestWorker : IAsyncDisposable
     /// <summary>The addresses at which the worker answers probes.</summary>
     public IReadOnlyCollection<string> ProbeAddresses => _host.Services.GetRequiredService<HealthListener>().Addresses;
 
-    public string Owner => _host.Services.GetRequiredService<WorkerIdentity>().Owner;
+    public string Owner => _host.Services.GetRequiredService<RunningJobs>().Owner;
 
     /// <summary>Starts a worker. Without Redis, it gets an address where nothing listens.</summary>
     /// <param name="database">The database with the queue.</param>

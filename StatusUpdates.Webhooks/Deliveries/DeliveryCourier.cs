@@ -53,7 +53,7 @@ internal sealed partial class DeliveryCourier(
 
     /// <summary>How long after its <paramref name="failures"/>th failure a delivery is attempted again; null if it is not.</summary>
     public TimeSpan? NextAttempt(int failures, TimeSpan? retryAfter) =>
-        RetrySchedule.After(Options.RetryDelays, failures, Random.Shared.NextDouble(), retryAfter);
+        Options.DelayAfter(failures, Random.Shared.NextDouble(), retryAfter);
 
     /// <summary>A message that says that updates are missing, and from where delivery continues.</summary>
     public Delivery Resync(long head)

@@ -29,10 +29,6 @@ internal sealed class DeliveryGate(HostLookups lookups, IOptions<WebhookOptions>
     public Task<IDisposable?> TryEnterAsync(string userId, CancellationToken cancellationToken) => TryEnterAsync(_users, userId, cancellationToken);
 
     /// <summary>Takes a permit for one attempt at a URL. Its host is looked up first; if it has no address, the attempt will report that.</summary>
-    /// <param name="userId">The owner of the webhook.</param>
-    /// <param name="url">The URL of the webhook.</param>
-    /// <param name="isTroubled">Whether its receiver was slow or failed recently.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Releases the permit when it is disposed; null if there was none in time, or none for the host lookup.</returns>
     /// <exception cref="OperationCanceledException">The token ended the wait.</exception>
     public async Task<IDisposable?> TryEnterAsync(string userId, Uri url, bool isTroubled, CancellationToken cancellationToken)

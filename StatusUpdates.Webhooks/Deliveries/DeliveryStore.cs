@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Npgsql;
-using NpgsqlTypes;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Log;
@@ -11,12 +10,9 @@ namespace StatusUpdates.Webhooks.Deliveries;
 /// <summary>Deliveries to webhooks, and their outcomes. Thread-safe; one instance serves a process.</summary>
 internal sealed class DeliveryStore(StatusDatabase database)
 {
-    /// <summary>Reads what there is to deliver, in one round trip.</summary>
-    /// <param name="webhookId">The webhook.</param>
-    /// <param name="cursor">Its cursor.</param>
-    /// <param name="page">The maximum number of log entries.</param>
-    /// <param name="due">The maximum number of due deliveries.</param>
-    /// <param name="cancellationToken">Cancels the read.</param>
+    /// <summary>
+    /// Reads what there is to deliver, in one round trip: at most <paramref name="page"/> log entries and <paramref name="due"/> due deliveries.
+    /// </summary>
     /// <returns>Null if there is no such webhook (any more).</returns>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public Task<DeliveryPlan?> PlanAsync(
@@ -35,18 +31,18 @@ internal sealed class DeliveryStore(StatusDatabase database)
         parameters =>
         {
             parameters.Add(new NpgsqlParameter<string> { TypedValue = webhookId });
-            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.Id);
-            Add(parameters, outcomes, NpgsqlDbType.Bigint, static o => o.Seq);
-            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.GenerationId);
-            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.MessageId);
-            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.Type);
-            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.Body);
-            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.State);
-            Add(parameters, outcomes, NpgsqlDbType.Integer, static o => o.Attempt);
-            Add(parameters, outcomes, NpgsqlDbType.Interval, static o => o.NextAttempt);
-            Add(parameters, outcomes, NpgsqlDbType.Boolean, static o => o.WasAttempted);
-            Add(parameters, outcomes, NpgsqlDbType.Integer, static o => o.StatusCode);
-            Add(parameters, outcomes, NpgsqlDbType.Text, static o => o.Attempts.Count == 0 ? null : DeliveryAttempts.Encode(o.Attempts));
+            Add(parameters, outcomes, static o => o.Id);
+            Add(parameters, outcomes, static o => o.Seq);
+            Add(parameters, outcomes, static o => o.GenerationId);
+            Add(parameters, outcomes, static o => o.MessageId);
+            Add(parameters, outcomes, static o => o.Type);
+            Add(parameters, outcomes, static o => o.Body);
+            Add(parameters, outcomes, static o => o.State);
+            Add(parameters, outcomes, static o => o.Attempt);
+            Add(parameters, outcomes, static o => o.NextAttempt);
+            Add(parameters, outcomes, static o => o.WasAttempted);
+            Add(parameters, outcomes, static o => o.StatusCode);
+            Add(parameters, outcomes, static o => o.Attempts.Count == 0 ? null : DeliveryAttempts.Encode(o.Attempts));
             parameters.Add(new NpgsqlParameter<bool> { TypedValue = hasSucceeded });
             parameters.Add(new NpgsqlParameter<bool> { TypedValue = lastSucceeded == false });
             parameters.Add(new NpgsqlParameter<bool> { TypedValue = hasRecovered });
@@ -102,12 +98,7 @@ internal sealed class DeliveryStore(StatusDatabase database)
         var waiting = reader.GetInt32(9);
 
         await reader.NextResultAsync(cancellationToken);
-        var due = new List<Delivery>();
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            due.Add(ReadDelivery(reader));
-        }
-
+        var due = await reader.ReadAllAsync(ReadDelivery, cancellationToken);
         var hasMore = due.Count > dueSize;
         if (hasMore)
         {
@@ -193,7 +184,6 @@ internal sealed class DeliveryStore(StatusDatabase database)
         batch.BatchCommands.Add(command);
     }
 
-    private static void Add<T>(
-        NpgsqlParameterCollection parameters, IReadOnlyList<Delivery> outcomes, NpgsqlDbType type, Func<Delivery, T> member) =>
-        parameters.Add(new NpgsqlParameter { Value = outcomes.Select(member).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | type });
+    private static void Add<T>(NpgsqlParameterCollection parameters, IReadOnlyList<Delivery> outcomes, Func<Delivery, T> member) =>
+        parameters.Add(new NpgsqlParameter<T[]> { TypedValue = [.. outcomes.Select(member)] });
 }

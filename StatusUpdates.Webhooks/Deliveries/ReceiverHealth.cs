@@ -9,7 +9,6 @@ internal sealed class ReceiverHealth(DeliveryPlan plan)
     private readonly HashSet<string> _failedChains = new(StringComparer.Ordinal);
     private TimeSpan? _retryAfter;
     private TimeSpan? _longestWait;
-    private TimeSpan? _nextDue = plan.NextDue;
 
     /// <summary>Whether it was down when the run began: then only probes are attempted.</summary>
     public bool WasDown { get; } = plan.FailingGenerations >= DownThreshold;
@@ -30,7 +29,7 @@ internal sealed class ReceiverHealth(DeliveryPlan plan)
     public bool MayTry => _retryAfter is null && _failedChains.Count < DownThreshold;
 
     /// <summary>How long until the next delivery is due that is not due yet; null if there is none.</summary>
-    public TimeSpan? NextDue => _nextDue;
+    public TimeSpan? NextDue { get; private set; } = plan.NextDue;
 
     public void Succeeded()
     {
@@ -56,7 +55,7 @@ internal sealed class ReceiverHealth(DeliveryPlan plan)
             return;
         }
 
-        _nextDue = _nextDue < next ? _nextDue : next;
+        NextDue = NextDue < next ? NextDue : next;
         if (result.IsReceiverFailure)
         {
             _failedChains.Add(chain);
@@ -78,6 +77,6 @@ internal sealed class ReceiverHealth(DeliveryPlan plan)
         }
 
         var isDown = (WasDown && !HasSucceeded) || _failedChains.Count >= DownThreshold;
-        return isDown ? _longestWait ?? (skippedDue ? soon : _nextDue ?? soon) : null;
+        return isDown ? _longestWait ?? (skippedDue ? soon : NextDue ?? soon) : null;
     }
 }

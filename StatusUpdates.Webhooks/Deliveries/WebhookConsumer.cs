@@ -10,10 +10,8 @@ internal sealed class WebhookConsumer(DeliveryStore store, DeliveryGate gate, De
     private const int PageSize = 100;
     private const int DueSize = 200;
 
-    /// <inheritdoc/>
     public string Kind => WebhookIds.CursorKind;
 
-    /// <inheritdoc/>
     public async Task RunAsync(HeldCursor cursor, CancellationToken stopping)
     {
         using var permit = await gate.TryEnterAsync(cursor.UserId, stopping);

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -45,14 +44,8 @@ internal sealed partial class WebhookSender(
     private static readonly MediaTypeHeaderValue Json = new("application/json");
     private static readonly ProductInfoHeaderValue UserAgent = new("StatusUpdates-Webhooks", "1.0");
 
-    /// <summary>One attempt.</summary>
-    /// <param name="url">The URL of the webhook.</param>
-    /// <param name="owner">The owner of the webhook.</param>
-    /// <param name="messageId">The header <c>webhook-id</c>.</param>
-    /// <param name="body">The message.</param>
-    /// <param name="keys">The signing keys.</param>
-    /// <param name="cancellationToken">Cancels the attempt; whether the message arrived is unknown then.</param>
-    /// <exception cref="OperationCanceledException">The token canceled it.</exception>
+    /// <summary>One attempt, at a webhook of <paramref name="owner"/>.</summary>
+    /// <exception cref="OperationCanceledException">The token canceled it; whether the message arrived is unknown.</exception>
     public async Task<AttemptResult> SendAsync(
         Uri url, string owner, string messageId, ReadOnlyMemory<byte> body, SigningKeys keys, CancellationToken cancellationToken)
     {
@@ -109,7 +102,7 @@ internal sealed partial class WebhookSender(
     {
         using var limit = new CancellationTokenSource(BodyTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        var buffer = ArrayPool<byte>.Shared.Rent(MaxResponse);
+        var buffer = new byte[MaxResponse];
         var length = 0;
         try
         {
@@ -117,7 +110,7 @@ internal sealed partial class WebhookSender(
             int read;
             do
             {
-                read = await stream.ReadAsync(buffer.AsMemory(length, MaxResponse - length), either.Token);
+                read = await stream.ReadAsync(buffer.AsMemory(length), either.Token);
                 length += read;
             }
             while (read > 0 && length < MaxResponse);
@@ -127,13 +120,9 @@ internal sealed partial class WebhookSender(
             // Any failure: the response has arrived already.
         }
 
-        var text = length == 0 ? null : TextOf(buffer.AsSpan(0, length));
-        ArrayPool<byte>.Shared.Return(buffer);
-        return text;
+        // Untrusted bytes: what is not valid UTF-8, and NUL, which Postgres does not accept, is replaced.
+        return length == 0 ? null : Encoding.UTF8.GetString(buffer, 0, length).Replace('\0', '\uFFFD');
     }
-
-    // Untrusted bytes: what is not valid UTF-8, and NUL, which Postgres does not accept, is replaced.
-    private static string TextOf(ReadOnlySpan<byte> bytes) => Encoding.UTF8.GetString(bytes).Replace('\0', '\uFFFD');
 
     private static TimeSpan? RetryAfterOf(HttpResponseMessage response, DateTimeOffset now)
     {
@@ -145,8 +134,8 @@ internal sealed partial class WebhookSender(
     // In our own words: an exception's message could reveal our network to the webhook's owner.
     private static string? Describe(Exception e) => e switch
     {
-        _ when ForbiddenAddressException.IsCauseOf(e) => "Its host leads to an address that is not allowed.",
-        _ when ForbiddenPortException.IsCauseOf(e) => "Its port is not allowed.",
+        HttpRequestException { InnerException: ForbiddenAddressException } => "Its host leads to an address that is not allowed.",
+        HttpRequestException { InnerException: ForbiddenPortException } => "Its port is not allowed.",
         HttpRequestException { InnerException: SocketException { SocketErrorCode: SocketError.TryAgain } } => "Its host's name servers do not answer.",
         HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => "Its host has no address.",
         HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => "No secure connection could be made (TLS).",

@@ -1,7 +1,6 @@
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 using StatusUpdates.Data.Database;
 
 namespace StatusUpdates.Webhooks.Keys;
@@ -17,21 +16,10 @@ internal sealed partial class DataProtectionKeyLoader(
     {
         try
         {
-            await using var connection = await database.OpenSessionAsync(cancellationToken);
-            await ExecuteAsync(connection, $"SELECT pg_advisory_lock({SessionLock.DataProtectionKeys})", cancellationToken);
-            try
-            {
-                // The first encryption loads the keys, and creates one if there is none.
-                provider.CreateProtector(nameof(DataProtectionKeyLoader)).Protect([]);
-            }
-            finally
-            {
-                // Without the token: others wait for the lock.
-                if (connection.State == System.Data.ConnectionState.Open)
-                {
-                    await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({SessionLock.DataProtectionKeys})", CancellationToken.None);
-                }
-            }
+            await using var held = await SessionLock.TakeAsync(database, SessionLock.DataProtectionKeys, cancellationToken);
+
+            // The first encryption loads the keys, and creates one if there is none.
+            provider.CreateProtector(nameof(DataProtectionKeyLoader)).Protect([]);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -49,12 +37,6 @@ internal sealed partial class DataProtectionKeyLoader(
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
 
     [LoggerMessage(2401, LogLevel.Warning, "The Data Protection keys, which encrypt webhooks' secrets, cannot be loaded yet")]
     private partial void LogNoKeys(Exception exception);

@@ -11,7 +11,6 @@ namespace StatusUpdates.Webhooks.Keys;
 /// </summary>
 internal sealed class DataProtectionKeyRepository(StatusDatabase database) : IXmlRepository
 {
-    /// <inheritdoc/>
     /// <exception cref="NpgsqlException">The database does not answer.</exception>
     public IReadOnlyCollection<XElement> GetAllElements()
     {
@@ -26,7 +25,6 @@ internal sealed class DataProtectionKeyRepository(StatusDatabase database) : IXm
         return elements;
     }
 
-    /// <inheritdoc/>
     /// <exception cref="NpgsqlException">The database did not execute it.</exception>
     public void StoreElement(XElement element, string friendlyName)
     {

@@ -37,10 +37,10 @@ internal sealed record SigningKey(byte[] Secret, byte[] Ed25519, byte[] PublicKe
     /// Signs with the private key. It is imported for this signature alone: in the library, a key takes four mappings of locked and guarded memory,
     /// of which a process has few.
     /// </summary>
-    public void SignEd25519(ReadOnlySpan<byte> content, Span<byte> signature)
+    public byte[] SignEd25519(ReadOnlySpan<byte> content)
     {
         using var pair = Key.Import(SignatureAlgorithm.Ed25519, Ed25519, KeyBlobFormat.RawPrivateKey);
-        SignatureAlgorithm.Ed25519.Sign(pair, content, signature);
+        return SignatureAlgorithm.Ed25519.Sign(pair, content);
     }
 
     public bool IsLive(DateTimeOffset now) => ExpiresAt is null || ExpiresAt > now;

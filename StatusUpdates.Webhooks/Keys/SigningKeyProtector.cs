@@ -11,9 +11,6 @@ public sealed class SigningKeyProtector(IDataProtectionProvider provider)
     // If this text changes, no webhook's keys can be decrypted any more.
     private const string Purpose = "StatusUpdates.Webhooks.SigningKeys.v1";
 
-    // Used without a webhook's id for keys that were stored before they were bound to their webhook, until they are written again.
-    private readonly IDataProtector _protector = provider.CreateProtector(Purpose);
-
     /// <summary>A webhook's keys, encrypted for it.</summary>
     public byte[] Protect(string webhookId, SigningKeys keys)
     {
@@ -33,7 +30,7 @@ public sealed class SigningKeyProtector(IDataProtectionProvider provider)
     /// <exception cref="FormatException">What was encrypted is not signing keys.</exception>
     public SigningKeys Unprotect(string webhookId, byte[] signingKeys)
     {
-        var bytes = TryUnprotectBound(webhookId, signingKeys) ?? _protector.Unprotect(signingKeys);
+        var bytes = BoundTo(webhookId).Unprotect(signingKeys);
         try
         {
             return SigningKeys.Parse(bytes);
@@ -44,25 +41,5 @@ public sealed class SigningKeyProtector(IDataProtectionProvider provider)
         }
     }
 
-    /// <summary>Whether keys are encrypted for this webhook, and not for any, as in earlier versions.</summary>
-    public bool IsBound(string webhookId, byte[] signingKeys)
-    {
-        var bytes = TryUnprotectBound(webhookId, signingKeys);
-        CryptographicOperations.ZeroMemory(bytes);
-        return bytes is not null;
-    }
-
-    private byte[]? TryUnprotectBound(string webhookId, byte[] signingKeys)
-    {
-        try
-        {
-            return BoundTo(webhookId).Unprotect(signingKeys);
-        }
-        catch (CryptographicException)
-        {
-            return null;
-        }
-    }
-
-    private IDataProtector BoundTo(string webhookId) => _protector.CreateProtector(webhookId);
+    private IDataProtector BoundTo(string webhookId) => provider.CreateProtector(Purpose, webhookId);
 }

@@ -1,11 +1,8 @@
-using System.Buffers;
-using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using NSec.Cryptography;
 
 namespace StatusUpdates.Webhooks.Keys;
 
@@ -18,9 +15,6 @@ public sealed class SigningKeys
 {
     /// <summary>The maximum number of valid keys.</summary>
     public const int MaxLive = 3;
-
-    // "v1,", 44 characters, " v1a,", 88 characters, and a space before the next.
-    private const int SignaturesLength = 3 + 44 + 5 + 88 + 1;
 
     private readonly SigningKey[] _keys;
 
@@ -85,44 +79,11 @@ public sealed class SigningKeys
     public string Sign(string messageId, DateTimeOffset timestamp, ReadOnlySpan<byte> body, DateTimeOffset now)
     {
         var prefix = string.Create(CultureInfo.InvariantCulture, $"{messageId}.{timestamp.ToUnixTimeSeconds()}.");
-        var buffer = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(prefix.Length) + body.Length);
-        try
-        {
-            var length = Encoding.UTF8.GetBytes(prefix, buffer);
-            body.CopyTo(buffer.AsSpan(length));
-            return Sign(buffer.AsSpan(0, length + body.Length), now);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
+        byte[] content = [.. Encoding.UTF8.GetBytes(prefix), .. body];
 
-    private string Sign(ReadOnlySpan<byte> content, DateTimeOffset now)
-    {
-        var header = new StringBuilder(SignaturesLength * MaxLive);
-        Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        Span<byte> signature = stackalloc byte[SignatureAlgorithm.Ed25519.SignatureSize];
-        foreach (var key in _keys)
-        {
-            // The newest key never expires, so there is always a signature.
-            if (key.IsLive(now))
-            {
-                HMACSHA256.HashData(key.Secret, content, hash);
-                Append(header, "v1,", hash);
-                key.SignEd25519(content, signature);
-                Append(header, "v1a,", signature);
-            }
-        }
-
-        return header.ToString();
-    }
-
-    private static void Append(StringBuilder header, string version, ReadOnlySpan<byte> signature)
-    {
-        Span<char> text = stackalloc char[Base64.GetMaxEncodedToUtf8Length(signature.Length)];
-        Convert.TryToBase64Chars(signature, text, out var length);
-        header.Append(header.Length > 0 ? " " : "").Append(version).Append(text[..length]);
+        // The newest key never expires, so there is always a signature.
+        return string.Join(' ', _keys.Where(key => key.IsLive(now)).Select(key =>
+            $"v1,{Convert.ToBase64String(HMACSHA256.HashData(key.Secret, content))} v1a,{Convert.ToBase64String(key.SignEd25519(content))}"));
     }
 }
 

@@ -21,15 +21,7 @@ internal static class WebhookMessages
     public const string Resync = "status.resync";
 
     /// <summary>The type of an update's message, such as <c>generation.completed</c>.</summary>
-    public static string TypeOf(GenerationStatus status) => status switch
-    {
-        GenerationStatus.Pending => "generation.pending",
-        GenerationStatus.Processing => "generation.processing",
-        GenerationStatus.Completed => "generation.completed",
-        GenerationStatus.Failed => "generation.failed",
-        GenerationStatus.Canceled => "generation.canceled",
-        _ => throw new ArgumentOutOfRangeException(nameof(status), status, "Not a status."),
-    };
+    public static string TypeOf(GenerationStatus status) => $"generation.{status.ToWireName()}";
 
     /// <summary>An update, as on the other transports, with the time of the update. Without its trace, which is internal.</summary>
     public static byte[] OfUpdate(StatusUpdate update) => JsonSerializer.SerializeToUtf8Bytes(

@@ -1,8 +1,6 @@
 using Npgsql;
-using NpgsqlTypes;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Database;
-using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Webhooks.Messages;
 
@@ -35,7 +33,7 @@ public sealed class WebhookStore(StatusDatabase database)
         ),
         begun AS (
             INSERT INTO durable_cursors (owner, kind, user_id, last_seq, last_check, paused, troubled, epoch, nudges)
-            SELECT $9, $10, $2, COALESCE(s.last_seq, 0), {LogSql.HeadCheck}, false, false, 0, 0
+            SELECT $9, $10, $2, COALESCE(s.last_seq, 0), s.last_check, false, false, 0, 0
             FROM created LEFT JOIN user_streams s ON s.user_id = $2
         )
         SELECT (SELECT created_at FROM created UNION ALL SELECT created_at FROM existing), (SELECT full_of FROM limit_check)
@@ -170,7 +168,7 @@ public sealed class WebhookStore(StatusDatabase database)
                         Texts(change.Statuses),
                         new NpgsqlParameter<bool> { TypedValue = change.SetsTypes },
                         Texts(change.Types),
-                        new NpgsqlParameter { Value = (object?)change.Enabled ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Boolean },
+                        new NpgsqlParameter<bool?> { TypedValue = change.Enabled },
                         Text(DisabledReason.Owner),
                         new NpgsqlParameter<int> { TypedValue = maxPerUrl },
                     },
@@ -236,7 +234,8 @@ public sealed class WebhookStore(StatusDatabase database)
                     new NpgsqlParameter<byte[]> { TypedValue = signingKeys },
                 },
             });
-            return database.WriteAsync(batch, ReadTimeAsync, token);
+            return database.WriteAsync(
+                batch, static async reader => await reader.ReadAsync() ? reader.GetFieldValue<DateTimeOffset>(0) : (DateTimeOffset?)null, token);
         },
         cancellationToken);
 
@@ -272,13 +271,9 @@ public sealed class WebhookStore(StatusDatabase database)
         }
     }
 
-    private static async Task<DateTimeOffset?> ReadTimeAsync(NpgsqlDataReader reader) =>
-        await reader.ReadAsync() ? reader.GetFieldValue<DateTimeOffset>(0) : null;
+    internal static NpgsqlParameter<string?> Text(string? value) => new() { TypedValue = value };
 
-    internal static NpgsqlParameter Text(string? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
-
-    private static NpgsqlParameter Texts(string[]? values) =>
-        new() { Value = (object?)values ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
+    private static NpgsqlParameter<string[]?> Texts(string[]? values) => new() { TypedValue = values };
 }
 
 /// <summary>A change of a webhook; what is not set stays.</summary>

@@ -204,7 +204,7 @@ public sealed class ReplayStore(StatusDatabase database, TimeProvider time)
                         WebhookStore.Text(webhookId),
                         WebhookStore.Text(userId),
                         new NpgsqlParameter<long> { TypedValue = since },
-                        new NpgsqlParameter { Value = (object?)until ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bigint },
+                        new NpgsqlParameter<long?> { TypedValue = until },
                         new NpgsqlParameter<int> { TypedValue = MaxReplay },
                         WebhookStore.Text(WebhookIds.CursorOwner(webhookId)),
                         new NpgsqlParameter<int> { TypedValue = limit },

@@ -12,7 +12,7 @@ namespace StatusUpdates.Worker.Jobs;
 /// owner's request is stored: anyone who can publish to Redis can send one. Hints that arrive during a check share the next one.
 /// </summary>
 internal sealed partial class CancelRequests(
-    GenerationQueue queue, RunningJobs jobs, WorkerIdentity identity, StatusSubscriber subscriber, ILogger<CancelRequests> logger) : BackgroundService
+    GenerationQueue queue, RunningJobs jobs, StatusSubscriber subscriber, ILogger<CancelRequests> logger) : BackgroundService
 {
     // As many as may arrive during one check; beyond that the heartbeat finds the requests.
     private const int MaxHinted = 1024;
@@ -55,7 +55,7 @@ internal sealed partial class CancelRequests(
             return;
         }
 
-        foreach (var generationId in await queue.FindCancelRequestsAsync(identity.Owner, hinted, cancellationToken))
+        foreach (var generationId in await queue.FindCancelRequestsAsync(jobs.Owner, hinted, cancellationToken))
         {
             jobs.RequestCancel(generationId);
         }

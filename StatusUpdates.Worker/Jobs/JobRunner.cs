@@ -21,7 +21,6 @@ internal sealed partial class JobRunner(
     JobExecutor executor,
     LeaseHeartbeat heartbeat,
     ProcessorRegistry processors,
-    WorkerIdentity identity,
     WakeUp wakeUp,
     StatusPublisher publisher,
     StatusSubscriber subscriber,
@@ -64,7 +63,7 @@ internal sealed partial class JobRunner(
 
         var request = new ClaimRequest
         {
-            Owner = identity.Owner,
+            Owner = jobs.Owner,
             Tasks = processors.Tasks,
             Limit = Math.Max(0, slots.Free),
             TaskLimits = slots.Tasks,
@@ -102,7 +101,7 @@ internal sealed partial class JobRunner(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        LogStarted(identity.Owner, options.Value.Concurrency);
+        LogStarted(jobs.Owner, options.Value.Concurrency);
         if (processors.OtherTasks.Select(task => task.ToWireName()).ToList() is { Count: > 0 } others)
         {
             LogNoProvider(string.Join(", ", others));

@@ -20,7 +20,6 @@ internal static class JobServices
             host.ShutdownTimeout = needed > host.ShutdownTimeout ? needed : host.ShutdownTimeout;
         });
 
-        builder.Services.AddSingleton<WorkerIdentity>();
         builder.Services.AddSingleton<WakeUp>();
         builder.Services.AddSingleton<RunningJobs>();
         builder.Services.AddSingleton<RetryPlan>();

@@ -17,7 +17,6 @@ internal sealed partial class LeaseHeartbeat(
     GenerationQueue queue,
     StatusLog log,
     RunningJobs jobs,
-    WorkerIdentity identity,
     IOptions<WorkerOptions> options,
     TimeProvider time,
     ILogger<LeaseHeartbeat> logger) : BackgroundService
@@ -31,7 +30,7 @@ internal sealed partial class LeaseHeartbeat(
     {
         // Taken before the statement: a generation claimed meanwhile must not look as if it had lost its lease.
         var running = jobs.Snapshot();
-        var held = await queue.ExtendLeasesAsync(identity.Owner, running.Select(job => job.Generation.Id), options.Value.Lease, cancellationToken);
+        var held = await queue.ExtendLeasesAsync(jobs.Owner, running.Select(job => job.Generation.Id), options.Value.Lease, cancellationToken);
 
         var leases = held.Select(h => (h.GenerationId, h.Attempt)).ToHashSet();
         foreach (var job in running)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Worker.Attempts;
@@ -14,6 +15,10 @@ internal sealed class RunningJobs(IOptions<WorkerOptions> options, TimeProvider 
     private readonly Dictionary<(string Id, int Attempt), RunningJob> _jobs = [];
     private readonly HashSet<string> _earlyCancels = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _claiming = new(1, 1);
+
+    /// <summary>The owner of these jobs' leases: unique for each start of a process, so a restarted worker is never mistaken for its predecessor.</summary>
+    public string Owner { get; } = string.Create(
+        CultureInfo.InvariantCulture, $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.CreateVersion7():N}");
 
     /// <summary>The number of free slots.</summary>
     public int Free

@@ -1,4 +1,7 @@
+using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
@@ -8,20 +11,18 @@ using StatusUpdates.Worker.Providers;
 namespace StatusUpdates.Worker.Processors;
 
 /// <summary>
-/// Runs one task's generations with its provider. Every status it sets is durable before it is announced. Thread-safe: one instance runs
+/// Runs one task's generations with its provider. Every status it sets is durable before it is announced. The media types of valid results begin
+/// with one of <paramref name="kinds"/>; what <paramref name="expectedOutput"/> calls them is for the error message. Thread-safe: one instance runs
 /// many attempts at once.
 /// </summary>
 internal abstract class BaseProcessor(
-    GenerationTask task, IGenerationProvider provider, ResultUploader results, AttemptWriter writer)
+    GenerationTask task, string expectedOutput, string[] kinds, IGenerationProvider provider, ResultUploader results, AttemptWriter writer)
 {
     /// <summary>The task whose generations it runs.</summary>
     public GenerationTask GenerationTask => task;
 
     /// <summary>The type in its updates.</summary>
     public GenerationType GenerationType => GenerationTaskNames.TypeOf(task);
-
-    /// <summary>The kind of result that it accepts, for the error message if a provider returns something else.</summary>
-    protected abstract string ExpectedOutput { get; }
 
     /// <summary>Runs one attempt up to <c>completed</c>.</summary>
     /// <exception cref="OperationCanceledException">The attempt was stopped: <see cref="RunningJob.Reason"/> says why.</exception>
@@ -54,11 +55,6 @@ internal abstract class BaseProcessor(
     /// <summary>Whether another attempt may succeed after this failure. A processor that knows its provider better overrides it.</summary>
     internal virtual bool IsTransient(Exception failure) => TransientFailures.Contains(failure);
 
-    /// <summary>Whether content of this media type is a valid result of the task.</summary>
-    protected abstract bool Accepts(string contentType);
-
-    protected static bool IsKind(string contentType, string kind) => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase);
-
     private ProviderRequest CreateRequest(RunningJob job)
     {
         using var options = JsonDocument.Parse(job.Generation.Options ?? "{}");
@@ -70,9 +66,18 @@ internal abstract class BaseProcessor(
             Attempt = job.Generation.Attempt,
             Prompt = job.Generation.Prompt,
             Options = root,
-            Seed = RequestSeed.Of(job.Generation.Prompt, root),
+            Seed = SeedOf(job.Generation.Prompt, root),
         };
     }
+
+    // The first 64 bits of SHA-256 over the prompt and the option "seed".
+    private static ulong SeedOf(string prompt, JsonElement options)
+    {
+        var seed = options.ValueKind == JsonValueKind.Object && options.TryGetProperty("seed", out var value) ? value.GetRawText() : "";
+        return BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{prompt}\n{seed}")));
+    }
+
+    private bool Accepts(string contentType) => Array.Exists(kinds, kind => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase));
 
     private void Check([NotNull] ProviderResult? result)
     {
@@ -83,7 +88,7 @@ internal abstract class BaseProcessor(
 
         if (result.Outputs.OfType<ProviderContent>().FirstOrDefault(c => !Accepts(c.ContentType)) is { } other)
         {
-            throw new ProviderException($"The provider returned {other.ContentType} instead of {ExpectedOutput}.");
+            throw new ProviderException($"The provider returned {other.ContentType} instead of {expectedOutput}.");
         }
     }
 }

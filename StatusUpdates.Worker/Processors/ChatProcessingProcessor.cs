@@ -8,9 +8,4 @@ namespace StatusUpdates.Worker.Processors;
 /// <summary>Chat answers: type <c>chat</c>.</summary>
 internal sealed class ChatProcessingProcessor(
     [FromKeyedServices(GenerationTask.ChatProcessing)] IGenerationProvider provider, ResultUploader results, AttemptWriter writer)
-    : BaseProcessor(GenerationTask.ChatProcessing, provider, results, writer)
-{
-    protected override string ExpectedOutput => "text";
-
-    protected override bool Accepts(string contentType) => IsKind(contentType, "text/") || IsKind(contentType, "application/json");
-}
+    : BaseProcessor(GenerationTask.ChatProcessing, "text", ["text/", "application/json"], provider, results, writer);

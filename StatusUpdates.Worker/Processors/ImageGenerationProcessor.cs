@@ -8,9 +8,4 @@ namespace StatusUpdates.Worker.Processors;
 /// <summary>Images made in a chat: type <c>chat</c>, task <c>image_generation</c>.</summary>
 internal sealed class ImageGenerationProcessor(
     [FromKeyedServices(GenerationTask.ImageGeneration)] IGenerationProvider provider, ResultUploader results, AttemptWriter writer)
-    : BaseProcessor(GenerationTask.ImageGeneration, provider, results, writer)
-{
-    protected override string ExpectedOutput => "an image";
-
-    protected override bool Accepts(string contentType) => IsKind(contentType, "image/");
-}
+    : BaseProcessor(GenerationTask.ImageGeneration, "an image", ["image/"], provider, results, writer);

@@ -8,9 +8,4 @@ namespace StatusUpdates.Worker.Processors;
 /// <summary>Product cards: type <c>product_card</c>.</summary>
 internal sealed class ProductCardProcessor(
     [FromKeyedServices(GenerationTask.ProductCard)] IGenerationProvider provider, ResultUploader results, AttemptWriter writer)
-    : BaseProcessor(GenerationTask.ProductCard, provider, results, writer)
-{
-    protected override string ExpectedOutput => "an image";
-
-    protected override bool Accepts(string contentType) => IsKind(contentType, "image/");
-}
+    : BaseProcessor(GenerationTask.ProductCard, "an image", ["image/"], provider, results, writer);

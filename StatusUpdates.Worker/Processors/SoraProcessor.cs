@@ -8,9 +8,4 @@ namespace StatusUpdates.Worker.Processors;
 /// <summary>Videos: type <c>sora</c>.</summary>
 internal sealed class SoraProcessor(
     [FromKeyedServices(GenerationTask.Sora)] IGenerationProvider provider, ResultUploader results, AttemptWriter writer)
-    : BaseProcessor(GenerationTask.Sora, provider, results, writer)
-{
-    protected override string ExpectedOutput => "a video or an image";
-
-    protected override bool Accepts(string contentType) => IsKind(contentType, "video/") || IsKind(contentType, "image/");
-}
+    : BaseProcessor(GenerationTask.Sora, "a video or an image", ["video/", "image/"], provider, results, writer);

@@ -5,14 +5,14 @@ namespace StatusUpdates.Worker.Retention;
 
 /// <summary>
 /// One pass that removes old data: each call is one short statement with its commit, and no row stays locked between calls. Ages are by the
-/// database's clock. A failed call has removed nothing, and ends the pass. Not thread-safe.
+/// database's clock. A failed call (<see cref="NpgsqlException"/>) has removed nothing, and ends the pass. Not thread-safe.
 /// </summary>
 /// <remarks>
 /// Running one pass at a time saves work, but the results do not depend on it: a row that another pass has removed meanwhile is skipped.
 /// Locks are taken in the order of all writers: generations, then user_streams, then generation_counts, and each only after all rows are
 /// deleted that do not need it. So a live writer waits at most for an update and a commit, not for the deletes.
 /// </remarks>
-internal sealed class RetentionPass : IAsyncDisposable
+internal sealed class RetentionPass(SessionLock sessionLock) : IAsyncDisposable
 {
     // Starts where the last batch ended: index entries of deleted rows stay until vacuum, and are not read again.
     private const string DeleteGenerationsSql =
@@ -110,69 +110,47 @@ internal sealed class RetentionPass : IAsyncDisposable
             SELECT ctid FROM telegram_messages WHERE updated_at < now() - $1 ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED))
         """;
 
-    private readonly SessionLock _lock;
     private DateTimeOffset _createdFrom = DateTimeOffset.UnixEpoch;
     private DateTimeOffset _completedFrom = DateTimeOffset.UnixEpoch;
 
-    public RetentionPass(SessionLock sessionLock) => _lock = sessionLock;
+    /// <summary>Begins a pass, with a connection and a lock of its own. The lock is held as long as the connection lives.</summary>
+    /// <returns>Null while another process has the lock.</returns>
+    /// <exception cref="NpgsqlException">The database does not answer.</exception>
+    public static async Task<RetentionPass?> TryBeginAsync(StatusDatabase database, CancellationToken cancellationToken = default) =>
+        await SessionLock.TryTakeAsync(database, SessionLock.Retention, cancellationToken) is { } held ? new RetentionPass(held) : null;
 
     /// <summary>Deletes the next generations that ended longer ago than <paramref name="age"/>, with their results.</summary>
-    /// <param name="age">The minimum age, counted from their end.</param>
-    /// <param name="limit">The maximum number.</param>
-    /// <param name="cancellationToken">Cancels the statement.</param>
     /// <returns>How many were deleted; fewer than <paramref name="limit"/> if there are no more.</returns>
-    /// <exception cref="NpgsqlException">The database did not execute it.</exception>
     public async Task<int> DeleteGenerationsAsync(TimeSpan age, int limit, CancellationToken cancellationToken = default)
     {
-        var command = new NpgsqlCommand(DeleteGenerationsSql);
-        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
-        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = _completedFrom });
-        var (count, last) = await _lock.Connection.WriteAsync(command, ReadDeletedAsync, cancellationToken);
-        _completedFrom = last ?? _completedFrom;
+        (var count, _completedFrom) = await DeleteAsync(DeleteGenerationsSql, age, limit, _completedFrom, cancellationToken);
         return count;
     }
 
     /// <summary>Deletes the next webhook deliveries that have ended and were created longer ago than <paramref name="age"/>.</summary>
-    /// <param name="age">The minimum age.</param>
-    /// <param name="limit">The maximum number.</param>
-    /// <param name="cancellationToken">Cancels the statement.</param>
     /// <returns>How many were deleted; fewer than <paramref name="limit"/> if there are no more.</returns>
-    /// <exception cref="NpgsqlException">The database did not execute it.</exception>
     public async Task<int> DeleteDeliveriesAsync(TimeSpan age, int limit, CancellationToken cancellationToken = default)
     {
-        var command = new NpgsqlCommand(DeleteDeliveriesSql);
-        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
-        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = _createdFrom });
-        var (count, last) = await _lock.Connection.WriteAsync(command, ReadDeletedAsync, cancellationToken);
-        _createdFrom = last ?? _createdFrom;
+        (var count, _createdFrom) = await DeleteAsync(DeleteDeliveriesSql, age, limit, _createdFrom, cancellationToken);
         return count;
     }
 
     /// <summary>Deletes the rows of the next Telegram messages written longer ago than <paramref name="age"/>; the chats keep the messages.</summary>
-    /// <param name="age">The minimum age.</param>
-    /// <param name="limit">The maximum number.</param>
-    /// <param name="cancellationToken">Cancels the statement.</param>
     /// <returns>How many were deleted; fewer than <paramref name="limit"/> if there are no more.</returns>
-    /// <exception cref="NpgsqlException">The database did not execute it.</exception>
     public async Task<int> DeleteMessagesAsync(TimeSpan age, int limit, CancellationToken cancellationToken = default)
     {
         var command = new NpgsqlCommand(DeleteMessagesSql);
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        return await _lock.Connection.WriteAsync(command, DatabaseWrites.RowsWrittenAsync, cancellationToken);
+        return await sessionLock.Connection.WriteAsync(command, DatabaseWrites.RowsWrittenAsync, cancellationToken);
     }
 
-    /// <summary>Finds the logs of the next users that begin with an old entry.</summary>
-    /// <param name="after">The last user scanned; empty to begin.</param>
-    /// <param name="age">The minimum age of the first entry.</param>
-    /// <param name="users">How many users to scan.</param>
-    /// <param name="cancellationToken">Cancels the statement.</param>
-    /// <exception cref="NpgsqlException">The database did not execute it.</exception>
+    /// <summary>
+    /// Scans the next <paramref name="users"/> users after <paramref name="after"/> (empty to begin) for logs that begin with an old entry.
+    /// </summary>
     public async Task<OldLogs> FindOldLogsAsync(string after, TimeSpan age, int users, CancellationToken cancellationToken = default)
     {
-        await using var command = new NpgsqlCommand(FindOldLogsSql, _lock.Connection);
+        await using var command = new NpgsqlCommand(FindOldLogsSql, sessionLock.Connection);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = after });
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = users });
@@ -194,13 +172,11 @@ internal sealed class RetentionPass : IAsyncDisposable
         return new OldLogs(logs, last);
     }
 
-    /// <summary>Removes the old entries at the beginning of these users' logs, and advances the logs' oldest positions with them.</summary>
-    /// <param name="userIds">The users.</param>
-    /// <param name="age">The minimum age, counted from when the entry was written.</param>
-    /// <param name="limit">The maximum number for each log.</param>
-    /// <param name="cancellationToken">Cancels the statement.</param>
+    /// <summary>
+    /// Removes the old entries at the beginning of these users' logs, at most <paramref name="limit"/> of each, and advances the logs' oldest positions
+    /// with them.
+    /// </summary>
     /// <returns>How many were removed from each log; logs without any are omitted.</returns>
-    /// <exception cref="NpgsqlException">The database did not execute it.</exception>
     public async Task<IReadOnlyList<LogEntryCount>> TrimAsync(
         IReadOnlyCollection<string> userIds, TimeSpan age, int limit, CancellationToken cancellationToken = default)
     {
@@ -208,27 +184,28 @@ internal sealed class RetentionPass : IAsyncDisposable
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. userIds] });
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        return await _lock.Connection.WriteAsync(command, ReadTrimmedAsync, cancellationToken);
+        return await sessionLock.Connection.WriteAsync(
+            command, static reader => reader.ReadAllAsync(row => new LogEntryCount(row.GetString(0), row.GetInt32(1))), cancellationToken);
     }
 
     /// <summary>Releases the lock; if the connection is lost, it was released already.</summary>
-    public ValueTask DisposeAsync() => _lock.DisposeAsync();
+    public ValueTask DisposeAsync() => sessionLock.DisposeAsync();
 
-    private static async Task<(int Count, DateTimeOffset? Last)> ReadDeletedAsync(NpgsqlDataReader reader)
+    private async Task<(int Count, DateTimeOffset Last)> DeleteAsync(
+        string sql, TimeSpan age, int limit, DateTimeOffset from, CancellationToken cancellationToken)
     {
-        await reader.ReadAsync();
-        return (reader.GetInt32(0), reader.IsDBNull(1) ? null : reader.GetFieldValue<DateTimeOffset>(1));
-    }
-
-    private static async Task<IReadOnlyList<LogEntryCount>> ReadTrimmedAsync(NpgsqlDataReader reader)
-    {
-        var trimmed = new List<LogEntryCount>();
-        while (await reader.ReadAsync())
-        {
-            trimmed.Add(new LogEntryCount(reader.GetString(0), reader.GetInt32(1)));
-        }
-
-        return trimmed;
+        var command = new NpgsqlCommand(sql);
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = age });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = from });
+        return await sessionLock.Connection.WriteAsync(
+            command,
+            async reader =>
+            {
+                await reader.ReadAsync();
+                return (reader.GetInt32(0), reader.IsDBNull(1) ? from : reader.GetFieldValue<DateTimeOffset>(1));
+            },
+            cancellationToken);
     }
 }
 

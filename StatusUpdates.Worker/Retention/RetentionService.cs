@@ -2,6 +2,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
+using StatusUpdates.Data.Database;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Worker.Retention;
@@ -11,7 +12,7 @@ namespace StatusUpdates.Worker.Retention;
 /// Each step is a short statement, followed by a pause as long as the statement took: retention uses at most half of one connection's time.
 /// </summary>
 internal sealed partial class RetentionService(
-    RetentionStore store, IOptions<RetentionOptions> options, TimeProvider time, ILogger<RetentionService> logger) : BackgroundService
+    StatusDatabase database, IOptions<RetentionOptions> options, TimeProvider time, ILogger<RetentionService> logger) : BackgroundService
 {
     /// <summary>How many logs one statement checks: their first entries, by primary key.</summary>
     private const int LogsPerCheck = 1000;
@@ -26,7 +27,7 @@ internal sealed partial class RetentionService(
     /// <exception cref="NpgsqlException">The database is unavailable, or refused a step. What was removed before stays removed.</exception>
     internal async Task<Removed?> RunOnceAsync(CancellationToken cancellationToken)
     {
-        await using var pass = await store.TryBeginAsync(cancellationToken);
+        await using var pass = await RetentionPass.TryBeginAsync(database, cancellationToken);
         if (pass is null)
         {
             return null;

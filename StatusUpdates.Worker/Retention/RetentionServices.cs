@@ -12,7 +12,6 @@ internal static class RetentionServices
         builder.Services.AddOptions<RetentionOptions>().Configure<IHostEnvironment>(
             (options, environment) => options.Enabled = !environment.IsDevelopment());
         builder.Services.AddSectionOptions<RetentionOptions, RetentionOptionsValidator>(RetentionOptions.SectionName);
-        builder.Services.AddSingleton<RetentionStore>();
         builder.Services.AddSingleton<RetentionService>();
         builder.Services.AddHostedService(services => services.GetRequiredService<RetentionService>());
     }

@@ -160,11 +160,12 @@ public sealed class JavaScriptClientTests(TestServers servers)
 
     private static async Task FillLogAsync(TestApi api, string userId, int updates)
     {
-        await api.Database.ExecuteAsync($"INSERT INTO user_streams VALUES ('{userId}', {updates}, 1)", Token);
         await api.Database.ExecuteAsync(
             $"""
             INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, update_id)
-            SELECT '{userId}', i, 'gen-' || i, 'chat', 'pending', clock_timestamp(), gen_random_uuid() FROM generate_series(1, {updates}) i
+            SELECT '{userId}', i, 'gen-' || i, 'chat', 'pending', clock_timestamp(), gen_random_uuid() FROM generate_series(1, {updates}) i;
+            INSERT INTO user_streams (user_id, last_seq, oldest_seq, last_check)
+            SELECT user_id, seq, 1, log_check(update_id) FROM status_events WHERE user_id = '{userId}' AND seq = {updates}
             """,
             Token);
     }
