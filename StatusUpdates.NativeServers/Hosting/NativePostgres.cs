@@ -14,11 +14,10 @@ internal sealed class NativePostgres(PostgresServerResource resource, NativeServ
     public async Task FindProgramsAsync(CancellationToken cancellationToken)
     {
         var name = resource.UserNameParameter is { } userName ? await userName.GetValueAsync(cancellationToken) : null;
-        _options = new() { Directory = _options.Directory, UserName = name ?? "postgres" };
+        _options = _options with { UserName = name ?? _options.UserName };
         try
         {
-            var directory = await PostgresDirectory.OpenAsync(_options, cancellationToken);
-            _options = new() { Directory = _options.Directory, UserName = _options.UserName, Binaries = directory.Binaries };
+            _options = _options with { Binaries = (await PostgresDirectory.OpenAsync(_options, cancellationToken)).Binaries };
         }
         catch (Exception e) when (e is PostgresNotFoundException or ChildProcessException or InvalidOperationException)
         {

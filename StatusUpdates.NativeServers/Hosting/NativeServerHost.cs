@@ -100,7 +100,7 @@ internal sealed class NativeServerHost : IDisposable
     {
         try
         {
-            NativePlatform.ThrowIfUnsupported();
+            Posix.ThrowIfUnsupported();
         }
         catch (PlatformNotSupportedException e)
         {

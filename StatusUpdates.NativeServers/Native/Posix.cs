@@ -13,7 +13,15 @@ internal static partial class Posix
 
     private const int NoSuchProcess = 3; // ESRCH
 
-    public static bool IsRoot => geteuid() == 0;
+    /// <exception cref="PlatformNotSupportedException">Neither Linux nor macOS.</exception>
+    public static void ThrowIfUnsupported()
+    {
+        if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS())
+        {
+            throw new PlatformNotSupportedException(
+                "Native servers run only on Linux and macOS. On Windows, start Docker Desktop or Podman to run PostgreSQL and Redis as containers, or use WSL.");
+        }
+    }
 
     /// <summary>Sends a signal. It is not an error if the process has already exited.</summary>
     /// <returns>Whether the process existed.</returns>
@@ -58,9 +66,6 @@ internal static partial class Posix
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int kill(int pid, int signal);
-
-    [LibraryImport("libc")]
-    private static partial uint geteuid();
 
     [LibraryImport("libc")]
     private static partial int getppid();

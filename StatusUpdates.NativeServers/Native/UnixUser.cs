@@ -10,7 +10,7 @@ internal sealed record UnixUser(string Name, uint UserId, uint GroupId)
     /// <summary>Null unless this process is root: a regular user's servers run under the user's own account.</summary>
     /// <exception cref="InvalidOperationException">The process is root, and the machine has no other account.</exception>
     public static UnixUser? ForServers() =>
-        Posix.IsRoot ? Choose(File.ReadLines("/etc/passwd")) : null;
+        Environment.IsPrivilegedProcess ? Choose(File.ReadLines("/etc/passwd")) : null;
 
     internal static UnixUser Choose(IEnumerable<string> passwd)
     {
