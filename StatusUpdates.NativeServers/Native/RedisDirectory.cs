@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 
 namespace StatusUpdates.NativeServers.Native;
 
@@ -30,15 +29,17 @@ internal sealed class RedisDirectory(ServerDirectory folder, RedisFlavor flavor,
     /// <summary>Writes the server's configuration and returns the guard's spec.</summary>
     public async Task<GuardSpec> ServerSpecAsync(int port, CancellationToken cancellationToken)
     {
-        // A file, because it contains the password: all users of the machine can read command-line arguments.
-        if (flavor == RedisFlavor.RedisServer)
-        {
-            return folder.SpecOf(Program, [await folder.WriteAsync("redis.conf", Configuration(port), cancellationToken)]);
-        }
-
-        var options = JsonSerializer.Serialize(new GarnetHostOptions(port, password), GarnetHostJson.Default.GarnetHostOptions);
-        var file = await folder.WriteAsync("garnet.json", options, cancellationToken);
-        return folder.SpecOf(DotnetHost.Path, ["exec", DotnetHost.OwnAssembly, GarnetHost.Command, file]);
+        // In a file, because all users of the machine can read command-line arguments. Garnet reads Redis's format too.
+        var file = await folder.WriteAsync("redis.conf", password is null ? "" : $"requirepass {password}\n", cancellationToken);
+        string[] address = ["--port", port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1"];
+        return flavor == RedisFlavor.RedisServer
+            ? folder.SpecOf(Program, [file, .. address, "--save", ""])
+            : folder.SpecOf(
+                DotnetHost.Path,
+                [
+                    "exec", DotnetHost.OwnAssembly, GarnetHost.Command, "--config-import-path", file, "--config-import-format", "RedisConf", .. address,
+                    "--auth", password is null ? "NoAuth" : "Password", "--memory", "64m", "--index", "1m", "--logger-level", "Warning",
+                ]);
     }
 
     internal static RedisFlavor ChooseFlavor(RedisFlavor requested, bool hasRedisServer) => (requested, hasRedisServer) switch
@@ -48,15 +49,4 @@ internal sealed class RedisDirectory(ServerDirectory folder, RedisFlavor flavor,
         _ => throw new InvalidOperationException(
             "redis-server is not in PATH. Install it (Debian, Ubuntu: `apt install redis-server`; macOS: `brew install redis`), or use Garnet."),
     };
-
-    private string Configuration(int port) => string.Create(CultureInfo.InvariantCulture, $"""
-        port {port}
-        bind 127.0.0.1
-        dir "{folder.Path}"
-        save ""
-        appendonly no
-        daemonize no
-        {(password is not null ? $"requirepass {password}" : "")}
-
-        """);
 }
