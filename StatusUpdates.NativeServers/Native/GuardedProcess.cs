@@ -97,9 +97,9 @@ internal sealed class GuardedProcess : IAsyncDisposable
     {
         IReadOnlyList<ProcessIdentity> killed = !Exited.IsCompleted && Child.IsAlive ? ProcessTree.Kill(Child.Pid) : [];
         await DisposeAsync();
-        while (killed.Any(process => process.IsAlive))
+        foreach (var process in killed)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(5));
+            await process.WaitForExitAsync(TimeSpan.FromMilliseconds(5), CancellationToken.None);
         }
     }
 
