@@ -95,7 +95,7 @@ internal sealed class GuardedProcess : IAsyncDisposable
     /// <summary>Kills the child and all its descendants (SIGKILL), and waits until all have exited.</summary>
     public async Task KillAsync()
     {
-        IReadOnlyList<ProcessIdentity> killed = !Exited.IsCompleted && Child.IsAlive ? ProcessTree.Kill(Child.Pid) : [];
+        List<ProcessIdentity> killed = !Exited.IsCompleted && Child.IsAlive ? ProcessTree.Kill(Child.Pid) : [];
         await DisposeAsync();
         foreach (var process in killed)
         {

@@ -24,19 +24,15 @@ internal static partial class Posix
     }
 
     /// <summary>Sends a signal. It is not an error if the process has already exited.</summary>
-    /// <returns>Whether the process existed.</returns>
     /// <exception cref="Win32Exception">The signal may not be sent to that process.</exception>
-    public static bool Signal(int pid, int signal)
+    public static void Signal(int pid, int signal)
     {
         // 0, -1 and other negative values address process groups, which is never intended here.
         ArgumentOutOfRangeException.ThrowIfLessThan(pid, 2);
-        if (kill(pid, signal) == 0)
+        if (kill(pid, signal) != 0 && Marshal.GetLastPInvokeError() is var error and not NoSuchProcess)
         {
-            return true;
+            throw new Win32Exception(error, $"Cannot signal process {pid}");
         }
-
-        var error = Marshal.GetLastPInvokeError();
-        return error == NoSuchProcess ? false : throw new Win32Exception(error, $"Cannot signal process {pid}");
     }
 
     /// <summary>Leaves the terminal's session: Ctrl+C then reaches only the app host, which controls the order of stopping.</summary>
