@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.ExceptionServices;
+using System.Text.RegularExpressions;
 
 namespace StatusUpdates.NativeServers.Native;
 
@@ -76,12 +76,8 @@ public sealed record PostgresBinaries(string BinDirectory, Version Version)
     // "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"; a beta is "18beta1".
     internal static Version? ParseVersion(string output)
     {
-        var word = output.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .SkipWhile(each => each != "(PostgreSQL)").Skip(1).FirstOrDefault() ?? "";
-        var numbers = word.Split('.').Select(part => string.Concat(part.TakeWhile(char.IsAsciiDigit))).ToArray();
-        return int.TryParse(numbers[0], NumberStyles.None, CultureInfo.InvariantCulture, out var major)
-            ? new Version(major, numbers.Length > 1 && int.TryParse(numbers[1], NumberStyles.None, CultureInfo.InvariantCulture, out var minor) ? minor : 0)
-            : null;
+        var match = Regex.Match(output, @"\(PostgreSQL\) (?<major>\d+)(?<minor>\.\d+)?", RegexOptions.CultureInvariant);
+        return match.Success ? Version.Parse(match.Groups["major"].Value + (match.Groups["minor"] is { Success: true } minor ? minor.Value : ".0")) : null;
     }
 
     private static async Task<(List<PostgresBinaries> Found, List<PostgresBinaries> TooOld)> InstalledAsync(CancellationToken cancellationToken)

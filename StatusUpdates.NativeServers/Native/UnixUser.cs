@@ -15,15 +15,8 @@ internal sealed record UnixUser(string Name, uint UserId, uint GroupId)
     internal static UnixUser Choose(IEnumerable<string> passwd)
     {
         var users = passwd.Select(Parse).OfType<UnixUser>().Where(user => user.UserId != 0).ToList();
-        foreach (var name in Preferred)
-        {
-            if (users.Find(user => user.Name == name) is { } preferred)
-            {
-                return preferred;
-            }
-        }
-
-        return users.FirstOrDefault() ?? throw new InvalidOperationException(
+        var preferred = Preferred.Select(name => users.Find(user => user.Name == name)).OfType<UnixUser>();
+        return preferred.Concat(users).FirstOrDefault() ?? throw new InvalidOperationException(
             "PostgreSQL refuses to run as root, and /etc/passwd has no other user. Add one, for example: useradd --system postgres");
     }
 
