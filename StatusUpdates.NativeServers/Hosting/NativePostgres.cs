@@ -46,11 +46,9 @@ internal sealed class NativePostgres(PostgresServerResource resource, NativeServ
     {
         await using var server = await PostgresServer.StartAsync(_options, cancellationToken);
         await using var source = NpgsqlDataSource.Create(server.ConnectionString);
-        await using var connection = await source.OpenConnectionAsync(cancellationToken);
-        await using var command = connection.CreateCommand();
 
         // A utility statement takes no parameters.
-        command.CommandText = $"ALTER ROLE {Quote(_options.UserName, '"')} PASSWORD {Quote(password, '\'')}";
+        await using var command = source.CreateCommand($"ALTER ROLE {Quote(_options.UserName, '"')} PASSWORD {Quote(password, '\'')}");
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
