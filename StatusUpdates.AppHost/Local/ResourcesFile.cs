@@ -33,10 +33,6 @@ internal sealed class ResourcesFile(
                 }
             }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // The application is stopping.
-        }
         finally
         {
             File.Delete(PathOfFile);
