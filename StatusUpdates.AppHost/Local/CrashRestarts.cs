@@ -145,10 +145,9 @@ internal sealed partial class CrashRestarts(
         {
             // The application is stopping.
         }
-#pragma warning disable CA1031 // The task is not awaited: the failure must show up in the resource's log.
         catch (Exception e)
-#pragma warning restore CA1031
         {
+            // The task is not awaited: the failure must show up in the resource's log.
             LogRestartFailed(logger, e.Message);
         }
     }

@@ -46,10 +46,9 @@ internal sealed class SharedHealthCheck(Func<IServiceProvider, IHealthCheck> fac
         {
             return Failed(context, $"No answer within {timeout.TotalSeconds:0.#} s.", e);
         }
-#pragma warning disable CA1031 // Any exception of a check means that its dependency has failed.
         catch (Exception e)
-#pragma warning restore CA1031
         {
+            // Any exception of a check means that its dependency has failed.
             return Failed(context, "The check failed.", e);
         }
     }

@@ -31,10 +31,9 @@ public static partial class ServiceRun
         {
             host = build();
         }
-#pragma warning disable CA1031 // Any exception: the process ends and reports the reason.
         catch (Exception e)
-#pragma warning restore CA1031
         {
+            // Any exception: the process ends and reports the reason.
             var detailed = Environment.GetEnvironmentVariable(LevelVariable) is { } level
                 && (level.Equals(nameof(LogLevel.Debug), StringComparison.OrdinalIgnoreCase) || level.Equals(nameof(LogLevel.Trace), StringComparison.OrdinalIgnoreCase));
             await WriteErrorAsync(detailed ? e.ToString() : Explain(e));
