@@ -14,11 +14,7 @@ internal sealed record ServerDirectory(string RequestedPath, string Path, bool I
 {
     private string StateFile => IOPath.Combine(Path, "server.json");
 
-    /// <param name="path">Null for a temporary folder.</param>
-    /// <param name="kind">Begins the name of a temporary folder.</param>
-    /// <param name="user">See <see cref="User"/>.</param>
-    /// <param name="stopSteps">See <see cref="StopSteps"/>.</param>
-    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <summary>Creates the folder if necessary. Without a path it is a temporary one, with the kind of server in its name.</summary>
     public static async Task<ServerDirectory> OpenAsync(
         string? path, string kind, UnixUser? user, IReadOnlyList<StopStep> stopSteps, CancellationToken cancellationToken)
     {
