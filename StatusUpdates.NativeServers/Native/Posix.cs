@@ -49,9 +49,6 @@ internal static partial class Posix
         _ = dup2(1, 2);
     }
 
-    /// <summary>The parent's process id. It changes when the parent exits.</summary>
-    public static int ParentId() => getppid();
-
     public static void ChangeOwner(string path, UnixUser user)
     {
         if (lchown(path, user.UserId, user.GroupId) != 0)
@@ -60,11 +57,12 @@ internal static partial class Posix
         }
     }
 
+    /// <summary>The parent's process id. It changes when the parent exits.</summary>
+    [LibraryImport("libc", EntryPoint = "getppid")]
+    public static partial int ParentId();
+
     [LibraryImport("libc", SetLastError = true)]
     private static partial int kill(int pid, int signal);
-
-    [LibraryImport("libc")]
-    private static partial int getppid();
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int setsid();
