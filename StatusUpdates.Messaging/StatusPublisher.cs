@@ -49,12 +49,7 @@ public sealed partial class StatusPublisher(
     /// <returns>Whether Redis accepted all of them in time.</returns>
     public async Task<bool> TryPublishAsync(IReadOnlyList<StatusUpdate> updates)
     {
-        if (updates.Count == 0)
-        {
-            return true;
-        }
-
-        if (await TrySendAsync(updates).ConfigureAwait(false) is not { } failure)
+        if (updates.Count == 0 || await TrySendAsync(updates).ConfigureAwait(false) is not { } failure)
         {
             return true;
         }
@@ -76,8 +71,7 @@ public sealed partial class StatusPublisher(
             return false;
         }
 
-        var failure = await TrySendAsync(_channels.NameOf(_channels.CancelRequests), () => SendCancelRequestAsync(generationId)).ConfigureAwait(false);
-        return failure is null;
+        return await TrySendAsync(_channels.NameOf(_channels.CancelRequests), () => SendCancelRequestAsync(generationId)).ConfigureAwait(false) is null;
     }
 
     /// <returns>What went wrong, for telemetry; null if nothing did.</returns>
@@ -90,14 +84,12 @@ public sealed partial class StatusPublisher(
         }
 
         var outgoing = new OutgoingUpdates(updates, _channels.UserTemplate, seal);
-        var failures = await Task.WhenAll(TrySendToUsersAsync(outgoing), TrySendToAllAsync(outgoing)).ConfigureAwait(false);
+        var toUsers = TrySendAsync(_channels.UserTemplate, () => SendToUsersAsync(outgoing));
+        var failures = await Task.WhenAll(toUsers, TrySendToAllAsync(outgoing)).ConfigureAwait(false);
         var failure = failures[0] ?? failures[1];
         outgoing.End(failure);
         return failure;
     }
-
-    private Task<string?> TrySendToUsersAsync(OutgoingUpdates outgoing) =>
-        TrySendAsync(_channels.UserTemplate, () => SendToUsersAsync(outgoing));
 
     private async Task<string?> TrySendToAllAsync(OutgoingUpdates outgoing)
     {

@@ -43,7 +43,7 @@ public sealed partial class StatusSubscriber(
     /// <param name="cancellationToken">Cancels the wait for the acknowledgment; has no effect on a subscription that was returned.</param>
     /// <returns>The subscription, acknowledged or not: see <see cref="StatusSubscription.IsAcknowledged"/>.</returns>
     public Task<StatusSubscription> SubscribeAllAsync(StatusUpdateHandler handler, CancellationToken cancellationToken = default) =>
-        SubscribeAsync(_channels.All, null, new StatusUpdatePump(handler, _options.HandlerCapacity, _logger), cancellationToken);
+        SubscribeAsync(_channels.All, null, handler, cancellationToken);
 
     /// <summary>Subscribes to the updates of one user; messages of another user on that channel count as malformed and are dropped.</summary>
     /// <inheritdoc cref="SubscribeAllAsync(StatusUpdateHandler, CancellationToken)"/>
@@ -51,8 +51,7 @@ public sealed partial class StatusSubscriber(
         string userId, StatusUpdateHandler handler, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(userId);
-        return SubscribeAsync(
-            _channels.User(userId), userId, new StatusUpdatePump(handler, _options.HandlerCapacity, _logger), cancellationToken);
+        return SubscribeAsync(_channels.User(userId), userId, handler, cancellationToken);
     }
 
     /// <summary>
@@ -60,7 +59,7 @@ public sealed partial class StatusSubscriber(
     /// is dropped.
     /// </summary>
     public Task<StatusSubscription> SubscribeAllAsync(Action<StatusUpdate> handler, CancellationToken cancellationToken = default) =>
-        SubscribeAsync(_channels.All, null, new DirectHandler(handler), cancellationToken);
+        SubscribeAsync(_channels.All, message => Receive(message, null, handler), null, cancellationToken);
 
     /// <summary>
     /// Like <see cref="SubscribeUserAsync(string, StatusUpdateHandler, CancellationToken)"/>, for a handler that never blocks: there is no queue, and
@@ -70,7 +69,7 @@ public sealed partial class StatusSubscriber(
         string userId, Action<StatusUpdate> handler, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(userId);
-        return SubscribeAsync(_channels.User(userId), userId, new DirectHandler(handler), cancellationToken);
+        return SubscribeAsync(_channels.User(userId), message => Receive(message, userId, handler), null, cancellationToken);
     }
 
     /// <summary>Subscribes to the ids of running generations whose owner asked to cancel them. The handler must not block.</summary>
@@ -97,11 +96,15 @@ public sealed partial class StatusSubscriber(
             cancellationToken);
 
     private Task<StatusSubscription> SubscribeAsync(
-        RedisChannel channel, string? userId, IStatusUpdateSink sink, CancellationToken cancellationToken) =>
-        SubscribeAsync(channel, message => Receive(message, userId, sink), sink, cancellationToken);
+        RedisChannel channel, string? userId, StatusUpdateHandler handler, CancellationToken cancellationToken)
+    {
+        var pump = new StatusUpdatePump(handler, _options.HandlerCapacity, _logger);
+        Action<StatusUpdate> accept = pump.Accept; // One delegate for all messages.
+        return SubscribeAsync(channel, message => Receive(message, userId, accept), pump, cancellationToken);
+    }
 
     private async Task<StatusSubscription> SubscribeAsync(
-        RedisChannel channel, Action<RedisValue> receive, IAsyncDisposable? sink, CancellationToken cancellationToken)
+        RedisChannel channel, Action<RedisValue> receive, StatusUpdatePump? pump, CancellationToken cancellationToken)
     {
         var subscriber = redis.GetSubscriber();
 
@@ -118,7 +121,7 @@ public sealed partial class StatusSubscriber(
             queue.OnMessage(message => receive(message.Message));
         }
 
-        var subscription = new StatusSubscription(queue, sink, ended => _subscriptions.TryRemove(ended, out _));
+        var subscription = new StatusSubscription(queue, pump, ended => _subscriptions.TryRemove(ended, out _));
         _subscriptions[subscription] = channel;
         var acknowledged = WaitForAcknowledgmentAsync(channel, subscribing, isFirst: true);
         if (!redis.IsConnected)
@@ -199,7 +202,7 @@ public sealed partial class StatusSubscriber(
         // The subscription's own queue handles it.
     }
 
-    private void Receive(RedisValue message, string? userId, IStatusUpdateSink sink)
+    private void Receive(RedisValue message, string? userId, Action<StatusUpdate> accept)
     {
         if (IsTooLong(message))
         {
@@ -226,7 +229,7 @@ public sealed partial class StatusSubscriber(
             update = update with { After = null };
         }
 
-        RunHandler(() => sink.Accept(update));
+        RunHandler(() => accept(update));
     }
 
     private void RunHandler(Action handle)
@@ -271,11 +274,4 @@ public sealed partial class StatusSubscriber(
 
     [LoggerMessage(1103, LogLevel.Debug, "Redis has not acknowledged a subscription yet ({Reason}); it takes effect when Redis is available again")]
     private partial void LogNotAcknowledged(string reason);
-
-    private sealed class DirectHandler(Action<StatusUpdate> handler) : IStatusUpdateSink
-    {
-        public void Accept(StatusUpdate update) => handler(update);
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-    }
 }

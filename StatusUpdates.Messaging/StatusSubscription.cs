@@ -5,14 +5,14 @@ namespace StatusUpdates.Messaging;
 /// <summary>A running subscription. It survives reconnects; dispose it to end it. Disposing twice is harmless.</summary>
 public sealed class StatusSubscription : IAsyncDisposable
 {
-    private readonly IAsyncDisposable? _sink;
+    private readonly StatusUpdatePump? _pump;
     private readonly Action<StatusSubscription> _ended;
     private ChannelMessageQueue? _queue;
 
-    internal StatusSubscription(ChannelMessageQueue queue, IAsyncDisposable? sink, Action<StatusSubscription> ended)
+    internal StatusSubscription(ChannelMessageQueue queue, StatusUpdatePump? pump, Action<StatusSubscription> ended)
     {
         _queue = queue;
-        _sink = sink;
+        _pump = pump;
         _ended = ended;
     }
 
@@ -28,16 +28,10 @@ public sealed class StatusSubscription : IAsyncDisposable
 
             // Not awaited: while Redis is unavailable it has no subscription to end.
             queue.Unsubscribe(CommandFlags.FireAndForget);
-            if (_sink is not null)
+            if (_pump is not null)
             {
-                await _sink.DisposeAsync().ConfigureAwait(false);
+                await _pump.DisposeAsync().ConfigureAwait(false);
             }
         }
     }
-}
-
-/// <summary>Receives a subscription's updates. <see cref="Accept"/> never blocks.</summary>
-internal interface IStatusUpdateSink : IAsyncDisposable
-{
-    void Accept(StatusUpdate update);
 }

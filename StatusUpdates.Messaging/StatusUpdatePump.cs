@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace StatusUpdates.Messaging;
 
 /// <summary>Passes updates to an asynchronous handler one at a time, from a bounded queue that drops its oldest update when full.</summary>
-internal sealed partial class StatusUpdatePump : IStatusUpdateSink
+internal sealed partial class StatusUpdatePump : IAsyncDisposable
 {
     private readonly StatusUpdateHandler _handler;
     private readonly ILogger _logger;
@@ -27,6 +27,7 @@ internal sealed partial class StatusUpdatePump : IStatusUpdateSink
         }
     }
 
+    /// <summary>Never blocks.</summary>
     public void Accept(StatusUpdate update) => _waiting.Writer.TryWrite(update);
 
     public async ValueTask DisposeAsync()

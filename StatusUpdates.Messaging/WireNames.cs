@@ -25,16 +25,7 @@ internal sealed class WireNames<T>
             ? name
             : throw new ArgumentOutOfRangeException(nameof(value), value, $"Not a {typeof(T).Name}.");
 
-    public bool TryParse(string? name, out T value)
-    {
-        if (name is not null)
-        {
-            return _values.TryGetValue(name, out value);
-        }
-
-        value = default;
-        return false;
-    }
+    public bool TryParse(string? name, out T value) => _values.TryGetValue(name ?? "", out value);
 }
 
 /// <summary>Reads and writes an enum by its wire name; anything else, including numbers, throws an <see cref="UnacceptableValueException"/>.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Aspire.Hosting.Eventing;
+using Aspire.Hosting.Lifecycle;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using StatusUpdates.NativeServers.Hosting;
@@ -12,8 +13,11 @@ namespace StatusUpdates.AppHost.Local;
 /// in the dashboard stays stopped, as does one that exits repeatedly soon after its start.
 /// </summary>
 internal sealed partial class CrashRestarts(
-    ResourceCommandService commands, ResourceNotificationService notifications, ResourceLoggerService loggers, TimeProvider time)
-    : IHostedService, IDisposable
+    ResourceCommandService commands,
+    ResourceNotificationService notifications,
+    ResourceLoggerService loggers,
+    IHostApplicationLifetime lifetime,
+    TimeProvider time) : IDistributedApplicationEventingSubscriber
 {
     /// <summary>The number of early exits in a row after which a process is not restarted again.</summary>
     private const int MaxEarlyExits = 8;
@@ -28,25 +32,11 @@ internal sealed partial class CrashRestarts(
     private static readonly TimeSpan InitialDelay = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(30);
 
-    private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<string, bool> _watched = new();
     private readonly ConcurrentDictionary<string, bool> _stoppedManually = new();
     private readonly ConcurrentDictionary<string, Count> _counts = new();
 
-    /// <summary>The latest restart of each instance.</summary>
-    private readonly ConcurrentDictionary<string, Task> _restarts = new();
-
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public async Task StopAsync(CancellationToken cancellationToken)
-    {
-        await _stopping.CancelAsync();
-        await Task.WhenAll(_restarts.Values).WaitAsync(cancellationToken);
-    }
-
-    public void Dispose() => _stopping.Dispose();
-
-    public void Subscribe(IDistributedApplicationEventing eventing)
+    public Task SubscribeAsync(IDistributedApplicationEventing eventing, DistributedApplicationExecutionContext executionContext, CancellationToken cancellationToken)
     {
         eventing.Subscribe<BeforeResourceStartedEvent>((started, _) =>
         {
@@ -57,16 +47,17 @@ internal sealed partial class CrashRestarts(
 
             return Task.CompletedTask;
         });
-        eventing.Subscribe<ResourceStoppedEvent>((stopped, _) =>
+        eventing.Subscribe<ResourceStoppedEvent>((stopped, cancellationToken) =>
         {
             if (IsOurs(stopped.Resource))
             {
                 // Not awaited: the publisher of the event is what must restart the resource. The task never fails.
-                _restarts[stopped.ResourceEvent.ResourceId] = RestartAsync(stopped.ResourceEvent);
+                _ = RestartAsync(stopped.ResourceEvent, lifetime.ApplicationStopping);
             }
 
             return Task.CompletedTask;
         });
+        return Task.CompletedTask;
     }
 
     private static bool IsOurs(IResource resource) => resource is ProjectResource or NativeServerResource;
@@ -107,7 +98,7 @@ internal sealed partial class CrashRestarts(
         }
     }
 
-    private async Task RestartAsync(ResourceEvent ended)
+    private async Task RestartAsync(ResourceEvent ended, CancellationToken stopping)
     {
         var logger = loggers.GetLogger(ended.ResourceId);
         try
@@ -135,29 +126,28 @@ internal sealed partial class CrashRestarts(
             {
                 Properties = [.. snapshot.Properties.Where(property => property.Name != Property), new(Property, count.All)],
             });
-            await Task.Delay(delay, time, _stopping.Token);
+            await Task.Delay(delay, time, stopping);
 
             // It may have been started or stopped manually in the meantime.
             while (HasStopped(ended.ResourceId) && count.Stops == stops)
             {
-                var result = await commands.ExecuteCommandAsync(ended.ResourceId, KnownResourceCommands.StartCommand, _stopping.Token);
+                var result = await commands.ExecuteCommandAsync(ended.ResourceId, KnownResourceCommands.StartCommand, stopping);
                 if (result.Success)
                 {
                     return;
                 }
 
                 LogRestartFailed(logger, result.Message ?? "no reason given");
-                await Task.Delay(MaxDelay, time, _stopping.Token);
+                await Task.Delay(MaxDelay, time, stopping);
             }
         }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             // The application is stopping.
         }
-#pragma warning disable CA1031 // The task is not awaited: the failure must show up in the resource's log.
         catch (Exception e)
-#pragma warning restore CA1031
         {
+            // The task is not awaited: the failure must show up in the resource's log.
             LogRestartFailed(logger, e.Message);
         }
     }

@@ -99,12 +99,8 @@ internal static class DevelopmentCommands
         using var content = new StringContent(body.ToJsonString(), System.Text.Encoding.UTF8, "application/json");
         using var response = await http.PostAsync(new Uri(path, UriKind.Relative), content, cancellationToken);
         var text = await response.Content.ReadAsStringAsync(cancellationToken);
-        if (!response.IsSuccessStatusCode)
-        {
-            throw new DistributedApplicationException($"The API answered {(int)response.StatusCode}: {text}");
-        }
-
-        using var json = JsonDocument.Parse(text);
-        return json.RootElement.GetProperty("data").Clone();
+        return response.IsSuccessStatusCode
+            ? JsonElement.Parse(text).GetProperty("data")
+            : throw new DistributedApplicationException($"The API answered {(int)response.StatusCode}: {text}");
     }
 }

@@ -20,9 +20,8 @@ internal static class LocalRun
         builder.Services.AddSingleton(NativeServerSettings.From(builder.Configuration, builder.AppHostDirectory));
         builder.Services.AddHostedService<ResourcesFile>();
         builder.Services.AddHostedService<StartReport>();
-        builder.Services.AddSingleton<CrashRestarts>();
-        builder.Services.AddHostedService(services => services.GetRequiredService<CrashRestarts>());
         builder.Services.AddHostedService<ServicesStopFirst>();
         builder.Services.AddEventingSubscriber<LocalRunEvents>();
+        builder.Services.AddEventingSubscriber<CrashRestarts>();
     }
 }

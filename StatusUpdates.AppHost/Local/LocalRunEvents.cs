@@ -10,12 +10,11 @@ namespace StatusUpdates.AppHost.Local;
 /// <summary>
 /// Prepares a local run before it starts. A subscriber, because it must run after Aspire's own, which adds the dashboard to the model.
 /// </summary>
-internal sealed class LocalRunEvents(IConfiguration configuration, NativeServerSettings settings, CrashRestarts restarts, TimeProvider time)
+internal sealed class LocalRunEvents(IConfiguration configuration, NativeServerSettings settings, TimeProvider time)
     : IDistributedApplicationEventingSubscriber
 {
     public Task SubscribeAsync(IDistributedApplicationEventing eventing, DistributedApplicationExecutionContext executionContext, CancellationToken cancellationToken)
     {
-        restarts.Subscribe(eventing);
         eventing.Subscribe<BeforeStartEvent>(async (started, stopping) =>
         {
             await PortCheck.ThrowIfTakenAsync(started.Model, configuration, settings, time, stopping);

@@ -19,8 +19,7 @@ internal static class PortCheck
     public static async Task ThrowIfTakenAsync(
         DistributedApplicationModel model, IConfiguration configuration, NativeServerSettings settings, TimeProvider time, CancellationToken cancellationToken)
     {
-        // Set by tests: every configured port is replaced by a free one.
-        if (bool.TryParse(configuration["DcpPublisher:RandomizePorts"], out var randomize) && randomize)
+        if (settings.RandomizePorts)
         {
             return;
         }

@@ -33,10 +33,6 @@ internal sealed class ResourcesFile(
                 }
             }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // The application is stopping.
-        }
         finally
         {
             File.Delete(PathOfFile);
@@ -92,8 +88,7 @@ internal sealed class ResourcesFile(
         PostgresDatabaseResource => "database",
         PostgresServerResource => "postgres",
         RedisResource => "redis",
-        NativeServerResource { Replaced: PostgresServerResource } => "postgres",
-        NativeServerResource { Replaced: RedisResource } => "redis",
+        NativeServerResource native => KindOf(native.Replaced),
         _ => null,
     };
 

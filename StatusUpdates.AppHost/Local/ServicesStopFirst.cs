@@ -32,16 +32,9 @@ internal sealed class ServicesStopFirst(ResourceNotificationService notification
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        try
+        await foreach (var instances in notifications.WatchAllAsync(stoppingToken))
         {
-            await foreach (var instances in notifications.WatchAllAsync(stoppingToken))
-            {
-                _instances = [.. instances];
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // The application is stopping.
+            _instances = [.. instances];
         }
     }
 }

@@ -29,27 +29,20 @@ internal sealed class StartReport(
     {
         var startedAt = time.GetTimestamp();
         var up = UntilAllAreUpAsync(stoppingToken);
-        try
+        while (true)
         {
-            while (true)
+            try
             {
-                try
-                {
-                    await up.WaitAsync(ReportInterval, time, stoppingToken);
-                    break;
-                }
-                catch (TimeoutException)
-                {
-                    await Console.Error.WriteLineAsync($"Not up after {time.GetElapsedTime(startedAt).TotalSeconds:0} s: {_missing}.");
-                }
+                await up.WaitAsync(ReportInterval, time, stoppingToken);
+                break;
             }
+            catch (TimeoutException)
+            {
+                await Console.Error.WriteLineAsync($"Not up after {time.GetElapsedTime(startedAt).TotalSeconds:0} s: {_missing}.");
+            }
+        }
 
-            await Console.Out.WriteLineAsync(Describe(time.GetElapsedTime(startedAt)));
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // The application is stopping.
-        }
+        await Console.Out.WriteLineAsync(Describe(time.GetElapsedTime(startedAt)));
     }
 
     private async Task UntilAllAreUpAsync(CancellationToken cancellationToken)

@@ -84,9 +84,7 @@ internal sealed partial class WebSocketSession : IFeedSession
 
     private async Task ConnectAsync(CancellationToken cancellationToken)
     {
-        Token = _staleToken is null
-            ? await _api.Tokens.GetAsync(cancellationToken).ConfigureAwait(false)
-            : await _api.Tokens.RenewAsync(_staleToken, cancellationToken).ConfigureAwait(false);
+        Token = await _api.Tokens.GetAsync(_staleToken, cancellationToken).ConfigureAwait(false);
         Phase = FeedPhase.Connecting;
         var options = _api.Options;
         _socket.Options.SetRequestHeader("Authorization", $"Bearer {Token}");
@@ -172,7 +170,7 @@ internal sealed partial class WebSocketSession : IFeedSession
                     await Task.Delay(RenewalBackoff.After(attempt), _api.Options.TimeProvider, _ended.Token).ConfigureAwait(false);
                 }
 
-                var fresh = await _api.Tokens.RenewAsync(stale, _ended.Token).ConfigureAwait(false);
+                var fresh = await _api.Tokens.GetAsync(stale, _ended.Token).ConfigureAwait(false);
                 if (!string.Equals(fresh, stale, StringComparison.Ordinal))
                 {
                     _offered = fresh;

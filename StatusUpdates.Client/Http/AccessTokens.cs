@@ -12,16 +12,17 @@ internal sealed class AccessTokens(Func<CancellationToken, ValueTask<string>> pr
     private readonly SemaphoreSlim _gate = new(1, 1);
     private string? _current;
 
-    /// <summary>The current token, or a fresh one if there is none yet.</summary>
-    public ValueTask<string> GetAsync(CancellationToken cancellationToken) =>
-        Volatile.Read(ref _current) is { } token ? new(token) : RenewAsync(null, cancellationToken);
-
     /// <summary>
-    /// A token other than the stale one, if the provider has one; another caller's renewal counts. Cancellation ends the wait even if the
-    /// provider ignores it.
+    /// The current token, or a fresh one if there is none yet. With a stale token: another one, if the provider has one; another caller's renewal
+    /// counts. Cancellation ends the wait even if the provider ignores it.
     /// </summary>
-    public async ValueTask<string> RenewAsync(string? stale, CancellationToken cancellationToken)
+    public async ValueTask<string> GetAsync(string? stale, CancellationToken cancellationToken)
     {
+        if (stale is null && Volatile.Read(ref _current) is { } token)
+        {
+            return token;
+        }
+
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         return await FetchAsync(stale, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
     }

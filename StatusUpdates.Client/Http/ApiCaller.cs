@@ -62,23 +62,20 @@ internal sealed class ApiCaller : IDisposable
         using var deadline = new Deadline(Options.RequestTimeout + extraTime, Options.TimeProvider, cancellationToken);
         try
         {
-            onTokenRequest?.Invoke(true);
-            var token = await Tokens.GetAsync(deadline.Token).ConfigureAwait(false);
-            onTokenRequest?.Invoke(false);
-            var response = await SendOnceAsync(method, relative, token, prepare, deadline.Token).ConfigureAwait(false);
-            for (var refusals = 1; response.StatusCode == HttpStatusCode.Unauthorized && refusals < TokenRetry.MaxRefusals; refusals++)
+            string? refused = null;
+            for (var refusals = 0; ; refusals++)
             {
-                response.Dispose();
                 await TokenRetry.WaitAsync(Options, refusals, deadline.Token).ConfigureAwait(false);
                 onTokenRequest?.Invoke(true);
-                token = await Tokens.RenewAsync(token, deadline.Token).ConfigureAwait(false);
+                var token = await Tokens.GetAsync(refused, deadline.Token).ConfigureAwait(false);
                 onTokenRequest?.Invoke(false);
-                response = await SendOnceAsync(method, relative, token, prepare, deadline.Token).ConfigureAwait(false);
-            }
+                using var response = await SendOnceAsync(method, relative, token, prepare, deadline.Token).ConfigureAwait(false);
+                if (response.StatusCode != HttpStatusCode.Unauthorized || refusals == TokenRetry.MaxRefusals - 1)
+                {
+                    return await ReadAsync(response, type, deadline.Token).ConfigureAwait(false);
+                }
 
-            using (response)
-            {
-                return await ReadAsync(response, type, deadline.Token).ConfigureAwait(false);
+                refused = token;
             }
         }
         catch (OperationCanceledException e) when (deadline.HasPassed)

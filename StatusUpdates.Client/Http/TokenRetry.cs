@@ -19,9 +19,9 @@ internal static class TokenRetry
 
     /// <summary>The wait after a refusal: none after the first, then a random one of at least half its ceiling.</summary>
     /// <param name="options">The waits.</param>
-    /// <param name="refusals">Refusals in a row, including this one.</param>
+    /// <param name="refusals">Refusals in a row, including this one; 0 before the first.</param>
     /// <param name="sample">A random number in [0, 1).</param>
-    public static TimeSpan DelayAfter(StatusUpdatesClientOptions options, int refusals, double sample) => refusals == 1
+    public static TimeSpan DelayAfter(StatusUpdatesClientOptions options, int refusals, double sample) => refusals <= 1
         ? TimeSpan.Zero
         : new Backoff(options.ReconnectDelay, options.ReconnectMaxDelay).After(FeedFailures, sample);
 

@@ -24,11 +24,7 @@ internal static class ContainerRuntime
 
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(path, ["info"]) { RedirectStandardOutput = true, RedirectStandardError = true });
-            if (process is null)
-            {
-                return false;
-            }
+            using var process = Process.Start(new ProcessStartInfo(path, ["info"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
 
             // The output must be read, though it is discarded: a full pipe would block the process.
             process.OutputDataReceived += static (_, _) => { };

@@ -14,11 +14,10 @@ internal sealed class NativePostgres(PostgresServerResource resource, NativeServ
     public async Task FindProgramsAsync(CancellationToken cancellationToken)
     {
         var name = resource.UserNameParameter is { } userName ? await userName.GetValueAsync(cancellationToken) : null;
-        _options = new() { Directory = _options.Directory, UserName = name ?? "postgres" };
+        _options = _options with { UserName = name ?? _options.UserName };
         try
         {
-            var directory = await PostgresDirectory.OpenAsync(_options, cancellationToken);
-            _options = new() { Directory = _options.Directory, UserName = _options.UserName, Binaries = directory.Binaries };
+            _options = _options with { Binaries = (await PostgresDirectory.OpenAsync(_options, cancellationToken)).Binaries };
         }
         catch (Exception e) when (e is PostgresNotFoundException or ChildProcessException or InvalidOperationException)
         {
@@ -47,11 +46,9 @@ internal sealed class NativePostgres(PostgresServerResource resource, NativeServ
     {
         await using var server = await PostgresServer.StartAsync(_options, cancellationToken);
         await using var source = NpgsqlDataSource.Create(server.ConnectionString);
-        await using var connection = await source.OpenConnectionAsync(cancellationToken);
-        await using var command = connection.CreateCommand();
 
         // A utility statement takes no parameters.
-        command.CommandText = $"ALTER ROLE {Quote(_options.UserName, '"')} PASSWORD {Quote(password, '\'')}";
+        await using var command = source.CreateCommand($"ALTER ROLE {Quote(_options.UserName, '"')} PASSWORD {Quote(password, '\'')}");
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 

@@ -21,7 +21,7 @@ internal sealed class NativeRedis(RedisResource resource, NativeServerSettings s
         }
 
         var directory = await RedisDirectory.OpenAsync(new() { Directory = settings.DirectoryOf(resource.Name), Password = password }, cancellationToken);
-        await directory.StopLeftoverAsync(cancellationToken);
+        await directory.Folder.StopLeftoverAsync(cancellationToken);
         return await directory.ServerSpecAsync(port, cancellationToken);
     }
 }

@@ -18,7 +18,7 @@ internal sealed class NativeServerHost : IDisposable
 
     private readonly IDistributedApplicationBuilder _builder;
     private readonly List<(NativeServerResource Resource, INativeServer Server)> _servers = [];
-    private StateDirectory? _directory;
+    private FileStream? _lock;
 
     private NativeServerHost(IDistributedApplicationBuilder builder, NativeServerSettings settings)
     {
@@ -66,10 +66,10 @@ internal sealed class NativeServerHost : IDisposable
         endpoint.TargetHost = "127.0.0.1";
         endpoint.IsProxied = false;
 
-        var resource = new NativeServerResource(original.Resource, Settings.SpecFileOf(original.Resource.Name), Settings.StateDirectory);
+        var resource = new NativeServerResource(original.Resource, Settings.StateDirectory);
         _builder.Resources.Remove(original.Resource);
         _builder.AddResource(resource)
-            .WithArgs([.. resource.Arguments])
+            .WithArgs("exec", DotnetHost.OwnAssembly, Guard.Command, Settings.SpecFileOf(resource.Name))
             .WithInitialState(new() { ResourceType = server.Name, Properties = [] });
         _servers.Add((resource, server));
         _builder.Eventing.Subscribe<BeforeResourceStartedEvent>(
@@ -79,11 +79,11 @@ internal sealed class NativeServerHost : IDisposable
 
     public void Dispose()
     {
-        if (_directory is not null)
+        if (_lock is not null)
         {
             _servers.ForEach(server => File.Delete(Settings.SpecFileOf(server.Resource.Name)));
-            _directory.Dispose();
-            _directory = null;
+            _lock.Dispose();
+            _lock = null;
         }
     }
 
@@ -98,16 +98,8 @@ internal sealed class NativeServerHost : IDisposable
     // Runs before anything starts: a problem that prevents the whole run gives a single message.
     private async Task OpenAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
-        try
-        {
-            NativePlatform.ThrowIfUnsupported();
-        }
-        catch (PlatformNotSupportedException e)
-        {
-            throw new DistributedApplicationException(e.Message, e);
-        }
-
-        _directory = await StateDirectory.OpenAsync(Settings.StateDirectory, cancellationToken);
+        Posix.ThrowIfUnsupported();
+        _lock = await StateDirectory.LockAsync(Settings.StateDirectory, cancellationToken);
         services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopped.Register(Dispose);
         foreach (var (_, server) in _servers)
         {

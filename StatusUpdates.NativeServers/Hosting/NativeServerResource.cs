@@ -8,12 +8,10 @@ namespace StatusUpdates.NativeServers.Hosting;
 /// configured on one of the two, before or after the replacement (endpoints, health checks, commands, waits), applies to both. The orchestrator
 /// starts a <see cref="Native.Guard"/>, which stops the server when the app host is gone.
 /// </summary>
-internal sealed class NativeServerResource(IResourceWithConnectionString replaced, string specFile, string workingDirectory)
+internal sealed class NativeServerResource(IResourceWithConnectionString replaced, string workingDirectory)
     : ExecutableResource(replaced.Name, DotnetHost.Path, workingDirectory), IResourceWithConnectionString
 {
     public IResourceWithConnectionString Replaced => replaced;
-
-    public IReadOnlyList<string> Arguments { get; } = ["exec", DotnetHost.OwnAssembly, Guard.Command, specFile];
 
     public override ResourceAnnotationCollection Annotations => replaced.Annotations;
 

@@ -31,7 +31,7 @@ internal sealed record NativeServerSettings
     private Dictionary<string, int> Ports { get; init; } = [];
 
     /// <summary>Whether configured ports are replaced by free ones, as Aspire's testing support requests.</summary>
-    private bool RandomizePorts { get; init; }
+    public bool RandomizePorts { get; init; }
 
     /// <exception cref="DistributedApplicationException">A value is out of range; the message names the key and the allowed values.</exception>
     public static NativeServerSettings From(IConfiguration configuration, string appHostDirectory)

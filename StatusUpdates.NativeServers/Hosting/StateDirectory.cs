@@ -3,18 +3,15 @@ using Aspire.Hosting;
 
 namespace StatusUpdates.NativeServers.Hosting;
 
-/// <summary>The folder of the servers' folders. Locked by one run at a time, until it is disposed or the process ends.</summary>
-internal sealed class StateDirectory : IDisposable
+/// <summary>The folder of the servers' folders, which belongs to one run at a time.</summary>
+internal static class StateDirectory
 {
     private const UnixFileMode TraversableByAll = // The servers' accounts can reach their own folders but cannot list this one.
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
-    private readonly FileStream _lock;
-
-    private StateDirectory(FileStream lockStream) => _lock = lockStream;
-
+    /// <returns>The lock, held until it is disposed or the process ends.</returns>
     /// <exception cref="DistributedApplicationException">Another run has locked the folder; the message includes its process id.</exception>
-    public static async Task<StateDirectory> OpenAsync(string path, CancellationToken cancellationToken)
+    public static async Task<FileStream> LockAsync(string path, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(path, TraversableByAll);
         var file = Path.Combine(path, "lock");
@@ -34,8 +31,6 @@ internal sealed class StateDirectory : IDisposable
         }
 
         await File.WriteAllTextAsync(holder, Environment.ProcessId.ToString(CultureInfo.InvariantCulture), cancellationToken);
-        return new StateDirectory(lockStream);
+        return lockStream;
     }
-
-    public void Dispose() => _lock.Dispose();
 }

@@ -1,22 +1,8 @@
 namespace StatusUpdates.NativeServers.Native;
 
 /// <summary>A server or tool exited unexpectedly or was not ready in time. The message ends with its last lines of output.</summary>
-public sealed class ChildProcessException : Exception
+public sealed class ChildProcessException(string message) : Exception(message)
 {
-    public ChildProcessException()
-    {
-    }
-
-    public ChildProcessException(string message)
-        : base(message)
-    {
-    }
-
-    public ChildProcessException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
-
     internal static ChildProcessException Ended(string program, int exitCode, IReadOnlyList<string> lastLines) =>
         new($"{program} exited with code {exitCode}.{Quote(lastLines)}");
 

@@ -35,9 +35,8 @@ internal static class Guard
         }
 
         // Reading a pipe blocks the thread: use a dedicated one.
-        var parentGone = Task.Factory.StartNew(
-            () => ReadToEnd(input), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        return await RunAsync(SpecOf(line), parent, parentGone, announce: true);
+        var parentGone = Task.Factory.StartNew(input.ReadToEnd, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        return await RunAsync(SpecOf(line), parent, parentGone);
     }
 
     /// <summary>Runs the spec from the file until the owner that it names is gone.</summary>
@@ -49,10 +48,10 @@ internal static class Guard
         Posix.RedirectErrorToOutput();
         var spec = SpecOf(await File.ReadAllTextAsync(specFile));
         var owner = spec.Owner ?? throw new InvalidDataException($"{specFile} names no owner.");
-        return await RunAsync(spec, parent, WaitForExitAsync(owner), announce: false);
+        return await RunAsync(spec, parent, owner.WaitForExitAsync(OwnerPollInterval, CancellationToken.None));
     }
 
-    private static async Task<int> RunAsync(GuardSpec spec, int parent, Task parentGone, bool announce)
+    private static async Task<int> RunAsync(GuardSpec spec, int parent, Task parentGone)
     {
         Posix.StartSession();
         var signaled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -66,7 +65,15 @@ internal static class Guard
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, StopOnSignal);
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, StopOnSignal);
 
-        using var child = new Process { StartInfo = StartInfoOf(spec) };
+        using var child = new Process
+        {
+            StartInfo = new(spec.FileName, spec.Arguments)
+            {
+                RedirectStandardInput = true,
+                UserName = spec.UserName ?? "",
+                WorkingDirectory = spec.WorkingDirectory ?? "",
+            },
+        };
         try
         {
             child.Start();
@@ -79,7 +86,7 @@ internal static class Guard
 
         // The child must not read the guard's input.
         child.StandardInput.Close();
-        await AnnounceAsync(spec, child.Id, announce);
+        await AnnounceAsync(spec, child.Id);
 
         var exited = child.WaitForExitAsync();
         await Task.WhenAny(exited, parentGone, signaled.Task);
@@ -99,15 +106,6 @@ internal static class Guard
     private static GuardSpec SpecOf(string json) =>
         JsonSerializer.Deserialize(json, GuardJson.Default.GuardSpec) ?? throw new InvalidDataException("The guard received no spec.");
 
-    private static async Task WaitForExitAsync(ProcessIdentity owner)
-    {
-        // Not a child of this process, hence polled.
-        while (owner.IsAlive)
-        {
-            await Task.Delay(OwnerPollInterval);
-        }
-    }
-
     private static void CleanUp(GuardSpec spec, int parent)
     {
         try
@@ -117,7 +115,11 @@ internal static class Guard
                 File.Delete(stateFile);
             }
 
-            DeleteTemporary(spec, parent);
+            // Checked only after the child has stopped: a dying process closes its pipes before its children get a new parent.
+            if (spec.TemporaryDirectory is { } temporary && Posix.ParentId() != parent)
+            {
+                ServerFolder.Delete(temporary);
+            }
         }
         catch (IOException error)
         {
@@ -126,25 +128,11 @@ internal static class Guard
         }
     }
 
-    private static void DeleteTemporary(GuardSpec spec, int parent)
-    {
-        // Checked only after the child has stopped: a dying process closes its pipes before its children get a new parent.
-        if (spec.TemporaryDirectory is { } temporary && Posix.ParentId() != parent)
-        {
-            ServerFolder.Delete(temporary);
-        }
-    }
-
     /// <summary>Stops a process step by step, then with SIGKILL. Takes at most the sum of the steps' times.</summary>
     public static async Task StopAsync(int pid, Task exited, IEnumerable<StopStep> steps)
     {
-        foreach (var step in steps)
+        foreach (var step in steps.TakeWhile(_ => !exited.IsCompleted))
         {
-            if (exited.IsCompleted)
-            {
-                break;
-            }
-
             Posix.Signal(pid, step.Signal);
             await Task.WhenAny(exited, Task.Delay(step.Patience));
         }
@@ -157,23 +145,7 @@ internal static class Guard
         await exited;
     }
 
-    private static ProcessStartInfo StartInfoOf(GuardSpec spec)
-    {
-        var start = new ProcessStartInfo(spec.FileName, spec.Arguments)
-        {
-            RedirectStandardInput = true,
-            UserName = spec.UserName ?? "",
-            WorkingDirectory = spec.WorkingDirectory ?? "",
-        };
-        foreach (var (name, value) in spec.Environment)
-        {
-            start.Environment[name] = value;
-        }
-
-        return start;
-    }
-
-    private static async Task AnnounceAsync(GuardSpec spec, int childPid, bool announce)
+    private static async Task AnnounceAsync(GuardSpec spec, int childPid)
     {
         if (ProcessIdentity.Of(Environment.ProcessId) is not { } guard || ProcessIdentity.Of(childPid) is not { } child)
         {
@@ -186,18 +158,10 @@ internal static class Guard
             await PrivateFile.WriteAsync(stateFile, state, CancellationToken.None);
         }
 
-        if (announce)
+        if (spec.Owner is null)
         {
             await Console.Out.WriteLineAsync($"{StateMark}{state}");
             await Console.Out.FlushAsync();
-        }
-    }
-
-    private static void ReadToEnd(StreamReader input)
-    {
-        while (input.Read() >= 0)
-        {
-            // The content does not matter, only the end.
         }
     }
 }

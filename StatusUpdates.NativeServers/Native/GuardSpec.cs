@@ -17,9 +17,6 @@ internal sealed record GuardSpec
     /// <summary>The account to run as; null for the guard's own.</summary>
     public string? UserName { get; init; }
 
-    /// <summary>Added to the guard's own environment; a null value removes a variable.</summary>
-    public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
-
     /// <summary>The file that holds the <see cref="GuardState"/> while the child runs; null for none.</summary>
     public string? StateFile { get; init; }
 

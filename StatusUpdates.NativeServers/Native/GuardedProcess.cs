@@ -12,16 +12,14 @@ internal sealed class GuardedProcess : IAsyncDisposable
     private static readonly TimeSpan OutputDrainTime = TimeSpan.FromSeconds(1);
 
     private readonly Process _guard;
-    private readonly Action<string>? _output;
     private readonly Queue<string> _lastLines = new();
     private readonly TaskCompletionSource<ProcessIdentity?> _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _pumps;
     private int _disposed;
 
-    private GuardedProcess(Process guard, Action<string>? output)
+    private GuardedProcess(Process guard)
     {
         _guard = guard;
-        _output = output;
         _pumps = Task.WhenAll(PumpAsync(guard.StandardOutput), PumpAsync(guard.StandardError));
         Exited = WaitForExitAsync();
     }
@@ -46,16 +44,15 @@ internal sealed class GuardedProcess : IAsyncDisposable
 
     /// <summary>Starts a guard and its child, and returns once the child runs. The caller checks whether the child is ready.</summary>
     /// <exception cref="ChildProcessException">The child could not be started, or exited at once.</exception>
-    public static async Task<GuardedProcess> StartAsync(GuardSpec spec, Action<string>? output, CancellationToken cancellationToken)
+    public static async Task<GuardedProcess> StartAsync(GuardSpec spec, CancellationToken cancellationToken)
     {
-        NativePlatform.ThrowIfUnsupported();
         var guard = Process.Start(new ProcessStartInfo(DotnetHost.Path, ["exec", DotnetHost.OwnAssembly, Guard.Command])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         }) ?? throw new InvalidOperationException("The guard could not be started.");
-        var process = new GuardedProcess(guard, output);
+        var process = new GuardedProcess(guard);
         try
         {
             await guard.StandardInput.WriteLineAsync(JsonSerializer.Serialize(spec, GuardJson.Default.GuardSpec).AsMemory(), cancellationToken);
@@ -73,9 +70,9 @@ internal sealed class GuardedProcess : IAsyncDisposable
 
     /// <summary>Runs a program under a guard until it exits.</summary>
     /// <exception cref="ChildProcessException">Its exit code is not 0.</exception>
-    public static async Task RunAsync(GuardSpec spec, Action<string>? output, CancellationToken cancellationToken)
+    public static async Task RunAsync(GuardSpec spec, CancellationToken cancellationToken)
     {
-        await using var process = await StartAsync(spec, output, cancellationToken);
+        await using var process = await StartAsync(spec, cancellationToken);
         var exitCode = await process.Exited.WaitAsync(cancellationToken);
         if (exitCode != 0)
         {
@@ -95,18 +92,14 @@ internal sealed class GuardedProcess : IAsyncDisposable
         await DisposeAsync();
     }
 
-    /// <summary>Kills the child and all its descendants (SIGKILL) and does not wait for their end.</summary>
-    /// <returns>The killed processes; they may take a while to exit.</returns>
-    public IReadOnlyList<ProcessIdentity> Kill() => !Exited.IsCompleted && Child.IsAlive ? ProcessTree.Kill(Child.Pid) : [];
-
     /// <summary>Kills the child and all its descendants (SIGKILL), and waits until all have exited.</summary>
     public async Task KillAsync()
     {
-        var killed = Kill();
+        List<ProcessIdentity> killed = !Exited.IsCompleted && Child.IsAlive ? ProcessTree.Kill(Child.Pid) : [];
         await DisposeAsync();
-        while (killed.Any(process => process.IsAlive))
+        foreach (var process in killed)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(5));
+            await process.WaitForExitAsync(TimeSpan.FromMilliseconds(5), CancellationToken.None);
         }
     }
 
@@ -139,8 +132,6 @@ internal sealed class GuardedProcess : IAsyncDisposable
 
     private async Task PumpAsync(StreamReader reader)
     {
-        // Leaves the constructor's stack first: _output may be slow, and StartAsync must not wait for it.
-        await Task.Yield();
         while (await reader.ReadLineAsync() is { } line)
         {
             // The child may have written half a line when the guard wrote its own.
@@ -152,22 +143,15 @@ internal sealed class GuardedProcess : IAsyncDisposable
 
             if (mark != 0)
             {
-                Report(mark < 0 ? line : line[..mark]);
+                lock (_lastLines)
+                {
+                    _lastLines.Enqueue(mark < 0 ? line : line[..mark]);
+                    if (_lastLines.Count > MaxLastLines)
+                    {
+                        _lastLines.Dequeue();
+                    }
+                }
             }
         }
-    }
-
-    private void Report(string line)
-    {
-        lock (_lastLines)
-        {
-            _lastLines.Enqueue(line);
-            if (_lastLines.Count > MaxLastLines)
-            {
-                _lastLines.Dequeue();
-            }
-        }
-
-        _output?.Invoke(line);
     }
 }

@@ -35,40 +35,24 @@ internal static class LeftoverServer
     /// </summary>
     public static async Task StopPostmasterAsync(string dataDirectory, IReadOnlyList<StopStep> steps, CancellationToken cancellationToken)
     {
-        var lockFile = Path.Combine(dataDirectory, PostmasterFile.Name);
         if (PostmasterFile.Read(dataDirectory) is not { } postmaster || ProcessIdentity.Of(postmaster.Pid) is not { } process)
         {
             return; // Not running, or a stale file that Postgres itself detects.
         }
 
         using var found = Process.GetProcessById(postmaster.Pid);
-        var isPostgres = found.ProcessName.StartsWith("postgres", StringComparison.Ordinal);
-        if (isPostgres && (found.StartTime.ToUniversalTime() - postmaster.StartedAt.UtcDateTime).Duration() <= StartTolerance)
+        if (!found.ProcessName.StartsWith("postgres", StringComparison.Ordinal))
+        {
+            File.Delete(Path.Combine(dataDirectory, PostmasterFile.Name));
+        }
+        else if ((found.StartTime.ToUniversalTime() - postmaster.StartedAt.UtcDateTime).Duration() <= StartTolerance)
         {
             await StopAsync(process, steps, cancellationToken);
         }
-        else if (!isPostgres)
-        {
-            File.Delete(lockFile);
-        }
     }
 
-    private static async Task StopAsync(ProcessIdentity process, IReadOnlyList<StopStep> steps, CancellationToken cancellationToken)
-    {
-        if (process.IsAlive)
-        {
-            // Not a child of this process, hence polled.
-            await Guard.StopAsync(process.Pid, WaitForExitAsync(process, cancellationToken), steps);
-        }
-    }
-
-    private static async Task WaitForExitAsync(ProcessIdentity process, CancellationToken cancellationToken)
-    {
-        while (process.IsAlive)
-        {
-            await Task.Delay(PollInterval, cancellationToken);
-        }
-    }
+    private static Task StopAsync(ProcessIdentity process, IReadOnlyList<StopStep> steps, CancellationToken cancellationToken) =>
+        Guard.StopAsync(process.Pid, process.WaitForExitAsync(PollInterval, cancellationToken), steps);
 
     private static async Task<GuardState?> ReadStateAsync(string stateFile, CancellationToken cancellationToken)
     {

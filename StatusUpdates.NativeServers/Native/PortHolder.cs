@@ -11,30 +11,15 @@ internal static class PortHolder
     /// <returns>"redis-server (process 123)", or null if it is unknown.</returns>
     public static string? Describe(int port)
     {
-        if (!OperatingSystem.IsLinux())
-        {
-            return null;
-        }
-
-        var wanted = Tables
-            .Where(File.Exists)
-            .SelectMany(table => File.ReadLines(table).Skip(1))
-            .Select(line => InodeOf(line, port))
-            .OfType<string>()
-            .Select(inode => $"socket:[{inode}]")
-            .ToHashSet();
-        return wanted.Count == 0 ? null : Directory.EnumerateDirectories("/proc").Select(folder => Match(folder, wanted)).FirstOrDefault(found => found is not null);
-    }
-
-    // "  0: 0100007F:D430 00000000:0000 0A 00000000:00000000 00:00000000 00000000   101        0 12345 …": address, state, inode; proc_net(5).
-    private static string? InodeOf(string line, int port)
-    {
-        var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return fields.Length > 9
-            && fields[3] == Listening
-            && int.Parse(fields[1].AsSpan(fields[1].LastIndexOf(':') + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture) == port
-            ? fields[9]
-            : null;
+        // "  0: 0100007F:D430 00000000:0000 0A 00000000:00000000 00:00000000 00000000   101        0 12345 …": address, state, inode; proc_net(5).
+        var sockets = (
+            from table in Tables
+            where File.Exists(table)
+            from line in File.ReadLines(table).Skip(1)
+            let fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            where fields.Length > 9 && fields[3] == Listening && fields[1].EndsWith($":{port:X4}", StringComparison.Ordinal)
+            select $"socket:[{fields[9]}]").ToHashSet();
+        return sockets.Count == 0 ? null : Directory.EnumerateDirectories("/proc").Select(folder => Match(folder, sockets)).FirstOrDefault(found => found is not null);
     }
 
     private static string? Match(string folder, HashSet<string> sockets)

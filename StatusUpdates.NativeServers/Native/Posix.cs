@@ -13,22 +13,26 @@ internal static partial class Posix
 
     private const int NoSuchProcess = 3; // ESRCH
 
-    public static bool IsRoot => geteuid() == 0;
+    /// <exception cref="PlatformNotSupportedException">Neither Linux nor macOS.</exception>
+    public static void ThrowIfUnsupported()
+    {
+        if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS())
+        {
+            throw new PlatformNotSupportedException(
+                "Native servers run only on Linux and macOS. On Windows, start Docker Desktop or Podman to run PostgreSQL and Redis as containers, or use WSL.");
+        }
+    }
 
     /// <summary>Sends a signal. It is not an error if the process has already exited.</summary>
-    /// <returns>Whether the process existed.</returns>
     /// <exception cref="Win32Exception">The signal may not be sent to that process.</exception>
-    public static bool Signal(int pid, int signal)
+    public static void Signal(int pid, int signal)
     {
         // 0, -1 and other negative values address process groups, which is never intended here.
         ArgumentOutOfRangeException.ThrowIfLessThan(pid, 2);
-        if (kill(pid, signal) == 0)
+        if (kill(pid, signal) != 0 && Marshal.GetLastPInvokeError() is var error and not NoSuchProcess)
         {
-            return true;
+            throw new Win32Exception(error, $"Cannot signal process {pid}");
         }
-
-        var error = Marshal.GetLastPInvokeError();
-        return error == NoSuchProcess ? false : throw new Win32Exception(error, $"Cannot signal process {pid}");
     }
 
     /// <summary>Leaves the terminal's session: Ctrl+C then reaches only the app host, which controls the order of stopping.</summary>
@@ -45,9 +49,6 @@ internal static partial class Posix
         _ = dup2(1, 2);
     }
 
-    /// <summary>The parent's process id. It changes when the parent exits.</summary>
-    public static int ParentId() => getppid();
-
     public static void ChangeOwner(string path, UnixUser user)
     {
         if (lchown(path, user.UserId, user.GroupId) != 0)
@@ -56,14 +57,12 @@ internal static partial class Posix
         }
     }
 
+    /// <summary>The parent's process id. It changes when the parent exits.</summary>
+    [LibraryImport("libc", EntryPoint = "getppid")]
+    public static partial int ParentId();
+
     [LibraryImport("libc", SetLastError = true)]
     private static partial int kill(int pid, int signal);
-
-    [LibraryImport("libc")]
-    private static partial uint geteuid();
-
-    [LibraryImport("libc")]
-    private static partial int getppid();
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int setsid();

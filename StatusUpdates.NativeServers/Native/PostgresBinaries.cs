@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.ExceptionServices;
+using System.Text.RegularExpressions;
 
 namespace StatusUpdates.NativeServers.Native;
 
@@ -24,10 +24,10 @@ public sealed record PostgresBinaries(string BinDirectory, Version Version)
     /// <exception cref="PostgresNotFoundException">None was found; the message names the package to install.</exception>
     public static async Task<PostgresBinaries> FindAsync(CancellationToken cancellationToken = default)
     {
-        var (found, tooOld) = await InstalledAsync(cancellationToken);
-        if (found.Count > 0)
+        var installed = await InstalledAsync(cancellationToken);
+        if (installed.Find(IsSupported) is { } first)
         {
-            return found[0];
+            return first;
         }
 
         if (EmbeddedPostgres.IsAvailable())
@@ -35,7 +35,7 @@ public sealed record PostgresBinaries(string BinDirectory, Version Version)
             return await EmbeddedPostgres.InstallAsync(cancellationToken);
         }
 
-        throw PostgresNotFoundException.ForThisMachine(tooOld);
+        throw PostgresNotFoundException.ForThisMachine(tooOld: installed);
     }
 
     /// <summary>
@@ -44,7 +44,7 @@ public sealed record PostgresBinaries(string BinDirectory, Version Version)
     /// </summary>
     public static async Task<IReadOnlyList<PostgresBinaries>> FindAllAsync(CancellationToken cancellationToken = default)
     {
-        List<PostgresBinaries> all = (await InstalledAsync(cancellationToken)).Found;
+        var all = (await InstalledAsync(cancellationToken)).FindAll(IsSupported);
         if (EmbeddedPostgres.IsAvailable())
         {
             try
@@ -76,25 +76,21 @@ public sealed record PostgresBinaries(string BinDirectory, Version Version)
     // "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"; a beta is "18beta1".
     internal static Version? ParseVersion(string output)
     {
-        var word = output.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .SkipWhile(each => each != "(PostgreSQL)").Skip(1).FirstOrDefault() ?? "";
-        var numbers = word.Split('.').Select(part => string.Concat(part.TakeWhile(char.IsAsciiDigit))).ToArray();
-        return int.TryParse(numbers[0], NumberStyles.None, CultureInfo.InvariantCulture, out var major)
-            ? new Version(major, numbers.Length > 1 && int.TryParse(numbers[1], NumberStyles.None, CultureInfo.InvariantCulture, out var minor) ? minor : 0)
-            : null;
+        var match = Regex.Match(output, @"\(PostgreSQL\) (?<major>\d+)(?<minor>\.\d+)?", RegexOptions.CultureInvariant);
+        return match.Success ? Version.Parse(match.Groups["major"].Value + (match.Groups["minor"] is { Success: true } minor ? minor.Value : ".0")) : null;
     }
 
-    private static async Task<(List<PostgresBinaries> Found, List<PostgresBinaries> TooOld)> InstalledAsync(CancellationToken cancellationToken)
+    private static bool IsSupported(PostgresBinaries binaries) => binaries.Version.Major >= MinMajor;
+
+    private static async Task<List<PostgresBinaries>> InstalledAsync(CancellationToken cancellationToken)
     {
         List<PostgresBinaries> found = [];
-        List<PostgresBinaries> tooOld = [];
         Exception? broken = null;
         foreach (var folder in PostgresSearch.Folders(Environment.GetEnvironmentVariable, File.Exists, PostgresSearch.SubdirectoriesOnDisk))
         {
             try
             {
-                var binaries = await InAsync(folder, cancellationToken);
-                (binaries.Version.Major >= MinMajor ? found : tooOld).Add(binaries);
+                found.Add(await InAsync(folder, cancellationToken));
             }
             catch (Exception e) when (e is PostgresNotFoundException or Win32Exception)
             {
@@ -103,11 +99,11 @@ public sealed record PostgresBinaries(string BinDirectory, Version Version)
             }
         }
 
-        if (found.Count == 0 && tooOld.Count == 0 && broken is not null && !EmbeddedPostgres.IsAvailable())
+        if (found.Count == 0 && broken is not null && !EmbeddedPostgres.IsAvailable())
         {
             ExceptionDispatchInfo.Throw(broken);
         }
 
-        return (found, tooOld);
+        return found;
     }
 }

@@ -1,22 +1,8 @@
 namespace StatusUpdates.NativeServers.Native;
 
 /// <summary>The machine has no usable PostgreSQL server programs. The message says what to install.</summary>
-public sealed class PostgresNotFoundException : Exception
+public sealed class PostgresNotFoundException(string message) : Exception(message)
 {
-    public PostgresNotFoundException()
-    {
-    }
-
-    public PostgresNotFoundException(string message)
-        : base(message)
-    {
-    }
-
-    public PostgresNotFoundException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
-
     internal static PostgresNotFoundException ForThisMachine(IReadOnlyList<PostgresBinaries> tooOld) =>
         new(Describe(OperatingSystem.IsMacOS(), tooOld));
 

@@ -15,6 +15,15 @@ internal readonly record struct ProcessIdentity(int Pid, long StartMark)
     [JsonIgnore]
     public bool IsAlive => Of(Pid) == this;
 
+    /// <summary>For a process that is not a child of this one, hence polled.</summary>
+    public async Task WaitForExitAsync(TimeSpan pollInterval, CancellationToken cancellationToken)
+    {
+        while (IsAlive)
+        {
+            await Task.Delay(pollInterval, cancellationToken);
+        }
+    }
+
     /// <returns>Null if there is no such process, or only a zombie.</returns>
     public static ProcessIdentity? Of(int pid)
     {
@@ -36,7 +45,7 @@ internal readonly record struct ProcessIdentity(int Pid, long StartMark)
 }
 
 /// <summary>The fields of <c>/proc/PID/stat</c> that are used here; see proc_pid_stat(5).</summary>
-internal readonly record struct ProcStat(int Pid, int ParentPid, bool IsZombie, long StartTicks)
+internal readonly record struct ProcStat(int ParentPid, bool IsZombie, long StartTicks)
 {
     public static ProcStat? Read(int pid)
     {
@@ -53,7 +62,6 @@ internal readonly record struct ProcStat(int Pid, int ParentPid, bool IsZombie, 
         // The second field, the command in parentheses, may contain any character: parse from the last parenthesis on.
         var fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
         return new ProcStat(
-            pid,
             int.Parse(fields[1], CultureInfo.InvariantCulture),
             fields[0] is "Z" or "X",
             long.Parse(fields[19], CultureInfo.InvariantCulture));

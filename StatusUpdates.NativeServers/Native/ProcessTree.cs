@@ -7,39 +7,27 @@ internal static class ProcessTree
 {
     /// <summary>Kills a process and all its descendants (SIGKILL). They are listed before the kill, which changes the parent of the children.</summary>
     /// <returns>The killed processes. On a busy machine they may take a while to exit.</returns>
-    public static IReadOnlyList<ProcessIdentity> Kill(int pid)
+    public static List<ProcessIdentity> Kill(int pid)
     {
-        List<ProcessIdentity> killed = [];
-        foreach (var each in (List<int>)[pid, .. Descendants(pid)])
-        {
-            if (ProcessIdentity.Of(each) is { } identity)
-            {
-                killed.Add(identity);
-                Posix.Signal(each, Posix.SigKill);
-            }
-        }
-
-        return killed;
+        List<ProcessIdentity> processes = [.. Of(pid).Select(ProcessIdentity.Of).OfType<ProcessIdentity>()];
+        processes.ForEach(process => Posix.Signal(process.Pid, Posix.SigKill));
+        return processes;
     }
 
     /// <returns>The child with the lowest process id; null if there is none.</returns>
     public static int? FirstChild(int pid) => Parents().Where(pair => pair.Parent == pid).Select(pair => (int?)pair.Pid).Min();
 
-    public static List<int> Descendants(int pid)
+    /// <returns>The process and all its descendants.</returns>
+    public static List<int> Of(int pid)
     {
         var children = Parents().ToLookup(pair => pair.Parent, pair => pair.Pid);
-        List<int> found = [];
-        var open = new Queue<int>([pid]);
-        while (open.TryDequeue(out var next))
+        List<int> tree = [pid];
+        for (var next = 0; next < tree.Count; next++)
         {
-            foreach (var child in children[next])
-            {
-                found.Add(child);
-                open.Enqueue(child);
-            }
+            tree.AddRange(children[tree[next]]);
         }
 
-        return found;
+        return tree;
     }
 
     private static IEnumerable<(int Pid, int Parent)> Parents()

@@ -1,135 +1,69 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
 
 namespace StatusUpdates.NativeServers.Native;
 
-/// <summary>
-/// A private Redis server: loopback only, in memory only. It is stopped when this process ends. Not thread-safe: one caller starts, stops and
-/// kills it; any thread may read the properties.
-/// </summary>
-public sealed class RedisServer : IAsyncDisposable
+/// <summary>A private Redis server, in memory only.</summary>
+public sealed class RedisServer : NativeServer
 {
-    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
-
-    private readonly RedisServerOptions _options;
+    private readonly string? _password;
     private readonly RedisDirectory _directory;
-    private GuardedProcess? _process;
 
-    private RedisServer(RedisServerOptions options, RedisDirectory directory)
+    private RedisServer(string? password, RedisDirectory directory)
+        : base("the Redis server", directory.Folder, startTimeout: TimeSpan.FromSeconds(30), stopTimeout: TimeSpan.FromSeconds(5))
     {
-        _options = options;
+        _password = password;
         _directory = directory;
     }
 
     /// <summary>The running program; never <see cref="RedisFlavor.Auto"/>.</summary>
     public RedisFlavor Flavor => _directory.Flavor;
 
-    /// <summary>The TCP port on 127.0.0.1. It does not change on restarts.</summary>
-    public int Port { get; private set; }
-
     /// <summary>The StackExchange.Redis connection string.</summary>
-    public string ConnectionString =>
-        string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}{(_options.Password is { } password ? $",password={password}" : "")}");
+    public string ConnectionString => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}{(_password is null ? "" : $",password={_password}")}");
 
-    /// <summary>The server's process id; 0 while it is stopped.</summary>
-    public int ProcessId => _process?.Child.Pid ?? 0;
-
-    /// <summary>Completes with the exit code when the current process has exited, for any reason.</summary>
-    internal Task<int> Exited => _process?.Exited ?? Task.FromResult(0);
+    private protected override int DisposeSignal => Posix.SigTerm;
 
     /// <summary>Starts a server and returns when it answers PING.</summary>
     /// <exception cref="InvalidOperationException">redis-server is requested but not in PATH.</exception>
     /// <exception cref="ChildProcessException">It did not start, or not in time; the message includes its last lines of output.</exception>
     public static async Task<RedisServer> StartAsync(RedisServerOptions options, CancellationToken cancellationToken = default)
     {
-        NativePlatform.ThrowIfUnsupported();
-        var server = new RedisServer(options, await RedisDirectory.OpenAsync(options, cancellationToken));
-        try
-        {
-            await server._directory.StopLeftoverAsync(cancellationToken);
-            await server.StartWithPortRetryAsync(cancellationToken);
-            return server;
-        }
-        catch
-        {
-            await server.DisposeAsync();
-            throw;
-        }
+        Posix.ThrowIfUnsupported();
+        var server = new RedisServer(options.Password, await RedisDirectory.OpenAsync(options, cancellationToken));
+        await server.StartAsync(cancellationToken);
+        return server;
     }
 
     /// <summary>Stops it and waits until it has exited.</summary>
-    public async Task StopAsync(CancellationToken cancellationToken = default)
-    {
-        if (_process is { } process)
-        {
-            await process.StopAsync(Posix.SigTerm, StopTimeout, cancellationToken);
-            _process = null;
-        }
-    }
+    public Task StopAsync(CancellationToken cancellationToken = default) => StopAsync(Posix.SigTerm, cancellationToken);
 
     /// <summary>Stops it if it is running, and starts it again, empty, on the same port.</summary>
-    public async Task RestartAsync(CancellationToken cancellationToken = default)
+    public Task RestartAsync(CancellationToken cancellationToken = default) => RestartAsync(Posix.SigTerm, cancellationToken);
+
+    private protected override Task PrepareAsync(CancellationToken cancellationToken) => _directory.Folder.StopLeftoverAsync(cancellationToken);
+
+    private protected override Task<GuardSpec> SpecAsync(int port, CancellationToken cancellationToken) => _directory.ServerSpecAsync(port, cancellationToken);
+
+    // With Redis's own protocol (RESP).
+    private protected override async ValueTask<bool> IsReadyAsync(int processId, CancellationToken cancellationToken)
     {
-        await StopAsync(cancellationToken);
-        await StartProcessAsync(Port, cancellationToken);
-    }
-
-    /// <summary>Kills it (SIGKILL). <see cref="RestartAsync"/> starts it again.</summary>
-    public async Task KillAsync()
-    {
-        if (_process is { } process)
-        {
-            await process.KillAsync();
-            _process = null;
-        }
-    }
-
-    /// <summary>Kills it without waiting for its end.</summary>
-    internal void Kill() => _process?.Kill();
-
-    public async ValueTask DisposeAsync()
-    {
-        await StopAsync(CancellationToken.None);
-        _directory.DeleteIfTemporary();
-    }
-
-    private async Task StartWithPortRetryAsync(CancellationToken cancellationToken)
-    {
-        if (_options.Port != 0)
-        {
-            await StartProcessAsync(_options.Port, cancellationToken);
-            return;
-        }
-
-        // A port that was free when it was chosen may be taken by now. Only then is a failed start retried.
-        for (var attempt = 1; ; attempt++)
-        {
-            var port = LoopbackPort.FindFree();
-            try
-            {
-                await StartProcessAsync(port, cancellationToken);
-                return;
-            }
-            catch (ChildProcessException) when (attempt < 5 && !LoopbackPort.IsFree(port))
-            {
-                // Retry with another port.
-            }
-        }
-    }
-
-    private async Task StartProcessAsync(int port, CancellationToken cancellationToken)
-    {
-        Port = port;
-        var process = await GuardedProcess.StartAsync(await _directory.ServerSpecAsync(port, cancellationToken), _options.Output, cancellationToken);
         try
         {
-            await RedisProbe.WaitUntilReadyAsync(process, port, _options.Password, _options.StartTimeout, cancellationToken);
+            using var client = new TcpClient();
+            await client.ConnectAsync(IPAddress.Loopback, Port, cancellationToken);
+            var stream = client.GetStream();
+            var login = _password is null ? "" : $"*2\r\n$4\r\nAUTH\r\n${_password.Length}\r\n{_password}\r\n";
+            await stream.WriteAsync(Encoding.ASCII.GetBytes($"{login}*1\r\n$4\r\nPING\r\n"), cancellationToken);
+            using var reader = new StreamReader(stream, Encoding.ASCII);
+            return (_password is null || await reader.ReadLineAsync(cancellationToken) == "+OK")
+                && await reader.ReadLineAsync(cancellationToken) == "+PONG";
         }
-        catch
+        catch (Exception e) when (e is SocketException or IOException)
         {
-            await process.DisposeAsync();
-            throw;
+            return false;
         }
-
-        _process = process;
     }
 }

@@ -10,20 +10,13 @@ internal sealed record UnixUser(string Name, uint UserId, uint GroupId)
     /// <summary>Null unless this process is root: a regular user's servers run under the user's own account.</summary>
     /// <exception cref="InvalidOperationException">The process is root, and the machine has no other account.</exception>
     public static UnixUser? ForServers() =>
-        Posix.IsRoot ? Choose(File.ReadLines("/etc/passwd")) : null;
+        Environment.IsPrivilegedProcess ? Choose(File.ReadLines("/etc/passwd")) : null;
 
     internal static UnixUser Choose(IEnumerable<string> passwd)
     {
         var users = passwd.Select(Parse).OfType<UnixUser>().Where(user => user.UserId != 0).ToList();
-        foreach (var name in Preferred)
-        {
-            if (users.Find(user => user.Name == name) is { } preferred)
-            {
-                return preferred;
-            }
-        }
-
-        return users.FirstOrDefault() ?? throw new InvalidOperationException(
+        var preferred = Preferred.Select(name => users.Find(user => user.Name == name)).OfType<UnixUser>();
+        return preferred.Concat(users).FirstOrDefault() ?? throw new InvalidOperationException(
             "PostgreSQL refuses to run as root, and /etc/passwd has no other user. Add one, for example: useradd --system postgres");
     }
 

@@ -10,20 +10,15 @@ namespace StatusUpdates.ServiceDefaults.Health;
 /// Redis only makes the system fast, so a failed Redis check degrades the service; any other failed check makes it unhealthy. Each check has a time
 /// limit and at most one run at a time, however often a health endpoint is called: these endpoints are open to everyone.
 /// </summary>
-internal sealed class DependencyHealthPolicy : IPostConfigureOptions<HealthCheckServiceOptions>
+internal sealed class DependencyHealthPolicy(IServiceScopeFactory scopes) : IPostConfigureOptions<HealthCheckServiceOptions>
 {
     private static readonly TimeSpan RedisTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(3);
 
     public void PostConfigure(string? name, HealthCheckServiceOptions options)
     {
-        foreach (var registration in options.Registrations)
+        foreach (var registration in options.Registrations.Where(check => !check.Tags.Contains(HealthDefaults.LiveTag)))
         {
-            if (registration.Tags.Contains(HealthDefaults.LiveTag))
-            {
-                continue;
-            }
-
             var isRedis = IsRedis(registration);
             if (isRedis)
             {
@@ -32,8 +27,8 @@ internal sealed class DependencyHealthPolicy : IPostConfigureOptions<HealthCheck
 
             var factory = registration.Factory;
             var check = new SharedHealthCheck(
-                isRedis ? services => new RequireConnection(services, factory) : factory, isRedis ? RedisTimeout : DefaultTimeout);
-            registration.Factory = check.Bind;
+                isRedis ? services => new RequireConnection(services, factory) : factory, isRedis ? RedisTimeout : DefaultTimeout, scopes);
+            registration.Factory = _ => check;
         }
     }
 

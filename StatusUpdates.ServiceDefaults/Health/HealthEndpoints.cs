@@ -19,21 +19,10 @@ internal static class HealthEndpoints
     }
 
     /// <summary>Answers like the mapped endpoints, for a server without routing: 404 for any other path.</summary>
-    public static async Task AnswerAsync(HttpContext context, HealthCheckService checks, bool detailed)
-    {
-        var path = context.Request.Path;
-        var isAlive = path.Equals(AlivePath, StringComparison.OrdinalIgnoreCase);
-        if (!isAlive && !path.Equals(HealthPath, StringComparison.OrdinalIgnoreCase))
-        {
-            context.Response.StatusCode = StatusCodes.Status404NotFound;
-            return;
-        }
-
-        var report = await checks.CheckHealthAsync(isAlive ? IsLive : IsAny, context.RequestAborted);
-        context.Response.StatusCode = report.Status == HealthStatus.Unhealthy ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
-        context.Response.Headers.CacheControl = "no-store, no-cache";
-        await HealthReportJson.WriteAsync(context, report, detailed);
-    }
+    public static RequestDelegate Build(IServiceProvider services, bool detailed) => new ApplicationBuilder(services)
+        .UseHealthChecks(HealthPath, Options(IsAny, detailed))
+        .UseHealthChecks(AlivePath, Options(IsLive, detailed))
+        .Build();
 
     public static bool IsHealthRequest(PathString path) =>
         path.StartsWithSegments(HealthPath, StringComparison.OrdinalIgnoreCase)
@@ -43,13 +32,12 @@ internal static class HealthEndpoints
 
     private static bool IsLive(HealthCheckRegistration check) => check.Tags.Contains(HealthDefaults.LiveTag);
 
-    private static void Map(IEndpointRouteBuilder endpoints, string path, Func<HealthCheckRegistration, bool> predicate, bool detailed)
+    private static void Map(IEndpointRouteBuilder endpoints, string path, Func<HealthCheckRegistration, bool> predicate, bool detailed) => endpoints
+        .MapHealthChecks(path, Options(predicate, detailed)).AllowAnonymous().DisableRateLimiting().DisableHttpMetrics().ExcludeFromDescription();
+
+    private static HealthCheckOptions Options(Func<HealthCheckRegistration, bool> predicate, bool detailed) => new()
     {
-        var options = new HealthCheckOptions
-        {
-            Predicate = predicate,
-            ResponseWriter = (context, report) => HealthReportJson.WriteAsync(context, report, detailed),
-        };
-        endpoints.MapHealthChecks(path, options).AllowAnonymous().DisableRateLimiting().DisableHttpMetrics().ExcludeFromDescription();
-    }
+        Predicate = predicate,
+        ResponseWriter = (context, report) => HealthReportJson.WriteAsync(context, report, detailed),
+    };
 }

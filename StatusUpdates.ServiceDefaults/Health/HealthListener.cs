@@ -7,7 +7,6 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -21,7 +20,7 @@ namespace StatusUpdates.ServiceDefaults.Health;
 /// Lifecycle: registered before the services that do the work, so it stops after them.
 /// </summary>
 internal sealed partial class HealthListener(
-    IConfiguration configuration, IHostEnvironment environment, HealthCheckService checks, ILoggerFactory loggers, IServiceProvider services)
+    IConfiguration configuration, IHostEnvironment environment, ILoggerFactory loggers, IServiceProvider services)
     : IHostedService, IDisposable
 {
     private const int MaxConnections = 100;
@@ -48,12 +47,8 @@ internal sealed partial class HealthListener(
         _server = new KestrelServer(
             Options.Create(options), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), loggers), loggers);
         var listening = _server.Features.Get<IServerAddressesFeature>()!.Addresses;
-        foreach (var address in addresses)
-        {
-            listening.Add(address);
-        }
-
-        await _server.StartAsync(new Application(checks, environment.IsDevelopment()), cancellationToken);
+        addresses.ForEach(listening.Add);
+        await _server.StartAsync(new Application(HealthEndpoints.Build(services, environment.IsDevelopment())), cancellationToken);
         LogListening(string.Join(", ", listening));
     }
 
@@ -63,7 +58,7 @@ internal sealed partial class HealthListener(
 
     /// <summary>The configured addresses: the URLs if there are any, else all addresses of the machine with the configured ports.</summary>
     /// <exception cref="InvalidOperationException">A configured address or port is invalid.</exception>
-    internal static IReadOnlyList<string> AddressesOf(IConfiguration configuration)
+    internal static List<string> AddressesOf(IConfiguration configuration)
     {
         // A host without ASP.NET Core does not remove the prefix.
         if (First(configuration, "URLS", "ASPNETCORE_URLS") is (var urlsKey, var urls))
@@ -108,11 +103,11 @@ internal sealed partial class HealthListener(
     [LoggerMessage(6001, LogLevel.Information, "Health probes are served at {Addresses}")]
     private partial void LogListening(string addresses);
 
-    private sealed class Application(HealthCheckService checks, bool detailed) : IHttpApplication<HttpContext>
+    private sealed class Application(RequestDelegate answer) : IHttpApplication<HttpContext>
     {
         public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
 
-        public Task ProcessRequestAsync(HttpContext context) => HealthEndpoints.AnswerAsync(context, checks, detailed);
+        public Task ProcessRequestAsync(HttpContext context) => answer(context);
 
         public void DisposeContext(HttpContext context, Exception? exception)
         {

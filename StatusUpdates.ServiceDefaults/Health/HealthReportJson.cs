@@ -35,10 +35,5 @@ internal static class HealthReportJson
             new HealthBody(Name(report.Status), checks), HealthJsonContext.Default.HealthBody, cancellationToken: context.RequestAborted);
     }
 
-    private static string Name(HealthStatus status) => status switch
-    {
-        HealthStatus.Healthy => "healthy",
-        HealthStatus.Degraded => "degraded",
-        _ => "unhealthy",
-    };
+    private static string Name(HealthStatus status) => status.ToString().ToLowerInvariant();
 }

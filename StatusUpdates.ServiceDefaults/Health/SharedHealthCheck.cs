@@ -7,24 +7,33 @@ namespace StatusUpdates.ServiceDefaults.Health;
 /// One health check for all concurrent callers. Concurrency: callers join the current run or start one; a caller waits at most
 /// <paramref name="timeout"/>. Lifecycle: if a run ignores its token, later callers wait for it; a second run is never started beside it.
 /// </summary>
-internal sealed class SharedHealthCheck(Func<IServiceProvider, IHealthCheck> factory, TimeSpan timeout)
+internal sealed class SharedHealthCheck(Func<IServiceProvider, IHealthCheck> factory, TimeSpan timeout, IServiceScopeFactory scopes) : IHealthCheck
 {
     private readonly Lock _gate = new();
     private Task<HealthCheckResult>? _running;
 
-    /// <summary>Creates the check for a caller; the factory of a health-check registration.</summary>
-    public IHealthCheck Bind(IServiceProvider services) => new Caller(this, services.GetRequiredService<IServiceScopeFactory>());
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return await Join(context).WaitAsync(timeout, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            return Failed(context, $"No answer within {timeout.TotalSeconds:0.#} s.");
+        }
+    }
 
-    private Task<HealthCheckResult> Join(IServiceScopeFactory scopes, HealthCheckContext context)
+    private Task<HealthCheckResult> Join(HealthCheckContext context)
     {
         lock (_gate)
         {
             // On the thread pool: a client's first connect may block.
-            return _running is { IsCompleted: false } running ? running : _running = Task.Run(() => RunAsync(scopes, context));
+            return _running is { IsCompleted: false } running ? running : _running = Task.Run(() => RunAsync(context));
         }
     }
 
-    private async Task<HealthCheckResult> RunAsync(IServiceScopeFactory scopes, HealthCheckContext context)
+    private async Task<HealthCheckResult> RunAsync(HealthCheckContext context)
     {
         using var deadline = new CancellationTokenSource(timeout);
         try
@@ -37,31 +46,13 @@ internal sealed class SharedHealthCheck(Func<IServiceProvider, IHealthCheck> fac
         {
             return Failed(context, $"No answer within {timeout.TotalSeconds:0.#} s.", e);
         }
-#pragma warning disable CA1031 // Any exception of a check means that its dependency has failed.
         catch (Exception e)
-#pragma warning restore CA1031
         {
+            // Any exception of a check means that its dependency has failed.
             return Failed(context, "The check failed.", e);
         }
     }
 
     private static HealthCheckResult Failed(HealthCheckContext context, string description, Exception? exception = null) =>
         new(context.Registration.FailureStatus, description, exception);
-
-    private sealed class Caller(SharedHealthCheck check, IServiceScopeFactory scopes) : IHealthCheck
-    {
-        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
-        {
-            try
-            {
-                return await check.Join(scopes, context).WaitAsync(check.Timeout, cancellationToken);
-            }
-            catch (TimeoutException)
-            {
-                return Failed(context, $"No answer within {check.Timeout.TotalSeconds:0.#} s.");
-            }
-        }
-    }
-
-    private TimeSpan Timeout => timeout;
 }

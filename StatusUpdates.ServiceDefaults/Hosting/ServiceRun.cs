@@ -31,10 +31,9 @@ public static partial class ServiceRun
         {
             host = build();
         }
-#pragma warning disable CA1031 // Any exception: the process ends and reports the reason.
         catch (Exception e)
-#pragma warning restore CA1031
         {
+            // Any exception: the process ends and reports the reason.
             var detailed = Environment.GetEnvironmentVariable(LevelVariable) is { } level
                 && (level.Equals(nameof(LogLevel.Debug), StringComparison.OrdinalIgnoreCase) || level.Equals(nameof(LogLevel.Trace), StringComparison.OrdinalIgnoreCase));
             await WriteErrorAsync(detailed ? e.ToString() : Explain(e));
@@ -48,34 +47,27 @@ public static partial class ServiceRun
         try
         {
             await host.StartAsync();
+            await host.WaitForShutdownAsync();
         }
-        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (IsStarting() && lifetime.ApplicationStopping.IsCancellationRequested)
         {
             // Asked to stop during the start: not a failed start.
-            await DisposeAsync(host);
-            return hasFailed ? Failure : 0;
         }
-#pragma warning disable CA1031 // As above.
-        catch (Exception e)
-#pragma warning restore CA1031
+        catch (Exception e) when (IsStarting())
         {
+            hasFailed = true;
             var reason = Explain(e);
             LogFailed(logger, reason);
             await WriteErrorAsync(reason);
-            await DisposeAsync(host);
-            return Failure;
-        }
-
-        try
-        {
-            await host.WaitForShutdownAsync();
         }
         finally
         {
-            await DisposeAsync(host);
+            await ((IAsyncDisposable)host).DisposeAsync();
         }
 
         return hasFailed ? Failure : 0;
+
+        bool IsStarting() => !lifetime.ApplicationStarted.IsCancellationRequested;
     }
 
     /// <summary>An exception in one line: its message, and those of its causes that add something.</summary>
@@ -116,18 +108,6 @@ public static partial class ServiceRun
 
     private static bool HasFailedService(IServiceProvider services) =>
         services.GetServices<IHostedService>().OfType<BackgroundService>().Any(service => service.ExecuteTask is { IsFaulted: true });
-
-    private static async Task DisposeAsync(IHost host)
-    {
-        if (host is IAsyncDisposable disposable)
-        {
-            await disposable.DisposeAsync();
-        }
-        else
-        {
-            host.Dispose();
-        }
-    }
 
     [LoggerMessage(6101, LogLevel.Critical, "The service did not start: {Reason}")]
     private static partial void LogFailed(ILogger logger, string reason);

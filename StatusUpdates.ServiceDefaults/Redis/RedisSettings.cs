@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
@@ -24,18 +23,22 @@ internal static class RedisSettings
     public static void AddRedisSettings(this IHostApplicationBuilder builder)
     {
         var configuration = builder.Configuration;
-        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ConfigurationOptions>, EndpointRequired>());
+        builder.Services.AddSingleton<IValidateOptions<ConfigurationOptions>>(new ValidateOptions<ConfigurationOptions>(
+            name: null, // all
+            options => options.EndPoints.Count > 0,
+            $"No Redis is configured: set {ConnectionStringKey}, or {HostKey} (with {PortKey} and {PasswordKey} as needed)."));
 
         // Overrides the connection string: the system starts and works without Redis.
         builder.Services.PostConfigureAll<ConfigurationOptions>(options => options.AbortOnConnectFail = false);
 
-        var host = configuration[HostKey];
         if (configuration[ConnectionStringKey] is { } text && !string.IsNullOrWhiteSpace(text))
         {
             CheckConnectionString(text);
+            return;
         }
 
-        if (!string.IsNullOrWhiteSpace(configuration[ConnectionStringKey]) || string.IsNullOrWhiteSpace(host))
+        var host = configuration[HostKey];
+        if (string.IsNullOrWhiteSpace(host))
         {
             return;
         }
@@ -73,14 +76,5 @@ internal static class RedisSettings
         return int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and <= IPEndPoint.MaxPort
             ? port
             : throw new InvalidOperationException($"{PortKey} must be a port between 1 and {IPEndPoint.MaxPort}.");
-    }
-
-    private sealed class EndpointRequired : IValidateOptions<ConfigurationOptions>
-    {
-        public ValidateOptionsResult Validate(string? name, ConfigurationOptions options) =>
-            options.EndPoints.Count > 0
-                ? ValidateOptionsResult.Success
-                : ValidateOptionsResult.Fail(
-                    $"No Redis is configured: set {ConnectionStringKey}, or {HostKey} (with {PortKey} and {PasswordKey} as needed).");
     }
 }

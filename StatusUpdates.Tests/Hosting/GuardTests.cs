@@ -14,8 +14,8 @@ public sealed class GuardTests : IDisposable
     public async Task A_child_ends_when_its_pipe_closes_although_a_later_child_still_runs()
     {
         var cancellation = TestTime.Token;
-        var first = await GuardedProcess.StartAsync(Sleep(), output: null, cancellation);
-        await using var second = await GuardedProcess.StartAsync(Sleep(), output: null, cancellation);
+        var first = await GuardedProcess.StartAsync(Sleep(), cancellation);
+        await using var second = await GuardedProcess.StartAsync(Sleep(), cancellation);
 
         // If the second had inherited the first one's pipe, the first would not see it close.
         await first.DisposeAsync().AsTask().WaitAsync(TestTime.Patience, cancellation);
@@ -28,7 +28,6 @@ public sealed class GuardTests : IDisposable
     public async Task A_child_that_ignores_its_stop_signal_is_killed_after_the_timeout()
     {
         var cancellation = TestTime.Token;
-        var trapped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var stubborn = await GuardedProcess.StartAsync(
             new GuardSpec
             {
@@ -36,9 +35,8 @@ public sealed class GuardTests : IDisposable
                 Arguments = ["-c", "trap '' TERM; echo trapped; while true; do sleep 1; done"],
                 StopSteps = [new StopStep(Posix.SigTerm, TimeSpan.FromMilliseconds(200))],
             },
-            line => trapped.TrySetResult(),
             cancellation);
-        await trapped.Task.WaitAsync(cancellation);
+        await Eventually.TrueAsync(() => stubborn.LastLines.Contains("trapped"));
 
         await stubborn.DisposeAsync();
 
@@ -50,7 +48,7 @@ public sealed class GuardTests : IDisposable
     public async Task A_missing_program_is_an_error_that_names_it()
     {
         var error = await Assert.ThrowsAsync<ChildProcessException>(() => GuardedProcess.StartAsync(
-            new GuardSpec { FileName = "/nowhere/server", Arguments = [], StopSteps = Steps }, output: null, TestTime.Token));
+            new GuardSpec { FileName = "/nowhere/server", Arguments = [], StopSteps = Steps }, TestTime.Token));
 
         Assert.Contains("/nowhere/server", error.Message, StringComparison.Ordinal);
     }
@@ -59,7 +57,7 @@ public sealed class GuardTests : IDisposable
     public async Task A_leftover_server_is_stopped_but_a_process_that_only_has_the_same_id_is_not()
     {
         var cancellation = TestTime.Token;
-        await using var bystander = await GuardedProcess.StartAsync(Sleep(), output: null, cancellation);
+        await using var bystander = await GuardedProcess.StartAsync(Sleep(), cancellation);
         var recycled = new ProcessIdentity(bystander.Child.Pid, bystander.Child.StartMark - 1);
         var stateFile = Path.Combine(_folder, "server.json");
         await File.WriteAllTextAsync(stateFile, JsonSerializer.Serialize(new GuardState(recycled, recycled), GuardJson.Default.GuardState), cancellation);
@@ -67,7 +65,7 @@ public sealed class GuardTests : IDisposable
         await LeftoverServer.StopAsync(stateFile, Steps, cancellation);
         Assert.True(bystander.Child.IsAlive);
 
-        await using var leftover = await GuardedProcess.StartAsync(Sleep() with { StateFile = stateFile }, output: null, cancellation);
+        await using var leftover = await GuardedProcess.StartAsync(Sleep() with { StateFile = stateFile }, cancellation);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(stateFile));
         await LeftoverServer.StopAsync(stateFile, Steps, cancellation);
         Assert.False(leftover.Child.IsAlive);

@@ -30,7 +30,7 @@ public sealed class PostgresServerTests
         await using var server = await PostgresServer.StartAsync(new(), cancellation);
         await ScalarAsync(server, "create table kept (id int); insert into kept values (42); select 1", cancellation);
         var (port, pid) = (server.Port, server.ProcessId);
-        var backends = ProcessTree.Descendants(pid).Select(ProcessIdentity.Of).OfType<ProcessIdentity>().ToList();
+        var backends = ProcessTree.Of(pid).Skip(1).Select(ProcessIdentity.Of).OfType<ProcessIdentity>().ToList();
 
         await server.KillAsync();
 

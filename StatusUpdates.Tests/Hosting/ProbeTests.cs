@@ -127,7 +127,7 @@ public sealed class ProbeTests(TestServers servers)
     public void An_invalid_address_is_an_error_that_names_the_key(string key, string value) =>
         Assert.StartsWith(key + " must be", Assert.Throws<InvalidOperationException>(() => AddressesOf((key, value))).Message, StringComparison.Ordinal);
 
-    private static IReadOnlyList<string> AddressesOf(params (string Key, string Value)[] settings) => HealthListener.AddressesOf(
+    private static List<string> AddressesOf(params (string Key, string Value)[] settings) => HealthListener.AddressesOf(
         new ConfigurationBuilder().AddInMemoryCollection(settings.Select(s => KeyValuePair.Create<string, string?>(s.Key, s.Value))).Build());
 
     private static HttpClient ClientOf(IReadOnlyCollection<string> addresses) => HttpClients.Create(new Uri(Assert.Single(addresses)));

@@ -90,7 +90,7 @@ internal sealed class PgBouncer : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        var process = _process = await GuardedProcess.StartAsync(_spec, output: null, TestTime.Token);
+        var process = _process = await GuardedProcess.StartAsync(_spec, TestTime.Token);
         var port = new NpgsqlConnectionStringBuilder(ConnectionString).Port;
         await Eventually.TrueAsync(async () =>
         {

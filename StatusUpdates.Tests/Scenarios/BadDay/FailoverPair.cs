@@ -62,10 +62,9 @@ internal sealed class FailoverPair : IAsyncDisposable
                     "--pgdata", directory.Data, "--write-recovery-conf", "--checkpoint", "fast", "--wal-method", "stream",
                     "--dbname", $"host=127.0.0.1 port={_stream.Port} user=postgres password={Primary.Password}",
                 ],
-                UserName = directory.User?.Name,
+                UserName = directory.Folder.User?.Name,
                 StopSteps = [new StopStep(Posix.SigTerm, TimeSpan.FromSeconds(1))],
             },
-            output: null,
             TestTime.Token);
         _standby = await PostgresServer.StartAsync(options, TestTime.Token);
 
