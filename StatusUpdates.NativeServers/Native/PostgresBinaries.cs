@@ -44,7 +44,8 @@ public sealed record PostgresBinaries(string BinDirectory, Version Version)
     /// </summary>
     public static async Task<IReadOnlyList<PostgresBinaries>> FindAllAsync(CancellationToken cancellationToken = default)
     {
-        var all = (await InstalledAsync(cancellationToken)).FindAll(IsSupported);
+        var installed = await InstalledAsync(cancellationToken);
+        var all = installed.FindAll(IsSupported);
         if (EmbeddedPostgres.IsAvailable())
         {
             try
@@ -57,7 +58,7 @@ public sealed record PostgresBinaries(string BinDirectory, Version Version)
             }
         }
 
-        return all.Count > 0 ? [.. all.DistinctBy(binaries => binaries.Version)] : throw PostgresNotFoundException.ForThisMachine([]);
+        return all.Count > 0 ? [.. all.DistinctBy(binaries => binaries.Version)] : throw PostgresNotFoundException.ForThisMachine(tooOld: installed);
     }
 
     /// <exception cref="PostgresNotFoundException">The folder has no working server programs.</exception>
