@@ -174,14 +174,14 @@ public sealed class ConfigurationTests
 
     private static async Task<Exception> StartErrorAsync(Dictionary<string, string?> settings)
     {
-        // Nothing listens at these addresses, and nothing connects to them: settings are checked before the database is.
+        // Nothing listens at these addresses. Settings are checked before the database is used; the Redis client tries to connect when it is created.
         var error = await Record.ExceptionAsync(async () =>
         {
             await using var app = TestApi.Build("Production", builder => builder.Configuration.AddInMemoryCollection(
                 new Dictionary<string, string?>
                 {
                     ["ConnectionStrings:statusdb"] = "Host=127.0.0.1;Port=1",
-                    ["ConnectionStrings:redis"] = "127.0.0.1:1",
+                    ["ConnectionStrings:redis"] = "127.0.0.1:1,connectTimeout=1",
                 }.Concat(settings).GroupBy(pair => pair.Key).Select(pairs => pairs.Last())));
             await app.StartAsync(Token);
         });

@@ -118,8 +118,9 @@ public abstract class RetentionTests(TestServers servers, PostgresAge age)
         await first.DisposeAsync();
         var second = (await BeginAsync(db))!;
 
+        // The server tells the client before it releases the lock: wait until the backend is gone.
         await db.ExecuteAsync(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
             Token);
         await Assert.ThrowsAnyAsync<Npgsql.NpgsqlException>(() => second.DeleteGenerationsAsync(Month, 1, Token));
         await second.DisposeAsync();
