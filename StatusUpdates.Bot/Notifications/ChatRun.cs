@@ -28,7 +28,7 @@ internal sealed partial class ChatRun(
 {
     private const int PageSize = 100;
 
-    // After this many failures in a row, the way in which a result is sent is taken to be the cause, if Telegram answers other requests.
+    // After this many failures in a row while Telegram answered other requests, the way in which a result is sent is taken to be the cause.
     private const int MaxFailuresOfWay = 5;
 
     // After a longer wait, the cursor is saved before anything is sent, to check that it is still held.
@@ -230,10 +230,15 @@ internal sealed partial class ChatRun(
 
             default:
                 _state = _state with { Failures = _state.Failures + 1 };
-                if (isResult && _state.Failures >= MaxFailuresOfWay && await api.IsReachableAsync(cursor.Lost))
+                if (isResult && await api.IsReachableAsync(cursor.Lost))
                 {
-                    LogWayGivenUp(cursor.Owner, _state.Failures);
-                    _state = _state with { WaysGivenUp = _state.WaysGivenUp + 1, Failures = 0 };
+                    _state = _state with { FailuresOfWay = _state.FailuresOfWay + 1 };
+                }
+
+                if (_state.FailuresOfWay >= MaxFailuresOfWay)
+                {
+                    LogWayGivenUp(cursor.Owner, _state.FailuresOfWay);
+                    _state = _state with { WaysGivenUp = _state.WaysGivenUp + 1, FailuresOfWay = 0, Failures = 0 };
                 }
 
                 await PauseAsync(options.Backoff.After(_state.Failures), result);

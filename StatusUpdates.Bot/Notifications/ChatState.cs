@@ -17,6 +17,9 @@ internal sealed record ChatState
     /// <summary>How many ways of sending the next result were given up because they always failed.</summary>
     public int WaysGivenUp { get; init; }
 
+    /// <summary>How many attempts in this way have failed while Telegram answered other requests.</summary>
+    public int FailuresOfWay { get; init; }
+
     /// <summary>How many attempts in a row have failed.</summary>
     public int Failures { get; init; }
 
