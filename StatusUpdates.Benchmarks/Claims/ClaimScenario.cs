@@ -61,6 +61,7 @@ internal static class ClaimScenario
             for (var i = 0; i < settings.Workers; i++)
             {
                 workers.Add(await system.StartWorkerAsync(
+                    "run-jobs",
                     new Dictionary<string, string> { [JobHost.OneByOne] = $"{oneByOne}", ["Worker__Concurrency"] = $"{settings.Concurrency}" },
                     cancellationToken));
             }

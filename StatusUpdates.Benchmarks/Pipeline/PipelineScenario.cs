@@ -71,13 +71,12 @@ internal static class PipelineScenario
 
     private static async Task<ServerProcess> StartWorkerAsync(BenchmarkSystem system, int jobs, CancellationToken cancellationToken)
     {
-        var worker = await ServerProcess.StartHelperAsync("run-pipeline", cancellationToken, new Dictionary<string, string>
+        var settings = new Dictionary<string, string>
         {
-            ["ConnectionStrings__statusdb"] = system.Database,
-            ["ConnectionStrings__redis"] = system.Redis,
             ["Worker__Concurrency"] = jobs.ToString(CultureInfo.InvariantCulture),
             ["Worker__JobTimeout"] = "1.00:00:00",
-        });
+        };
+        var worker = await system.StartWorkerAsync("run-pipeline", settings, cancellationToken);
         while (int.Parse(await worker.PostAsync("/jobs", cancellationToken), CultureInfo.InvariantCulture) < jobs)
         {
             await Task.Delay(50, cancellationToken);

@@ -76,10 +76,10 @@ internal sealed class BenchmarkSystem : IAsyncDisposable
             Path.Combine(AppContext.BaseDirectory, "StatusUpdates.Api.dll"), [], environment, "/health", cancellationToken);
     }
 
-    /// <summary>Starts a helper process: a worker whose providers return at once.</summary>
-    public Task<ServerProcess> StartWorkerAsync(IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken) =>
+    /// <summary>Starts a helper process that is a worker with default settings, except for <paramref name="settings"/>.</summary>
+    public Task<ServerProcess> StartWorkerAsync(string helper, IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken) =>
         ServerProcess.StartHelperAsync(
-            "run-jobs",
+            helper,
             cancellationToken,
             new Dictionary<string, string>(settings)
             {
