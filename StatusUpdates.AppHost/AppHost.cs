@@ -60,11 +60,11 @@ if (isPublishing)
 else
 {
     // Development tokens are signed and validated with one generated key. 64 letters and digits are 48 bytes in base64.
-    api.WithEnvironment("Authentication__Schemes__Bearer__SigningKeys__0__Issuer", "statusupdates-dev")
+    api.WithEnvironment("Authentication__Schemes__Bearer__SigningKeys__0__Issuer", "statusupdates-development")
         .WithEnvironment("Authentication__Schemes__Bearer__SigningKeys__0__Value", builder
             .AddParameter("jwt-signing-key", new GenerateParameterDefault { MinLength = 64, Special = false }, secret: true, persist: true)
             .WithDescription("Signs and validates the development tokens (base64). Generated once and stored in the user secrets."))
-        .WithEnvironment("Authentication__Schemes__Bearer__ValidIssuer", "statusupdates-dev")
+        .WithEnvironment("Authentication__Schemes__Bearer__ValidIssuer", "statusupdates-development")
         .WithEnvironment("Authentication__Schemes__Bearer__ValidAudiences__0", "statusupdates");
     worker.WithEnvironment("Results__PublicBaseUrl", api.GetEndpoint("http"));
 }

@@ -46,6 +46,10 @@ public static class GenerationStatusNames
     /// <summary>Parses a wire name; case-sensitive.</summary>
     public static bool TryParse(string? name, out GenerationStatus status) => Names.TryParse(name, out status);
 
+    /// <summary>Parses a wire name; case-sensitive.</summary>
+    /// <exception cref="FormatException">Not a wire name.</exception>
+    public static GenerationStatus Parse(string name) => Names.Parse(name);
+
     /// <summary>Whether this status is final.</summary>
     public static bool IsTerminal(this GenerationStatus status) =>
         status is GenerationStatus.Completed or GenerationStatus.Failed or GenerationStatus.Canceled;

@@ -34,6 +34,10 @@ public static class GenerationTypeNames
 
     /// <summary>Parses a wire name; case-sensitive.</summary>
     public static bool TryParse(string? name, out GenerationType type) => Names.TryParse(name, out type);
+
+    /// <summary>Parses a wire name; case-sensitive.</summary>
+    /// <exception cref="FormatException">Not a wire name.</exception>
+    public static GenerationType Parse(string name) => Names.Parse(name);
 }
 
 /// <summary>Reads and writes <see cref="GenerationType"/> by its wire name.</summary>

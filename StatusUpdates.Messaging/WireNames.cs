@@ -26,6 +26,8 @@ internal sealed class WireNames<T>
             : throw new ArgumentOutOfRangeException(nameof(value), value, $"Not a {typeof(T).Name}.");
 
     public bool TryParse(string? name, out T value) => _values.TryGetValue(name ?? "", out value);
+
+    public T Parse(string name) => TryParse(name, out var value) ? value : throw new FormatException($"{name} is not a {typeof(T).Name}.");
 }
 
 /// <summary>Reads and writes an enum by its wire name; anything else, including numbers, throws an <see cref="UnacceptableValueException"/>.</summary>

@@ -12,7 +12,7 @@ internal sealed partial class FeedSweeper(FeedHub hub, FeedContext context, ILog
     private const int ChunkSize = 1000;
 
     // For one chunk; a chunk that takes longer ends the pass. A hanging pass must not delay the next ones, which detect that the database is back.
-    private static readonly TimeSpan SweepTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ChunkTimeout = TimeSpan.FromSeconds(5);
 
     // Empty between passes; kept so that each pass does not allocate a list of all feeds.
     private readonly List<UserFeed> _feeds = [];
@@ -75,7 +75,7 @@ internal sealed partial class FeedSweeper(FeedHub hub, FeedContext context, ILog
             seen[i] = _feeds[start + i].Log.Seen;
         }
 
-        using var timeout = new CancellationTokenSource(SweepTimeout, context.Time);
+        using var timeout = new CancellationTokenSource(ChunkTimeout, context.Time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         var bounds = await context.Log.ReadBoundsAsync(users, linked.Token);
         context.Database.Succeeded();

@@ -42,7 +42,7 @@ internal static class SubmitRequestReader
         var task = ReadTask(request, errors);
         var key = ReadKey(idempotencyKey, errors);
         CheckDeadline(request.Deadline, isRepeatable: key is not null, time, errors);
-        var options = request.Options is { } given ? ProcessorOptions.Read(given, errors) : null;
+        var options = request.Options is { } given ? SubmittedOptions.Read(given, errors) : null;
         if (!errors.IsEmpty || request.Type is not { } type)
         {
             return null;

@@ -9,9 +9,9 @@ namespace StatusUpdates.Api.Generations;
 
 /// <summary>
 /// Checks a submission's <c>options</c>, which this API does not interpret: a JSON object that Postgres can store as <c>jsonb</c>, for the processor of
-/// the generation's task. These are not settings of this service.
+/// the generation's task.
 /// </summary>
-internal static class ProcessorOptions
+internal static class SubmittedOptions
 {
     /// <summary>The maximum size of the compact JSON that <see cref="Read"/> returns, not of what the client sent.</summary>
     public const int MaxBytes = 16 * 1024;

@@ -174,7 +174,7 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
             return new CancelResult(CancelOutcome.Canceled, EventReader.ReadNumbered(reader, 2));
         }
 
-        var outcome = StatusDbContext.ParseStatus(reader.GetString(0)) switch
+        var outcome = GenerationStatusNames.Parse(reader.GetString(0)) switch
         {
             GenerationStatus.Processing => CancelOutcome.Requested,
             // Committed by an earlier try of this call whose answer was lost; the sweep announces it.

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Npgsql;
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Log;
@@ -108,19 +107,19 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
             "not_allowed" => RefusalReason.NotAllowed,
             _ => RefusalReason.Terminal,
         };
-        return new AppendResult(null, reason, StatusDbContext.ParseStatus(reader.GetString(2)));
+        return new AppendResult(null, reason, GenerationStatusNames.Parse(reader.GetString(2)));
     }
 
     // What the caller already has is not read back: that is work for every update.
     private static StatusUpdate ReadUpdate(NpgsqlDataReader reader, StatusChange change, StatusMetadata? metadata)
     {
         var seq = reader.GetInt64(5);
-        var status = change.Status == GenerationStatus.Pending ? StatusDbContext.ParseStatus(reader.GetString(8)) : change.Status;
+        var status = change.Status == GenerationStatus.Pending ? GenerationStatusNames.Parse(reader.GetString(8)) : change.Status;
         return new()
         {
             GenerationId = change.GenerationId,
             UserId = reader.GetString(3),
-            Type = StatusDbContext.ParseType(reader.GetString(4)),
+            Type = GenerationTypeNames.Parse(reader.GetString(4)),
             Status = status,
             Seq = seq,
             Cursor = EventReader.CursorOf(seq, change.UpdateId),

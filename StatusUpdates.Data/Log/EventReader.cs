@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Npgsql;
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Log;
@@ -37,8 +36,8 @@ public static class EventReader
         {
             GenerationId = reader.GetString(at),
             UserId = reader.GetString(at + 1),
-            Type = StatusDbContext.ParseType(reader.GetString(at + 2)),
-            Status = StatusDbContext.ParseStatus(reader.GetString(at + 3)),
+            Type = GenerationTypeNames.Parse(reader.GetString(at + 2)),
+            Status = GenerationStatusNames.Parse(reader.GetString(at + 3)),
             Timestamp = reader.GetFieldValue<DateTimeOffset>(at + 4).ToUnixTimeMilliseconds(),
             Seq = seq,
             Cursor = CursorOf(seq, ReadUpdateId(reader, at)),

@@ -15,19 +15,16 @@ public sealed record ResultDescription(string ContentType, int Length);
 /// <summary>Stores what providers render. Thread-safe.</summary>
 public sealed class GenerationResultStore(StatusDatabase database)
 {
-    /// <summary>The largest content, in bytes.</summary>
-    public const int MaxBytes = GenerationResult.MaxBytes;
-
     /// <summary>Stores a result under a new random id.</summary>
     /// <returns>The id: 32 hexadecimal digits.</returns>
-    /// <exception cref="ArgumentException">More than <see cref="MaxBytes"/>.</exception>
+    /// <exception cref="ArgumentException">More than <see cref="GenerationResult.MaxBytes"/>.</exception>
     /// <exception cref="NpgsqlException">The database was away longer than <see cref="StatusDatabaseOptions.RetryFor"/>.</exception>
     public async Task<string> SaveAsync(
         string generationId, string contentType, byte[] bytes, CancellationToken cancellationToken = default)
     {
-        if (bytes.Length > MaxBytes)
+        if (bytes.Length > GenerationResult.MaxBytes)
         {
-            throw new ArgumentException($"A result has at most {MaxBytes} bytes; this one has {bytes.Length}.", nameof(bytes));
+            throw new ArgumentException($"A result has at most {GenerationResult.MaxBytes} bytes; this one has {bytes.Length}.", nameof(bytes));
         }
 
         var id = Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(16));

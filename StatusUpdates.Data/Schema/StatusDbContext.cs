@@ -178,17 +178,9 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
     // Ids are compared bytewise: in the same order here, in C# (ordinal) and with every platform's libc.
     private static void Bytewise(PropertyBuilder<string> property) => property.UseCollation("C");
 
-    private sealed class TypeConverter() : ValueConverter<GenerationType, string>(v => v.ToWireName(), v => ParseType(v));
+    private sealed class TypeConverter() : ValueConverter<GenerationType, string>(v => v.ToWireName(), v => GenerationTypeNames.Parse(v));
 
-    private sealed class StatusConverter() : ValueConverter<GenerationStatus, string>(v => v.ToWireName(), v => ParseStatus(v));
+    private sealed class StatusConverter() : ValueConverter<GenerationStatus, string>(v => v.ToWireName(), v => GenerationStatusNames.Parse(v));
 
     private sealed class TaskConverter() : ValueConverter<GenerationTask, string>(v => v.ToWireName(), v => GenerationTaskNames.Parse(v));
-
-    internal static GenerationType ParseType(string name) =>
-        GenerationTypeNames.TryParse(name, out var type) ? type : throw new InvalidOperationException($"Unknown type in the database: {name}");
-
-    internal static GenerationStatus ParseStatus(string name) =>
-        GenerationStatusNames.TryParse(name, out var status)
-            ? status
-            : throw new InvalidOperationException($"Unknown status in the database: {name}");
 }

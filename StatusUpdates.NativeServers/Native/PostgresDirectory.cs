@@ -46,12 +46,12 @@ internal sealed class PostgresDirectory(ServerDirectory folder, PostgresBinaries
         var passwordFile = await SavePasswordAsync(proposedPassword, cancellationToken);
 
         // Without fsync nothing survives a crash of the machine anyway, and initdb need not wait for the disk either.
-        string[] durable = options.Settings.TryGetValue("fsync", out var fsync) && fsync == "off" ? ["--no-sync"] : [];
+        string[] noSync = options.Settings.TryGetValue("fsync", out var fsync) && fsync == "off" ? ["--no-sync"] : [];
         var initDb = folder.SpecOf(
             binaries.InitDb,
             [
                 "--pgdata", draft, "--username", options.UserName, "--pwfile", passwordFile, "--auth", "scram-sha-256",
-                "--encoding", "UTF8", "--locale", "C", "--no-instructions", .. durable,
+                "--encoding", "UTF8", "--locale", "C", "--no-instructions", .. noSync,
             ]);
         await GuardedProcess.RunAsync(initDb with { StopSteps = [new StopStep(Posix.SigTerm, TimeSpan.FromSeconds(1))] }, cancellationToken);
         Directory.Move(draft, Data);

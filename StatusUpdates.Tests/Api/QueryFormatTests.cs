@@ -61,7 +61,7 @@ public sealed class QueryFormatTests
         string? Read(int count)
         {
             using var options = JsonDocument.Parse($$"""{"text":"{{string.Concat(Enumerable.Repeat(letter, count))}}"}""");
-            return ProcessorOptions.Read(options.RootElement, new FieldErrors());
+            return SubmittedOptions.Read(options.RootElement, new FieldErrors());
         }
     }
 

@@ -24,7 +24,7 @@ public sealed class PublishedModelTests
             Assert.False(model[parameter].GetProperty("inputs").GetProperty("value").TryGetProperty("default", out _), parameter);
         }
 
-        foreach (var development in new[] { "SigningKeys", "ValidIssuer", "jwt-signing-key", "statusupdates-dev", "Development", "localhost", "127.0.0.1", "NativeServers", "5080" })
+        foreach (var development in new[] { "SigningKeys", "ValidIssuer", "jwt-signing-key", "statusupdates-development", "Development", "localhost", "127.0.0.1", "NativeServers", "5080" })
         {
             Assert.DoesNotContain(development, model.Text, StringComparison.Ordinal);
         }

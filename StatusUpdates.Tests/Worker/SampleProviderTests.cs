@@ -25,7 +25,7 @@ public sealed class SampleProviderTests(TestServers servers)
         Assert.Equal(format, codec.EncodedFormat);
         using var picture = SKBitmap.Decode(codec);
         Assert.True(picture.Pixels.Distinct().Count() > 100);
-        Assert.InRange(result.Bytes.Length, 10_000, GenerationResultStore.MaxBytes / 2);
+        Assert.InRange(result.Bytes.Length, 10_000, GenerationResult.MaxBytes / 2);
     }
 
     [Fact]

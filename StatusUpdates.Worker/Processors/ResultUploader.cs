@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Results;
+using StatusUpdates.Data.Schema;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Processors;
@@ -49,9 +50,9 @@ internal sealed class ResultUploader(GenerationResultStore store, IOptions<Resul
                 return;
             case ProviderLink:
                 throw new ProviderException("The provider returned a result address that is not a plain http or https address.");
-            case ProviderContent content when content.Bytes.Length > GenerationResultStore.MaxBytes:
+            case ProviderContent content when content.Bytes.Length > GenerationResult.MaxBytes:
                 throw new ProviderException(
-                    $"The provider returned a result of {content.Bytes.Length} bytes; {GenerationResultStore.MaxBytes} are allowed.");
+                    $"The provider returned a result of {content.Bytes.Length} bytes; {GenerationResult.MaxBytes} are allowed.");
             case ProviderContent content
                 when content.ContentType.Length <= MaxContentTypeLength && MediaTypeHeaderValue.TryParse(content.ContentType, out _):
                 return;
