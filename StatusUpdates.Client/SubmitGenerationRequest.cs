@@ -17,7 +17,7 @@ public sealed record SubmitGenerationRequest
     public required string Prompt { get; init; }
 
     /// <summary>
-    /// Which of the type's processors to use: <c>product_card</c>, <c>sora</c>, <c>chat_processing</c> or <c>image_generation</c>.
+    /// Which of the type's tasks to run: <c>product_card</c>, <c>sora</c>, <c>chat_processing</c> or <c>image_generation</c>.
     /// By default the type's first.
     /// </summary>
     public string? Task { get; init; }

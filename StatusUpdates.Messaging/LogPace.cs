@@ -1,12 +1,12 @@
 namespace StatusUpdates.Messaging;
 
 /// <summary>
-/// Limits repeated log messages to one a minute, which states the number of occurrences; metrics count all of them. Thread-safe.
+/// Limits a repeated log message to one a minute, which says how often it happened since the last one; metrics count every time. Thread-safe.
 /// </summary>
 /// <param name="time">The clock.</param>
 public sealed class LogPace(TimeProvider time)
 {
-    /// <summary>How long occurrences are only counted after one was logged.</summary>
+    /// <summary>How long after a logged occurrence further ones are only counted.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();

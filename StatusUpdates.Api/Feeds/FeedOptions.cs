@@ -11,22 +11,22 @@ public sealed class FeedOptions
     /// </summary>
     public bool UpdatesWithoutSeq { get; set; } = true;
 
-    /// <summary>How many of the latest frames a feed keeps for its connections: more than one user gets in a moment.</summary>
+    /// <summary>How many of the latest frames a feed keeps for its connections. More than a usual burst for one user.</summary>
     public int RingFrames { get; internal set; } = 256;
 
     /// <summary>How many bytes of frames a feed keeps.</summary>
     public int RingBytes { get; internal set; } = 256 * 1024;
 
-    /// <summary>How long without an update until a feed releases its ring's memory.</summary>
+    /// <summary>After how long without an update a feed releases its ring's memory.</summary>
     public TimeSpan RingIdle { get; internal set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a message that arrives early waits for its predecessor before the log is read.</summary>
     public TimeSpan ReorderWait { get; internal set; } = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>How often every feed's head is compared with the log. The promise is 2 s, with the time that the comparison takes.</summary>
+    /// <summary>How often every feed's head is compared with the log. The promise is 2 s, including the time that the comparison takes.</summary>
     public TimeSpan SweepInterval { get; internal set; } = TimeSpan.FromSeconds(1.5);
 
-    /// <summary>How long a feed stays open after its last connection has closed: a page that is reloaded finds it.</summary>
+    /// <summary>How long a feed stays open after its last connection has closed, so that a page that is reloaded finds it.</summary>
     public TimeSpan Linger { get; internal set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long an opening feed waits for Redis to acknowledge its subscription; after that the sweep covers it.</summary>
@@ -44,9 +44,9 @@ public sealed class FeedOptions
     /// <summary>How many connections of this instance replay from the log concurrently; the others wait for a slot.</summary>
     public int MaxConcurrentReplays { get; internal set; } = 16;
 
-    /// <summary>How many of these one user may have.</summary>
+    /// <summary>How many of these slots one user may hold.</summary>
     public int MaxReplaysOfUser { get; internal set; } = 4;
 
-    /// <summary>How many feeds of this instance repair gaps from the log concurrently. Separate from replays, which could starve it.</summary>
+    /// <summary>How many feeds of this instance repair gaps from the log concurrently. Separate from replays, which could starve repairs.</summary>
     public int MaxConcurrentRepairs { get; internal set; } = 8;
 }

@@ -4,17 +4,17 @@ namespace StatusUpdates.Api.Feeds;
 
 /// <summary>
 /// Periodically compares every feed's head with the log, so an update is found within <see cref="FeedOptions.SweepInterval"/> even if Redis fails.
-/// A log whose head is below what a feed has seen, or that has another update at a feed's head, is another log (a restored backup): the feed is reset
-/// and its connections resync. Each pass begins with the hub's housekeeping.
+/// A log whose head is below what a feed has seen, or that has another update at a feed's head, is another log (a restored backup): the feed reads it
+/// and starts over, and its cursors check their positions. Each pass begins with the hub's housekeeping.
 /// </summary>
 internal sealed partial class FeedSweeper(FeedHub hub, FeedContext context, ILogger<FeedSweeper> logger) : BackgroundService
 {
     private const int ChunkSize = 1000;
 
-    // For one chunk; a chunk that takes longer ends the pass. A hanging pass must not delay the next ones, which detect that the database is back.
+    // For one chunk; a chunk that takes longer ends the pass. A pass that hangs would delay the next ones, which detect that the database is back.
     private static readonly TimeSpan ChunkTimeout = TimeSpan.FromSeconds(5);
 
-    // Empty between passes; kept so that each pass does not allocate a list of all feeds.
+    // Reused, so that each pass does not allocate a list of all feeds.
     private readonly List<UserFeed> _feeds = [];
 
     /// <summary>One pass over all feeds. Must not run concurrently.</summary>
@@ -52,6 +52,8 @@ internal sealed partial class FeedSweeper(FeedHub hub, FeedContext context, ILog
             {
                 // The sweep guarantees that no update is lost: a failure in one pass must not end all later ones.
                 FeedMetrics.SweepFailed(startedAt, context.Time.GetUtcNow(), e);
+
+                // Canceled, but not by the host: the sweep's time-out.
                 if (DatabaseWatch.IsRetried(e) || e is OperationCanceledException)
                 {
                     context.Database.Failed(e);

@@ -40,7 +40,7 @@ internal sealed class FollowedLog(string userId, FeedContext context)
 
     public Frame? Find(long position) => _ring.Find(position);
 
-    /// <summary>A position with the check of the update there, if it is known.</summary>
+    /// <summary>The position, with the check of the update there if that is known; null if the feed knows nothing of it.</summary>
     public LogPosition? At(long seq)
     {
         lock (_gate)
@@ -122,7 +122,7 @@ internal sealed class FollowedLog(string userId, FeedContext context)
         }
     }
 
-    /// <summary>Reads the log after a position. Callers have their turn.</summary>
+    /// <summary>Reads the log after a position. The caller holds a <see cref="ReplayTurn"/>, or a slot of <see cref="FeedContext.Repairs"/>.</summary>
     /// <returns>The page, and whether the log is shorter than what was seen of it: then it is another log.</returns>
     /// <exception cref="System.Data.Common.DbException">The database is unavailable.</exception>
     /// <exception cref="TimeoutException">The database did not respond in time.</exception>
@@ -144,12 +144,12 @@ internal sealed class FollowedLog(string userId, FeedContext context)
         }
     }
 
-    /// <summary>Applies a page of the log. If it is another log, this one starts over at its head, in a new epoch.</summary>
+    /// <summary>Applies a page of the log. If it is of another log, the feed starts over at that log's head, in a new epoch.</summary>
     /// <param name="page">The page.</param>
     /// <param name="isShorter">See <see cref="ReadAsync"/>.</param>
-    /// <param name="from">From where it was read. Since then no other page was applied.</param>
+    /// <param name="from">Where the read began. No other page may have been applied since then.</param>
     /// <param name="missing">The position up to which the log must be read; 0: none.</param>
-    /// <returns>Whether it continued where it should, or is of another log.</returns>
+    /// <returns>False if it was read from the head, and nothing in it follows the head: reading it again would return the same.</returns>
     public bool Apply(LogPage page, bool isShorter, LogMark from, out long missing)
     {
         IReadOnlyList<StatusUpdate> items = page.Bounds.Covers(from.Position.Seq) ? page.Items : [];

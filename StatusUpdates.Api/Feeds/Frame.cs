@@ -13,7 +13,10 @@ namespace StatusUpdates.Api.Feeds;
 /// </summary>
 internal sealed class Frame
 {
-    private const int MaxPooledBuffer = 64 * 1024;
+    // A larger buffer is not kept for the thread's next frame.
+    private const int MaxKeptBuffer = 64 * 1024;
+
+    // The first byte of a text message that is one frame: FIN, opcode 1.
     private const byte TextFrame = 0x81;
 
     [ThreadStatic]
@@ -50,7 +53,7 @@ internal sealed class Frame
     /// <summary>The update's check; null if unknown.</summary>
     public uint? Check { get; }
 
-    /// <summary>Its position in the log.</summary>
+    /// <summary>Its position in the log; meaningless for an update that is in no log (<see cref="Unlogged"/>).</summary>
     public LogPosition Cursor => new(Position, Check);
 
     /// <summary>The position that it directly follows in the log, if its publisher named it.</summary>
@@ -60,7 +63,7 @@ internal sealed class Frame
 
     public GenerationStatus Status { get; }
 
-    /// <summary>When it was committed, in Unix milliseconds.</summary>
+    /// <summary>When it happened, in Unix milliseconds.</summary>
     public long Timestamp { get; }
 
     /// <summary>The trace that the update belongs to; default if none.</summary>
@@ -74,11 +77,13 @@ internal sealed class Frame
 
     private static ReadOnlySpan<byte> Prefix => "{\"type\":\"status_update\",\"payload\":"u8;
 
-    /// <summary>Encodes an update of the log.</summary>
+    /// <summary>Encodes an update that is in the log.</summary>
     public static Frame Of(StatusUpdate update) =>
         Encode(update, update.Seq ?? throw new ArgumentException("The update has no seq.", nameof(update)));
 
-    /// <summary>Encodes an update whose publisher keeps no log.</summary>
+    /// <summary>Encodes an update without a <c>seq</c>, whose publisher keeps no log.</summary>
+    /// <param name="update">The update.</param>
+    /// <param name="number">Its number among the feed's updates without a <c>seq</c>.</param>
     public static Frame Unlogged(StatusUpdate update, long number) => Encode(update, number);
 
     /// <summary>The header length of a server's frame with a payload of this length.</summary>
@@ -110,7 +115,7 @@ internal sealed class Frame
         }
     }
 
-    /// <summary>Whether to trace its delivery now: true for the first caller only, and only if it belongs to a trace.</summary>
+    /// <summary>Whether the caller should trace the delivery: true for the first caller only, and only if the update belongs to a trace.</summary>
     public bool TryBeginTrace() => Trace != default && !Volatile.Read(ref _traced) && !Interlocked.Exchange(ref _traced, true);
 
     /// <summary>Whether this is the same update as <paramref name="other"/>, as far as can be determined.</summary>
@@ -137,7 +142,7 @@ internal sealed class Frame
         payload.CopyTo(wire.AsSpan(headerLength + Prefix.Length));
         wire[^1] = (byte)'}';
 
-        if (buffer.Capacity > MaxPooledBuffer)
+        if (buffer.Capacity > MaxKeptBuffer)
         {
             _threadBuffer = null;
             _threadWriter = null;

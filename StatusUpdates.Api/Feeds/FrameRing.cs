@@ -3,15 +3,18 @@ using System.Numerics;
 namespace StatusUpdates.Api.Feeds;
 
 /// <summary>
-/// The latest frames of a feed by position, bounded in number and bytes. A cache: frames that are not in it are in the log.
+/// The latest frames of a feed by position, bounded in number and bytes; a single frame may be larger. A cache: frames that are not in it are in the
+/// log.
 /// Concurrency: writers hold the feed's lock; readers take no lock.
-/// Invariant: a slot holds the frame of this position, of another one, or none; readers compare positions and so never get a wrong frame.
+/// Invariant: several positions share a slot, so a slot may hold the frame of another position, or none; readers compare positions and so never get
+/// a wrong frame.
 /// A frame is in the ring before its position is published as the head.
 /// </summary>
 internal sealed class FrameRing(int maxFrames, int maxBytes)
 {
     private const int InitialSlots = 8;
 
+    // A power of two, so that a mask finds a position's slot.
     private readonly int _maxSlots = (int)BitOperations.RoundUpToPowerOf2((uint)maxFrames);
     private Frame?[]? _slots;
     private long _first;

@@ -22,13 +22,13 @@ internal sealed class ReorderBuffer(int capacity)
         _frames ??= new(4);
         if (_frames.ContainsKey(frame.Position))
         {
-            // A repeat. If the two differ, and the first does not follow the head when its turn comes, the feed reads the log.
+            // A repeat: the first one stays. If it turns out not to follow the head, the feed reads the log.
             return;
         }
 
         if (_frames.Count >= capacity)
         {
-            // The frames nearest to the head are the useful ones.
+            // The frames nearest to the head are the most useful.
             if (_frames.GetKeyAtIndex(_frames.Count - 1) < frame.Position)
             {
                 return;
@@ -40,7 +40,7 @@ internal sealed class ReorderBuffer(int capacity)
         _frames.Add(frame.Position, (frame, ++_arrivals));
     }
 
-    /// <summary>Takes the frame that follows the head, if it is here; drops frames that the head has passed.</summary>
+    /// <summary>Takes the frame at the position after the head, if it is here; drops frames that the head has passed.</summary>
     public Frame? TakeNext(long head)
     {
         while (_frames is { Count: > 0 } frames && frames.GetKeyAtIndex(0) <= head + 1)

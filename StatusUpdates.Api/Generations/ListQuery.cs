@@ -4,7 +4,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Generations;
 
-/// <summary>The parameters of a list request, and their conversion into a filter.</summary>
+/// <summary>The query parameters of <see cref="ListGenerations"/>, and their conversion into a filter.</summary>
 internal static class ListQuery
 {
     private static readonly Parameter<GenerationStatus?> Status =
@@ -28,12 +28,12 @@ internal static class ListQuery
     private static readonly Parameter<GenerationListCursor?> Cursor = new(
         NextPage.Cursor, "The nextCursor of the previous page.", Parameters.AnyText, ListCursors.TryDecode, "Must be the nextCursor of an earlier response.");
 
-    /// <summary>The parameters that select generations, on every page.</summary>
+    /// <summary>The parameters that select generations. The link to the next page repeats them.</summary>
     public static Parameter[] Filters { get; } = [Status, Type, StartDate, EndDate];
 
     public static Parameter[] All { get; } = [.. Filters, Limit, Offset, Cursor];
 
-    /// <summary>The filter; of no use if there are errors.</summary>
+    /// <summary>Reads the filter. It must not be used if the reader has errors.</summary>
     public static GenerationFilter Read(QueryReader query, string userId)
     {
         var filter = new GenerationFilter

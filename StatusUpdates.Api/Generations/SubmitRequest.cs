@@ -22,11 +22,11 @@ internal sealed record SubmitRequest
     [StringLength(MaxPromptLength, MinimumLength = 1)]
     public string? Prompt { get; init; }
 
-    /// <summary>Which of the type's processors runs it. By default the type's first.</summary>
+    /// <summary>Which of the type's tasks to run. By default the type's first.</summary>
     public GenerationTask? Task { get; init; }
 
     /// <summary>
-    /// The generation fails if it has not completed by then. In the future, at most 30 days ahead; ISO 8601 with an offset.
+    /// The generation fails if it has not completed by then. In the future, at most 30 days ahead, in ISO 8601 with an offset.
     /// </summary>
     [JsonConverter(typeof(OffsetTimeConverter))]
     public DateTimeOffset? Deadline { get; init; }

@@ -7,7 +7,7 @@ using StatusUpdates.Api.Json;
 
 namespace StatusUpdates.Api.Hosting;
 
-/// <summary>Request limits, JSON rules and response headers for all slices.</summary>
+/// <summary>Request limits, JSON rules and response headers of all endpoints.</summary>
 internal static class HttpDefaults
 {
     /// <summary>The maximum request body, in bytes. Submissions are the largest requests.</summary>
@@ -57,6 +57,8 @@ internal static class HttpDefaults
         });
 
         builder.Services.AddHsts(options => options.MaxAge = HstsMaxAge);
+
+        // Sections of earlier versions: a key there is an error at start, not silently ignored.
         builder.Services.AddRetiredSections("DevToken", "Tickets", "Requests", "Gateway:WebSocket");
         builder.Services.AddRequestTimeouts();
         builder.Services.AddOptions<RequestTimeoutOptions>().Configure<IOptions<RequestOptions>>((timeouts, options) =>
@@ -80,7 +82,7 @@ internal static class HttpDefaults
         app.Use(AddHeaders);
     }
 
-    /// <summary>A group of endpoints for plain requests of users.</summary>
+    /// <summary>A group of endpoints for plain requests (see <see cref="PlainRequest"/>) that need a token.</summary>
     public static RouteGroupBuilder MapPlainGroup(this WebApplication app, string path, string tag)
     {
         var group = app.MapGroup(path)

@@ -4,11 +4,13 @@ using Microsoft.Extensions.Options;
 namespace StatusUpdates.Api.Hosting;
 
 /// <summary>
-/// Accepts forwarded headers from known proxies only. <c>ASPNETCORE_FORWARDEDHEADERS_ENABLED=true</c> makes ASP.NET Core accept them from
-/// everyone, and Aspire sets it on everything that it publishes; here it is the switch, and <see cref="ProxyOptions"/> names the proxies.
+/// Accepts forwarded headers from known proxies only: those in <see cref="ProxyOptions"/>. By itself, ASP.NET Core accepts them from everyone if
+/// <c>ASPNETCORE_FORWARDEDHEADERS_ENABLED</c> is true, which Aspire sets on everything that it publishes. Here the variable matters only if no
+/// proxy is configured: then a proxy on the same machine is trusted.
 /// </summary>
 internal static partial class Proxies
 {
+    // The configuration key of the environment variable: ASP.NET Core strips the prefix.
     private const string Switch = "FORWARDEDHEADERS_ENABLED";
 
     public static void AddProxies(this WebApplicationBuilder builder)
@@ -16,7 +18,7 @@ internal static partial class Proxies
         var services = builder.Services;
         services.AddSectionOptions<ProxyOptions>(ProxyOptions.SectionName);
 
-        // After ASP.NET Core's own setup, which clears the known proxies.
+        // Post-configured, because ASP.NET Core's own setup (if the variable is set) clears the known proxies.
         services.AddOptions<ForwardedHeadersOptions>().PostConfigure<IOptions<ProxyOptions>>((forwarded, known) => Configure(forwarded, known.Value));
     }
 
@@ -32,9 +34,10 @@ internal static partial class Proxies
                 LogNoKnownProxies(app.Logger);
             }
         });
+
+        // With the variable set, ASP.NET Core has already added this middleware, before all others.
         if (!isOn)
         {
-            // With the variable set, ASP.NET Core has already added this middleware first.
             app.UseForwardedHeaders();
         }
     }

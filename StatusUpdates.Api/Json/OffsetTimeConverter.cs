@@ -7,8 +7,8 @@ using StatusUpdates.Messaging;
 namespace StatusUpdates.Api.Json;
 
 /// <summary>
-/// A time in a request: RFC 3339, so always with an offset, and no time zone is guessed; seconds may be missing. Truncated to milliseconds, as in
-/// responses.
+/// Reads a time in a request: as in RFC 3339, so always with an offset (no time zone is guessed), but seconds may be missing and the fraction may
+/// follow a comma. Truncated to milliseconds, as in responses.
 /// </summary>
 internal sealed partial class OffsetTimeConverter : JsonConverter<DateTimeOffset>
 {
@@ -25,7 +25,7 @@ internal sealed partial class OffsetTimeConverter : JsonConverter<DateTimeOffset
     public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
         throw new NotSupportedException("This converter only reads requests.");
 
-    // Only the form; the parser checks the ranges. It alone would also accept a time without an offset.
+    // Checks only the form; the parser checks the ranges. The parser alone would also accept a date, or a time without an offset.
     [GeneratedRegex(
         @"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})\z",
         RegexOptions.CultureInvariant)]

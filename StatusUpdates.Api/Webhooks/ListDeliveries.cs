@@ -23,6 +23,7 @@ internal static class ListDeliveries
 
     public static Parameter[] Query { get; } = [State, Limit, Cursor];
 
+    /// <summary>A page of a webhook's deliveries.</summary>
     public static async Task<Results<Ok<Success<DeliveryPage>>, ProblemResult>> HandleAsync(
         string id, HttpContext http, ClaimsPrincipal user, WebhookQueries queries, CancellationToken cancellationToken)
     {
@@ -48,6 +49,7 @@ internal static class ListDeliveries
         return TypedResults.Ok(new Success<DeliveryPage>(new([.. list.Items.Select(DeliveryView.Of)], filter.Limit, list.Next)));
     }
 
+    /// <summary>One delivery, with its attempts.</summary>
     public static async Task<Results<Ok<Success<DeliveryView>>, ProblemResult>> GetAsync(
         string id, string deliveryId, ClaimsPrincipal user, WebhookQueries queries, CancellationToken cancellationToken) =>
         WebhookIds.IsWebhook(id)

@@ -20,7 +20,9 @@ internal sealed class ResourcesFile(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         Directory.CreateDirectory(settings.StateDirectory);
-        File.Delete(PathOfFile); // A killed run may have left it.
+
+        // A killed run may have left it.
+        File.Delete(PathOfFile);
         var written = "";
         try
         {
@@ -92,7 +94,7 @@ internal sealed class ResourcesFile(
         _ => null,
     };
 
-    // The orchestrator may have started a launcher (a server's guard, `dotnet run` under a debugger), whose child is the program itself.
+    // What the orchestrator started may be a launcher (a server's guard, `dotnet run` under a debugger), whose first child is the program itself.
     private static int? ProcessOf(ResourceEvent instance)
     {
         var launcher = instance.Snapshot.Properties.FirstOrDefault(property => property.Name == "executable.pid")?.Value switch

@@ -14,7 +14,7 @@ internal sealed record ServerMessage
     public const string Authenticated = "authenticated";
     public const string Error = "error";
 
-    /// <summary>Whether messages of this type have members that are read. Of all others, only the type may be read.</summary>
+    /// <summary>Whether messages of this type have other members to read. In an unknown type the same names may have another meaning.</summary>
     public static bool HasMembers(string? type) => type is Connected or StatusUpdate or StatusBatch or Position or Resync or Error;
 
     public string? Type { get; init; }

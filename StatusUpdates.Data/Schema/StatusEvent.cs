@@ -2,7 +2,7 @@ using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Schema;
 
-/// <summary>One entry of a user's log. Append-only; outlives its generation.</summary>
+/// <summary>One entry of a user's log. Never changed, and removed only by retention; outlives its generation.</summary>
 public sealed class StatusEvent
 {
     /// <summary>The owner of the log.</summary>
@@ -14,19 +14,19 @@ public sealed class StatusEvent
     /// <summary>The generation that changed.</summary>
     public required string GenerationId { get; init; }
 
-    /// <summary>Its type.</summary>
+    /// <summary>The generation's type.</summary>
     public required GenerationType Type { get; init; }
 
-    /// <summary>Its new status.</summary>
+    /// <summary>The generation's new status.</summary>
     public required GenerationStatus Status { get; init; }
 
-    /// <summary>The database's clock, read under the log's lock.</summary>
+    /// <summary>When it was written: the database's clock, read under the log's lock.</summary>
     public required DateTimeOffset OccurredAt { get; init; }
 
     /// <summary>Details, a JSON object (<see cref="StatusMetadata"/>); null when there are none.</summary>
     public string? Metadata { get; init; }
 
-    /// <summary>The writer's id of the update.</summary>
+    /// <summary>The update's id, chosen by its writer: a repeated write is recognized by it, and its last 32 bits are the update's check.</summary>
     public required Guid UpdateId { get; init; }
 
     /// <summary>The trace it belongs to (W3C Trace Context).</summary>
@@ -45,22 +45,23 @@ public sealed class UserStream
     /// <summary>Position of the oldest remaining entry (one above <see cref="LastSeq"/> if there is none).</summary>
     public required long OldestSeq { get; init; }
 
-    /// <summary>The check of that entry (<see cref="Messaging.LogPosition"/>), as an int.</summary>
+    /// <summary>The check of the latest entry (<see cref="Messaging.LogPosition"/>), as an int.</summary>
     public required int LastCheck { get; init; }
 
     /// <summary>
-    /// The check of the entry before the latest submission, which announces it as its predecessor: that statement can return only the row as it is now.
+    /// What <see cref="LastCheck"/> was before the latest submission, which announces it as its predecessor's. Stored only because the submission's
+    /// statement can return the new row, but not the old one.
     /// </summary>
     public int? AfterCheck { get; init; }
 
-    /// <summary>The last entry that retention removed; null before the first.</summary>
+    /// <summary>Position of the latest entry that retention removed; null if it has removed none.</summary>
     public long? TrimmedSeq { get; init; }
 
     /// <summary>The check of the entry <see cref="TrimmedSeq"/>, where a cursor may still be.</summary>
     public int? TrimmedCheck { get; init; }
 }
 
-/// <summary>What a provider rendered.</summary>
+/// <summary>A result whose content is stored in the database, not behind a provider's link.</summary>
 public sealed class GenerationResult
 {
     /// <summary>The largest content, in bytes: 4 MiB.</summary>

@@ -10,6 +10,7 @@ namespace StatusUpdates.Api.Transports.LongPolling;
 /// <summary><c>GET /api/v1/status/poll</c>: for clients that cannot hold a stream open.</summary>
 internal static class PollEndpoint
 {
+    // Of one response, approximately.
     private const int MaxBytes = 64 * 1024;
 
     private static readonly Parameter<int> Timeout = Parameters.Integer("timeout", "How long to wait, in seconds.", 0, 60, absent: 25);
@@ -18,7 +19,7 @@ internal static class PollEndpoint
         .WithName("PollStatus")
         .WithTags("Status")
         .WithSummary("Waits for the caller's next updates")
-        .WithDescription("Responds at once if there are updates after since, else when one arrives, else with no items after timeout. Without since, responds at once with the log's head as seq.")
+        .WithDescription("Responds at once if there are updates after since, otherwise when one arrives, or with no items after timeout. Without since, responds at once with the log's head as seq.")
         .DescribesParameters(FeedParameters.Since, Timeout)
         .Produces<Success<PollPage>>()
         .ServesFeed();
@@ -40,7 +41,7 @@ internal static class PollEndpoint
             return Respond(PollPage.Of([], (await hub.ReadBoundsAsync(token.UserId, http.RequestAborted)).Head, false));
         }
 
-        return await lifecycle.ServeAsync(http, new(token.UserId, since, null, MaxBytes), async (cursor, runAsync) =>
+        return await lifecycle.ServeAsync(http, new(token.UserId, since, GenerationId: null, MaxBytes), async (cursor, runAsync) =>
         {
             var poll = new PollConnection(http, cursor, token, timeout, connections);
             await runAsync(poll);
