@@ -1,4 +1,5 @@
 using StatusUpdates.Data.Log;
+using StatusUpdates.Egress;
 
 namespace StatusUpdates.Api.Feeds;
 
@@ -13,6 +14,7 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+    private readonly KeyedSemaphore _boundsReads = new(slots: 1);
     private bool _disposed;
 
     /// <summary>Whether the channel that announces updates to feeds is connected.</summary>
@@ -51,12 +53,13 @@ internal sealed partial class FeedHub(FeedContext context, IFeedChannel channel,
         }
     }
 
-    /// <summary>The bounds of a user's log. The read takes a replay slot of this instance.</summary>
+    /// <summary>The bounds of a user's log. The read takes a replay slot of this instance, of which a user has one for this at a time.</summary>
     /// <exception cref="System.Data.Common.DbException">The database is unavailable.</exception>
     /// <exception cref="TimeoutException">The database did not respond in time.</exception>
     public Task<LogBounds> ReadBoundsAsync(string userId, CancellationToken cancellationToken) => context.ReadAsync(
         async token =>
         {
+            using var turn = await _boundsReads.EnterAsync(userId, token);
             await context.Replays.WaitAsync(token);
             try
             {

@@ -34,6 +34,14 @@ public sealed partial class ArchitectureTests
         Assert.Empty(references["StatusUpdates.Egress"]);
         Assert.Equal(["StatusUpdates.Messaging"], references["StatusUpdates.Client"]);
         Assert.Equal(["StatusUpdates.Messaging"], references["StatusUpdates.Data"]);
+        Assert.Empty(references["StatusUpdates.ServiceDefaults"]);
+        string[] programs = ["StatusUpdates.Api", "StatusUpdates.Worker", "StatusUpdates.Bot", "StatusUpdates.SampleProviders"];
+        foreach (var library in references.Keys.Except([.. programs, "StatusUpdates.AppHost", "StatusUpdates.Benchmarks", Tests]))
+        {
+            Assert.DoesNotContain(references[library], programs.Contains);
+        }
+
+        Assert.DoesNotContain(references["StatusUpdates.Api"].Concat(references["StatusUpdates.Bot"]).Concat(references["StatusUpdates.Worker"]), programs.Contains);
         Assert.All(references.Values, known => Assert.DoesNotContain(Tests, known));
     }
 

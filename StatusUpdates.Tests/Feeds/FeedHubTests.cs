@@ -94,6 +94,21 @@ public sealed class FeedHubTests
     }
 
     [Fact]
+    public async Task However_often_a_user_asks_for_the_head_slots_remain_for_other_users()
+    {
+        await using var feeds = new Feeds();
+        var slots = feeds.Context.Replays.CurrentCount;
+        feeds.Log.HoldBounds = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        var asked = Enumerable.Range(0, 2 * slots).Select(_ => feeds.Hub.ReadBoundsAsync("a", TestTime.Token)).ToList();
+
+        Assert.Equal(slots - 1, feeds.Context.Replays.CurrentCount);
+        feeds.Log.HoldBounds.SetResult();
+        await Task.WhenAll(asked);
+        Assert.Equal(slots, feeds.Context.Replays.CurrentCount);
+    }
+
+    [Fact]
     public async Task The_sweep_retries_a_channel_that_failed()
     {
         await using var feeds = new Feeds();
