@@ -34,8 +34,8 @@ public sealed class HostLookups(IHostResolver resolver, TimeProvider time)
     private static readonly TimeSpan QuickFailureTtl = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SlowFailureTtl = TimeSpan.FromSeconds(30);
 
-    // Above this number, expired entries are removed.
-    private const int MaxRemembered = 1000;
+    /// <summary>Above this number, expired entries are removed.</summary>
+    internal const int MaxRemembered = 1000;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Lookup> _lookups = new(StringComparer.OrdinalIgnoreCase);
@@ -135,6 +135,18 @@ public sealed class HostLookups(IHostResolver resolver, TimeProvider time)
 
             own.Dispose();
             all.Dispose();
+        }
+    }
+
+    /// <summary>The number of lookups that are remembered, including expired ones.</summary>
+    internal int Remembered
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _lookups.Count;
+            }
         }
     }
 

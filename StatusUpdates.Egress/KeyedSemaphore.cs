@@ -9,6 +9,18 @@ public sealed class KeyedSemaphore(int slots)
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Key> _keys = new(StringComparer.Ordinal);
 
+    /// <summary>The number of keys in use.</summary>
+    internal int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _keys.Count;
+            }
+        }
+    }
+
     /// <summary>Takes a slot.</summary>
     /// <returns>Releases the slot when disposed of; further disposals do nothing.</returns>
     /// <exception cref="OperationCanceledException">The token was canceled, and no slot was taken.</exception>

@@ -92,6 +92,17 @@ public sealed class EgressHttpTests
     }
 
     [Fact]
+    public void Nothing_stands_between_the_check_of_an_address_and_the_connection_to_it()
+    {
+        using var handler = EgressHttp.CreateHandler(Public, new HostLookups(new SystemHostResolver(), TimeProvider.System));
+        Assert.False(handler.UseProxy);
+        Assert.False(handler.AllowAutoRedirect);
+        Assert.False(handler.UseCookies);
+        Assert.Null(handler.ActivityHeadersPropagator);
+        Assert.NotNull(handler.ConnectCallback);
+    }
+
+    [Fact]
     public async Task A_name_without_addresses_and_an_unknown_name_are_ordinary_failures()
     {
         using var empty = ClientOf(Public, new ScriptedResolver(Array.Empty<IPAddress>()));

@@ -35,6 +35,24 @@ public sealed class HostLookupsTests
     }
 
     [Fact]
+    public async Task Names_that_nobody_asks_for_any_more_are_forgotten_when_there_are_many()
+    {
+        var lookups = new HostLookups(new InstantResolver(), _time);
+        for (var i = 0; i < HostLookups.MaxRemembered; i++)
+        {
+            await lookups.ResolveAsync($"{i}.example", "alice", Token);
+        }
+
+        _time.Advance(TimeSpan.FromSeconds(19));
+        await lookups.ResolveAsync("still-known.example", "alice", Token);
+        Assert.Equal(HostLookups.MaxRemembered + 1, lookups.Remembered);
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await lookups.ResolveAsync("new.example", "alice", Token);
+        Assert.Equal(2, lookups.Remembered);
+    }
+
+    [Fact]
     public async Task A_zone_that_does_not_answer_uses_a_few_slots_of_its_owner_and_none_of_other_owners()
     {
         var dead = Enumerable.Range(0, 20).Select(i => _lookups.ResolveAsync($"{i}.dead.example", "mallory", Token)).ToList();
@@ -131,6 +149,11 @@ public sealed class HostLookupsTests
         Assert.Equal(error, (await Assert.ThrowsAsync<SocketException>(() => lookUp)).SocketErrorCode);
 
     // Answers when the test says so.
+    private sealed class InstantResolver : IHostResolver
+    {
+        public Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellationToken) => Task.FromResult(Addresses);
+    }
+
     private sealed class ManualResolver : IHostResolver
     {
         private readonly ConcurrentDictionary<string, TaskCompletionSource<IPAddress[]>> _answers = new();
