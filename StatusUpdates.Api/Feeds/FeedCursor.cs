@@ -47,7 +47,7 @@ internal sealed class FeedCursor(FeedHub hub, FeedContext context, UserFeed feed
     {
         while (true)
         {
-            // Order: before anything is read, so that whatever changes after that ends the wait.
+            // Order: before anything is read, so that any later change ends the wait.
             var changes = feed.Waiting.Changes;
             if (TryRead(out var read))
             {

@@ -8,7 +8,7 @@ namespace StatusUpdates.Api.OpenApi;
 
 /// <summary>
 /// The OpenAPI document, built on the first request and cached: building it takes tens of milliseconds, anyone may request it, and it does not change
-/// while the process runs. It names no server, so it applies to whatever address it is read from. Thread-safe.
+/// while the process runs. It names no server, so it is right at every address of the API. Thread-safe.
 /// </summary>
 internal sealed class DescriptionDocument([FromKeyedServices(ApiDescription.Name)] IOpenApiDocumentProvider provider)
 {

@@ -3,7 +3,7 @@ using StatusUpdates.Api.Feeds;
 
 namespace StatusUpdates.Api.Transports;
 
-/// <summary>What all connections share, whatever their transport. Thread-safe.</summary>
+/// <summary>What all connections of all transports share. Thread-safe.</summary>
 internal sealed partial class ConnectionContext(
     IOptions<ConnectionOptions> options, FeedMetrics metrics, TimeProvider time, ILogger<ConnectionContext> logger)
 {

@@ -1,6 +1,6 @@
 namespace StatusUpdates.Api.Transports;
 
-/// <summary>A long-lived connection, whatever its transport. All methods are quick and may be called by any thread, except for <see cref="RunAsync"/>.</summary>
+/// <summary>A long-lived connection of any transport. All methods are quick and may be called by any thread, except for <see cref="RunAsync"/>.</summary>
 /// <param name="http">Its request.</param>
 /// <param name="transport">The transport's name in metrics and logs.</param>
 internal abstract class TransportConnection(HttpContext http, string transport)

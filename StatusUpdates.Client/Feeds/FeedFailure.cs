@@ -99,7 +99,7 @@ internal readonly record struct FeedFailure(FeedFailureKind Kind, Exception Exce
         { StatusCode: HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError } =>
             new(FeedFailureKind.Unavailable, answer, answer.RetryAfter),
 
-        // Only the API's own answer is final. Whatever answers in its place may be gone in a minute: an ingress without a backend, or the
+        // Only the API's own answer is final. Anything else that answers may be gone in a minute: an ingress without a backend, or the
         // sign-in page of a captive portal (possibly with a success status).
         { IsProblem: false } => new(FeedFailureKind.Unavailable, answer, answer.RetryAfter),
         _ => null,

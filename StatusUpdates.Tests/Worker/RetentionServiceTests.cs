@@ -165,7 +165,7 @@ public sealed class RetentionServiceTests(TestServers servers)
             },
             Token);
 
-        await Eventually.TrueAsync(() => db.Log.ReadBoundsAsync("user-0", Token).GetAwaiter().GetResult().Oldest == 9);
+        await Eventually.TrueAsync(async () => (await db.Log.ReadBoundsAsync("user-0", Token)).Oldest == 9);
         Assert.False(worker.Retention.ExecuteTask!.IsCompleted);
     }
 

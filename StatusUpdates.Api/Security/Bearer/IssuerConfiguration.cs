@@ -128,7 +128,7 @@ internal sealed partial class IssuerConfiguration(string address, IDocumentRetri
         }
         catch (Exception e)
         {
-            // Whatever is wrong with the issuer or its response: the known configuration is kept.
+            // If anything is wrong with the issuer or its response, the known configuration is kept.
             LogNotFetched(logger, address, e);
             return false;
         }

@@ -28,7 +28,7 @@ internal sealed class PollConnection(HttpContext http, FeedCursor cursor, Access
     /// <summary>The result, when it has ended.</summary>
     public PollPage? Page { get; private set; }
 
-    // Whether to respond now, with whatever there is.
+    // Whether to respond now, also without updates.
     private bool IsOver => Volatile.Read(ref _isOver) != 0;
 
     public override void Tick(long timestamp, DateTimeOffset now)
