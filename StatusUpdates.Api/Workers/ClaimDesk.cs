@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
@@ -152,6 +153,8 @@ internal sealed partial class ClaimDesk(
 
     private async Task<(ClaimResult Result, bool IsIncomplete)> ClaimOnceAsync(ClaimLine line, ClaimRequest request)
     {
+        // What is claimed belongs to the traces of its generations, not to the request that waits for it.
+        Activity.Current = null;
         var sweep = line.TakeSweep();
         var isSwept = false;
         try

@@ -40,7 +40,7 @@ internal static class ClaimGenerations
                 $"The token does not allow the task {forbidden}. Its claim \"{WorkerToken.Tasks}\" allows: {(allowed.Count > 0 ? string.Join(", ", allowed) : "none")}.");
         }
 
-        using var waiting = metrics.TryWait();
+        using var waiting = metrics.TryWait(http);
         if (waiting is null)
         {
             return WorkerProblems.TooManyWaiting();

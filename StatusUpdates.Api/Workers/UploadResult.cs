@@ -28,6 +28,10 @@ internal static class UploadResult
         IOptions<ResultsOptions> options,
         CancellationToken cancellationToken)
     {
+        // The limit is checked here, by what is read. What is not read when the answer is sent is skipped by the server, for a while, and not cut off: a
+        // client that is still sending would not read the answer.
+        http.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
+
         var query = new QueryReader(http.Request);
         var workerId = query.Read(WorkerReader.WorkerId);
         var attempt = query.Read(WorkerReader.Attempt);
@@ -79,8 +83,6 @@ internal static class UploadResult
             return null;
         }
 
-        // Checked here, by what was read.
-        http.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
         using var content = new MemoryStream((int?)http.Request.ContentLength ?? 0);
         var buffer = ArrayPool<byte>.Shared.Rent(64 * 1024);
         try

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Microsoft.AspNetCore.Http.Features;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
@@ -55,8 +56,10 @@ internal sealed class WorkerMetrics
         _duration.Record(attempt.RunningFor.TotalSeconds, Tag(attempt.Task), new(Outcome, outcome));
 
     /// <summary>Counts a request that may wait, until it is disposed of. Null if too many wait already.</summary>
-    public IDisposable? TryWait()
+    public IDisposable? TryWait(HttpContext http)
     {
+        // It lasts as long as its client likes, and would dominate http.server.request.duration.
+        http.Features.Get<IHttpMetricsTagsFeature>()?.MetricsDisabled = true;
         if (Interlocked.Increment(ref _count) <= _options.MaxWaiting)
         {
             _waiting.Add(1);
