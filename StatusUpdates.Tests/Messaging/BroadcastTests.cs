@@ -27,7 +27,7 @@ public sealed class BroadcastTests(TestServers servers)
         var subscriber = new StatusSubscriber(redis.Connection, redis.Options);
         var mine = Channel.CreateUnbounded<long>();
         var all = Channel.CreateUnbounded<long>();
-        await using var subscriptionToMine = await subscriber.SubscribeUserAsync("u", update => mine.Writer.TryWrite(update.Seq!.Value), Token);
+        await using var subscriptionToMine = await subscriber.SubscribeUserAsync("u", update => mine.Writer.TryWrite(update.Seq!.Value), cancellationToken: Token);
         await using var subscriptionToAll = await subscriber.SubscribeAllAsync(update => all.Writer.TryWrite(update.Seq!.Value), Token);
         using var stuck = await SubscribeRawAsync(server.Port, new StatusChannels(redis.Options).All);
 
