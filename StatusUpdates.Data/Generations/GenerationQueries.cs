@@ -14,6 +14,10 @@ public sealed class GenerationQueries(StatusDbContext context)
     public Task<Generation?> FindAsync(string userId, string generationId, CancellationToken cancellationToken = default) =>
         context.Generations.AsNoTracking().TagWith("find generation").SingleOrDefaultAsync(g => g.Id == generationId && g.UserId == userId, cancellationToken);
 
+    /// <summary>Whether this user has submitted generations of this type.</summary>
+    public Task<bool> HasTypeAsync(string userId, string type, CancellationToken cancellationToken = default) =>
+        Ranges(new() { UserId = userId, Type = type, Limit = 1 }).TagWith("find type").AnyAsync(cancellationToken);
+
     /// <summary>A page of a user's generations, newest first, with the number of all matches.</summary>
     /// <remarks>The cost does not grow with the number of the user's generations; with dates, up to <see cref="MaxCounted"/> are counted.</remarks>
     public async Task<GenerationList> ListAsync(GenerationFilter filter, CancellationToken cancellationToken = default)
@@ -36,45 +40,49 @@ public sealed class GenerationQueries(StatusDbContext context)
         if (filter is not { From: null, Before: null })
         {
             // Each range is limited to the maximum, and read no further.
-            var counted = await Ranges(filter with { After = null })
-                .Select(range => Matching(range).Select(g => g.Id).Take(MaxCounted + 1))
-                .Aggregate(Queryable.Concat)
+            var matching = Matching(filter with { After = null });
+            var counted = await (IsOneRange(filter)
+                    ? matching.Select(g => g.Id).Take(MaxCounted + 1)
+                    : Ranges(filter).SelectMany(range => matching.Where(g => g.Status == range.Status && g.Type == range.Type).Select(g => g.Id).Take(MaxCounted + 1)))
                 .TagWith("count generations")
                 .LongCountAsync(cancellationToken);
             return (Math.Min(counted, MaxCounted), counted > MaxCounted);
         }
 
-        var counts = context.GenerationCounts.Where(c => c.UserId == filter.UserId);
-        if (filter.Status is { } status)
-        {
-            counts = counts.Where(c => c.Status == status);
-        }
-
-        if (filter.Type is { } type)
-        {
-            counts = counts.Where(c => c.Type == type);
-        }
-
-        return (await counts.TagWith("count generations").SumAsync(c => c.Count, cancellationToken), false);
+        return (await Ranges(filter).TagWith("count generations").SumAsync(c => c.Count, cancellationToken), false);
     }
 
     // As ordered pages of their own the ranges are merged, and each is read only as far as needed.
     private IQueryable<Generation> Page(GenerationFilter filter, int rows)
     {
-        var ranges = Ranges(filter);
-        var page = ranges.Count == 1
-            ? Matching(filter)
-            : ranges.Select(range => NewestFirst(Matching(range)).Take(filter.Offset + rows)).Aggregate(Queryable.Concat);
+        var matching = Matching(filter);
+        var first = filter.Offset + rows;
+        var page = IsOneRange(filter)
+            ? matching
+            : Ranges(filter).SelectMany(range => matching.Where(g => g.Status == range.Status && g.Type == range.Type)
+                .OrderByDescending(g => g.CreatedAt).ThenByDescending(g => g.Id).Take(first));
         return NewestFirst(page).Skip(filter.Offset).Take(rows);
     }
 
     // A status or a type alone selects several ranges of the index, each in the order of the list.
-    private static IReadOnlyList<GenerationFilter> Ranges(GenerationFilter filter) => filter switch
+    private static bool IsOneRange(GenerationFilter filter) => filter.Status is null == filter.Type is null;
+
+    // The ranges that the user has, whatever types are registered now.
+    private IQueryable<GenerationCount> Ranges(GenerationFilter filter)
     {
-        { Status: not null, Type: null } => [.. Enum.GetValues<GenerationType>().Select(type => filter with { Type = type })],
-        { Status: null, Type: not null } => [.. Enum.GetValues<GenerationStatus>().Select(status => filter with { Status = status })],
-        _ => [filter],
-    };
+        var ranges = context.GenerationCounts.Where(c => c.UserId == filter.UserId);
+        if (filter.Status is { } status)
+        {
+            ranges = ranges.Where(c => c.Status == status);
+        }
+
+        if (filter.Type is { } type)
+        {
+            ranges = ranges.Where(c => c.Type == type);
+        }
+
+        return ranges;
+    }
 
     private static IQueryable<Generation> NewestFirst(IQueryable<Generation> generations) =>
         generations.OrderByDescending(g => g.CreatedAt).ThenByDescending(g => g.Id);

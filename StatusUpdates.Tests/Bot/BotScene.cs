@@ -58,8 +58,8 @@ internal sealed class BotScene : IAsyncDisposable
             new Submission
             {
                 UserId = userId,
-                Type = GenerationType.ProductCard,
-                Task = GenerationTask.ProductCard,
+                Type = "product_card",
+                Task = "product_card",
                 Prompt = "a prompt",
                 TraceParent = traceParent,
             },

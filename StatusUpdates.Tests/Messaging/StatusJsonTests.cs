@@ -14,7 +14,7 @@ public sealed class StatusJsonTests
         {
             GenerationId = "gen-123",
             UserId = "user-456",
-            Type = GenerationType.ProductCard,
+            Type = "product_card",
             Status = GenerationStatus.Completed,
             Timestamp = 1_700_000_000_000,
             Seq = 42,
@@ -53,7 +53,7 @@ public sealed class StatusJsonTests
             {
                 GenerationId = id,
                 UserId = user,
-                Type = (GenerationType)type,
+                Type = StatusUpdates.Data.Types.GenerationTypes.Default.Names[type],
                 Status = (GenerationStatus)status,
                 Timestamp = timestamp,
                 Seq = seq,

@@ -93,7 +93,7 @@ public sealed class DeliveryTests(TestServers servers)
         await using var worker = await scene.StartWorkerAsync();
 
         var card = await scene.SubmitAsync();
-        var chat = await scene.SubmitAsync(type: GenerationType.Chat);
+        var chat = await scene.SubmitAsync(type: "chat");
         await scene.AppendAsync(card, count: 3);
         await scene.AppendAsync(card, GenerationStatus.Completed);
         await scene.AppendAsync(chat, GenerationStatus.Failed);

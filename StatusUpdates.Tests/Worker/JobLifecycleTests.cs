@@ -135,7 +135,7 @@ public sealed class JobLifecycleTests(TestServers servers)
         await using var worker = await TestWorker.StartAsync(
             scene.Database, scene.Redis, provider, ("Results:PublicBaseUrl", "https://status.example.com/base/"));
 
-        var update = await scene.WaitForAsync(await scene.SubmitAsync(GenerationTask.Sora), GenerationStatus.Completed);
+        var update = await scene.WaitForAsync(await scene.SubmitAsync("sora"), GenerationStatus.Completed);
 
         Assert.Equal("https://cdn.example.com/a%20b.mp4?x=1", update.Metadata!.ResultUrls![0]);
         Assert.Matches("^https://status.example.com/base/results/[0-9a-f]{32}$", update.Metadata.ResultUrls[1]);
