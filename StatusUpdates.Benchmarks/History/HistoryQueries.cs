@@ -67,7 +67,7 @@ internal sealed class HistoryQueries : IAsyncDisposable
         _sent.Take();
         var list = await _queries.ListAsync(query.Filter, cancellationToken);
         var sent = _sent.Take();
-        return (list, sent[0], sent[1]);
+        return (list, sent[^2], sent[^1]);
     }
 
     public ValueTask DisposeAsync() => _context.DisposeAsync();

@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace StatusUpdates.Data.Types;
 
 /// <summary>A type of generations: what a user asks for. Immutable.</summary>
@@ -59,6 +57,5 @@ public sealed record TaskOption
     public double? Max { get; init; }
 
     /// <summary>Whether a submission must have it.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Required { get; init; }
 }

@@ -3,8 +3,9 @@ using System.ComponentModel.DataAnnotations;
 namespace StatusUpdates.Data.Types;
 
 /// <summary>
-/// The types of generations that users can submit, and their tasks. API and workers must have the same. Names of types and tasks have 1 to 64 lower-case
-/// letters, digits and underscores, and begin with a letter. Read by API and worker.
+/// The types of generations that users can submit. Each has one or more tasks, and a task belongs to one type; the names of both have 1 to 64 lower-case
+/// letters, digits and underscores, and begin with a letter. A task takes the options that it lists; if it lists none, it takes any, and they reach its
+/// provider unchecked. Read by API and worker, which must have the same.
 /// </summary>
 internal sealed class TypesOptions : IValidatableObject
 {
@@ -28,7 +29,7 @@ internal sealed class TypesOptions : IValidatableObject
 /// <summary>A type of generations.</summary>
 internal sealed class TypeSettings
 {
-    /// <summary>What people read instead of the name.</summary>
+    /// <summary>What people read instead of the type's name.</summary>
     /// <value>the name</value>
     public string? Title { get; set; }
 
@@ -36,7 +37,6 @@ internal sealed class TypeSettings
     /// <value>the only task; required if there are several</value>
     public string? DefaultTask { get; set; }
 
-    /// <summary>A task: work that one provider does. A task belongs to one type only.</summary>
     public Dictionary<string, TaskSettings> Tasks { get; set; } = new(StringComparer.Ordinal);
 
     public RegisteredType ToType(string name) => new()
@@ -53,15 +53,14 @@ internal sealed class TypeSettings
 /// <summary>A task of a type.</summary>
 internal sealed class TaskSettings
 {
-    /// <summary>What people read instead of the name.</summary>
+    /// <summary>What people read instead of the task's name.</summary>
     /// <value>the name</value>
     public string? Title { get; set; }
 
-    /// <summary>The media types of its results, or how they begin: <c>image/</c>, <c>application/json</c>. Other results fail the generation.</summary>
+    /// <summary>The media types of the task's results, or how they begin: <c>image/</c>, <c>application/json</c>. Other results fail the generation.</summary>
     /// <value>any</value>
     public string[] Makes { get; set; } = [];
 
-    /// <summary>An option that it takes. If none is listed, any are accepted, and passed to its provider unchecked.</summary>
     public Dictionary<string, OptionSettings> Options { get; set; } = new(StringComparer.Ordinal);
 
     public RegisteredTask ToTask(string name) => new()
@@ -76,24 +75,24 @@ internal sealed class TaskSettings
 /// <summary>An option of a task.</summary>
 internal sealed class OptionSettings
 {
-    /// <summary>What people read instead of the name.</summary>
+    /// <summary>What people read instead of the option's name.</summary>
     /// <value>the name</value>
     public string? Title { get; set; }
 
-    /// <summary>The JSON type of its value: <c>string</c>, <c>integer</c>, <c>number</c> or <c>boolean</c>.</summary>
+    /// <summary>The JSON type of the option's value: <c>string</c>, <c>integer</c>, <c>number</c> or <c>boolean</c>.</summary>
     public string Type { get; set; } = OptionTypes.Text;
 
-    /// <summary>The values accepted, if it is a string.</summary>
+    /// <summary>The values accepted, if the option is a string.</summary>
     /// <value>any</value>
     public string[] Values { get; set; } = [];
 
-    /// <summary>The least value, if it is a number.</summary>
+    /// <summary>The least value, if the option is a number.</summary>
     public double? Min { get; set; }
 
-    /// <summary>The greatest value, if it is a number.</summary>
+    /// <summary>The greatest value, if the option is a number.</summary>
     public double? Max { get; set; }
 
-    /// <summary>Whether a submission must have it.</summary>
+    /// <summary>Whether a submission must have the option.</summary>
     public bool Required { get; set; }
 
     public TaskOption ToOption(string name) => new()

@@ -149,7 +149,7 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
         var generation = (await response.DataAsync()).AsObject();
         Assert.Equal(
             [
-                "id", "userId", "type", "status", "seq", "cursor", "prompt", "progress", "resultUrls", "tokensUsed", "createdAt", "updatedAt", "startedAt",
+                "id", "userId", "type", "task", "status", "seq", "cursor", "prompt", "progress", "resultUrls", "tokensUsed", "createdAt", "updatedAt", "startedAt",
                 "completedAt",
             ],
             generation.Select(member => member.Key));

@@ -82,7 +82,7 @@ public sealed class TestDatabase : IAsyncDisposable
             {
                 UserId = userId,
                 Type = type,
-                Task = GenerationTypes.Default.Find(type)!.DefaultTask,
+                Task = GenerationTypes.Default.Find(type)?.DefaultTask ?? type,
                 Prompt = "a prompt",
                 IdempotencyKey = key,
                 RequestHash = key is null ? null : [1],

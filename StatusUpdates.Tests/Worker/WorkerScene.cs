@@ -42,13 +42,14 @@ internal sealed class WorkerScene : IAsyncDisposable
         string? options = null,
         string userId = "u",
         string? traceParent = null,
-        DateTimeOffset? deadline = null)
+        DateTimeOffset? deadline = null,
+        string? type = null)
     {
         var result = await Database.CreateCommands().SubmitAsync(
             new Submission
             {
                 UserId = userId,
-                Type = GenerationTypes.Default.TypeOf(task)!.Name,
+                Type = type ?? GenerationTypes.Default.TypeOf(task)!.Name,
                 Task = task,
                 Prompt = prompt,
                 Options = options,

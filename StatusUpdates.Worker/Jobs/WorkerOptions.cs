@@ -12,7 +12,6 @@ internal sealed class WorkerOptions
     [Range(1, 1000)]
     public int Concurrency { get; set; } = 16;
 
-    /// <summary>A task, for providers that accept fewer generations at once than a process could run.</summary>
     public Dictionary<string, TaskOptions> Tasks { get; set; } = new(StringComparer.Ordinal);
 
     /// <summary>

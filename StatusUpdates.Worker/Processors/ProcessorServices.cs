@@ -19,7 +19,8 @@ internal static class ProcessorServices
 
         builder.AddGenerationTypes();
         services.AddSingleton<ResultUploader>();
-        var provided = new ProvidedTasks([.. services.Where(s => s.ServiceType == typeof(IGenerationProvider)).Select(s => (string)s.ServiceKey!).Distinct()]);
+        var provided = new ProvidedTasks(
+            [.. services.Where(s => s.ServiceType == typeof(IGenerationProvider)).Select(s => s.ServiceKey).OfType<string>().Distinct(StringComparer.Ordinal)]);
         services.AddSingleton(provided);
         foreach (var task in provided.Names)
         {
