@@ -15,8 +15,8 @@ public sealed record StatusUpdate
     /// <summary>Its owner; <see cref="Seq"/> is a position in the owner's log.</summary>
     public required string UserId { get; init; }
 
-    /// <summary>What was requested.</summary>
-    public required GenerationType Type { get; init; }
+    /// <summary>The name of the type that was requested, such as <c>chat</c>: see <see cref="GenerationNames"/>.</summary>
+    public required string Type { get; init; }
 
     /// <summary>The status from this update on.</summary>
     public required GenerationStatus Status { get; init; }

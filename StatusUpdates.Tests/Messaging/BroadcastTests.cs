@@ -89,7 +89,7 @@ public sealed class BroadcastTests(TestServers servers)
     {
         GenerationId = "gen-1",
         UserId = "u",
-        Type = GenerationType.Chat,
+        Type = "chat",
         Status = GenerationStatus.Processing,
         Timestamp = 1,
         Seq = seq,

@@ -340,7 +340,7 @@ public sealed class PubSubTests(TestServers servers)
     {
         GenerationId = "gen-123",
         UserId = userId,
-        Type = GenerationType.ProductCard,
+        Type = "product_card",
         Status = GenerationStatus.Completed,
         Timestamp = 1_700_000_000_000,
         Seq = seq,

@@ -79,8 +79,8 @@ public sealed class RetryPlanTests
     {
         Id = "gen-1",
         UserId = "u",
-        Type = GenerationType.Sora,
-        Task = GenerationTask.Sora,
+        Type = "sora",
+        Task = "sora",
         Prompt = "p",
         Attempt = failures + 1,
         Failures = failures,
