@@ -13,7 +13,7 @@ public sealed class SealedUpdateTests
     {
         GenerationId = "gen-1",
         UserId = "user-456",
-        Type = GenerationType.ProductCard,
+        Type = "product_card",
         Status = GenerationStatus.Processing,
         Timestamp = 1_700_000_000_000,
         Seq = 42,
