@@ -15,7 +15,8 @@ public record GenerationView
     public required string Type { get; init; }
 
     /// <summary>The name of its task: which of the type's kinds of work was requested.</summary>
-    public required string Task { get; init; }
+    // Not required: an API of an earlier version does not send it; then it is empty.
+    public string Task { get => field ?? ""; init; }
 
     /// <summary>The current status.</summary>
     public required GenerationStatus Status { get; init; }

@@ -62,7 +62,7 @@ internal static class GenerationEndpoints
         app.MapPlainGroup(TypesPath, "Generations").MapGet("/", static (HttpResponse response, TypeDocument types) => types.Get(response))
             .WithName("ListTypes")
             .WithSummary("Lists the registered types")
-            .WithDescription("What can be submitted: the types, their tasks, and the options that each takes. An operator may add types; ETag and If-None-Match work.")
+            .WithDescription("What can be submitted: the types, their tasks, and the options that each takes. An operator may add types.")
             .Produces<Success<TypeList>>()
             .Produces(StatusCodes.Status304NotModified);
     }

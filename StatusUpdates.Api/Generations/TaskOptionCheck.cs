@@ -62,9 +62,8 @@ internal static class TaskOptionCheck
         OptionTypes.Flag => "Must be true or false.",
         OptionTypes.Text when option.Values is { } values => $"Allowed are: {string.Join(", ", values)}.",
         OptionTypes.Text => "Must be a string.",
-        _ => string.Create(
-            CultureInfo.InvariantCulture,
-            $"Must be {(option.Type == OptionTypes.Whole ? "an integer" : "a number")}{Limit(" from ", option.Min)}{Limit(option.Min is null ? " up to " : " to ", option.Max)}."),
+        _ => (option.Type == OptionTypes.Whole ? "Must be an integer" : "Must be a number")
+            + Limit(" from ", option.Min) + Limit(option.Min is null ? " up to " : " to ", option.Max) + ".",
     };
 
     private static string Limit(string word, double? limit) => limit is { } value ? word + value.ToString(CultureInfo.InvariantCulture) : "";

@@ -14,8 +14,8 @@ namespace StatusUpdates.Api.Generations;
 internal sealed record TypeList(IReadOnlyList<RegisteredType> Items);
 
 /// <summary>
-/// <c>GET /api/v1/types</c>: the registry, written once, because it does not change while the process runs. Its strong entity tag is a hash of it (RFC 9110,
-/// section 8.8.3). Thread-safe.
+/// <c>GET /api/v1/types</c>: the registry, written once, because it does not change while the process runs. Its strong entity tag is a hash of it
+/// (RFC 9110, section 8.8.3). Thread-safe.
 /// </summary>
 internal sealed class TypeDocument
 {

@@ -61,22 +61,29 @@ internal sealed class WebhookRules(AddressPolicy policy, HostLookups lookups, Ge
         Names("statuses", statuses?.Select(status => status.ToWireName()), GenerationStatusNames.All, errors);
 
     /// <summary>The names of a filter by type; null for all, or after adding errors.</summary>
-    public string[]? Types(IReadOnlyList<string>? names, FieldErrors errors) => Names("types", names, types.Names, errors);
+    public string[]? Types(IReadOnlyList<string>? names, FieldErrors errors)
+    {
+        for (var i = 0; i < names?.Count; i++)
+        {
+            if (!types.Names.Contains(names[i], StringComparer.Ordinal))
+            {
+                errors.Add($"types[{i}]", $"Allowed are: {string.Join(", ", types.Names)}.");
+                return null;
+            }
+        }
+
+        return Names("types", names, types.Names, errors);
+    }
 
     private static string[]? Names(string field, IEnumerable<string>? values, IReadOnlyList<string> all, FieldErrors errors)
     {
-        if (values is null)
+        string[]? names = values is null ? null : [.. values];
+        if (names is { Length: 0 } || names?.Distinct(StringComparer.Ordinal).Count() < names?.Length)
         {
+            errors.Add(field, $"Must be omitted, or a list of some of these, each once: {string.Join(", ", all)}.");
             return null;
         }
 
-        string[] names = [.. values];
-        if (names.Length > 0 && names.Distinct(StringComparer.Ordinal).Count() == names.Length && names.All(all.Contains))
-        {
-            return names;
-        }
-
-        errors.Add(field, $"Must be omitted, or a list of some of these, each once: {string.Join(", ", all)}.");
-        return null;
+        return names;
     }
 }

@@ -28,12 +28,16 @@ public sealed class RestTests(TestServers servers)
             Token);
 
         Assert.Equal(
-            ("alice", "chat", GenerationStatus.Pending, 1L, "Hello, ünïcode & \"quotes\""),
-            (submitted.UserId, submitted.Type, submitted.Status, submitted.Seq, submitted.Prompt));
+            ("alice", "chat", "image_generation", GenerationStatus.Pending, 1L, "Hello, ünïcode & \"quotes\""),
+            (submitted.UserId, submitted.Type, submitted.Task, submitted.Status, submitted.Seq, submitted.Prompt));
+        Assert.Equal(512, submitted.Options!.Value.GetProperty("width").GetInt32());
         Assert.Equal(submitted.Cursor, (await api.Database.Log.ReadAfterAsync("alice", 0, 1, Token)).Items.Single().Cursor);
         Assert.InRange(submitted.CreatedAt, TimeProvider.System.GetUtcNow().AddMinutes(-5), TimeProvider.System.GetUtcNow().AddMinutes(5));
-        Assert.Equal(submitted, await client.GetAsync(submitted.Id, Token));
-        Assert.Equal(submitted, Assert.Single((await client.ListAsync(cancellationToken: Token)).Items));
+        foreach (var read in new[] { await client.GetAsync(submitted.Id, Token), Assert.Single((await client.ListAsync(cancellationToken: Token)).Items) })
+        {
+            Assert.True(JsonElement.DeepEquals(submitted.Options.Value, read.Options!.Value));
+            Assert.Equal(submitted, read with { Options = submitted.Options });
+        }
 
         var canceled = await client.CancelAsync(submitted.Id, Token);
         Assert.Equal((GenerationStatus.Canceled, 2L), (canceled.Status, canceled.Seq));
@@ -53,7 +57,7 @@ public sealed class RestTests(TestServers servers)
             """;
         var generation = JsonSerializer.Deserialize(Old, ClientJsonContext.Default.EnvelopeGeneration)!.Data!;
 
-        Assert.Equal((42L, "42", GenerationStatus.Completed), (generation.Seq, generation.Cursor, generation.Status));
+        Assert.Equal((42L, "42", "", GenerationStatus.Completed), (generation.Seq, generation.Cursor, generation.Task, generation.Status));
         Assert.Equal(["https://example.org/1"], generation.ResultUrls!);
         Assert.Equal("42-9f3ab2c1", (generation with { Cursor = "42-9f3ab2c1" }).Cursor);
     }

@@ -1,8 +1,8 @@
 // Starts the page: sign-in, then the user's workspace.
 
 import { Api, ApiError, Session, offersDevelopmentTokens } from './api.js';
-import { element, isBusy, setBusy } from './dom.js';
 import { Composer } from './composer.js';
+import { element, isBusy, setBusy } from './dom.js';
 import { Types } from './types.js';
 import { Workspace } from './workspace.js';
 
