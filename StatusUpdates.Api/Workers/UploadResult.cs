@@ -10,6 +10,7 @@ using StatusUpdates.Api.Queries;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Results;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Workers;
@@ -25,6 +26,7 @@ internal static class UploadResult
         ClaimsPrincipal user,
         AttemptQueries attempts,
         GenerationResultStore store,
+        GenerationTypes types,
         IOptions<ResultsOptions> options,
         CancellationToken cancellationToken)
     {
@@ -59,6 +61,11 @@ internal static class UploadResult
         if (!state.IsHeldBy(WorkerReader.OwnerOf(workerId!, user), attempt))
         {
             return state.Status.IsTerminal() ? WorkerProblems.Terminal(state.Status) : WorkerProblems.StaleAttempt();
+        }
+
+        if (types.FindTask(state.Task) is { } task && !task.Accepts(http.Request.ContentType!))
+        {
+            return ProblemResult.Invalid("Content-Type", $"Must be {task.MakesText}: that is what the task {state.Task} makes.");
         }
 
         if (await ReadAsync(http, cancellationToken) is not { } content)

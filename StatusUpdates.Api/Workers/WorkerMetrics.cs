@@ -1,8 +1,6 @@
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http.Features;
 using StatusUpdates.Data.Queue;
-using StatusUpdates.Data.Schema;
-using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Workers;
 
@@ -78,7 +76,7 @@ internal sealed class WorkerMetrics
         }
     }
 
-    private static KeyValuePair<string, object?> Tag(GenerationTask task) => new(Task, task.ToWireName());
+    private static KeyValuePair<string, object?> Tag(string task) => new(Task, task);
 
     private sealed class Waiting(WorkerMetrics metrics) : IDisposable
     {

@@ -34,13 +34,13 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
     public async Task A_claim_takes_only_due_generations_of_tasks_that_the_worker_can_do()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
-        await db.SubmitAsync("u", GenerationType.Sora, cancellationToken: Token);
+        await db.SubmitAsync("u", "sora", cancellationToken: Token);
         var card = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
         var later = (await db.SubmitAsync("u", cancellationToken: Token)).Generation;
         await db.ExecuteAsync($"UPDATE generations SET run_at = now() + interval '1 hour' WHERE id = '{later.Id}'", Token);
 
         var claim = await db.Queue.ClaimAsync(
-            new ClaimRequest { Owner = "w", Tasks = [GenerationTask.ProductCard], Limit = 10, Lease = TimeSpan.FromSeconds(30) }, Token);
+            new ClaimRequest { Owner = "w", Tasks = ["product_card"], Limit = 10, Lease = TimeSpan.FromSeconds(30) }, Token);
 
         Assert.Equal([card.Id], claim.Claimed.Select(j => j.Id));
     }
@@ -232,7 +232,7 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         await db.CreateCommands().SubmitAsync(
-            new Submission { UserId = "u", Type = GenerationType.Sora, Task = GenerationTask.Sora, Prompt = "p", TraceParent = Trace }, Token);
+            new Submission { UserId = "u", Type = "sora", Task = "sora", Prompt = "p", TraceParent = Trace }, Token);
 
         // If spans are collected, this is the claim's own span, which belongs to that trace.
         var claimed = (await db.ClaimAsync(cancellationToken: Token)).Claimed[0].TraceParent;

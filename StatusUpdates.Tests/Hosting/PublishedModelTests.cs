@@ -68,6 +68,18 @@ public sealed class PublishedModelTests
     }
 
     [Fact]
+    public async Task API_and_workers_get_the_same_types()
+    {
+        const string Makes = "Generations:Types:poster:Tasks:print_poster:Makes:0";
+        var model = await PublishedModel.PublishAsync([$"--{Makes}=image/"]);
+
+        foreach (var service in new[] { "api", "worker" })
+        {
+            Assert.Equal("image/", EnvOf(model, service, Makes.Replace(":", "__", StringComparison.Ordinal)));
+        }
+    }
+
+    [Fact]
     public async Task Probes_replicas_and_descriptions_are_in_the_model_for_other_publishers()
     {
         await using var host = await TestAppHost.CreateAsync(

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using StatusUpdates.Api.Workers;
+using StatusUpdates.Data.Types;
 
 namespace StatusUpdates.Tests.RemoteWorkers;
 
@@ -10,7 +11,7 @@ public sealed class ClaimLineTests
     private readonly FakeTimeProvider _time = new();
     private readonly ClaimLine _line;
 
-    public ClaimLineTests() => _line = new([], new WorkerProtocolOptions(), _time);
+    public ClaimLineTests() => _line = new(["sora", "anything"], GenerationTypes.Default, new WorkerProtocolOptions(), _time);
 
     [Fact]
     public async Task A_wake_up_wakes_the_one_that_has_waited_longest_and_no_other()
@@ -65,6 +66,13 @@ public sealed class ClaimLineTests
             Assert.True(await second);
             _time.Advance(TimeSpan.FromSeconds(10));
         }
+    }
+
+    [Fact]
+    public void A_task_that_is_not_registered_may_be_of_any_type()
+    {
+        Assert.Equal(["sora", "anything"], _line.TasksOf("sora"));
+        Assert.Equal(["anything"], _line.TasksOf("chat"));
     }
 
     [Fact]

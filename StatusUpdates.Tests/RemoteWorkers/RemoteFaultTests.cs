@@ -28,7 +28,7 @@ public sealed class RemoteFaultTests(TestServers servers)
         using var claim = await worker.PostAsync("claim", worker.ClaimBody(wait: 60));
         using var heartbeat = await worker.PostAsync("heartbeat", worker.Body(("generations", new JsonArray())));
         using var complete = await worker.CallAsync("complete", lease, outcome);
-        using var upload = await worker.UploadAsync(lease, new StringContent("text"));
+        using var upload = await worker.UploadAsync(lease, new ByteArrayContent([1]) { Headers = { ContentType = new("video/mp4") } });
         foreach (var refused in new[] { claim, heartbeat, complete, upload })
         {
             await refused.ProblemAsync(HttpStatusCode.ServiceUnavailable, "database_unavailable");
@@ -51,7 +51,7 @@ public sealed class RemoteFaultTests(TestServers servers)
     {
         await using var api = await TestApi.StartAsync(servers);
         var waiting = api.ConnectWorker().ClaimAsync(wait: 60);
-        await api.Database.SubmitAsync("u", GenerationType.Sora, cancellationToken: Token);
+        await api.Database.SubmitAsync("u", "sora", cancellationToken: Token);
         Assert.Single(await waiting);
     }
 

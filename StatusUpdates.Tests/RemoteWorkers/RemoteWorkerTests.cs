@@ -91,6 +91,19 @@ public sealed class RemoteWorkerTests(TestServers servers, SharedApi shared) : I
         await worker.CompleteAsync(lease);
     }
 
+    [Fact]
+    public async Task A_result_of_another_kind_than_its_task_makes_is_refused()
+    {
+        var api = await shared.ApiAsync();
+        await api.SubmitAsync(SharedApi.NewUser());
+        var worker = api.ConnectWorker();
+        var lease = await worker.ClaimOneAsync();
+        using var response = await worker.UploadAsync(lease, new StringContent("a text"));
+        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+        Assert.Contains("video/* or image/*", (string?)problem["errors"]!["Content-Type"]![0], StringComparison.Ordinal);
+        await worker.CompleteAsync(lease);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
