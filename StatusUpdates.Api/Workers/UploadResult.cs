@@ -65,7 +65,7 @@ internal static class UploadResult
 
         if (types.FindTask(state.Task) is { } task && !task.Accepts(http.Request.ContentType!))
         {
-            return ProblemResult.Invalid("Content-Type", $"Must be {task.MakesText}: that is what the task {state.Task} makes.");
+            return ProblemResult.Invalid("Content-Type", $"Must be {task.DescribeResults()}: that is what the task {state.Task} makes.");
         }
 
         if (await ReadAsync(http, cancellationToken) is not { } content)

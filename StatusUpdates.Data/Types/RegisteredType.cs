@@ -35,7 +35,7 @@ public sealed record RegisteredTask
     public bool Accepts(string contentType) => Makes?.Any(kind => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase)) ?? true;
 
     /// <summary>What it makes, for people, such as <c>video/* or image/*</c>.</summary>
-    public string MakesText => Makes is null ? "any media type" : string.Join(" or ", Makes.Select(kind => kind.EndsWith('/') ? kind + "*" : kind));
+    public string DescribeResults() => Makes is null ? "any media type" : string.Join(" or ", Makes.Select(kind => kind.EndsWith('/') ? kind + "*" : kind));
 
     /// <summary>The only options that it takes; null if any are accepted, for its provider to understand.</summary>
     public IReadOnlyList<TaskOption>? Options { get; init; }

@@ -84,7 +84,7 @@ internal class BaseProcessor(string task, IGenerationProvider provider, Generati
 
         if (result.Outputs.OfType<ProviderContent>().FirstOrDefault(c => _task?.Accepts(c.ContentType) == false) is { } other)
         {
-            throw new ProviderException($"The provider returned {other.ContentType} instead of {_task!.MakesText}.");
+            throw new ProviderException($"The provider returned {other.ContentType} instead of {_task!.DescribeResults()}.");
         }
     }
 }
