@@ -4,8 +4,6 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
-using StatusUpdates.Data.Results;
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Api;
@@ -143,7 +141,7 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
             ["RateLimits:ResultsPerAddress"] = "6",
         };
         await using var api = await TestApi.StartAsync(database, redis, settings);
-        var content = RandomNumberGenerator.GetBytes(GenerationResult.MaxBytes);
+        var content = RandomNumberGenerator.GetBytes(4 * 1024 * 1024);
         var id = await database.Results.SaveAsync("gen-1", "image/png", content, Token);
         var stalled = new List<Socket>();
         try

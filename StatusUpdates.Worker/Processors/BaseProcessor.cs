@@ -39,7 +39,7 @@ internal abstract class BaseProcessor(
 
         Check(result);
         job.Stopping.ThrowIfCancellationRequested();
-        var urls = await writer.WriteAsync(() => results.UploadAsync(job.Generation.Id, result.Outputs, job.Stopping), job.Stopping);
+        var urls = await results.UploadAsync(job.Generation.Id, result.Outputs, CheckKind, job.Stopping);
 
         if (!job.TryBeginSettling())
         {
@@ -77,18 +77,19 @@ internal abstract class BaseProcessor(
         return BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{prompt}\n{seed}")));
     }
 
-    private bool Accepts(string contentType) => Array.Exists(kinds, kind => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase));
+    private void CheckKind(string contentType)
+    {
+        if (!Array.Exists(kinds, kind => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase)))
+        {
+            throw new ProviderException($"The provider returned {contentType} instead of {expectedOutput}.");
+        }
+    }
 
-    private void Check([NotNull] ProviderResult? result)
+    private static void Check([NotNull] ProviderResult? result)
     {
         if (result is not { Outputs.Count: > 0 })
         {
             throw new ProviderException("The provider returned no result.");
-        }
-
-        if (result.Outputs.OfType<ProviderContent>().FirstOrDefault(c => !Accepts(c.ContentType)) is { } other)
-        {
-            throw new ProviderException($"The provider returned {other.ContentType} instead of {expectedOutput}.");
         }
     }
 }

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Egress;
+using StatusUpdates.ResultStore;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Processors;
@@ -15,8 +17,10 @@ internal static class ProcessorServices
         // Before the configuration section, which overrides it.
         services.AddOptions<ResultsOptions>().Configure<IHostEnvironment>(
             (options, environment) => options.PublicBaseUrl = environment.IsDevelopment() ? ResultsOptions.DevelopmentBaseUrl : "");
-        services.AddSectionOptions<ResultsOptions, ResultsOptionsValidator>(ResultsOptions.SectionName);
+        builder.AddResultStore(writes: true).Validate(options => options.PublicBaseUrl.Length > 0, ResultsOptions.BaseUrlError);
 
+        builder.AddEgress();
+        services.AddSingleton<ResultDownloads>();
         services.AddSingleton<ResultUploader>();
         services.AddProcessor<SoraProcessor>(GenerationTask.Sora);
         services.AddProcessor<ProductCardProcessor>(GenerationTask.ProductCard);
