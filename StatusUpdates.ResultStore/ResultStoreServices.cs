@@ -14,10 +14,11 @@ public static class ResultStoreServices
     /// StatusUpdates.Data.
     /// </summary>
     /// <param name="builder">The host.</param>
-    /// <param name="writes">Whether this service stores and removes results, and so must be able to write there.</param>
-    public static OptionsBuilder<ResultsOptions> AddResultStore(this IHostApplicationBuilder builder, bool writes = false)
+    /// <param name="writes">Whether this service stores results: then it must be able to write there, and know <c>Results:PublicBaseUrl</c>.</param>
+    public static void AddResultStore(this IHostApplicationBuilder builder, bool writes = false)
     {
         var isDevelopment = builder.Environment.IsDevelopment();
+        builder.AddResultsOptions(writes);
         builder.Services.AddSingleton<IContentStore>(services =>
         {
             var options = services.GetRequiredService<IOptions<ResultsOptions>>().Value;
@@ -28,8 +29,18 @@ public static class ResultStoreServices
         builder.Services.AddSingleton<GenerationResultStore>();
         builder.Services.AddSingleton<ContentRemovals>();
         builder.Services.AddHostedService<ContentStoreCheck>();
+    }
 
-        // After the configuration: a bucket replaces the default.
+    private static void AddResultsOptions(this IHostApplicationBuilder builder, bool needsAddress)
+    {
+        var isDevelopment = builder.Environment.IsDevelopment();
+
+        // Before the configuration section, which overrides it.
+        builder.Services.Configure<ResultsOptions>(options => options.PublicBaseUrl = isDevelopment ? ResultsOptions.DevelopmentBaseUrl : "");
+        builder.Services.AddSectionOptions<ResultsOptions, ResultsOptionsValidator>(ResultsOptions.SectionName)
+            .Validate(options => !needsAddress || options.PublicBaseUrl.Length > 0, ResultsOptions.BaseUrlError);
+
+        // After it: a bucket replaces the default.
         builder.Services.PostConfigure<ResultsOptions>(options =>
         {
             if (isDevelopment && string.IsNullOrEmpty(options.Folder) && options.S3.IsEmpty)
@@ -37,7 +48,6 @@ public static class ResultStoreServices
                 options.Folder = FolderContentStore.OfCurrentUser();
             }
         });
-        return builder.Services.AddSectionOptions<ResultsOptions, ResultsOptionsValidator>(ResultsOptions.SectionName);
     }
 
     /// <summary>Checks the place of large results before the service takes requests or jobs.</summary>

@@ -54,6 +54,9 @@ public sealed class ResultsOptions : IValidatableObject
     /// <summary>How long the copy of a result from a provider's address may take, with all its repetitions.</summary>
     public TimeSpan DownloadTimeout { get; internal set; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>The address of the stored result with this id.</summary>
+    public string UrlOf(string id) => $"{PublicBaseUrl.TrimEnd('/')}/results/{id}";
+
     /// <summary>Whether results go to storage that speaks S3.</summary>
     internal bool UsesS3 => !string.IsNullOrEmpty(S3.Bucket);
 

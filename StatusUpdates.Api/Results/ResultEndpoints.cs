@@ -48,9 +48,16 @@ internal static class ResultEndpoints
     private static async Task<Results<FileStreamHttpResult, ProblemResult>> HandleAsync(
         string id, HttpContext context, GenerationResultStore results, ResultLimiter limiter)
     {
-        if (HttpMethods.IsGet(context.Request.Method) && limiter.TryTake(context) is { } full)
+        var isGet = HttpMethods.IsGet(context.Request.Method);
+        if (isGet && limiter.TryTake(context) is { } full)
         {
             return full;
+        }
+
+        // Must be ignored (RFC 9110, section 14.2): the framework takes ranges of any unit for bytes, and also those of HEAD.
+        if (!isGet || !context.Request.Headers.Range.ToString().StartsWith("bytes=", StringComparison.OrdinalIgnoreCase))
+        {
+            context.Request.Headers.Range = default;
         }
 
         if (id.Length != IdLength || !id.All(char.IsAsciiHexDigitLower) || await results.DescribeAsync(id, context.RequestAborted) is not { } result)

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using StatusUpdates.Tests.Transports;
 
@@ -91,6 +92,23 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
         using var response = await api.Anonymous.SendAsync(request, Token);
         Assert.Equal(HttpStatusCode.RequestedRangeNotSatisfiable, response.StatusCode);
         Assert.Equal("bytes */200000", response.Content.Headers.ContentRange?.ToString());
+    }
+
+    [Fact]
+    public async Task A_result_whose_content_is_missing_is_unavailable_and_the_operator_reads_which()
+    {
+        var logs = new CollectedLogs();
+        await using var api = await TestApi.StartAsync(servers, configure: builder => builder.Logging.AddProvider(logs));
+        var id = await api.Database.Results.SaveAsync("gen-1", "video/mp4", new byte[300_000], Token);
+        File.Delete(Path.Combine(api.Database.ResultsFolder, id[..2], id));
+
+        using var response = await api.Anonymous.GetAsync($"/results/{id}", Token);
+
+        await response.ProblemAsync(HttpStatusCode.ServiceUnavailable, "result_unavailable");
+        Assert.NotNull(response.Headers.RetryAfter);
+        Assert.True(response.Headers.CacheControl?.NoStore);
+        Assert.Null(response.Headers.ETag);
+        Assert.Contains(logs.Lines, line => line.Contains(id, StringComparison.Ordinal) && line.Contains("Results:Folder", StringComparison.Ordinal));
     }
 
     [Fact]

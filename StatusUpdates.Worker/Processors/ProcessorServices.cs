@@ -14,11 +14,7 @@ internal static class ProcessorServices
     {
         var services = builder.Services;
 
-        // Before the configuration section, which overrides it.
-        services.AddOptions<ResultsOptions>().Configure<IHostEnvironment>(
-            (options, environment) => options.PublicBaseUrl = environment.IsDevelopment() ? ResultsOptions.DevelopmentBaseUrl : "");
-        builder.AddResultStore(writes: true).Validate(options => options.PublicBaseUrl.Length > 0, ResultsOptions.BaseUrlError);
-
+        builder.AddResultStore(writes: true);
         builder.AddEgress();
         services.AddSingleton<ResultDownloads>();
         services.AddSingleton<ResultUploader>();

@@ -25,8 +25,6 @@ internal sealed class ResultUploader(
 
     private static readonly Backoff ReadBackoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10));
 
-    private readonly string _baseUrl = options.Value.PublicBaseUrl.TrimEnd('/');
-
     /// <param name="generationId">The generation.</param>
     /// <param name="outputs">Its results.</param>
     /// <param name="checkKind">Throws if results of a media type are not what the task creates.</param>
@@ -50,7 +48,7 @@ internal sealed class ResultUploader(
         {
             urls.Add(output is ProviderLink link
                 ? link.Url.AbsoluteUri
-                : $"{_baseUrl}/results/{await StoreAsync(generationId, output, checkKind, cancellationToken)}");
+                : options.Value.UrlOf(await StoreAsync(generationId, output, checkKind, cancellationToken)));
         }
 
         return urls;
