@@ -43,6 +43,12 @@ public sealed partial class ContentRemovals(StatusDatabase database, IContentSto
             new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken },
             async (content, token) =>
             {
+                // A store in which nothing can be removed is away: each further try could take as long as its time-out.
+                if (removed.IsEmpty && failures.Count >= Parallelism)
+                {
+                    return;
+                }
+
                 try
                 {
                     await contents.DeleteAsync(content.Id, token);
@@ -64,7 +70,6 @@ public sealed partial class ContentRemovals(StatusDatabase database, IContentSto
             LogFailed(failures.Count, due.Count, failure.Message);
         }
 
-        // A store in which nothing can be removed is away: the others can wait.
         return new RemovedContents(removed.Count, failures.Count, due[^1], IsLast: due.Count < limit || removed.IsEmpty);
     }
 

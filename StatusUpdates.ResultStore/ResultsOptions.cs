@@ -102,7 +102,7 @@ public sealed class S3Options
     public string? Endpoint { get; set; }
 
     /// <summary>The region, such as <c>eu-central-1</c>.</summary>
-    /// <value>required for Amazon; with <c>Endpoint</c> <c>us-east-1</c></value>
+    /// <value>required for Amazon, otherwise <c>us-east-1</c></value>
     public string? Region { get; set; }
 
     /// <summary>The access key's id. Without it, the credentials of the environment: variables, files, or the machine's or container's role.</summary>

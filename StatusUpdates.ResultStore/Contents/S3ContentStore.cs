@@ -27,6 +27,8 @@ internal sealed partial class S3ContentStore : IContentStore, IDisposable
         "IllegalLocationConstraintException",
     ];
 
+    // For sending a part and for the answer to begin: 8 MiB in this time are one Mbit/s.
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan CheckTime = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan CleanupTime = TimeSpan.FromSeconds(10);
 
@@ -45,6 +47,7 @@ internal sealed partial class S3ContentStore : IContentStore, IDisposable
             RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
             ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
             RetryMode = RequestRetryMode.Standard,
+            Timeout = RequestTimeout,
         };
         if (string.IsNullOrEmpty(options.Endpoint))
         {

@@ -1,5 +1,6 @@
 using CsCheck;
 using Microsoft.Extensions.Logging.Abstractions;
+using StatusUpdates.ResultStore;
 using StatusUpdates.ResultStore.Contents;
 
 namespace StatusUpdates.Tests.ResultStore;
@@ -233,6 +234,26 @@ public sealed class S3ContentStoreTests(S3Server server) : ContentStoreTests
         await store.DeleteAsync(id, Token);
 
         Assert.Null(await store.OpenAsync(id, 0, 1, Token));
+    }
+
+    [Fact]
+    public async Task A_reader_goes_on_when_the_connection_to_the_server_is_cut()
+    {
+        const long Length = 30_000_000;
+        await using var proxy = new TcpProxy((await server.AddressAsync()).Port);
+        using var store = Create(new Uri($"http://127.0.0.1:{proxy.Port}"));
+        var id = NewId();
+        await store.WriteAsync(id, new PatternStream(Length), Token);
+        await using var content = new StoredContent(store, id, Length);
+        var bytes = new byte[Length];
+
+        for (var at = 0; at < Length; at += 3_000_000)
+        {
+            await content.ReadExactlyAsync(bytes.AsMemory(at, 3_000_000), Token);
+            proxy.Cut();
+        }
+
+        Assert.True(PatternStream.Bytes(0, Length).AsSpan().SequenceEqual(bytes));
     }
 
     [Theory]

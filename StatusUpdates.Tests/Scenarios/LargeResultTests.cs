@@ -37,7 +37,7 @@ public sealed class LargeResultTests(TestServers servers, ITestOutputHelper outp
         await Eventually.TrueAsync(() => GenerationResultStoreTests.Files(db) is [{ Length: 32 }], everyMilliseconds: 50);
         var orphan = GenerationResultStoreTests.Files(db)[0];
         await worker.KillAsync();
-        await db.UntilAsync("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%store result%' AND state <> 'idle')");
+        await db.UntilAsync("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '-- store result%')");
         await transaction.RollbackAsync(Token);
         Assert.Null(await db.Results.DescribeAsync(orphan, Token));
 

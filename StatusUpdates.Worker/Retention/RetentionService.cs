@@ -48,7 +48,6 @@ internal sealed partial class RetentionService(
             size => pass.DeleteGenerationsAsync(settings.Generations, size, cancellationToken),
             RetentionTelemetry.GenerationsDeleted,
             cancellationToken);
-        var removedContents = await RemoveContentsAsync(cancellationToken);
         var updates = await TrimLogsAsync(pass, cancellationToken);
         var deliveries = await RepeatAsync(
             size => pass.DeleteDeliveriesAsync(settings.Deliveries, size, cancellationToken),
@@ -58,6 +57,9 @@ internal sealed partial class RetentionService(
         // What is stored about a generation's Telegram messages is useful as long as its updates are.
         await RepeatAsync(
             size => pass.DeleteMessagesAsync(settings.Updates, size, cancellationToken), static _ => { }, cancellationToken);
+
+        // Last: a store that is away must not delay what is in the database.
+        var removedContents = await RemoveContentsAsync(cancellationToken);
         var removed = new Removed(generations, removedContents, updates, deliveries, time.GetElapsedTime(started));
         RetentionTelemetry.PassEnded(removed, startedAt, time.GetUtcNow());
         return removed;
@@ -253,10 +255,4 @@ internal sealed partial class RetentionService(
 
     [LoggerMessage(3304, LogLevel.Warning, "Retention was interrupted; the next attempt is in {Pause}: {Reason}")]
     private partial void LogFailed(Exception? exception, TimeSpan pause, string reason);
-}
-
-/// <summary>What one pass removed.</summary>
-internal sealed record Removed(long Generations, long Contents, long Updates, long Deliveries, TimeSpan Duration)
-{
-    public bool IsNothing => Generations == 0 && Contents == 0 && Updates == 0 && Deliveries == 0;
 }
