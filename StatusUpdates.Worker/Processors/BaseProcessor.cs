@@ -37,7 +37,7 @@ internal class BaseProcessor(string task, IGenerationProvider provider, Generati
 
         Check(result);
         job.Stopping.ThrowIfCancellationRequested();
-        var urls = await writer.WriteAsync(() => results.UploadAsync(job.Generation.Id, result.Outputs, job.Stopping), job.Stopping);
+        var urls = await results.UploadAsync(job.Generation.Id, result.Outputs, CheckKind, job.Stopping);
 
         if (!job.TryBeginSettling())
         {
@@ -75,19 +75,20 @@ internal class BaseProcessor(string task, IGenerationProvider provider, Generati
         return BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{prompt}\n{seed}")));
     }
 
-    private bool Accepts(string contentType) => _makes?.Any(kind => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase)) ?? true;
+    private void CheckKind(string contentType)
+    {
+        if (_makes is not null && !_makes.Any(kind => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase)))
+        {
+            var expected = string.Join(" or ", _makes.Select(kind => kind.EndsWith('/') ? kind + "*" : kind));
+            throw new ProviderException($"The provider returned {contentType} instead of {expected}.");
+        }
+    }
 
-    private void Check([NotNull] ProviderResult? result)
+    private static void Check([NotNull] ProviderResult? result)
     {
         if (result is not { Outputs.Count: > 0 })
         {
             throw new ProviderException("The provider returned no result.");
-        }
-
-        if (result.Outputs.OfType<ProviderContent>().FirstOrDefault(c => !Accepts(c.ContentType)) is { } other)
-        {
-            var expected = string.Join(" or ", _makes!.Select(kind => kind.EndsWith('/') ? kind + "*" : kind));
-            throw new ProviderException($"The provider returned {other.ContentType} instead of {expected}.");
         }
     }
 }

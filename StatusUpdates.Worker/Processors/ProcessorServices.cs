@@ -1,6 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using StatusUpdates.Data.Types;
+using StatusUpdates.Egress;
+using StatusUpdates.ResultStore;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Processors;
@@ -12,12 +14,10 @@ internal static class ProcessorServices
     {
         var services = builder.Services;
 
-        // Before the configuration section, which overrides it.
-        services.AddOptions<ResultsOptions>().Configure<IHostEnvironment>(
-            (options, environment) => options.PublicBaseUrl = environment.IsDevelopment() ? ResultsOptions.DevelopmentBaseUrl : "");
-        services.AddSectionOptions<ResultsOptions, ResultsOptionsValidator>(ResultsOptions.SectionName);
-
+        builder.AddResultStore(writes: true);
         builder.AddGenerationTypes();
+        builder.AddEgress();
+        services.AddSingleton<ResultDownloads>();
         services.AddSingleton<ResultUploader>();
         var provided = new ProvidedTasks(
             [.. services.Where(s => s.ServiceType == typeof(IGenerationProvider)).Select(s => s.ServiceKey).OfType<string>().Distinct(StringComparer.Ordinal)]);
