@@ -140,7 +140,11 @@ internal sealed class FolderContentStore(string folder, bool mayCreate, bool wri
 
         return new FileStream(path, new FileStreamOptions
         {
-            Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.Delete, Options = FileOptions.Asynchronous, BufferSize = 0,
+            Mode = FileMode.Create,
+            Access = FileAccess.Write,
+            Share = FileShare.Delete,
+            Options = FileOptions.Asynchronous,
+            BufferSize = 0,
         });
     }
 
