@@ -212,9 +212,9 @@ def read_body(answer: http.client.HTTPResponse) -> bytes:
 
     :raises http.client.HTTPException: it was cut, or is far larger than any answer of the API.
     """
-    body = answer.read(_MAX_BODY)
+    body = answer.read(_MAX_BODY + 1)
+    if len(body) > _MAX_BODY:
+        raise http.client.HTTPException(f"The answer has more than {_MAX_BODY} bytes.")
     if answer.length:
         raise http.client.IncompleteRead(body, answer.length)
-    if not answer.isclosed() and answer.read(1):
-        raise http.client.HTTPException(f"The answer has more than {_MAX_BODY} bytes.")
     return body

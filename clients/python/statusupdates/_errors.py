@@ -42,7 +42,7 @@ class Unavailable(StatusUpdatesError):
         super().__init__(message)
         self.retry_after = retry_after
         self.status = status
-        # Whether anything accepted the connection.
+        # Whether the request reached anything.
         self.reached = reached
 
 

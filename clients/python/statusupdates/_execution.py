@@ -92,7 +92,7 @@ def _settle(attempt: Attempt, action: str, members: Dict[str, Any], name: str) -
         log.warning("%s is not this worker's any more; nothing more is written for it", name)
 
 
-def _call(function: Function, job: Job, attempt: Attempt) -> Returned:
+def _call(function: Function, job: Job, attempt: Attempt) -> object:
     attempt.check()
     returned = function(job)
     return asyncio.run(_finish(returned, attempt)) if inspect.isawaitable(returned) else returned

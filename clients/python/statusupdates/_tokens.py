@@ -48,7 +48,7 @@ class Tokens:
                 token = source()
             except Exception as failure:
                 # Any exception: the source is the caller's code, and may only be out of reach for a while.
-                raise Unavailable(f"No token could be obtained: {failure!r}") from failure
+                raise Unavailable(f"No token could be obtained: {failure!r}", reached=False) from failure
             _check(token)
             self._token = token
             self._good_until = _good_until(token)
