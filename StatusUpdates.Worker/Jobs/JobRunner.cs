@@ -25,6 +25,7 @@ internal sealed partial class JobRunner(
     StatusPublisher publisher,
     StatusSubscriber subscriber,
     IOptions<WorkerOptions> options,
+    AttemptOptions attempts,
     TimeProvider time,
     ILogger<JobRunner> logger) : BackgroundService
 {
@@ -70,7 +71,7 @@ internal sealed partial class JobRunner(
             UserLimit = slots.UserLimit,
             Held = slots.Held,
             Lease = options.Value.Lease,
-            MaxFailures = options.Value.MaxFailures,
+            MaxFailures = attempts.MaxFailures,
             Sweep = sweep,
         };
         var (result, claimed) = await jobs.ClaimAsync(() => queue.ClaimAsync(request, cancellationToken), cancellationToken);

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using StatusUpdates.Data.Results;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Worker.Providers;
 
@@ -12,11 +13,7 @@ internal static class ProcessorServices
     {
         var services = builder.Services;
 
-        // Before the configuration section, which overrides it.
-        services.AddOptions<ResultsOptions>().Configure<IHostEnvironment>(
-            (options, environment) => options.PublicBaseUrl = environment.IsDevelopment() ? ResultsOptions.DevelopmentBaseUrl : "");
-        services.AddSectionOptions<ResultsOptions, ResultsOptionsValidator>(ResultsOptions.SectionName);
-
+        builder.AddResultAddresses();
         services.AddSingleton<ResultUploader>();
         services.AddProcessor<SoraProcessor>(GenerationTask.Sora);
         services.AddProcessor<ProductCardProcessor>(GenerationTask.ProductCard);

@@ -1,4 +1,3 @@
-using System.Net.Http.Headers;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Data.Results;
 using StatusUpdates.Data.Schema;
@@ -9,20 +8,13 @@ namespace StatusUpdates.Worker.Processors;
 /// <summary>Gives every result a URL: content is stored and served by the API, a link is checked and passed on. Thread-safe.</summary>
 internal sealed class ResultUploader(GenerationResultStore store, IOptions<ResultsOptions> options)
 {
-    // Limits of what an update can reasonably contain.
-    private const int MaxOutputs = 16;
-    private const int MaxUrlLength = 2048;
-    private const int MaxContentTypeLength = 255;
-
-    private readonly string _baseUrl = options.Value.PublicBaseUrl.TrimEnd('/');
-
     /// <exception cref="ProviderException">A result is not valid.</exception>
     public async Task<IReadOnlyList<string>> UploadAsync(
         string generationId, IReadOnlyList<ProviderOutput> outputs, CancellationToken cancellationToken)
     {
-        if (outputs.Count > MaxOutputs)
+        if (outputs.Count > ResultRules.MaxResults)
         {
-            throw new ProviderException($"The provider returned {outputs.Count} results; {MaxOutputs} are allowed.");
+            throw new ProviderException($"The provider returned {outputs.Count} results; {ResultRules.MaxResults} are allowed.");
         }
 
         foreach (var output in outputs)
@@ -34,7 +26,7 @@ internal sealed class ResultUploader(GenerationResultStore store, IOptions<Resul
         foreach (var output in outputs)
         {
             urls.Add(output is ProviderContent content
-                ? $"{_baseUrl}/results/{await store.SaveAsync(generationId, content.ContentType, content.Bytes, cancellationToken)}"
+                ? options.Value.UrlOf(await store.SaveAsync(generationId, content.ContentType, content.Bytes, cancellationToken))
                 : ((ProviderLink)output).Url.AbsoluteUri);
         }
 
@@ -45,16 +37,14 @@ internal sealed class ResultUploader(GenerationResultStore store, IOptions<Resul
     {
         switch (output)
         {
-            case ProviderLink { Url: { IsAbsoluteUri: true } url }
-                when (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps) && url.AbsoluteUri.Length <= MaxUrlLength:
+            case ProviderLink { Url: var url } when ResultRules.IsUrl(url):
                 return;
             case ProviderLink:
                 throw new ProviderException("The provider returned a result address that is not a plain http or https address.");
             case ProviderContent content when content.Bytes.Length > GenerationResult.MaxBytes:
                 throw new ProviderException(
                     $"The provider returned a result of {content.Bytes.Length} bytes; {GenerationResult.MaxBytes} are allowed.");
-            case ProviderContent content
-                when content.ContentType.Length <= MaxContentTypeLength && MediaTypeHeaderValue.TryParse(content.ContentType, out _):
+            case ProviderContent content when ResultRules.IsMediaType(content.ContentType):
                 return;
             default:
                 throw new ProviderException("The provider returned a result without a valid media type.");

@@ -1,11 +1,12 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
-namespace StatusUpdates.Worker.Processors;
+namespace StatusUpdates.Data.Results;
 
-/// <summary>Where stored results are served. Read by the worker.</summary>
-internal sealed class ResultsOptions
+/// <summary>Where stored results are served. Read by worker and API, the same for both.</summary>
+public sealed class ResultsOptions
 {
+    /// <summary>The configuration section.</summary>
     public const string SectionName = "Results";
 
     /// <summary>
@@ -22,6 +23,9 @@ internal sealed class ResultsOptions
 
     private const string BaseUrlError =
         "Results:PublicBaseUrl must be an absolute http or https address without query or fragment, at which clients reach the API, such as https://status.example.com.";
+
+    /// <summary>The address of the stored result with this id.</summary>
+    public string UrlOf(string id) => $"{PublicBaseUrl.TrimEnd('/')}/results/{id}";
 }
 
 [AttributeUsage(AttributeTargets.Property)]
