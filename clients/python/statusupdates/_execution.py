@@ -23,7 +23,7 @@ _MAX_POSTPONE = 3_600
 
 def execute(function: Function, attempt: Attempt) -> None:
     """Runs one attempt to its end. Never raises."""
-    name = f"{attempt.grant.id}, attempt {attempt.grant.attempt},"
+    name = f"{attempt.grant.id} (attempt {attempt.grant.attempt})"
     try:
         action, members = _run(function, attempt, name)
         _settle(attempt, action, members, name)
@@ -35,7 +35,7 @@ def execute(function: Function, attempt: Attempt) -> None:
 
 def release(attempt: Attempt) -> None:
     """Hands back an attempt whose task does not return. Never raises."""
-    name = f"{attempt.grant.id}, attempt {attempt.grant.attempt},"
+    name = f"{attempt.grant.id} (attempt {attempt.grant.attempt})"
     log.error("%s was stopped (%s), but its task does not return; it keeps its slot until it does", name, attempt.reason)
     try:
         _settle(attempt, "release", outcome({}), name)

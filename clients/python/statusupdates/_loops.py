@@ -137,11 +137,11 @@ class Heartbeats:
     def _stop(self, key: "tuple[str, int]", reason: str) -> None:
         for attempt in self._running.snapshot():
             if attempt.grant.key == key:
-                log.info("%s, attempt %d, has to stop: %s", *key, reason)
+                log.info("%s (attempt %d) has to stop: %s", *key, reason)
                 attempt.stop(reason)
 
     def _release(self, key: "tuple[str, int]") -> None:
-        log.warning("%s, attempt %d, was granted by an answer that was lost; it goes back to the queue", *key)
+        log.warning("%s (attempt %d) was granted by an answer that was lost; it goes back to the queue", *key)
         try:
             self._protocol.release(key)
         except (Unavailable, ApiError) as failure:

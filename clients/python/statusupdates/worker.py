@@ -212,7 +212,7 @@ class Worker:
             return None
 
     def _start(self, grant: Grant) -> None:
-        log.info("%s, attempt %d: %s for %s", grant.id, grant.attempt, grant.task, grant.user_id)
+        log.info("%s (attempt %d): %s for %s", grant.id, grant.attempt, grant.task, grant.user_id)
         attempt = Attempt(grant, self._protocol, lambda: self._commands.put(None), self._progress.wake)
         self._running.add(attempt)
         _spawn(f"job-{grant.id}", functools.partial(self._execute, attempt))
