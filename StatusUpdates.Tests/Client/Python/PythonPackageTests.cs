@@ -11,6 +11,7 @@ public sealed class PythonPackageTests(TestServers servers)
     [InlineData("tests.test_events")]
     [InlineData("tests.test_feed")]
     [InlineData("tests.test_client")]
+    [InlineData("tests.test_tls")]
     [InlineData("tests.test_worker")]
     public async Task The_package_withstands_a_server_that_misbehaves(string module) => AssertRan(await PythonProgram.RunTestsAsync([module]));
 

@@ -24,8 +24,9 @@ _PROGRESS_INTERVAL = 0.25
 class Stopped(BaseException):
     """The attempt is over, and the task has to return; raised by every method of the job from then on.
 
-    ``reason`` is ``cancel_requested`` (by its user), ``deadline_passed``, ``timed_out``, ``lost`` (the generation went to another worker, or has ended),
-    ``shutdown``, or ``ended`` (its outcome has been written); a later server may have others. Like ``KeyboardInterrupt`` it is no ``Exception``, so that ``except Exception`` does not swallow it.
+    ``reason`` is ``cancel_requested`` (by its user), ``deadline_passed``, ``timed_out``, ``lost`` (the generation went to another worker, or has
+    ended), ``shutdown``, or ``ended`` (its outcome has been written); a later server may have others. Like ``KeyboardInterrupt`` it is no
+    ``Exception``, so that ``except Exception`` does not swallow it.
     """
 
     def __init__(self, reason: str) -> None:
@@ -147,7 +148,7 @@ class Attempt:
         return urls
 
     def write_job(self, job: ProviderJob) -> None:
-        """Writes a row of the ledger; it is durable when this returns. A stopped attempt can still do it: what was submitted must not be forgotten."""
+        """Writes a row of the ledger; it is durable when this returns. A stopped attempt can do it too: what was submitted must not be forgotten."""
         self.write(lambda: self._protocol.write_job(self.grant, job))
         self.jobs[job.ordinal - 1:job.ordinal] = [job]
 
@@ -165,11 +166,9 @@ class Attempt:
             if outcome != "release" and self._reason not in (None, SHUTDOWN):
                 return None
             self._is_settling = True
-            self._parked = None
         try:
-            # After the update that is being sent, which is older.
-            with self._update_lock:
-                status = self.write(lambda: self._protocol.end(self.grant, outcome, members))
+            self.end_progress()
+            status = self.write(lambda: self._protocol.end(self.grant, outcome, members))
             self._end()
             return status
         except Stopped:
@@ -203,28 +202,33 @@ class Attempt:
         with self._lock:
             return None if self._parked is None or self._reason is not None or self._is_settling else self._next_update
 
+    def end_progress(self) -> None:
+        """Nothing more is sent: what comes next says more. Waits for what is being sent."""
+        with self._lock:
+            self._highest = 100
+            self._parked = None
+        with self._update_lock:
+            pass
+
     def send_progress(self) -> None:
         """Sends the newest progress, once: if it gets lost, the next one says more.
 
         :raises Unavailable: it was not answered.
         """
-        if not self._update_lock.acquire(blocking=False):
-            # The outcome is being written: it says more.
-            return
-        try:
+        with self._update_lock:
             with self._lock:
                 progress, self._parked = self._parked, None
                 if progress is None or self._reason is not None or self._is_settling:
                     return
-            self._protocol.update(self.grant, progress)
-        except ApiError as failure:
-            if ends_attempt(failure):
-                self.stop(LOST)
-            else:
-                log.warning("The progress of %s was refused: %s", self.grant.id, failure)
-        finally:
-            self._next_update = now() + _PROGRESS_INTERVAL
-            self._update_lock.release()
+            try:
+                self._protocol.update(self.grant, progress)
+            except ApiError as failure:
+                if ends_attempt(failure):
+                    self.stop(LOST)
+                else:
+                    log.warning("The progress of %s was refused: %s", self.grant.id, failure)
+            finally:
+                self._next_update = now() + _PROGRESS_INTERVAL
 
 
 def outcome(members: Dict[str, Any]) -> Dict[str, Any]:

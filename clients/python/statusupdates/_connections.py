@@ -9,7 +9,7 @@ import ssl
 import threading
 import urllib.parse
 import urllib.request
-from typing import List, Mapping, Optional, Set, Union
+from typing import Iterator, List, Mapping, Optional, Set, Union
 
 from ._backoff import now
 from ._errors import Closed, Unavailable
@@ -31,8 +31,19 @@ class FileBody:
     """A request's body that is read from a file while it is sent. Each use opens the file anew, so that a request can be repeated."""
 
     def __init__(self, path: str, size: int) -> None:
-        self.path = path
+        self._path = path
         self.size = size
+
+    def blocks(self) -> Iterator[bytes]:
+        """The content, no more than the size that was announced."""
+        left = self.size
+        with open(self._path, "rb") as file:
+            while left > 0:
+                block = file.read(min(_BLOCK, left))
+                if not block:
+                    raise OSError(f"{self._path} has become shorter while it was sent.")
+                left -= len(block)
+                yield block
 
 
 class Connection:
@@ -59,16 +70,15 @@ class Connection:
             self._owner.check_open(self)
         self.set_timeout(timeout)
         target = self._owner.target(target)
-        if not isinstance(body, FileBody):
-            self._http.request(method, target, body, dict(headers))
-            return self._http.getresponse()
-        with open(body.path, "rb") as file:
-            try:
-                self._http.request(method, target, file, {**headers, "Content-Length": str(body.size)})
-            except (BrokenPipeError, ConnectionResetError):
-                # A server that refuses a body may answer and close before it has read all of it.
-                pass
-            return self._http.getresponse()
+        try:
+            if isinstance(body, FileBody):
+                self._http.request(method, target, body.blocks(), {**headers, "Content-Length": str(body.size)})
+            else:
+                self._http.request(method, target, body, dict(headers))
+        except (BrokenPipeError, ConnectionResetError):
+            # A server that refuses a body may answer and close before it has read all of it.
+            pass
+        return self._http.getresponse()
 
     def abort(self) -> None:
         """Ends what is being sent or received on it, from any thread."""

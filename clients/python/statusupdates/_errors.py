@@ -38,12 +38,16 @@ class Unavailable(StatusUpdatesError):
     ``retry_after`` is how many seconds the server asks to wait, if it does. ``status`` is the HTTP status; None without an answer.
     """
 
-    def __init__(self, message: str, *, retry_after: Optional[float] = None, status: Optional[int] = None, reached: bool = True) -> None:
+    def __init__(
+        self, message: str, *, retry_after: Optional[float] = None, status: Optional[int] = None, reached: bool = True, by_api: bool = False,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.status = status
         # Whether the request reached anything.
         self.reached = reached
+        # Whether the API itself said so, not something in between.
+        self.by_api = by_api
 
 
 class Closed(StatusUpdatesError):

@@ -47,6 +47,7 @@ def release(attempt: Attempt) -> None:
 def _run(function: Function, attempt: Attempt, name: str) -> "tuple[str, Dict[str, Any]]":
     try:
         returned = _call(function, Job(attempt), attempt)
+        attempt.end_progress()
         outputs: List[Union[Text, Bytes, File, Link]] = check_outputs(returned)
         return "complete", outcome({"resultUrls": attempt.upload(outputs), "tokensUsed": attempt.tokens_used})
     except Stopped:

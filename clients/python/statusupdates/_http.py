@@ -239,11 +239,12 @@ def _read(status: int, headers: email.message.Message, text: bytes) -> Any:
     if status == 401:
         raise _Refused(message)
     # Only an answer of the API itself is final: what a proxy or a captive portal says instead may be over in a minute.
-    if body.get("success") is False and 400 <= status < 500 and status not in _TEMPORARY:
+    by_api = body.get("success") is False
+    if by_api and 400 <= status < 500 and status not in _TEMPORARY:
         errors = body.get("errors")
         raise (Forbidden if status == 403 else ApiError)(
             status, str(body.get("code", "")), message, errors if isinstance(errors, dict) else None)
-    raise Unavailable(message, retry_after=_retry_after(headers), status=status)
+    raise Unavailable(message, retry_after=_retry_after(headers), status=status, by_api=by_api)
 
 
 def _message(status: int, headers: email.message.Message, body: Mapping[str, Any]) -> str:

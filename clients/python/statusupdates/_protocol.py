@@ -38,8 +38,8 @@ def ends_attempt(failure: ApiError) -> bool:
 class ProviderJob:
     """One submission to a provider, as it stands in the ledger.
 
-    ``state`` is ``intent`` (about to be submitted), ``submitted``, ``done``, ``failed`` (by the provider's own statement) or ``abandoned``. ``key`` is
-    the idempotency key, the same in every attempt. ``job_id`` is the provider's.
+    ``state`` is ``intent`` (about to be submitted), ``submitted``, ``done``, ``failed`` (by the provider's own statement) or ``abandoned``.
+    ``key`` is the idempotency key, the same in every attempt. ``job_id`` is the provider's.
     """
 
     ordinal: int

@@ -44,7 +44,7 @@ class _Unusable(Exception):
 
 
 class Feed:
-    """A cursor over one user's log, and the updates after it: ``for item in feed``. Iterated by one thread at a time; :meth:`close` is for any thread.
+    """A cursor over one user's log, and the updates after it: ``for item in feed``. For one thread at a time; :meth:`close` is for any thread.
 
     An item is an :class:`Update`, or :class:`Resync` if the log cannot continue from the cursor. The feed reads server-sent events, polls while a
     proxy does not let them through, and reconnects by itself for as long as it takes: only what cannot get better raises an error,
@@ -143,7 +143,7 @@ class Feed:
             stream = self._http.stream("api/v1/status/stream", query, "text/event-stream", _CONNECT_TIMEOUT)
         except Unavailable as failure:
             # The API's own "not now" says how long to wait. What was not reached at all cannot be polled either.
-            if not failure.reached or failure.status in (429, 503):
+            if not failure.reached or failure.by_api:
                 raise
             raise _Unusable(str(failure)) from failure
         connected_at: Optional[float] = None

@@ -134,7 +134,8 @@ class Worker:
         handlers = self._install_handlers()
         try:
             log.info("Worker %s does up to %d generations of %s at once", self.id, self._concurrency, ", ".join(sorted(self._functions)))
-            threads = [self._spawn_loop("claims", claims.run), self._spawn_loop("heartbeats", self._heartbeats.run), self._spawn_loop("progress", self._progress.run)]
+            loops = {"claims": claims.run, "heartbeats": self._heartbeats.run, "progress": self._progress.run}
+            threads = [self._spawn_loop(name, run) for name, run in loops.items()]
             failure = self._supervise()
             self._drain(threads)
         finally:

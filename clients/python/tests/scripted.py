@@ -12,6 +12,7 @@ class Request(http.server.BaseHTTPRequestHandler):
     """One request, and the means to answer it."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def handle_any(self):
         length = self.headers.get("Content-Length")

@@ -67,7 +67,8 @@ class ClientTest(ScriptedCase):
 
     def test_a_history_is_read_to_its_end(self):
         server = self.serve(in_turn(
-            lambda r: r.ok({"items": [update(s) for s in range(1, 1001)], "complete": False}), lambda r: r.ok({"items": [update(1001)], "complete": True})))
+            lambda r: r.ok({"items": [update(s) for s in range(1, 1001)], "complete": False}),
+            lambda r: r.ok({"items": [update(1001)], "complete": True})))
         history = self.client(server).history("gen/1")
         self.assertEqual((1001, False), (len(history.items), history.complete))
         self.assertEqual("GET /api/v1/generations/gen%2F1/history?since=1000-000003e8&limit=1000", server.lines[1])
@@ -113,8 +114,8 @@ class ClientTest(ScriptedCase):
 
     def test_a_base_address_may_have_a_path(self):
         server = self.serve(lambda r: r.ok(GENERATION))
-        client = su.Client(server.url + "/status/", "t")
-        client.get("gen-1")
+        with su.Client(server.url + "/status/", "t") as client:
+            client.get("gen-1")
         self.assertEqual(["GET /status/api/v1/generations/gen-1"], server.lines)
 
     def test_an_enormous_answer_does_not_fill_the_memory(self):
@@ -133,7 +134,8 @@ class ProxyTest(ScriptedCase):
     def test_requests_go_through_the_proxy_that_the_environment_names_with_its_password(self):
         proxy = self.serve(lambda r: r.ok(GENERATION))
         self.environment(http_proxy=proxy.url.replace("//", "//user:pass%20word@"), no_proxy="")
-        su.Client("http://api.test:81/base", "t").get("gen-1")
+        with su.Client("http://api.test:81/base", "t") as client:
+            client.get("gen-1")
         self.assertEqual(["GET http://api.test:81/base/api/v1/generations/gen-1"], proxy.lines)
         self.assertEqual("Basic " + base64.b64encode(b"user:pass word").decode(), proxy.requests[0].headers["Proxy-Authorization"])
         self.assertEqual("api.test:81", proxy.requests[0].headers["Host"])
@@ -141,14 +143,15 @@ class ProxyTest(ScriptedCase):
     def test_an_https_address_is_reached_through_a_tunnel(self):
         proxy = self.serve(lambda r: r.answer(407))
         self.environment(https_proxy=proxy.url, no_proxy="")
-        with self.assertRaisesRegex(su.Unavailable, "407"):
-            su.Client("https://api.test", "t", timeout=0).get("gen-1")
+        with self.assertRaisesRegex(su.Unavailable, "407"), su.Client("https://api.test", "t", timeout=0) as client:
+            client.get("gen-1")
         self.assertEqual(["CONNECT api.test:443"], proxy.lines)
 
     def test_no_proxy_is_honored(self):
         server = self.serve(lambda r: r.ok(GENERATION))
         self.environment(http_proxy="http://127.0.0.1:1", no_proxy="127.0.0.1")
-        su.Client(server.url, "t", timeout=0).get("gen-1")
+        with su.Client(server.url, "t", timeout=0) as client:
+            client.get("gen-1")
 
 
 class UploadTest(ScriptedCase):

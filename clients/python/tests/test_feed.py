@@ -140,15 +140,16 @@ class FeedTest(ScriptedCase):
         hanging = lambda r: (r.begin_stream(), r.until_closed())
         for broken in (
             lambda r: r.answer(200, b"<h1>Hello</h1>", "text/html"), lambda r: r.answer(404, b"<h1>What?</h1>", "text/html"),
-            lambda r: r.answer(502, b"", "text/html"), lambda r: r.cut(), hanging, stream(then="end"),
+            lambda r: r.answer(502, b"", "text/html"), lambda r: r.answer(503, b"", "text/html"), lambda r: r.cut(), hanging, stream(then="end"),
         ):
             polls = in_turn(lambda r: r.ok(page(head=4)), lambda r: r.ok(page(5, 6)), lambda r: r.ok(page(6, 7)), lambda r: r.hang())
             server = self.serve(by_path(broken, polls))
             import statusupdates.feed as module
             with _constant(module, "_CONNECT_TIMEOUT", 0.2):
                 self.assertEqual([5, 6, 7], self.seqs(self.feed(server), 3))
-            self.assertEqual(["GET /api/v1/status/stream", "GET /api/v1/status/poll?timeout=0", f"GET /api/v1/status/poll?since={cursor(4)}&timeout=25",
-                              f"GET /api/v1/status/poll?since={cursor(6)}&timeout=25"], server.lines[:4])
+            self.assertEqual([
+                "GET /api/v1/status/stream", "GET /api/v1/status/poll?timeout=0", f"GET /api/v1/status/poll?since={cursor(4)}&timeout=25",
+                f"GET /api/v1/status/poll?since={cursor(6)}&timeout=25"], server.lines[:4])
 
     def test_a_stream_that_is_cut_again_and_again_is_replaced_by_polling(self):
         server = self.serve(by_path(stream(connected(4)), lambda r: r.ok(page(5))))

@@ -20,7 +20,8 @@ class RealClientTest(RealCase):
         self.assertEqual((422, "idempotency_key_reused"), (caught.exception.status, caught.exception.code))
 
         self.assertEqual([second.id, first.id], [g.id for g in self.client.list(page=1)])
-        self.assertEqual([first.id], [g.id for g in self.client.list(type="chat", status="pending", end=datetime.date.today() + datetime.timedelta(days=2))])
+        tomorrow = datetime.date.today() + datetime.timedelta(days=1)
+        self.assertEqual([first.id], [g.id for g in self.client.list(type="chat", status="pending", end=tomorrow)])
         self.assertEqual("canceled", self.client.cancel(first.id).status)
         self.assertEqual("canceled", self.client.cancel(second.id).status)
         self.assertTrue(self.client.get(first.id).is_terminal)

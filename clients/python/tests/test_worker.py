@@ -31,8 +31,9 @@ class OutcomeTest(WorkerCase):
 
             def poem(job):
                 job.tokens_used = 12
-                self.assertEqual(("gen-1", 1, 0, "alice", "chat", "poem", "About gen-1", {}, "gen-1/1", None),
-                                 (job.id, job.attempt, job.failures, job.user_id, job.type, job.task, job.prompt, job.options, job.idempotency_key, job.deadline))
+                self.assertEqual(
+                    ("gen-1", 1, 0, "alice", "chat", "poem", "About gen-1", {}, "gen-1/1", None),
+                    (job.id, job.attempt, job.failures, job.user_id, job.type, job.task, job.prompt, job.options, job.idempotency_key, job.deadline))
                 return [su.Text("Wörds"), su.Bytes(b"\0", "image/webp"), su.File(file.name), su.Link("https://elsewhere.test/x"), "plain"]
 
             members = self.run_one(poem)
@@ -40,7 +41,8 @@ class OutcomeTest(WorkerCase):
         self.assertEqual(("https://elsewhere.test/x", 12), (members["resultUrls"][3], members["tokensUsed"]))
         uploads = [r for r in self.server.requests if "/results?" in r.path]
         self.assertEqual(
-            [("Wörds".encode(), "text/plain; charset=utf-8"), (b"\0", "image/webp"), (b"a picture", "image/png"), (b"plain", "text/plain; charset=utf-8")],
+            [("Wörds".encode(), "text/plain; charset=utf-8"), (b"\0", "image/webp"), (b"a picture", "image/png"),
+             (b"plain", "text/plain; charset=utf-8")],
             [(r.body, r.headers["Content-Type"]) for r in uploads])
         self.assertTrue(all(r.headers["traceparent"].startswith("00-") for r in uploads))
         self.assertIn("attempt=1", uploads[0].path)
@@ -95,7 +97,8 @@ class OutcomeTest(WorkerCase):
 
     def test_an_upload_that_is_refused_as_too_large_fails_for_good(self):
         self.desk.on["results"] = lambda r: r.problem(413, "body_too_large", "At most 4 MiB.")
-        self.assertEqual(("The result is too large.", False), tuple(self.run_one(lambda job: "words", action="fail")[n] for n in ("message", "retryable")))
+        members = self.run_one(lambda job: "words", action="fail")
+        self.assertEqual(("The result is too large.", False), (members["message"], members["retryable"]))
 
     def test_after_a_refusal_that_ends_the_attempt_nothing_more_is_sent_for_it(self):
         for code in ("stale_attempt", "generation_terminal", "deadline_passed", "not_found"):
@@ -282,7 +285,7 @@ class StopTest(WorkerCase):
         self.assertEqual(4, self.desk.until_called("release", "gen-9")["attempt"])
         self.desk.unlisted.append({"id": "gen-8", "attempt": 1})
         end()
-        self.assertEqual(["release"], self.desk.actions("gen-8"))
+        self.assertEqual({"release"}, set(self.desk.actions("gen-8")))
 
     def test_what_a_claim_may_still_bring_is_not_handed_back(self):
         answered = threading.Event()
@@ -500,7 +503,8 @@ class LedgerTest(WorkerCase):
             self.assertEqual(["gen-1/1"], asked)
 
         def deduplicating(job):
-            self.assertEqual(("gen-1/1", None), (job.submission("replicate", deduplicates=True).key, job.submission("replicate", deduplicates=True).id))
+            paid = job.submission("replicate", deduplicates=True)
+            self.assertEqual(("gen-1/1", None), (paid.key, paid.id))
             return "words"
 
         self.assertEqual([], self.attempt(deduplicating, self.row(1, "intent")))
