@@ -222,9 +222,15 @@ def read_body(answer: http.client.HTTPResponse) -> bytes:
 
     :raises http.client.HTTPException: it was cut, or is far larger than any answer of the API.
     """
-    body = answer.read(_MAX_BODY + 1)
-    if len(body) > _MAX_BODY:
-        raise http.client.HTTPException(f"The answer has more than {_MAX_BODY} bytes.")
+    body = bytearray()
+    while True:
+        # In blocks: Python 3.9 allocates what is asked for.
+        block = answer.read(_BLOCK)
+        body += block
+        if len(body) > _MAX_BODY:
+            raise http.client.HTTPException(f"The answer has more than {_MAX_BODY} bytes.")
+        if not block:
+            break
     if answer.length:
-        raise http.client.IncompleteRead(body, answer.length)
-    return body
+        raise http.client.IncompleteRead(bytes(body), answer.length)
+    return bytes(body)
