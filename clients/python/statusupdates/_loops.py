@@ -95,7 +95,8 @@ class Heartbeats:
                 if self._is_interrupted:
                     self._is_interrupted = False
                     continue
-                pause = self._backoff.next(failure.retry_after)
+                # No later than leases allow, whatever the server asks for: those that end cost more than a request.
+                pause = self._backoff.next(min(failure.retry_after or 0.0, self._lease / 4))
                 log.log(logging.WARNING if self._backoff.failures == 3 else logging.INFO, "The next heartbeat is in %.1f s: %s", pause, failure)
             except ApiError as failure:
                 self._fail(failure)
@@ -129,7 +130,8 @@ class Heartbeats:
         for key in self._running.orphans(answer.unlisted, claims_ended):
             self._release(key)
         if not attempts:
-            return answer.next_seconds
+            # Something may be claimed any time.
+            return min(answer.next_seconds, _HEARTBEAT_AGE)
         # Answered early without a reason: the server stops, or does not wait.
         is_early = wait > 0 and not answer.stop and not answer.lost and now() - sent < min(_SHORT_ANSWER, wait)
         return random.uniform(0, _SHORT_ANSWER) if is_early else 0.0 if wait > 0 else answer.next_seconds
@@ -141,9 +143,9 @@ class Heartbeats:
                 attempt.stop(reason)
 
     def _release(self, key: "tuple[str, int]") -> None:
-        log.warning("%s (attempt %d) was granted by an answer that was lost; it goes back to the queue", *key)
         try:
             self._protocol.release(key)
+            log.warning("%s (attempt %d) was granted by an answer that was lost; it has gone back to the queue", *key)
         except (Unavailable, ApiError) as failure:
             if not isinstance(failure, ApiError) or not ends_attempt(failure):
                 # The next heartbeat shows it again, or its lease ends.
