@@ -10,11 +10,11 @@ from .client import Client
 from .feed import Feed
 from .job import Job, Permanent, Postpone, Retry, Stopped, Submission
 from .models import Generation, History, Resync, Update
-from .results import Bytes, File, Link, Text
+from .results import Bytes, File, Link, Output, Text
 from .worker import Worker
 
 __all__ = [
-    "ApiError", "Bytes", "Client", "Closed", "Feed", "File", "Forbidden", "Generation", "History", "Job", "Link", "Permanent", "Postpone",
+    "ApiError", "Bytes", "Client", "Closed", "Feed", "File", "Forbidden", "Generation", "History", "Job", "Link", "Output", "Permanent", "Postpone",
     "ProviderJob", "Resync", "Retry", "StatusUpdatesError", "Stopped", "Submission", "Text", "Unauthorized", "Unavailable", "Update", "Worker",
     "__version__",
 ]
