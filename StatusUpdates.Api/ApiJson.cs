@@ -17,6 +17,7 @@ namespace StatusUpdates.Api;
 [JsonSerializable(typeof(Success<GenerationView>))]
 [JsonSerializable(typeof(Success<GenerationPage>))]
 [JsonSerializable(typeof(Success<HistoryPage>))]
+[JsonSerializable(typeof(Success<TypeList>))]
 [JsonSerializable(typeof(Success<PollPage>))]
 [JsonSerializable(typeof(CreateWebhookRequest))]
 [JsonSerializable(typeof(UpdateWebhookRequest))]

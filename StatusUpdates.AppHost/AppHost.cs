@@ -26,12 +26,12 @@ else
 var redis = builder.AddRedis("redis").RunAsNativeServer();
 
 // The gateway: REST, WebSocket and the web page.
-var api = builder.AddProject<Projects.StatusUpdates_Api>("api").WithServers(db, redis).WithProbes().WithExternalHttpEndpoints().WithDevelopmentCommands()
-    .WithQuickStop(("Gateway__Connections__DrainTime", "00:00:00.500"));
+var api = builder.AddProject<Projects.StatusUpdates_Api>("api").WithServers(db, redis).WithTypes().WithProbes().WithExternalHttpEndpoints()
+    .WithDevelopmentCommands().WithQuickStop(("Gateway__Connections__DrainTime", "00:00:00.500"));
 
 // The workers: two, which makes the loss of one an everyday event. Results are fetched from the API, hence its public address in their URLs.
 // Their providers are the samples, when published too: for real ones, name the project of your own worker here (docs/extending.md).
-var worker = builder.AddProject<Projects.StatusUpdates_SampleProviders>("worker").WithServers(db, redis).WithProbes().WithReplicas(2)
+var worker = builder.AddProject<Projects.StatusUpdates_SampleProviders>("worker").WithServers(db, redis).WithTypes().WithProbes().WithReplicas(2)
     .WithQuickStop(("Worker__GracePeriod", "00:00:01"));
 
 if (isPublishing)

@@ -33,6 +33,20 @@ internal static class ModelExtensions
         return service;
     }
 
+    /// <summary>Passes on the types of generations, which API and workers must have the same, from the app host's own settings.</summary>
+    public static IResourceBuilder<ProjectResource> WithTypes(this IResourceBuilder<ProjectResource> service)
+    {
+        foreach (var (key, value) in service.ApplicationBuilder.Configuration.GetSection("Generations").AsEnumerable())
+        {
+            if (value is not null)
+            {
+                service.WithEnvironment(key.Replace(":", "__", StringComparison.Ordinal), value);
+            }
+        }
+
+        return service;
+    }
+
     /// <summary>
     /// Adds <c>/health</c> (whether it can serve) and <c>/alive</c> (whether it answers at all). A service without an endpoint gets one for them.
     /// </summary>

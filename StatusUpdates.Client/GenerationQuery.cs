@@ -11,7 +11,7 @@ public sealed record GenerationQuery
     public GenerationStatus? Status { get; init; }
 
     /// <summary>Only those of this type.</summary>
-    public GenerationType? Type { get; init; }
+    public string? Type { get; init; }
 
     /// <summary>Only those created at or after this time.</summary>
     public DateTimeOffset? StartDate { get; init; }
@@ -31,7 +31,7 @@ public sealed record GenerationQuery
     internal void AddTo(QueryText query)
     {
         query.Add("status", Status?.ToWireName());
-        query.Add("type", Type?.ToWireName());
+        query.Add("type", Type);
         query.Add("startDate", Text(StartDate));
         query.Add("endDate", Text(EndDate));
         query.Add("limit", Limit);

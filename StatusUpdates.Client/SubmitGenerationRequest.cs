@@ -10,19 +10,16 @@ namespace StatusUpdates.Client;
 /// </summary>
 public sealed record SubmitGenerationRequest
 {
-    /// <summary>What to generate.</summary>
-    public required GenerationType Type { get; init; }
+    /// <summary>The name of a type, such as <c>chat</c>. The API lists them at <c>/api/v1/types</c>.</summary>
+    public required string Type { get; init; }
 
     /// <summary>The user's description of it: 1 to 8,000 characters.</summary>
     public required string Prompt { get; init; }
 
-    /// <summary>
-    /// Which of the type's tasks to run: <c>product_card</c>, <c>sora</c>, <c>chat_processing</c> or <c>image_generation</c>.
-    /// By default the type's first.
-    /// </summary>
+    /// <summary>The name of one of the type's tasks, such as <c>image_generation</c>. By default the type's default task.</summary>
     public string? Task { get; init; }
 
-    /// <summary>The processor's options: at most 16 KiB and 16 levels.</summary>
+    /// <summary>The task's options: at most 16 KiB and 16 levels.</summary>
     public JsonObject? Options { get; init; }
 
     /// <summary>

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace StatusUpdates.Messaging;
 
 /// <summary>A generation as clients see it: the data of the API's responses. Immutable.</summary>
@@ -9,8 +11,12 @@ public record GenerationView
     /// <summary>The owner's user id.</summary>
     public required string UserId { get; init; }
 
-    /// <summary>What kind of generation was requested.</summary>
-    public required GenerationType Type { get; init; }
+    /// <summary>The name of its type, such as <c>chat</c>; one that is no longer offered keeps it.</summary>
+    public required string Type { get; init; }
+
+    /// <summary>The name of its task: which of the type's kinds of work was requested.</summary>
+    // Not required: an API of an earlier version does not send it; then it is empty.
+    public string Task { get => field ?? ""; init; }
 
     /// <summary>The current status.</summary>
     public required GenerationStatus Status { get; init; }
@@ -24,6 +30,9 @@ public record GenerationView
 
     /// <summary>The prompt, as submitted.</summary>
     public required string Prompt { get; init; }
+
+    /// <summary>The task's options, as submitted: a JSON object; null if there were none.</summary>
+    public JsonElement? Options { get; init; }
 
     /// <summary>The progress, 0 to 100 percent.</summary>
     public int? Progress { get; init; }

@@ -50,6 +50,7 @@ public static class StatusJson
         {
             { GenerationId: not { Length: > 0 } } => "generationId is empty",
             { UserId: not { Length: > 0 } } => "userId is empty",
+            _ when !GenerationNames.IsValid(update.Type) => "type is not a name",
             { Seq: < 1 } => "seq is below 1",
             _ => null,
         };

@@ -65,11 +65,15 @@ public sealed partial class StatusSubscriber(
     /// Like <see cref="SubscribeUserAsync(string, StatusUpdateHandler, CancellationToken)"/>, for a handler that never blocks: there is no queue, and
     /// nothing is dropped.
     /// </summary>
+    /// <param name="userId">The user.</param>
+    /// <param name="handler">Called for each update.</param>
+    /// <param name="sealedHandler">Called instead for updates of genuine messages; null: <paramref name="handler"/> gets these too.</param>
+    /// <param name="cancellationToken">Cancels the wait for the acknowledgment.</param>
     public Task<StatusSubscription> SubscribeUserAsync(
-        string userId, Action<StatusUpdate> handler, CancellationToken cancellationToken = default)
+        string userId, Action<StatusUpdate> handler, Action<SealedUpdate>? sealedHandler = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(userId);
-        return SubscribeAsync(_channels.User(userId), message => Receive(message, userId, handler), null, cancellationToken);
+        return SubscribeAsync(_channels.User(userId), message => Receive(message, userId, handler, sealedHandler), null, cancellationToken);
     }
 
     /// <summary>Subscribes to the ids of running generations whose owner asked to cancel them. The handler must not block.</summary>
@@ -85,7 +89,7 @@ public sealed partial class StatusSubscriber(
 
                 if ((string?)message is { Length: > 0 and <= MaxIdLength } generationId)
                 {
-                    RunHandler(() => handler(generationId));
+                    RunHandler(handler, generationId);
                 }
                 else
                 {
@@ -202,7 +206,7 @@ public sealed partial class StatusSubscriber(
         // The subscription's own queue handles it.
     }
 
-    private void Receive(RedisValue message, string? userId, Action<StatusUpdate> accept)
+    private void Receive(RedisValue message, string? userId, Action<StatusUpdate> accept, Action<SealedUpdate>? acceptSealed = null)
     {
         if (IsTooLong(message))
         {
@@ -210,6 +214,14 @@ public sealed partial class StatusSubscriber(
         }
 
         var payload = (ReadOnlyMemory<byte>)message;
+        var isGenuine = userId is not null && MessageSeal.IsSealed(payload.Span) && seal?.IsGenuine(payload.Span) == true;
+        if (isGenuine && acceptSealed is not null && SealedUpdate.TryRead(payload, userId!, out var sealedUpdate))
+        {
+            MessagingTelemetry.Received.Add(1);
+            RunHandler(acceptSealed, sealedUpdate);
+            return;
+        }
+
         if (!StatusJson.TryDecode(payload.Span, out var update, out var error))
         {
             CountMalformed(error);
@@ -223,20 +235,20 @@ public sealed partial class StatusSubscriber(
         }
 
         MessagingTelemetry.Received.Add(1);
-        if (userId is not null && update.After is not null && seal?.IsGenuine(payload.Span) != true)
+        if (userId is not null && update.After is not null && !isGenuine)
         {
             MessagingTelemetry.Unsealed.Add(1);
             update = update with { After = null };
         }
 
-        RunHandler(() => accept(update));
+        RunHandler(accept, update);
     }
 
-    private void RunHandler(Action handle)
+    private void RunHandler<T>(Action<T> handle, T update)
     {
         try
         {
-            handle();
+            handle(update);
         }
         catch (Exception e)
         {

@@ -15,8 +15,8 @@ public sealed record StatusUpdate
     /// <summary>Its owner; <see cref="Seq"/> is a position in the owner's log.</summary>
     public required string UserId { get; init; }
 
-    /// <summary>What was requested.</summary>
-    public required GenerationType Type { get; init; }
+    /// <summary>The name of the type that was requested, such as <c>chat</c>: see <see cref="GenerationNames"/>.</summary>
+    public required string Type { get; init; }
 
     /// <summary>The status from this update on.</summary>
     public required GenerationStatus Status { get; init; }
@@ -33,15 +33,16 @@ public sealed record StatusUpdate
     /// </summary>
     public string? Cursor { get; init; }
 
+    /// <summary>Details; absent when there are none.</summary>
+    public StatusMetadata? Metadata { get; init; }
+
     /// <summary>The cursor of the previous update in the log. Sent between services, not shown to clients.</summary>
+    // The first of the members that clients do not see, and these the last: see SealedUpdate.
     public string? After { get; init; }
 
     /// <summary>The trace it belongs to (W3C Trace Context, <c>traceparent</c>). Sent between services, not shown to clients.</summary>
     [JsonPropertyName("traceparent")]
     public string? TraceParent { get; init; }
-
-    /// <summary>Details; absent when there are none.</summary>
-    public StatusMetadata? Metadata { get; init; }
 
     /// <summary>Its position in the log, with the check if it is known; null if it is in no log.</summary>
     [JsonIgnore]

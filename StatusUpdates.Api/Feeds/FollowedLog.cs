@@ -152,12 +152,11 @@ internal sealed class FollowedLog(string userId, FeedContext context)
     /// <returns>False if it was read from the head, and nothing in it follows the head: reading it again would return the same.</returns>
     public bool Apply(LogPage page, bool isShorter, LogMark from, out long missing)
     {
-        IReadOnlyList<StatusUpdate> items = page.Bounds.Covers(from.Position.Seq) ? page.Items : [];
-        var frames = items.Select(Frame.Of).ToArray();
+        var frames = (page.Bounds.Covers(from.Position.Seq) ? page.Items : []).Select(Frame.Of).ToArray();
         lock (_gate)
         {
             var before = _head;
-            var isOther = isShorter || !page.Cursor.Agrees(from.Position) || items.Any(Contradicts);
+            var isOther = isShorter || !page.Cursor.Agrees(from.Position) || frames.Any(Contradicts);
             if (isOther)
             {
                 Reset(page.Bounds.Head);
@@ -222,7 +221,7 @@ internal sealed class FollowedLog(string userId, FeedContext context)
     }
 
     // Whether another update was already sent at its position: then the log is not the one that this feed followed.
-    private bool Contradicts(StatusUpdate update) => _ring.Find(update.Seq!.Value) is { } sent && !sent.IsSameAs(update);
+    private bool Contradicts(Frame frame) => _ring.Find(frame.Position) is { } sent && !sent.IsSameAs(frame);
 
     // Whether its publisher says that it directly follows the head: in another log it would follow something else.
     private bool Follows(Frame frame) => frame.After == HeadPosition;

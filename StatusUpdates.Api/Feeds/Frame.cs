@@ -29,45 +29,37 @@ internal sealed class Frame
     private readonly int _headerLength;
     private bool _traced;
 
-    private Frame(byte[] wire, int headerLength, long position, StatusUpdate update)
+    private Frame(byte[] wire, int headerLength, LogPosition position)
     {
         _wire = wire;
         _headerLength = headerLength;
-        Position = position;
-        GenerationId = update.GenerationId;
-        Status = update.Status;
-        Timestamp = update.Timestamp;
-        Check = update.Position?.Check;
-        After = update.After is { } after && LogPosition.TryParse(after, out var before) ? before : null;
-
-        // The trace is kept outside the encoded frame: clients must not see it.
-        if (update.TraceParent is { } parent && ActivityContext.TryParse(parent, null, isRemote: true, out var context))
-        {
-            Trace = context;
-        }
+        (Position, Check) = (position.Seq, position.Check);
     }
 
-    /// <summary>The update's <c>seq</c>; for an update without one, its number among the feed's updates without one.</summary>
-    public long Position { get; }
+    /// <summary>The update's <c>seq</c>; for an update without one, 0, or its number among the feed's updates without one (<see cref="Numbered"/>).</summary>
+    public long Position { get; private init; }
+
+    /// <summary>Whether it has a <c>seq</c>; otherwise its publisher keeps no log.</summary>
+    public required bool IsLogged { get; init; }
 
     /// <summary>The update's check; null if unknown.</summary>
     public uint? Check { get; }
 
-    /// <summary>Its position in the log; meaningless for an update that is in no log (<see cref="Unlogged"/>).</summary>
+    /// <summary>Its position in the log; meaningless for an update that is in no log.</summary>
     public LogPosition Cursor => new(Position, Check);
 
     /// <summary>The position that it directly follows in the log, if its publisher named it.</summary>
-    public LogPosition? After { get; }
+    public LogPosition? After { get; private init; }
 
-    public string GenerationId { get; }
+    public required string GenerationId { get; init; }
 
-    public GenerationStatus Status { get; }
+    public required GenerationStatus Status { get; init; }
 
     /// <summary>When it happened, in Unix milliseconds.</summary>
-    public long Timestamp { get; }
+    public required long Timestamp { get; init; }
 
-    /// <summary>The trace that the update belongs to; default if none.</summary>
-    public ActivityContext Trace { get; }
+    /// <summary>The trace that the update belongs to; default if none. Kept outside the encoded frame: clients must not see it.</summary>
+    public ActivityContext Trace { get; private init; }
 
     /// <summary>The WebSocket frame, including its header.</summary>
     public ReadOnlyMemory<byte> Wire => _wire;
@@ -77,14 +69,56 @@ internal sealed class Frame
 
     private static ReadOnlySpan<byte> Prefix => "{\"type\":\"status_update\",\"payload\":"u8;
 
-    /// <summary>Encodes an update that is in the log.</summary>
-    public static Frame Of(StatusUpdate update) =>
-        Encode(update, update.Seq ?? throw new ArgumentException("The update has no seq.", nameof(update)));
+    // Of the update and of the message.
+    private static ReadOnlySpan<byte> End => "}}"u8;
 
-    /// <summary>Encodes an update without a <c>seq</c>, whose publisher keeps no log.</summary>
-    /// <param name="update">The update.</param>
-    /// <param name="number">Its number among the feed's updates without a <c>seq</c>.</param>
-    public static Frame Unlogged(StatusUpdate update, long number) => Encode(update, number);
+    /// <summary>Encodes an update.</summary>
+    public static Frame Of(StatusUpdate update)
+    {
+        var buffer = _threadBuffer ??= new ArrayBufferWriter<byte>(1024);
+        var writer = _threadWriter ??= new Utf8JsonWriter(buffer);
+        buffer.ResetWrittenCount();
+        writer.Reset(buffer);
+        JsonSerializer.Serialize(writer, update.ForClients(), StatusJsonContext.Default.StatusUpdate);
+        writer.Flush();
+        var wire = Wrap(buffer.WrittenSpan[..^1], out var headerLength);
+        if (buffer.Capacity > MaxKeptBuffer)
+        {
+            _threadBuffer = null;
+            _threadWriter = null;
+        }
+
+        return new Frame(wire, headerLength, update.Position ?? default)
+        {
+            IsLogged = update.Seq is not null,
+            After = update.After is { } after && LogPosition.TryParse(after, out var before) ? before : null,
+            GenerationId = update.GenerationId,
+            Status = update.Status,
+            Timestamp = update.Timestamp,
+            Trace = TraceOf(update.TraceParent),
+        };
+    }
+
+    /// <summary>Copies the JSON of a genuine message.</summary>
+    public static Frame Of(SealedUpdate update) => new(Wrap(update.OpenJson.Span, out var headerLength), headerLength, update.Position)
+    {
+        IsLogged = true,
+        After = update.After,
+        GenerationId = update.GenerationId,
+        Status = update.Status,
+        Timestamp = update.Timestamp,
+        Trace = TraceOf(update.TraceParent),
+    };
+
+    /// <summary>The same update without a <c>seq</c>, as the one with this number in its feed.</summary>
+    public Frame Numbered(long number) => new(_wire, _headerLength, number)
+    {
+        IsLogged = false,
+        GenerationId = GenerationId,
+        Status = Status,
+        Timestamp = Timestamp,
+        Trace = Trace,
+    };
 
     /// <summary>The header length of a server's frame with a payload of this length.</summary>
     public static int HeaderLength(int payloadLength) => payloadLength switch
@@ -119,35 +153,24 @@ internal sealed class Frame
     public bool TryBeginTrace() => Trace != default && !Volatile.Read(ref _traced) && !Interlocked.Exchange(ref _traced, true);
 
     /// <summary>Whether this is the same update as <paramref name="other"/>, as far as can be determined.</summary>
-    public bool IsSameAs(StatusUpdate other) =>
-        (Check is null || other.Position?.Check is not { } check || Check == check)
+    public bool IsSameAs(Frame other) =>
+        Cursor.Agrees(other.Cursor)
         && Timestamp == other.Timestamp
         && Status == other.Status
         && string.Equals(GenerationId, other.GenerationId, StringComparison.Ordinal);
 
-    private static Frame Encode(StatusUpdate update, long position)
+    /// <summary>The WebSocket frame of an update, which is given as JSON without its closing brace.</summary>
+    private static byte[] Wrap(ReadOnlySpan<byte> openJson, out int headerLength)
     {
-        var buffer = _threadBuffer ??= new ArrayBufferWriter<byte>(1024);
-        var writer = _threadWriter ??= new Utf8JsonWriter(buffer);
-        buffer.ResetWrittenCount();
-        writer.Reset(buffer);
-        JsonSerializer.Serialize(writer, update.ForClients(), StatusJsonContext.Default.StatusUpdate);
-        writer.Flush();
-
-        var payload = buffer.WrittenSpan;
-        var messageLength = Prefix.Length + payload.Length + 1;
+        var messageLength = Prefix.Length + openJson.Length + End.Length;
         var wire = GC.AllocateUninitializedArray<byte>(HeaderLength(messageLength) + messageLength);
-        var headerLength = WriteHeader(wire, TextFrame, messageLength);
+        headerLength = WriteHeader(wire, TextFrame, messageLength);
         Prefix.CopyTo(wire.AsSpan(headerLength));
-        payload.CopyTo(wire.AsSpan(headerLength + Prefix.Length));
-        wire[^1] = (byte)'}';
-
-        if (buffer.Capacity > MaxKeptBuffer)
-        {
-            _threadBuffer = null;
-            _threadWriter = null;
-        }
-
-        return new Frame(wire, headerLength, position, update);
+        openJson.CopyTo(wire.AsSpan(headerLength + Prefix.Length));
+        End.CopyTo(wire.AsSpan(wire.Length - End.Length));
+        return wire;
     }
+
+    private static ActivityContext TraceOf(string? traceParent) =>
+        traceParent is not null && ActivityContext.TryParse(traceParent, null, isRemote: true, out var context) ? context : default;
 }

@@ -60,36 +60,36 @@ internal sealed class UserFeed : IDisposable
     /// Takes an update from the channel: the next one, a repeated one, or one from further ahead. An update that does not claim to follow the
     /// previous one only causes the log to be read.
     /// </summary>
-    public void Accept(StatusUpdate update)
+    public void Accept(Frame frame)
     {
-        if (update.Seq is not { } seq)
+        if (!frame.IsLogged)
         {
             if (_context.Options.UpdatesWithoutSeq)
             {
-                AcceptUnlogged(update);
+                AcceptUnlogged(frame);
             }
 
             return;
         }
 
-        Volatile.Write(ref _announced, Math.Max(_announced, seq));
-        if (update.After is not null)
+        Volatile.Write(ref _announced, Math.Max(_announced, frame.Position));
+        if (frame.After is not null)
         {
             _context.Hints.Received();
         }
 
-        if (seq <= Log.Head)
+        if (frame.Position <= Log.Head)
         {
             // A repeat. If it differs from what was sent with this seq, one of the two is not from this log.
-            if (Log.Find(seq) is { } known && !known.IsSameAs(update))
+            if (Log.Find(frame.Position) is { } known && !known.IsSameAs(frame))
             {
-                _repair.VerifyFrom(seq - 1);
+                _repair.VerifyFrom(frame.Position - 1);
             }
 
             return;
         }
 
-        var (moved, missing) = Log.Take(Frame.Of(update));
+        var (moved, missing) = Log.Take(frame);
         if (moved)
         {
             Waiting.Changed();
@@ -142,12 +142,12 @@ internal sealed class UserFeed : IDisposable
         _replays?.Dispose();
     }
 
-    private void AcceptUnlogged(StatusUpdate update)
+    private void AcceptUnlogged(Frame frame)
     {
         lock (_gate)
         {
             var ring = _unlogged ??= new FrameRing(UnloggedFrames, UnloggedBytes);
-            ring.Append(Frame.Unlogged(update, _lastUnlogged + 1));
+            ring.Append(frame.Numbered(_lastUnlogged + 1));
             Volatile.Write(ref _lastUnlogged, _lastUnlogged + 1);
         }
 

@@ -1,7 +1,9 @@
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Hosting;
+using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Api.RateLimiting;
+using StatusUpdates.Data.Types;
 
 namespace StatusUpdates.Api.Generations;
 
@@ -10,8 +12,14 @@ internal static class GenerationEndpoints
 {
     public const string Path = "/api/v1/generations";
 
-    public static void AddGenerations(this IHostApplicationBuilder builder) =>
+    private const string TypesPath = "/api/v1/types";
+
+    public static void AddGenerations(this IHostApplicationBuilder builder)
+    {
         builder.Services.AddSectionOptions<SubmissionOptions, SubmissionOptionsValidator>(SubmissionOptions.SectionName);
+        builder.AddGenerationTypes();
+        builder.Services.AddSingleton<TypeDocument>();
+    }
 
     public static void MapGenerations(this WebApplication app)
     {
@@ -50,5 +58,12 @@ internal static class GenerationEndpoints
             .WithSummary("Cancels a generation")
             .WithDescription("A pending generation is canceled at once (200); for a running one, its worker is asked to stop it (202).")
             .ProducesProblems(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
+
+        app.MapPlainGroup(TypesPath, "Generations").MapGet("/", static (HttpResponse response, TypeDocument types) => types.Get(response))
+            .WithName("ListTypes")
+            .WithSummary("Lists the registered types")
+            .WithDescription("What can be submitted: the types, their tasks, and the options that each takes. An operator may add types.")
+            .Produces<Success<TypeList>>()
+            .Produces(StatusCodes.Status304NotModified);
     }
 }

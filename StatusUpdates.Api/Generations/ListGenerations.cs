@@ -5,6 +5,7 @@ using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Types;
 
 namespace StatusUpdates.Api.Generations;
 
@@ -12,10 +13,10 @@ namespace StatusUpdates.Api.Generations;
 internal static class ListGenerations
 {
     public static async Task<Results<Ok<Success<GenerationPage>>, ProblemResult>> HandleAsync(
-        HttpContext http, ClaimsPrincipal user, GenerationQueries queries, CancellationToken cancellationToken)
+        HttpContext http, ClaimsPrincipal user, GenerationTypes types, GenerationQueries queries, CancellationToken cancellationToken)
     {
         var query = new QueryReader(http.Request);
-        var filter = ListQuery.Read(query, user.GetUserId());
+        var filter = await ListQuery.ReadAsync(query, user.GetUserId(), types, queries, cancellationToken);
         if (!query.Errors.IsEmpty)
         {
             return ProblemResult.Invalid(query.Errors);

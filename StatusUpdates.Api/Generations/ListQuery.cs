@@ -1,5 +1,7 @@
+using Microsoft.OpenApi;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Generations;
@@ -10,8 +12,12 @@ internal static class ListQuery
     private static readonly Parameter<GenerationStatus?> Status =
         Parameters.OneOf<GenerationStatus>("status", "Only generations with this status.", GenerationStatusNames.All, GenerationStatusNames.TryParse);
 
-    private static readonly Parameter<GenerationType?> Type =
-        Parameters.OneOf<GenerationType>("type", "Only generations of this type.", GenerationTypeNames.All, GenerationTypeNames.TryParse);
+    private static readonly Parameter<string?> Type = new(
+        "type",
+        "Only generations of this type: the name of a registered one (see /api/v1/types), or of one that the caller has generations of.",
+        () => new() { Type = JsonSchemaType.String, Pattern = GenerationNames.Pattern },
+        (text, out value) => GenerationNames.IsValid(value = text),
+        "Must be the name of a type.");
 
     private static readonly Parameter<IsoTime?> StartDate =
         Parameters.Time("startDate", "Only generations created at or after this time: ISO 8601, in UTC unless an offset is given.");
@@ -34,7 +40,8 @@ internal static class ListQuery
     public static Parameter[] All { get; } = [.. Filters, Limit, Offset, Cursor];
 
     /// <summary>Reads the filter. It must not be used if the reader has errors.</summary>
-    public static GenerationFilter Read(QueryReader query, string userId)
+    public static async Task<GenerationFilter> ReadAsync(
+        QueryReader query, string userId, GenerationTypes types, GenerationQueries queries, CancellationToken cancellationToken)
     {
         var filter = new GenerationFilter
         {
@@ -50,6 +57,12 @@ internal static class ListQuery
         if (query.Has(Cursor) && query.Has(Offset))
         {
             query.Errors.Add(Cursor.Name, "Cannot be combined with offset.");
+        }
+
+        // A type that is not registered any more is still that of earlier generations.
+        if (filter.Type is { } type && types.Find(type) is null && !await queries.HasTypeAsync(userId, type, cancellationToken))
+        {
+            query.Errors.Add(Type.Name, $"Allowed are: {string.Join(", ", types.Names)}.");
         }
 
         return filter;

@@ -5,6 +5,7 @@ using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Data.Generations;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Generations;
@@ -16,6 +17,7 @@ internal static class SubmitGeneration
         SubmitRequest request,
         HttpRequest http,
         ClaimsPrincipal user,
+        GenerationTypes types,
         GenerationCommands commands,
         StatusPublisher publisher,
         IOptions<SubmissionOptions> options,
@@ -24,7 +26,7 @@ internal static class SubmitGeneration
     {
         var errors = new FieldErrors();
         var submission = SubmitRequestReader.Read(
-            request, http.Headers[SubmitRequestReader.IdempotencyKey.Name], user.GetUserId(), time, errors);
+            request, http.Headers[SubmitRequestReader.IdempotencyKey.Name], user.GetUserId(), types, time, errors);
         if (submission is null)
         {
             return ProblemResult.Invalid(errors);

@@ -8,8 +8,7 @@ using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
-using StatusUpdates.Data.Schema;
-using StatusUpdates.Messaging;
+using StatusUpdates.Data.Types;
 
 namespace StatusUpdates.Api.Generations;
 
@@ -31,19 +30,21 @@ internal static class SubmitRequestReader
     public static readonly TimeSpan MaxDeadline = TimeSpan.FromDays(30);
 
     /// <summary>The submission; null after adding errors.</summary>
-    public static Submission? Read(SubmitRequest request, StringValues idempotencyKey, string userId, TimeProvider time, FieldErrors errors)
+    public static Submission? Read(
+        SubmitRequest request, StringValues idempotencyKey, string userId, GenerationTypes types, TimeProvider time, FieldErrors errors)
     {
-        if (request.Type is null)
-        {
-            errors.Add("type", $"Is required. Allowed are: {string.Join(", ", GenerationTypeNames.All)}.");
-        }
-
         CheckPrompt(request.Prompt, errors);
-        var task = ReadTask(request, errors);
+        var type = ReadType(request.Type, types, errors);
+        var task = ReadTask(request.Task, type, errors);
         var key = ReadKey(idempotencyKey, errors);
         CheckDeadline(request.Deadline, isRepeatable: key is not null, time, errors);
         var options = request.Options is { } given ? SubmittedOptions.Read(given, errors) : null;
-        if (!errors.IsEmpty || request.Type is not { } type)
+        if (task is not null && (request.Options is null || options is not null))
+        {
+            TaskOptionCheck.Check(request.Options, task, errors);
+        }
+
+        if (!errors.IsEmpty || type is null || task is null)
         {
             return null;
         }
@@ -51,13 +52,13 @@ internal static class SubmitRequestReader
         return new()
         {
             UserId = userId,
-            Type = type,
-            Task = task,
+            Type = type.Name,
+            Task = task.Name,
             Prompt = request.Prompt!,
             Options = options,
             Deadline = request.Deadline,
             IdempotencyKey = key,
-            RequestHash = key is null ? null : HashOf(type, task, request.Prompt!, options, request.Deadline),
+            RequestHash = key is null ? null : HashOf(type.Name, task.Name, request.Prompt!, options, request.Deadline),
             TraceParent = Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null,
         };
     }
@@ -78,23 +79,24 @@ internal static class SubmitRequestReader
         }
     }
 
-    private static GenerationTask ReadTask(SubmitRequest request, FieldErrors errors)
+    private static RegisteredType? ReadType(string? name, GenerationTypes types, FieldErrors errors)
     {
-        if (request.Type is not { } type)
+        var type = name is null ? null : types.Find(name);
+        if (type is null)
         {
-            // Already an error: the result is not used.
-            return default;
+            errors.Add("type", $"{(name is null ? "Is required. " : "")}Allowed are: {string.Join(", ", types.Names)}.");
         }
 
-        var tasks = GenerationTaskNames.TasksOf(type);
-        if (request.Task is not { } task)
-        {
-            return tasks[0];
-        }
+        return type;
+    }
 
-        if (!tasks.Contains(task))
+    // Null after adding an error, or if there is no type, which is an error already.
+    private static RegisteredTask? ReadTask(string? name, RegisteredType? type, FieldErrors errors)
+    {
+        var task = type?.FindTask(name ?? type.DefaultTask);
+        if (type is not null && task is null)
         {
-            errors.Add("task", $"Allowed for this type are: {string.Join(", ", tasks.Select(t => t.ToWireName()))}.");
+            errors.Add("task", $"Allowed for this type are: {string.Join(", ", type.Tasks.Select(t => t.Name))}.");
         }
 
         return task;
@@ -129,13 +131,13 @@ internal static class SubmitRequestReader
     // Over the stored form, so that the same request in another notation has the same hash. BinaryWriter writes a string's length before it, so
     // different requests never have the same bytes. Hashes are stored: if the bytes of a request change, its retry after an upgrade is refused as a
     // different request. Something new is therefore appended, and only if it is set, as the deadline is.
-    private static byte[] HashOf(GenerationType type, GenerationTask task, string prompt, string? options, DateTimeOffset? deadline)
+    private static byte[] HashOf(string type, string task, string prompt, string? options, DateTimeOffset? deadline)
     {
         using var buffer = new MemoryStream();
         using (var writer = new BinaryWriter(buffer, Encoding.UTF8))
         {
-            writer.Write(type.ToWireName());
-            writer.Write(task.ToWireName());
+            writer.Write(type);
+            writer.Write(task);
             writer.Write(prompt);
             writer.Write(options ?? "");
             if (deadline is { } time)

@@ -8,8 +8,8 @@ using StatusUpdates.Data.Log;
 namespace StatusUpdates.Api.Generations;
 
 /// <summary>
-/// Checks a submission's <c>options</c>, which this API does not interpret: a JSON object that Postgres can store as <c>jsonb</c>, for the processor of
-/// the generation's task.
+/// Checks the form of a submission's <c>options</c>, which this API does not interpret: a JSON object that Postgres can store as <c>jsonb</c>. Which
+/// options there may be is up to the generation's task: see <see cref="TaskOptionCheck"/>.
 /// </summary>
 internal static class SubmittedOptions
 {
@@ -19,7 +19,9 @@ internal static class SubmittedOptions
     /// <summary>The maximum number of nested objects and lists, with the outermost.</summary>
     public const int MaxDepth = 16;
 
-    private const string Field = "options";
+    /// <summary>Their name in a request.</summary>
+    public const string Field = "options";
+
     private const int MaxNumberLength = 64;
     private const int MaxExponent = 300;
 

@@ -5,24 +5,23 @@ using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 using StatusUpdates.Api.Json;
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.OpenApi;
 
 /// <summary>
-/// Describes types as this API writes them. A member without a value is absent, never null, and one that always has a value is required. Enums have
-/// their names on the wire, times are strings, and a <see cref="JsonElement"/> is an object.
+/// Describes types as this API writes them. A member without a value is absent, never null, and one that always has a value is required. A status
+/// has its names on the wire, times are strings, and a <see cref="JsonElement"/> is an object.
 /// </summary>
 internal sealed class WireSchemas : IOpenApiSchemaTransformer
 {
     public async Task TransformAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
         var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
-        if (NamesOf(type) is { } names)
+        if (type == typeof(GenerationStatus))
         {
             schema.Type = JsonSchemaType.String;
-            schema.Enum = [.. names.Select(name => (JsonNode)name)];
+            schema.Enum = [.. GenerationStatusNames.All.Select(name => (JsonNode)name)];
         }
         else if (type == typeof(EncodedUpdate))
         {
@@ -50,12 +49,6 @@ internal sealed class WireSchemas : IOpenApiSchemaTransformer
 
         schema.Type &= ~JsonSchemaType.Null;
     }
-
-    private static IReadOnlyList<string>? NamesOf(Type type) =>
-        type == typeof(GenerationStatus) ? GenerationStatusNames.All
-        : type == typeof(GenerationType) ? GenerationTypeNames.All
-        : type == typeof(GenerationTask) ? GenerationTaskNames.All
-        : null;
 
     // Members of requests are nullable so that a missing one gets an error of this API; [Required] marks those that must be there.
     private static bool IsAlwaysPresent(JsonPropertyInfo member) =>

@@ -14,7 +14,10 @@ internal static class WorkerToken
     /// <summary>The claim with the tasks: a list of names, or a text with names separated by spaces.</summary>
     public const string Tasks = "tasks";
 
-    /// <summary>All tasks.</summary>
+    /// <summary>How many tasks a list may have.</summary>
+    public const int MaxTasks = 64;
+
+    /// <summary>All tasks that are registered.</summary>
     public const string AnyTask = "*";
 
     /// <summary>Whether it is a worker's token.</summary>

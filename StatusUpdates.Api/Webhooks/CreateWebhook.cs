@@ -5,7 +5,6 @@ using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Data.Schema;
-using StatusUpdates.Messaging;
 using StatusUpdates.Webhooks;
 using StatusUpdates.Webhooks.Keys;
 using StatusUpdates.Webhooks.Messages;
@@ -29,8 +28,8 @@ internal static class CreateWebhook
         var errors = new FieldErrors();
         await rules.CheckUrlAsync(request.Url, user.GetUserId(), errors, cancellationToken);
         WebhookRules.CheckDescription(request.Description, errors);
-        var statuses = WebhookRules.Names("statuses", request.Statuses, status => status.ToWireName(), GenerationStatusNames.All, errors);
-        var types = WebhookRules.Names("types", request.Types, type => type.ToWireName(), GenerationTypeNames.All, errors);
+        var statuses = WebhookRules.Statuses(request.Statuses, errors);
+        var types = rules.Types(request.Types, errors);
         if (!errors.IsEmpty)
         {
             return ProblemResult.Invalid(errors);

@@ -4,7 +4,6 @@ using Microsoft.Extensions.Options;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
-using StatusUpdates.Messaging;
 using StatusUpdates.Webhooks;
 using StatusUpdates.Webhooks.Messages;
 using StatusUpdates.Webhooks.Registration;
@@ -69,9 +68,9 @@ internal static class UpdateWebhook
             SetsDescription = request.Has(nameof(request.Description)),
             Description = request.Description,
             SetsStatuses = request.Has(nameof(request.Statuses)),
-            Statuses = WebhookRules.Names("statuses", request.Statuses, status => status.ToWireName(), GenerationStatusNames.All, errors),
+            Statuses = WebhookRules.Statuses(request.Statuses, errors),
             SetsTypes = request.Has(nameof(request.Types)),
-            Types = WebhookRules.Names("types", request.Types, type => type.ToWireName(), GenerationTypeNames.All, errors),
+            Types = rules.Types(request.Types, errors),
             Enabled = request.Enabled,
         };
     }

@@ -23,8 +23,8 @@ internal sealed record CreateWebhookRequest
     /// <summary>Only updates with these statuses; all if omitted.</summary>
     public IReadOnlyList<GenerationStatus>? Statuses { get; init; }
 
-    /// <summary>Only updates of these types; all if omitted.</summary>
-    public IReadOnlyList<GenerationType>? Types { get; init; }
+    /// <summary>Only updates of these registered types; all if omitted.</summary>
+    public IReadOnlyList<string>? Types { get; init; }
 }
 
 /// <summary>Changes a webhook; omitted members stay unchanged.</summary>
@@ -43,8 +43,8 @@ internal sealed class UpdateWebhookRequest
     /// <summary>Only updates with these statuses; null for all.</summary>
     public IReadOnlyList<GenerationStatus>? Statuses { get; set => field = Given(value); }
 
-    /// <summary>Only updates of these types; null for all.</summary>
-    public IReadOnlyList<GenerationType>? Types { get; set => field = Given(value); }
+    /// <summary>Only updates of these registered types; null for all.</summary>
+    public IReadOnlyList<string>? Types { get; set => field = Given(value); }
 
     /// <summary>Whether updates are delivered. True, if they were not, also attempts pending deliveries at once.</summary>
     public bool? Enabled { get; set => field = Given(value); }

@@ -2,14 +2,16 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Egress;
+using StatusUpdates.Messaging;
 using StatusUpdates.Webhooks;
 using StatusUpdates.Webhooks.Registration;
 
 namespace StatusUpdates.Api.Webhooks;
 
 /// <summary>Validates the parts of a webhook, by the same rules for creation and changes. Thread-safe.</summary>
-internal sealed class WebhookRules(AddressPolicy policy, HostLookups lookups, IOptions<WebhookOptions> options)
+internal sealed class WebhookRules(AddressPolicy policy, HostLookups lookups, GenerationTypes types, IOptions<WebhookOptions> options)
 {
     private const string Url = "url";
 
@@ -54,20 +56,34 @@ internal sealed class WebhookRules(AddressPolicy policy, HostLookups lookups, IO
         }
     }
 
-    /// <summary>The wire names of a filter; null for all, or after adding errors.</summary>
-    public static string[]? Names<T>(string field, IReadOnlyList<T>? values, Func<T, string> nameOf, IReadOnlyList<string> all, FieldErrors errors)
+    /// <summary>The wire names of a filter by status; null for all, or after adding errors.</summary>
+    public static string[]? Statuses(IReadOnlyList<GenerationStatus>? statuses, FieldErrors errors) =>
+        Names("statuses", statuses?.Select(status => status.ToWireName()), GenerationStatusNames.All, errors);
+
+    /// <summary>The names of a filter by type; null for all, or after adding errors.</summary>
+    public string[]? Types(IReadOnlyList<string>? names, FieldErrors errors)
     {
-        if (values is null)
+        for (var i = 0; i < names?.Count; i++)
         {
-            return null;
+            if (!types.Names.Contains(names[i], StringComparer.Ordinal))
+            {
+                errors.Add($"types[{i}]", $"Allowed are: {string.Join(", ", types.Names)}.");
+                return null;
+            }
         }
 
-        if (values.Count == 0 || values.Distinct().Count() < values.Count)
+        return Names("types", names, types.Names, errors);
+    }
+
+    private static string[]? Names(string field, IEnumerable<string>? values, IReadOnlyList<string> all, FieldErrors errors)
+    {
+        string[]? names = values is null ? null : [.. values];
+        if (names is { Length: 0 } || names?.Distinct(StringComparer.Ordinal).Count() < names?.Length)
         {
             errors.Add(field, $"Must be omitted, or a list of some of these, each once: {string.Join(", ", all)}.");
             return null;
         }
 
-        return [.. values.Select(nameOf)];
+        return names;
     }
 }

@@ -1,6 +1,7 @@
+using System.Diagnostics;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
-using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Workers;
@@ -13,6 +14,7 @@ internal sealed partial class ClaimDesk(
     GenerationQueue queue,
     StatusLog log,
     StatusPublisher publisher,
+    GenerationTypes types,
     WorkerMetrics metrics,
     WorkerProtocolOptions options,
     IHostApplicationLifetime lifetime,
@@ -36,17 +38,17 @@ internal sealed partial class ClaimDesk(
             return;
         }
 
-        queue.Hint(update);
+        ClaimLine[] lines;
+        lock (_lock)
+        {
+            lines = [.. _lines.Values.Where(line => line.MayTake(update.Type))];
+        }
+
+        queue.Hint(update, [.. lines.SelectMany(line => line.TasksOf(update.Type)).Distinct(StringComparer.Ordinal)]);
         if (update.Metadata?.RetryAt is not null)
         {
             // Due later: found by the poll.
             return;
-        }
-
-        ClaimLine[] lines;
-        lock (_lock)
-        {
-            lines = [.. _lines.Values.Where(line => line.Tasks.Any(task => GenerationTaskNames.TypeOf(task) == update.Type))];
         }
 
         Array.ForEach(lines, line => line.Wake());
@@ -152,6 +154,8 @@ internal sealed partial class ClaimDesk(
 
     private async Task<(ClaimResult Result, bool IsIncomplete)> ClaimOnceAsync(ClaimLine line, ClaimRequest request)
     {
+        // What is claimed belongs to the traces of its generations, not to the request that waits for it.
+        Activity.Current = null;
         var sweep = line.TakeSweep();
         var isSwept = false;
         try
@@ -178,9 +182,9 @@ internal sealed partial class ClaimDesk(
         request.TaskLimits.Any(limit => limit.Value.Free < request.Limit)
         || request.Held.GroupBy(held => held.UserId, StringComparer.Ordinal).Any(user => user.Sum(held => held.Count) >= request.UserLimit);
 
-    private ClaimLine Enter(IReadOnlyList<GenerationTask> tasks)
+    private ClaimLine Enter(IReadOnlyList<string> tasks)
     {
-        var key = string.Join(' ', tasks.Order());
+        var key = string.Join(' ', tasks.Order(StringComparer.Ordinal));
         lock (_lock)
         {
             if (!_lines.TryGetValue(key, out var line))
@@ -190,7 +194,7 @@ internal sealed partial class ClaimDesk(
                     _lines.Remove(other);
                 }
 
-                _lines.Add(key, line = new(tasks, options, time));
+                _lines.Add(key, line = new(tasks, types, options, time));
             }
 
             line.Enter();

@@ -3,8 +3,7 @@ using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Data.Queue;
-using StatusUpdates.Data.Schema;
-using StatusUpdates.Messaging;
+using StatusUpdates.Data.Types;
 
 namespace StatusUpdates.Api.Workers;
 
@@ -22,6 +21,7 @@ internal static class ClaimGenerations
         ClaimDesk desk,
         AttemptQueries queries,
         AttemptOptions attempts,
+        GenerationTypes types,
         WorkerHints hints,
         WorkerMetrics metrics,
         TimeProvider time)
@@ -32,15 +32,12 @@ internal static class ClaimGenerations
             return ProblemResult.Invalid(errors);
         }
 
-        var allowed = WorkerToken.TasksOf(http.User);
-        if (!allowed.Contains(WorkerToken.AnyTask) && claim.Tasks.FirstOrDefault(task => !allowed.Contains(task)) is { } forbidden)
+        if (Refuse(claim.Tasks, WorkerToken.TasksOf(http.User), types) is { } refusal)
         {
-            return new ProblemResult(
-                ProblemCodes.Forbidden,
-                $"The token does not allow the task {forbidden}. Its claim \"{WorkerToken.Tasks}\" allows: {(allowed.Count > 0 ? string.Join(", ", allowed) : "none")}.");
+            return refusal;
         }
 
-        using var waiting = metrics.TryWait();
+        using var waiting = metrics.TryWait(http);
         if (waiting is null)
         {
             return WorkerProblems.TooManyWaiting();
@@ -58,27 +55,35 @@ internal static class ClaimGenerations
         return TypedResults.Empty;
     }
 
-    private static ClaimRequest RequestOf(WorkerClaim claim, IReadOnlyList<HeldGeneration> held, AttemptOptions attempts)
+    // A task that is not registered here may be registered elsewhere, or have been registered once: for those that the token names.
+    private static ProblemResult? Refuse(IReadOnlyList<string> tasks, IReadOnlyList<string> allowed, GenerationTypes types)
     {
-        var limits = new Dictionary<GenerationTask, TaskLimit>();
-        var tasks = new List<GenerationTask>();
-        foreach (var name in claim.Tasks)
+        foreach (var task in tasks.Except(allowed, StringComparer.Ordinal))
         {
-            var free = Math.Min(claim.FreeOf.GetValueOrDefault(name, claim.Free), claim.Free);
-            if (free > 0 && GenerationTaskNames.TryParse(name, out var task))
+            if (!allowed.Contains(WorkerToken.AnyTask))
             {
-                tasks.Add(task);
-                if (claim.FreeOf.ContainsKey(name))
-                {
-                    limits.Add(task, new TaskLimit(free, ShareOf(free + held.Count(h => h.Task == task))));
-                }
+                return new ProblemResult(
+                    ProblemCodes.Forbidden,
+                    $"The token does not allow the task {task}. Its claim \"{WorkerToken.Tasks}\" allows: {(allowed.Count > 0 ? string.Join(", ", allowed) : "none")}.");
+            }
+
+            if (types.FindTask(task) is null)
+            {
+                return ProblemResult.Invalid("tasks", $"There is no task {task}. Registered are: {string.Join(", ", types.TaskNames)}.");
             }
         }
 
+        return null;
+    }
+
+    private static ClaimRequest RequestOf(WorkerClaim claim, IReadOnlyList<HeldGeneration> held, AttemptOptions attempts)
+    {
+        var limits = claim.FreeOf.Where(limit => limit.Value < claim.Free).ToDictionary(
+            limit => limit.Key, limit => new TaskLimit(limit.Value, ShareOf(limit.Value + held.Count(h => h.Task == limit.Key))), StringComparer.Ordinal);
         return new ClaimRequest
         {
             Owner = claim.Owner,
-            Tasks = tasks,
+            Tasks = [.. claim.Tasks.Where(task => !limits.TryGetValue(task, out var limit) || limit.Free > 0)],
             Limit = claim.Free,
             TaskLimits = limits,
             UserLimit = ShareOf(claim.Free + held.Count),
@@ -115,8 +120,8 @@ internal static class ClaimGenerations
         Attempt = generation.Attempt,
         Failures = generation.Failures,
         UserId = generation.UserId,
-        Type = generation.Type.ToWireName(),
-        Task = generation.Task.ToWireName(),
+        Type = generation.Type,
+        Task = generation.Task,
         Prompt = generation.Prompt,
         Options = generation.Options is { } options ? JsonDocument.Parse(options).RootElement : NoOptions,
         Deadline = generation.Deadline,

@@ -1,4 +1,4 @@
-using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Workers;
@@ -12,6 +12,8 @@ internal sealed class ClaimLine
 {
     private readonly Lock _lock = new();
     private readonly LinkedList<TaskCompletionSource> _waiting = [];
+    private readonly IReadOnlyList<string> _tasks;
+    private readonly GenerationTypes _types;
     private readonly WorkerProtocolOptions _options;
     private readonly TimeProvider _time;
     private readonly ITimer _poll;
@@ -20,14 +22,11 @@ internal sealed class ClaimLine
     private long _missed;
     private long? _sweptAt;
 
-    public ClaimLine(IReadOnlyList<GenerationTask> tasks, WorkerProtocolOptions options, TimeProvider time)
+    public ClaimLine(IReadOnlyList<string> tasks, GenerationTypes types, WorkerProtocolOptions options, TimeProvider time)
     {
-        (Tasks, _options, _time) = (tasks, options, time);
+        (_tasks, _types, _options, _time) = (tasks, types, options, time);
         _poll = time.CreateTimer(static line => ((ClaimLine)line!).Poll(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
-
-    /// <summary>The tasks that all its claims are for.</summary>
-    public IReadOnlyList<GenerationTask> Tasks { get; }
 
     /// <summary>Whether it has no claims, waiting or not.</summary>
     public bool IsEmpty => Volatile.Read(ref _claims) == 0;
@@ -43,6 +42,12 @@ internal sealed class ClaimLine
             }
         }
     }
+
+    /// <summary>Whether a generation of this type may be something for it.</summary>
+    public bool MayTake(string type) => TasksOf(type).Any();
+
+    /// <summary>Those of its tasks that are of this type. A task that is not registered may be of any type.</summary>
+    public IEnumerable<string> TasksOf(string type) => _tasks.Where(task => _types.TypeOf(task) is not { } owner || owner.Name == type);
 
     /// <summary>A claim begins.</summary>
     public void Enter() => Interlocked.Increment(ref _claims);

@@ -15,7 +15,7 @@ internal static class SendHeartbeat
             return ProblemResult.Invalid(errors);
         }
 
-        using var waiting = metrics.TryWait();
+        using var waiting = metrics.TryWait(http);
         if (waiting is null)
         {
             return WorkerProblems.TooManyWaiting();

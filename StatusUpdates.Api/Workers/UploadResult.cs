@@ -10,6 +10,7 @@ using StatusUpdates.Api.Queries;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Results;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Workers;
@@ -25,9 +26,14 @@ internal static class UploadResult
         ClaimsPrincipal user,
         AttemptQueries attempts,
         GenerationResultStore store,
+        GenerationTypes types,
         IOptions<ResultsOptions> options,
         CancellationToken cancellationToken)
     {
+        // The limit is checked here, by what is read. What is not read when the answer is sent is skipped by the server, for a while, and not cut off: a
+        // client that is still sending would not read the answer.
+        http.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
+
         var query = new QueryReader(http.Request);
         var workerId = query.Read(WorkerReader.WorkerId);
         var attempt = query.Read(WorkerReader.Attempt);
@@ -57,6 +63,11 @@ internal static class UploadResult
             return state.Status.IsTerminal() ? WorkerProblems.Terminal(state.Status) : WorkerProblems.StaleAttempt();
         }
 
+        if (types.FindTask(state.Task) is { } task && !task.Accepts(http.Request.ContentType!))
+        {
+            return ProblemResult.Invalid("Content-Type", $"Must be {task.MakesText}: that is what the task {state.Task} makes.");
+        }
+
         if (await ReadAsync(http, cancellationToken) is not { } content)
         {
             return new ProblemResult(ProblemCodes.BodyTooLarge, $"A result may have {GenerationResult.MaxBytes} bytes.");
@@ -79,8 +90,6 @@ internal static class UploadResult
             return null;
         }
 
-        // Checked here, by what was read.
-        http.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
         using var content = new MemoryStream((int?)http.Request.ContentLength ?? 0);
         var buffer = ArrayPool<byte>.Shared.Rent(64 * 1024);
         try

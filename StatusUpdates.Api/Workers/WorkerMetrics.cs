@@ -1,7 +1,6 @@
 using System.Diagnostics.Metrics;
+using Microsoft.AspNetCore.Http.Features;
 using StatusUpdates.Data.Queue;
-using StatusUpdates.Data.Schema;
-using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Workers;
 
@@ -55,8 +54,10 @@ internal sealed class WorkerMetrics
         _duration.Record(attempt.RunningFor.TotalSeconds, Tag(attempt.Task), new(Outcome, outcome));
 
     /// <summary>Counts a request that may wait, until it is disposed of. Null if too many wait already.</summary>
-    public IDisposable? TryWait()
+    public IDisposable? TryWait(HttpContext http)
     {
+        // It lasts as long as its client likes, and would dominate http.server.request.duration.
+        http.Features.Get<IHttpMetricsTagsFeature>()?.MetricsDisabled = true;
         if (Interlocked.Increment(ref _count) <= _options.MaxWaiting)
         {
             _waiting.Add(1);
@@ -75,7 +76,7 @@ internal sealed class WorkerMetrics
         }
     }
 
-    private static KeyValuePair<string, object?> Tag(GenerationTask task) => new(Task, task.ToWireName());
+    private static KeyValuePair<string, object?> Tag(string task) => new(Task, task);
 
     private sealed class Waiting(WorkerMetrics metrics) : IDisposable
     {

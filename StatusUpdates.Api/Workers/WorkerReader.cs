@@ -5,6 +5,7 @@ using StatusUpdates.Api.Generations;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Api.Security;
 using StatusUpdates.Data.Results;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Workers;
 
@@ -129,10 +130,10 @@ internal static partial class WorkerReader
 
     private static string[] ReadTasks(IReadOnlyList<string?>? tasks, FieldErrors errors)
     {
-        string[] names = [.. (tasks ?? []).OfType<string>().Where(TaskNames.IsWellFormed).Distinct(StringComparer.Ordinal)];
-        if (tasks is null || names.Length is 0 or > TaskNames.MaxCount || names.Length < tasks.Count)
+        string[] names = [.. (tasks ?? []).OfType<string>().Where(GenerationNames.IsValid).Distinct(StringComparer.Ordinal)];
+        if (tasks is null || names.Length is 0 or > WorkerToken.MaxTasks || names.Length < tasks.Count)
         {
-            errors.Add("tasks", $"Must be a list of 1 to {TaskNames.MaxCount} names of tasks, each once: {TaskNames.Pattern}");
+            errors.Add("tasks", $"Must be a list of 1 to {WorkerToken.MaxTasks} names of tasks, each once: {GenerationNames.Pattern}");
         }
 
         return names;

@@ -4,6 +4,7 @@ using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Benchmarks.Churn;
@@ -40,12 +41,12 @@ internal sealed class ChurnLoad(StatusDatabase database, int users, int rate, in
             for (due += rate * Tick.TotalSeconds; due >= 1; due--)
             {
                 var number = Interlocked.Increment(ref _submitted);
-                var task = Enum.GetValues<GenerationTask>()[number % Enum.GetValues<GenerationTask>().Length];
+                var task = GenerationTypes.Default.TaskNames[(int)(number % GenerationTypes.Default.TaskNames.Count)];
                 await commands.SubmitAsync(
                     new Submission
                     {
                         UserId = $"user-{number * 7919 % users}",
-                        Type = GenerationTaskNames.TypeOf(task),
+                        Type = GenerationTypes.Default.TypeOf(task)!.Name,
                         Task = task,
                         Prompt = "Product card: clean, on white, as large as it gets",
                     },
@@ -59,7 +60,7 @@ internal sealed class ChurnLoad(StatusDatabase database, int users, int rate, in
         var request = new ClaimRequest
         {
             Owner = "benchmark",
-            Tasks = Enum.GetValues<GenerationTask>(),
+            Tasks = GenerationTypes.Default.TaskNames,
             Limit = ClaimLimit,
             Lease = TimeSpan.FromHours(12),
         };

@@ -25,7 +25,7 @@ internal sealed class JobLoad(StatusDatabase database, IConnectionMultiplexer re
         database.Configure(builder);
         await using var context = new StatusDbContext(builder.Options);
         var result = await new GenerationCommands(database, new GenerationQueries(context)).SubmitAsync(
-            new Submission { UserId = userId, Type = GenerationType.Sora, Task = GenerationTask.Sora, Prompt = "a prompt" }, cancellationToken);
+            new Submission { UserId = userId, Type = "sora", Task = "sora", Prompt = "a prompt" }, cancellationToken);
         await _publisher.TryPublishAsync([result.Update!]);
     }
 

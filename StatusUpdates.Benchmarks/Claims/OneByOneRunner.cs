@@ -34,7 +34,7 @@ internal sealed class OneByOneRunner(
             {
                 if (update.Status == GenerationStatus.Pending)
                 {
-                    queue.Hint(update);
+                    queue.Hint(update, processors.TasksOf(update.Type));
                 }
             },
             stoppingToken);

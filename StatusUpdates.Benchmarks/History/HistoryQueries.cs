@@ -45,15 +45,15 @@ internal sealed class HistoryQueries : IAsyncDisposable
             new("deep cursor (nine tenths down)", first with { After = deep }),
             new("status, common", first with { Status = GenerationStatus.Completed }),
             new("status, rare", first with { Status = GenerationStatus.Pending }),
-            new("type", first with { Type = GenerationType.Sora }),
-            new("status and type, common", first with { Status = GenerationStatus.Completed, Type = GenerationType.Sora }),
-            new("status and type, rare and old", first with { Status = GenerationStatus.Failed, Type = GenerationType.Chat }),
+            new("type", first with { Type = "sora" }),
+            new("status and type, common", first with { Status = GenerationStatus.Completed, Type = "sora" }),
+            new("status and type, rare and old", first with { Status = GenerationStatus.Failed, Type = "chat" }),
             new("status, deep cursor", first with { Status = GenerationStatus.Completed, After = deep }),
-            new("type, deep cursor", first with { Type = GenerationType.Sora, After = deep }),
+            new("type, deep cursor", first with { Type = "sora", After = deep }),
             new("dates", first with { From = middle, Before = middle + TimeSpan.FromDays(1) }),
             new("status, type and dates", first with
             {
-                Status = GenerationStatus.Completed, Type = GenerationType.ProductCard, From = middle, Before = middle + TimeSpan.FromDays(1),
+                Status = GenerationStatus.Completed, Type = "product_card", From = middle, Before = middle + TimeSpan.FromDays(1),
             }),
             new("offset 10,000", first with { Offset = (int)Math.Min(10_000, total / 2) }, HasConstantCost: false),
         ];
@@ -67,7 +67,7 @@ internal sealed class HistoryQueries : IAsyncDisposable
         _sent.Take();
         var list = await _queries.ListAsync(query.Filter, cancellationToken);
         var sent = _sent.Take();
-        return (list, sent[0], sent[1]);
+        return (list, sent[^2], sent[^1]);
     }
 
     public ValueTask DisposeAsync() => _context.DisposeAsync();

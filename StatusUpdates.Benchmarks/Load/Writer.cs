@@ -4,6 +4,7 @@ using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Benchmarks.Load;
@@ -58,7 +59,7 @@ internal sealed class Writer : IAsyncDisposable
         var request = new ClaimRequest
         {
             Owner = "benchmark",
-            Tasks = Enum.GetValues<GenerationTask>(),
+            Tasks = GenerationTypes.Default.TaskNames,
             Limit = ClaimLimit,
             Lease = TimeSpan.FromHours(12),
         };
@@ -109,8 +110,8 @@ internal sealed class Writer : IAsyncDisposable
             new Submission
             {
                 UserId = user.Id,
-                Type = GenerationType.ProductCard,
-                Task = GenerationTaskNames.TasksOf(GenerationType.ProductCard)[0],
+                Type = "product_card",
+                Task = GenerationTypes.Default.Find("product_card")!.DefaultTask,
                 Prompt = "a prompt",
             },
             cancellationToken);

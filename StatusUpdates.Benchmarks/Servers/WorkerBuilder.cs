@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Hosting;
 using StatusUpdates.Data;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Providers;
@@ -21,7 +22,7 @@ internal static class WorkerBuilder
         var database = builder.AddStatusDatabase("statusdb");
         builder.AddNpgsqlDbContext<StatusDbContext>("statusdb", configureDbContextOptions: database.Configure);
         builder.AddStatusMessaging();
-        foreach (var task in Enum.GetValues<GenerationTask>())
+        foreach (var task in GenerationTypes.Default.TaskNames)
         {
             builder.AddProvider<TProvider>(task);
         }

@@ -137,7 +137,7 @@ internal sealed partial class CommandHandler(
     private static string Describe(Generation generation)
     {
         var progress = generation is { Status: GenerationStatus.Processing, Progress: { } percent } ? $", {percent}%" : "";
-        return $"{NotificationText.TagOf(generation.Id)} {generation.Type.ToWireName()}: {generation.Status.ToWireName()}{progress}";
+        return $"{NotificationText.TagOf(generation.Id)} {generation.Type}: {generation.Status.ToWireName()}{progress}";
     }
 
     private static string? NameOf(IncomingChat chat)

@@ -18,7 +18,7 @@ internal static class NotificationText
     public static string Of(StatusUpdate update)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"Your {update.Type.ToWireName()} generation is {update.Status.ToWireName()}!");
+        text.Append(CultureInfo.InvariantCulture, $"Your {update.Type} generation is {update.Status.ToWireName()}!");
         var details = Details(update);
         if (details.Length > 0)
         {

@@ -90,17 +90,12 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
     /// <param name="quota">The user's limits, checked and used up atomically; null for no limits.</param>
     /// <param name="cancellationToken">Stops waiting; the submission may still be committed.</param>
     /// <returns>The new generation, or that of the earlier submission with the same key.</returns>
-    /// <exception cref="ArgumentException">A key without a hash, or a task of another type.</exception>
+    /// <exception cref="ArgumentException">A key without a hash.</exception>
     /// <exception cref="DeadlinePassedException">Its deadline has passed, and it was not submitted before.</exception>
     /// <exception cref="QuotaReachedException">The user has reached a limit, and it was not submitted before.</exception>
     /// <exception cref="NpgsqlException">The database did not answer in time; the same submission may be repeated.</exception>
     public async Task<SubmitResult> SubmitAsync(Submission submission, SubmissionQuota? quota, CancellationToken cancellationToken = default)
     {
-        if (GenerationTaskNames.TypeOf(submission.Task) != submission.Type)
-        {
-            throw new ArgumentException($"Task {submission.Task} does not belong to type {submission.Type}.", nameof(submission));
-        }
-
         if (submission is { IdempotencyKey: not null, RequestHash: null })
         {
             throw new ArgumentException("An idempotency key needs the request's hash.", nameof(submission));
@@ -198,8 +193,8 @@ public sealed class GenerationCommands(StatusDatabase database, GenerationQuerie
         batch.BatchCommands.Add(command);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.GenerationId });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.UserId });
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Type.ToWireName() });
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Task.ToWireName() });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Type });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Task });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = submission.Prompt });
         command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = submission.Options });
         command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = submission.IdempotencyKey });

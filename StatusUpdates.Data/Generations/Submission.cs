@@ -15,16 +15,16 @@ public sealed record Submission
     /// <summary>Its owner.</summary>
     public required string UserId { get; init; }
 
-    /// <summary>The type of generation.</summary>
-    public required GenerationType Type { get; init; }
+    /// <summary>The name of its type: <see cref="GenerationNames"/>. The caller has checked that it is registered.</summary>
+    public required string Type { get; init; }
 
-    /// <summary>The processor; must belong to the type.</summary>
-    public required GenerationTask Task { get; init; }
+    /// <summary>The name of its task, one of the type's.</summary>
+    public required string Task { get; init; }
 
     /// <summary>The user's text.</summary>
     public required string Prompt { get; init; }
 
-    /// <summary>The processor's options, a JSON object.</summary>
+    /// <summary>The task's options, a JSON object.</summary>
     public string? Options { get; init; }
 
     /// <summary>The client's idempotency key, 1 to 255 printable ASCII characters.</summary>
@@ -93,7 +93,7 @@ public sealed record GenerationFilter
     public GenerationStatus? Status { get; init; }
 
     /// <summary>Only this type.</summary>
-    public GenerationType? Type { get; init; }
+    public string? Type { get; init; }
 
     /// <summary>Created at or after.</summary>
     public DateTimeOffset? From { get; init; }

@@ -120,7 +120,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
         {
             GenerationId = change.GenerationId,
             UserId = reader.GetString(3),
-            Type = GenerationTypeNames.Parse(reader.GetString(4)),
+            Type = reader.GetString(4),
             Status = status,
             Seq = seq,
             Cursor = EventReader.CursorOf(seq, change.UpdateId),

@@ -36,7 +36,7 @@ public static class EventReader
         {
             GenerationId = reader.GetString(at),
             UserId = reader.GetString(at + 1),
-            Type = GenerationTypeNames.Parse(reader.GetString(at + 2)),
+            Type = reader.GetString(at + 2),
             Status = GenerationStatusNames.Parse(reader.GetString(at + 3)),
             Timestamp = reader.GetFieldValue<DateTimeOffset>(at + 4).ToUnixTimeMilliseconds(),
             Seq = seq,

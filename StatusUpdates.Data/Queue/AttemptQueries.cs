@@ -1,6 +1,5 @@
 using Npgsql;
 using StatusUpdates.Data.Database;
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Queue;
@@ -29,7 +28,7 @@ public sealed class AttemptQueries(StatusDatabase database)
                 return await reader.ReadAllAsync(
                     static row => new HeldGeneration(
                         row.GetString(1),
-                        GenerationTaskNames.Parse(row.GetString(2)),
+                        row.GetString(2),
                         new HeldLease(row.GetString(0), row.GetInt32(3), row.GetBoolean(4)) { RunningFor = row.GetTimeSpan(5), TimeLeft = TimeOf(row, 6) }),
                     token);
             },
@@ -57,7 +56,7 @@ public sealed class AttemptQueries(StatusDatabase database)
     private static AttemptState ReadState(NpgsqlDataReader row) => new()
     {
         UserId = row.GetString(0),
-        Task = GenerationTaskNames.Parse(row.GetString(1)),
+        Task = row.GetString(1),
         Status = GenerationStatusNames.Parse(row.GetString(2)),
         Attempt = row.GetInt32(3),
         LeaseOwner = row.IsDBNull(4) ? null : row.GetString(4),
@@ -72,7 +71,7 @@ public sealed class AttemptQueries(StatusDatabase database)
 }
 
 /// <summary>A generation that a worker holds.</summary>
-public sealed record HeldGeneration(string UserId, GenerationTask Task, HeldLease Lease);
+public sealed record HeldGeneration(string UserId, string Task, HeldLease Lease);
 
 /// <summary>A generation as an attempt at it finds it. Times are the database's.</summary>
 public sealed record AttemptState
@@ -81,7 +80,7 @@ public sealed record AttemptState
     public required string UserId { get; init; }
 
     /// <summary>Its processor.</summary>
-    public required GenerationTask Task { get; init; }
+    public required string Task { get; init; }
 
     /// <summary>Its status.</summary>
     public required GenerationStatus Status { get; init; }

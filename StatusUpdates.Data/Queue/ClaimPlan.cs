@@ -1,12 +1,10 @@
-using StatusUpdates.Data.Schema;
-
 namespace StatusUpdates.Data.Queue;
 
 /// <summary>What a claim takes from the memory; goes back by <see cref="QueueMemory.Record"/> or <see cref="QueueMemory.GiveBack"/>.</summary>
 internal sealed record ClaimPlan
 {
     /// <summary>The tasks, beginning with another one in each claim.</summary>
-    public required IReadOnlyList<GenerationTask> Tasks { get; init; }
+    public required IReadOnlyList<string> Tasks { get; init; }
 
     /// <summary>For each task: the user after which to explore; null if the users are known.</summary>
     public required IReadOnlyList<string?> Positions { get; init; }
@@ -34,7 +32,7 @@ internal sealed record ClaimPlan
 }
 
 /// <summary>A user with something pending for a task, none of it before <paramref name="Since"/>.</summary>
-internal readonly record struct DueUser(GenerationTask Task, string UserId, DateTimeOffset Since);
+internal readonly record struct DueUser(string Task, string UserId, DateTimeOffset Since);
 
 /// <summary>What a claim found, for the following ones.</summary>
 internal sealed record ClaimFindings

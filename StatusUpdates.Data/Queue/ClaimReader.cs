@@ -1,6 +1,5 @@
 using Npgsql;
 using StatusUpdates.Data.Log;
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Queue;
@@ -54,7 +53,7 @@ internal static class ClaimReader
         Id = update.GenerationId,
         UserId = update.UserId,
         Type = update.Type,
-        Task = GenerationTaskNames.Parse(reader.GetString(Generation)),
+        Task = reader.GetString(Generation),
         Prompt = reader.GetString(Generation + 1),
         Options = reader.IsDBNull(Generation + 2) ? null : reader.GetString(Generation + 2),
         Attempt = reader.GetInt32(Generation + 3),
@@ -77,7 +76,7 @@ internal static class ClaimReader
             : [
                 .. reader.GetFieldValue<string[]>(Findings + 6)
                     .Zip(reader.GetFieldValue<string[]>(Findings + 7), reader.GetFieldValue<DateTimeOffset[]>(Findings + 8))
-                    .Select(user => new DueUser(GenerationTaskNames.Parse(user.First), user.Second, user.Third)),
+                    .Select(user => new DueUser(user.First, user.Second, user.Third)),
             ],
         Leases = reader.IsDBNull(Findings + 9)
             ? null

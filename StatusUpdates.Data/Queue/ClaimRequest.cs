@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using StatusUpdates.Data.Schema;
 
 namespace StatusUpdates.Data.Queue;
 
@@ -10,13 +9,13 @@ public sealed record ClaimRequest
     public required string Owner { get; init; }
 
     /// <summary>The tasks it can process.</summary>
-    public required IReadOnlyList<GenerationTask> Tasks { get; init; }
+    public required IReadOnlyList<string> Tasks { get; init; }
 
     /// <summary>How many it can start now. With 0, only overdue generations are ended, and expired ones without a further attempt.</summary>
     public required int Limit { get; init; }
 
     /// <summary>Limits of individual tasks; for the others, only <see cref="Limit"/> and <see cref="UserLimit"/> apply.</summary>
-    public IReadOnlyDictionary<GenerationTask, TaskLimit> TaskLimits { get; init; } = ImmutableDictionary<GenerationTask, TaskLimit>.Empty;
+    public IReadOnlyDictionary<string, TaskLimit> TaskLimits { get; init; } = ImmutableDictionary<string, TaskLimit>.Empty;
 
     /// <summary>How many one user may hold at once, including those in <see cref="Held"/>.</summary>
     public int UserLimit { get; init; } = int.MaxValue;
@@ -43,4 +42,4 @@ public sealed record ClaimRequest
 public sealed record TaskLimit(int Free, int OfOneUser);
 
 /// <summary>How many jobs of one task a user has running.</summary>
-public sealed record HeldJobs(string UserId, GenerationTask Task, int Count);
+public sealed record HeldJobs(string UserId, string Task, int Count);

@@ -1,4 +1,3 @@
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Queue;
@@ -13,15 +12,15 @@ public sealed record ClaimedGeneration
     public required string UserId { get; init; }
 
     /// <summary>Its type.</summary>
-    public required GenerationType Type { get; init; }
+    public required string Type { get; init; }
 
-    /// <summary>Its processor.</summary>
-    public required GenerationTask Task { get; init; }
+    /// <summary>Its task.</summary>
+    public required string Task { get; init; }
 
     /// <summary>The user's text.</summary>
     public required string Prompt { get; init; }
 
-    /// <summary>The processor's options, a JSON object.</summary>
+    /// <summary>The task's options, a JSON object.</summary>
     public string? Options { get; init; }
 
     /// <summary>The fencing token: required for every change.</summary>

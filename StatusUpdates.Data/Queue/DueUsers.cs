@@ -1,12 +1,10 @@
-using StatusUpdates.Data.Schema;
-
 namespace StatusUpdates.Data.Queue;
 
 /// <summary>
 /// The users that may have due work of one task, in round-robin order: a user that was served goes to the end. Complete after a round of
 /// exploration, except for what became pending after <see cref="KnownUntil"/>. Not thread-safe.
 /// </summary>
-internal sealed class DueUsers(GenerationTask task, TimeProvider time)
+internal sealed class DueUsers(string task, TimeProvider time)
 {
     /// <summary>How many are remembered at most. With more, the index is explored all the time; users are close together in it then.</summary>
     public const int MaxUsers = 10_000;

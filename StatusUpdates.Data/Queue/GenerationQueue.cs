@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Npgsql;
 using StatusUpdates.Data.Database;
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Queue;
@@ -98,7 +97,9 @@ public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = n
     }
 
     /// <summary>Notes a pending generation from a message: the next claim checks its user first, and need not search for new users.</summary>
-    public void Hint(StatusUpdate pending) => _memory.Hint(pending);
+    /// <param name="pending">The message.</param>
+    /// <param name="tasks">The tasks that it can be of, among those that this process claims.</param>
+    public void Hint(StatusUpdate pending, IReadOnlyList<string> tasks) => _memory.Hint(pending, tasks);
 
     /// <summary>Extends all leases of a worker in one statement, except those that somebody has locked: it does not wait for them.</summary>
     /// <param name="owner">The worker.</param>
@@ -168,12 +169,12 @@ public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = n
     {
         var limits = plan.Tasks.Select(task => LimitOf(request, task)).ToList();
         var command = new NpgsqlCommand(ClaimSql.TextOf(request.Sweep, plan.Explores));
-        Add<string[]>(command, [.. plan.Tasks.Select(t => t.ToWireName())]);
+        Add<string[]>(command, [.. plan.Tasks]);
         Add<int[]>(command, [.. limits.Select(l => l.Free)]);
         Add<int[]>(command, [.. limits.Select(l => l.OfOneUser)]);
         Add<string?[]>(command, [.. plan.Positions]);
         Add<string[]>(command, [.. request.Held.Select(h => h.UserId)]);
-        Add<string[]>(command, [.. request.Held.Select(h => h.Task.ToWireName())]);
+        Add<string[]>(command, [.. request.Held.Select(h => h.Task)]);
         Add<int[]>(command, [.. request.Held.Select(h => h.Count)]);
         Add(command, request.Limit);
         Add(command, request.UserLimit);
@@ -184,7 +185,7 @@ public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = n
         Add(command, request.Sweep);
         Add(command, plan.OverdueAfter);
         Add<DateTimeOffset[]>(command, [.. plan.KnownUntil]);
-        Add<string[]>(command, [.. plan.Users.Select(u => u.Task.ToWireName())]);
+        Add<string[]>(command, [.. plan.Users.Select(u => u.Task)]);
         Add<string[]>(command, [.. plan.Users.Select(u => u.UserId)]);
         Add<DateTimeOffset[]>(command, [.. plan.Users.Select(u => u.Since)]);
         Add<string[]>(command, [.. plan.Leases]);
@@ -192,7 +193,7 @@ public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = n
         return command;
     }
 
-    private static TaskLimit LimitOf(ClaimRequest request, GenerationTask task) =>
+    private static TaskLimit LimitOf(ClaimRequest request, string task) =>
         request.TaskLimits.GetValueOrDefault(task, new TaskLimit(request.Limit, request.UserLimit));
 
     private static async Task<(IReadOnlyList<HeldLease> Held, DateTimeOffset Now)> ReadLeasesAsync(NpgsqlDataReader reader)

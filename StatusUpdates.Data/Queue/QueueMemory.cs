@@ -1,4 +1,3 @@
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Queue;
@@ -26,7 +25,7 @@ internal sealed class QueueMemory(TimeProvider time, TimeSpan slack)
     private const int ExtraUsers = 8;
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<GenerationTask, DueUsers> _users = Enum.GetValues<GenerationTask>().ToDictionary(task => task, task => new DueUsers(task, time));
+    private readonly Dictionary<string, DueUsers> _users = new(StringComparer.Ordinal);
     private readonly RunningLeases _leases = new(time);
     private int _nextTask = Random.Shared.Next(1 << 16);
     private DateTimeOffset _overdueAfter = DateTimeOffset.MinValue;
@@ -35,7 +34,7 @@ internal sealed class QueueMemory(TimeProvider time, TimeSpan slack)
     private long _nowAt;
 
     /// <summary>Plans a claim.</summary>
-    public ClaimPlan Plan(ClaimRequest request, Func<GenerationTask, TaskLimit> limitOf)
+    public ClaimPlan Plan(ClaimRequest request, Func<string, TaskLimit> limitOf)
     {
         var ofTask = request.Held.ToLookup(held => (held.UserId, held.Task), held => held.Count);
         var ofAll = request.Held.GroupBy(held => held.UserId, StringComparer.Ordinal)
@@ -43,8 +42,8 @@ internal sealed class QueueMemory(TimeProvider time, TimeSpan slack)
         lock (_lock)
         {
             var first = request.Tasks.Count == 0 ? 0 : (_nextTask++ & int.MaxValue) % request.Tasks.Count;
-            GenerationTask[] tasks = [.. request.Tasks.Skip(first), .. request.Tasks.Take(first)];
-            string?[] positions = [.. tasks.Select(task => _users[task].Explore())];
+            string[] tasks = [.. request.Tasks.Skip(first), .. request.Tasks.Take(first)];
+            string?[] positions = [.. tasks.Select(task => UsersOf(task).Explore())];
             var now = Now();
             var users = new List<DueUser>();
             var hasMoreUsers = false;
@@ -77,17 +76,17 @@ internal sealed class QueueMemory(TimeProvider time, TimeSpan slack)
         }
     }
 
-    /// <summary>Notes a pending generation from a message.</summary>
-    public void Hint(StatusUpdate pending)
+    /// <summary>Notes a pending generation from a message, which does not say which of these tasks it is of.</summary>
+    public void Hint(StatusUpdate pending, IReadOnlyList<string> tasks)
     {
         var since = pending.Metadata?.RetryAt is { } retryAt
             ? DateTimeOffset.FromUnixTimeMilliseconds(retryAt)
             : DateTimeOffset.FromUnixTimeMilliseconds(pending.Timestamp) - MessageSlack;
         lock (_lock)
         {
-            foreach (var task in GenerationTaskNames.TasksOf(pending.Type))
+            foreach (var task in tasks)
             {
-                _users[task].Add(pending.UserId, since, Now());
+                UsersOf(task).Add(pending.UserId, since, Now());
             }
         }
     }
@@ -163,6 +162,16 @@ internal sealed class QueueMemory(TimeProvider time, TimeSpan slack)
             var until = found.KnownUntil[index];
             users.KnownUntil = until < found.Now - slack ? until : found.Now - slack;
         }
+    }
+
+    private DueUsers UsersOf(string task)
+    {
+        if (!_users.TryGetValue(task, out var users))
+        {
+            _users.Add(task, users = new(task, time));
+        }
+
+        return users;
     }
 
     // The database's time, minus the time that its last answer took to arrive.

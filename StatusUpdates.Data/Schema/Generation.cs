@@ -1,3 +1,4 @@
+using System.Text.Json;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Data.Schema;
@@ -11,11 +12,11 @@ public sealed class Generation
     /// <summary>Its owner.</summary>
     public required string UserId { get; init; }
 
-    /// <summary>The requested type.</summary>
-    public required GenerationType Type { get; init; }
+    /// <summary>The name of the requested type.</summary>
+    public required string Type { get; init; }
 
-    /// <summary>Its processor.</summary>
-    public required GenerationTask Task { get; init; }
+    /// <summary>The name of its task: which provider creates it.</summary>
+    public required string Task { get; init; }
 
     public required GenerationStatus Status { get; init; }
 
@@ -28,7 +29,7 @@ public sealed class Generation
     /// <summary>The user's text.</summary>
     public required string Prompt { get; init; }
 
-    /// <summary>The processor's options, a JSON object; null when none were given.</summary>
+    /// <summary>The task's options, a JSON object; null when none were given.</summary>
     public string? Options { get; init; }
 
     /// <summary>The URLs of the results, once completed.</summary>
@@ -91,10 +92,12 @@ public sealed class Generation
         Id = Id,
         UserId = UserId,
         Type = Type,
+        Task = Task,
         Status = Status,
         Seq = Seq,
         Cursor = new LogPosition(Seq, LogPosition.CheckOf(LastUpdateId)).ToString(),
         Prompt = Prompt,
+        Options = Options is null ? null : JsonElement.Parse(Options),
         Progress = Progress,
         ResultUrls = ResultUrls,
         TokensUsed = TokensUsed,

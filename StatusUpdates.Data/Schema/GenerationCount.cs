@@ -11,7 +11,7 @@ public sealed class GenerationCount
     /// <summary>The user.</summary>
     public required string UserId { get; init; }
 
-    public required GenerationType Type { get; init; }
+    public required string Type { get; init; }
 
     public required GenerationStatus Status { get; init; }
 

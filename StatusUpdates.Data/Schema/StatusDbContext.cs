@@ -21,12 +21,8 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
     public DbSet<WebhookDelivery> WebhookDeliveries => Set<WebhookDelivery>();
 
     /// <inheritdoc/>
-    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
-    {
-        configurationBuilder.Properties<GenerationType>().HaveConversion<TypeConverter>().UseCollation("C");
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
         configurationBuilder.Properties<GenerationStatus>().HaveConversion<StatusConverter>().UseCollation("C");
-        configurationBuilder.Properties<GenerationTask>().HaveConversion<TaskConverter>().UseCollation("C");
-    }
 
     /// <inheritdoc/>
     protected override void OnModelCreating(ModelBuilder modelBuilder)
@@ -37,6 +33,7 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
         {
             counts.HasKey(c => new { c.UserId, c.Type, c.Status });
             Bytewise(counts.Property(c => c.UserId));
+            Bytewise(counts.Property(c => c.Type));
         });
 
         modelBuilder.Entity<StatusEvent>(events =>
@@ -50,6 +47,7 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
             events.HasIndex(e => e.UpdateId).IsUnique();
             Bytewise(events.Property(e => e.UserId));
             Bytewise(events.Property(e => e.GenerationId));
+            Bytewise(events.Property(e => e.Type));
             events.Property(e => e.Metadata).HasColumnType("jsonb");
             events.Property(e => e.TraceParent).HasColumnName("traceparent");
         });
@@ -153,6 +151,8 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
     {
         Bytewise(generations.Property(g => g.Id));
         Bytewise(generations.Property(g => g.UserId));
+        Bytewise(generations.Property(g => g.Type));
+        Bytewise(generations.Property(g => g.Task));
         generations.Property(g => g.IdempotencyKey).UseCollation("C");
         generations.Property(g => g.LeaseOwner).UseCollation("C");
         generations.Property(g => g.Options).HasColumnType("jsonb");
@@ -178,9 +178,5 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
     // Ids are compared bytewise: in the same order here, in C# (ordinal) and with every platform's libc.
     private static void Bytewise(PropertyBuilder<string> property) => property.UseCollation("C");
 
-    private sealed class TypeConverter() : ValueConverter<GenerationType, string>(v => v.ToWireName(), v => GenerationTypeNames.Parse(v));
-
     private sealed class StatusConverter() : ValueConverter<GenerationStatus, string>(v => v.ToWireName(), v => GenerationStatusNames.Parse(v));
-
-    private sealed class TaskConverter() : ValueConverter<GenerationTask, string>(v => v.ToWireName(), v => GenerationTaskNames.Parse(v));
 }

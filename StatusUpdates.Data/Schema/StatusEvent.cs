@@ -15,7 +15,7 @@ public sealed class StatusEvent
     public required string GenerationId { get; init; }
 
     /// <summary>The generation's type.</summary>
-    public required GenerationType Type { get; init; }
+    public required string Type { get; init; }
 
     /// <summary>The generation's new status.</summary>
     public required GenerationStatus Status { get; init; }

@@ -13,6 +13,12 @@ internal static class SettingKeys
     /// <summary>Whether a setting is a group of settings, and not a value or a list of values.</summary>
     public static bool IsGroup(Type type) => type.IsClass && type != typeof(string) && !typeof(IEnumerable).IsAssignableFrom(type);
 
+    /// <summary>The group of settings that each entry of a setting is, if its keys are names of an operator's choice; null if it is another setting.</summary>
+    public static Type? EntryOf(Type type) =>
+        type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Dictionary<,>) && IsGroup(type.GenericTypeArguments[1])
+            ? type.GenericTypeArguments[1]
+            : null;
+
     /// <summary>An error for each key of a section that is not a setting: one that is misspelled, or that no longer exists.</summary>
     public static IEnumerable<string> Unknown(IConfigurationSection section, Type options)
     {
@@ -32,6 +38,18 @@ internal static class SettingKeys
                     yield return error;
                 }
             }
+            else if (EntryOf(type) is { } entry)
+            {
+                foreach (var error in key.GetChildren().SelectMany(name => UnknownOf(name, entry)))
+                {
+                    yield return error;
+                }
+            }
         }
     }
+
+    // An entry without settings would be ignored, and its name with it.
+    private static IEnumerable<string> UnknownOf(IConfigurationSection entry, Type options) => entry.GetChildren().Any()
+        ? Unknown(entry, options)
+        : [$"{entry.Path} has no settings; it may have {string.Join(", ", Of(options).Select(setting => setting.Name).Order(StringComparer.Ordinal))}."];
 }

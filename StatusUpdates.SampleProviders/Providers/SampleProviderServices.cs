@@ -1,16 +1,15 @@
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.SampleProviders.Providers;
 
 internal static class SampleProviderServices
 {
-    /// <summary>Adds a provider for every task.</summary>
+    /// <summary>Adds a provider for every default task.</summary>
     public static void AddSampleProviders(this IHostApplicationBuilder builder)
     {
-        builder.AddProvider<ProductCardProvider>(GenerationTask.ProductCard);
-        builder.AddProvider<SoraProvider>(GenerationTask.Sora);
-        builder.AddProvider<ChatProcessingProvider>(GenerationTask.ChatProcessing);
-        builder.AddProvider<ImageGenerationProvider>(GenerationTask.ImageGeneration);
+        builder.AddProvider<ProductCardProvider>("product_card");
+        builder.AddProvider<SoraProvider>("sora");
+        builder.AddProvider<ChatProcessingProvider>("chat_processing");
+        builder.AddProvider<ImageGenerationProvider>("image_generation");
     }
 }

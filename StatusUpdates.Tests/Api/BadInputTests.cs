@@ -156,7 +156,8 @@ public sealed class BadInputTests(SharedApi shared) : IClassFixture<SharedApi>
 
     [Theory]
     [InlineData("type", """{"type":"video","prompt":"p"}""", "Allowed are: product_card, sora, chat.")]
-    [InlineData("task", """{"type":"chat","prompt":"p","task":1}""", "Allowed are: product_card, sora, chat_processing, image_generation.")]
+    [InlineData("type", """{"prompt":"p"}""", "Is required. Allowed are: product_card, sora, chat.")]
+    [InlineData("task", """{"type":"chat","prompt":"p","task":"sora"}""", "Allowed for this type are: chat_processing, image_generation.")]
     [InlineData("deadline", """{"type":"chat","prompt":"p","deadline":"tomorrow"}""", "Must be a time in ISO 8601 with an offset, such as 2024-01-31T12:00:00Z.")]
     public async Task The_error_of_a_value_with_a_format_of_its_own_says_what_is_accepted(string field, string body, string error)
     {

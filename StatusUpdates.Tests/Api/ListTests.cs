@@ -42,8 +42,8 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
     {
         var api = await shared.ApiAsync();
         var card = (await api.Database.SubmitAsync(_user, cancellationToken: Token)).Generation.Id;
-        var sora = (await api.Database.SubmitAsync(_user, GenerationType.Sora, cancellationToken: Token)).Generation.Id;
-        var chat = (await api.Database.SubmitAsync(_user, GenerationType.Chat, cancellationToken: Token)).Generation.Id;
+        var sora = (await api.Database.SubmitAsync(_user, "sora", cancellationToken: Token)).Generation.Id;
+        var chat = (await api.Database.SubmitAsync(_user, "chat", cancellationToken: Token)).Generation.Id;
         await api.Database.CreateCommands().CancelAsync(_user, sora, cancellationToken: Token);
 
         Assert.Equal([chat, card], Ids(await GetAsync(api, _user, "?status=pending")));
@@ -149,7 +149,7 @@ public sealed class ListTests(TestServers servers, SharedApi shared) : IClassFix
         var generation = (await response.DataAsync()).AsObject();
         Assert.Equal(
             [
-                "id", "userId", "type", "status", "seq", "cursor", "prompt", "progress", "resultUrls", "tokensUsed", "createdAt", "updatedAt", "startedAt",
+                "id", "userId", "type", "task", "status", "seq", "cursor", "prompt", "progress", "resultUrls", "tokensUsed", "createdAt", "updatedAt", "startedAt",
                 "completedAt",
             ],
             generation.Select(member => member.Key));

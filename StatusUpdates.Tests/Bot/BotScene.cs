@@ -52,14 +52,14 @@ internal sealed class BotScene : IAsyncDisposable
         Assert.Equal(userId, await Links.LinkAsync(await CodeAsync(userId), FakeTelegram.BotId, chatId, null, null, TestTime.Token));
 
     /// <summary>Submits a generation, which becomes pending.</summary>
-    public async Task<string> SubmitAsync(string userId = "alice", string? traceParent = null)
+    public async Task<string> SubmitAsync(string userId = "alice", string? traceParent = null, string type = "product_card")
     {
         var result = await Database.CreateCommands().SubmitAsync(
             new Submission
             {
                 UserId = userId,
-                Type = GenerationType.ProductCard,
-                Task = GenerationTask.ProductCard,
+                Type = type,
+                Task = "product_card",
                 Prompt = "a prompt",
                 TraceParent = traceParent,
             },

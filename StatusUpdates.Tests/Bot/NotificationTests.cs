@@ -44,6 +44,18 @@ public sealed class NotificationTests(TestServers servers)
     }
 
     [Fact]
+    public async Task A_generation_of_any_type_is_named_by_it()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        await scene.LinkAsync("alice", Chat);
+        await using var bot = await scene.StartBotAsync();
+        var id = await scene.SubmitAsync(type: "poster");
+        await scene.UntilNotifiedAsync(Chat);
+
+        Assert.Equal([$"Your poster generation is pending! {NotificationText.TagOf(id)}"], scene.Accepted(Chat));
+    }
+
+    [Fact]
     public async Task Changes_made_while_the_bot_was_down_are_sent_in_order_with_only_the_last_progress()
     {
         await using var scene = await BotScene.CreateAsync(servers);

@@ -20,7 +20,7 @@ public sealed class RestTests(TestServers servers)
         var submitted = await client.SubmitAsync(
             new()
             {
-                Type = GenerationType.Chat,
+                Type = "chat",
                 Prompt = "Hello, ünïcode & \"quotes\"",
                 Task = "image_generation",
                 Options = new JsonObject { ["width"] = 512 },
@@ -28,12 +28,16 @@ public sealed class RestTests(TestServers servers)
             Token);
 
         Assert.Equal(
-            ("alice", GenerationType.Chat, GenerationStatus.Pending, 1L, "Hello, ünïcode & \"quotes\""),
-            (submitted.UserId, submitted.Type, submitted.Status, submitted.Seq, submitted.Prompt));
+            ("alice", "chat", "image_generation", GenerationStatus.Pending, 1L, "Hello, ünïcode & \"quotes\""),
+            (submitted.UserId, submitted.Type, submitted.Task, submitted.Status, submitted.Seq, submitted.Prompt));
+        Assert.Equal(512, submitted.Options!.Value.GetProperty("width").GetInt32());
         Assert.Equal(submitted.Cursor, (await api.Database.Log.ReadAfterAsync("alice", 0, 1, Token)).Items.Single().Cursor);
         Assert.InRange(submitted.CreatedAt, TimeProvider.System.GetUtcNow().AddMinutes(-5), TimeProvider.System.GetUtcNow().AddMinutes(5));
-        Assert.Equal(submitted, await client.GetAsync(submitted.Id, Token));
-        Assert.Equal(submitted, Assert.Single((await client.ListAsync(cancellationToken: Token)).Items));
+        foreach (var read in new[] { await client.GetAsync(submitted.Id, Token), Assert.Single((await client.ListAsync(cancellationToken: Token)).Items) })
+        {
+            Assert.True(JsonElement.DeepEquals(submitted.Options.Value, read.Options!.Value));
+            Assert.Equal(submitted, read with { Options = submitted.Options });
+        }
 
         var canceled = await client.CancelAsync(submitted.Id, Token);
         Assert.Equal((GenerationStatus.Canceled, 2L), (canceled.Status, canceled.Seq));
@@ -53,7 +57,7 @@ public sealed class RestTests(TestServers servers)
             """;
         var generation = JsonSerializer.Deserialize(Old, ClientJsonContext.Default.EnvelopeGeneration)!.Data!;
 
-        Assert.Equal((42L, "42", GenerationStatus.Completed), (generation.Seq, generation.Cursor, generation.Status));
+        Assert.Equal((42L, "42", "", GenerationStatus.Completed), (generation.Seq, generation.Cursor, generation.Task, generation.Status));
         Assert.Equal(["https://example.org/1"], generation.ResultUrls!);
         Assert.Equal("42-9f3ab2c1", (generation with { Cursor = "42-9f3ab2c1" }).Cursor);
     }
@@ -64,11 +68,11 @@ public sealed class RestTests(TestServers servers)
         await using var api = await TestApi.StartAsync(servers);
         await using var proxy = new TcpProxy(api.Address.Port);
         using var client = new StatusUpdatesClient(ClientScene.Options(ClientScene.AddressOf(proxy)));
-        var request = new SubmitGenerationRequest { Type = GenerationType.Sora, Prompt = "a lighthouse" };
+        var request = new SubmitGenerationRequest { Type = "sora", Prompt = "a lighthouse" };
         proxy.LoseAnswers(1);
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => client.SubmitAsync(request, Token));
         var again = await client.SubmitAsync(request, Token);
-        var other = await client.SubmitAsync(new() { Type = GenerationType.Sora, Prompt = "a lighthouse" }, Token);
+        var other = await client.SubmitAsync(new() { Type = "sora", Prompt = "a lighthouse" }, Token);
 
         Assert.Equal(1, proxy.Lost);
         Assert.NotEqual(again.Id, other.Id);
@@ -83,7 +87,7 @@ public sealed class RestTests(TestServers servers)
         var ids = new List<string>();
         for (var i = 0; i < 25; i++)
         {
-            ids.Insert(0, (await client.SubmitAsync(new() { Type = GenerationType.Chat, Prompt = $"{i}" }, Token)).Id);
+            ids.Insert(0, (await client.SubmitAsync(new() { Type = "chat", Prompt = $"{i}" }, Token)).Id);
         }
 
         var middle = await client.GetAsync(ids[10], Token);
@@ -92,7 +96,7 @@ public sealed class RestTests(TestServers servers)
         Assert.Equal(ids, await IdsAsync(client, new() { Limit = 10 }));
         Assert.Equal(ids[5..], await IdsAsync(client, new() { Limit = 7, Offset = 5 }));
         Assert.Equal([ids[3]], await IdsAsync(client, new() { Status = GenerationStatus.Canceled }));
-        Assert.Empty(await IdsAsync(client, new() { Type = GenerationType.Sora }));
+        Assert.Empty(await IdsAsync(client, new() { Type = "sora" }));
 
         // Times are shown in milliseconds but stored in microseconds.
         var since = await IdsAsync(client, new() { StartDate = middle.CreatedAt.ToOffset(TimeSpan.FromHours(5)) });
@@ -109,24 +113,24 @@ public sealed class RestTests(TestServers servers)
         await using var api = await TestApi.StartAsync(servers);
         using var client = new StatusUpdatesClient(ClientScene.Options(api.Address));
         using var bob = new StatusUpdatesClient(ClientScene.Options(api.Address, "bob"));
-        var mine = await client.SubmitAsync(new() { Type = GenerationType.Chat, Prompt = "x" }, Token);
+        var mine = await client.SubmitAsync(new() { Type = "chat", Prompt = "x" }, Token);
         var (foreign, _) = await RefusedAsync(() => bob.GetAsync(mine.Id, Token), HttpStatusCode.NotFound, "not_found");
         Assert.NotNull(foreign.TraceId);
         await RefusedAsync(() => client.GetAsync("a/../b?c#d", Token), HttpStatusCode.NotFound, "not_found");
         await api.Database.CreateCommands().CancelAsync("alice", mine.Id, cancellationToken: Token);
-        var job = (await client.SubmitAsync(new() { Type = GenerationType.Chat, Prompt = "y" }, Token)).Id;
+        var job = (await client.SubmitAsync(new() { Type = "chat", Prompt = "y" }, Token)).Id;
         await api.Database.ClaimAsync(cancellationToken: Token);
         await api.Database.Log.AppendAsync(
             new StatusUpdates.Data.Log.StatusChange { GenerationId = job, Status = GenerationStatus.Failed, Attempt = 1, ErrorMessage = "no" }, Token);
         await RefusedAsync(() => client.CancelAsync(job, Token), HttpStatusCode.Conflict, "generation_terminal");
         Assert.Equal("no", (await client.GetAsync(job, Token)).ErrorMessage);
 
-        var request = new SubmitGenerationRequest { Type = GenerationType.Chat, Prompt = "x" };
+        var request = new SubmitGenerationRequest { Type = "chat", Prompt = "x" };
         await client.SubmitAsync(request, Token);
         await RefusedAsync(() => client.SubmitAsync(request with { Prompt = "z" }, Token), HttpStatusCode.UnprocessableEntity, "idempotency_key_reused");
 
         var (_, fields) = await RefusedAsync(
-            () => client.SubmitAsync(new() { Type = GenerationType.Chat, Prompt = " ", Task = "sora" }, Token),
+            () => client.SubmitAsync(new() { Type = "chat", Prompt = " ", Task = "sora" }, Token),
             HttpStatusCode.BadRequest,
             "invalid_request");
         Assert.Equal(["prompt", "task"], fields.Order());

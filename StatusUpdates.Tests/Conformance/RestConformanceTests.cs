@@ -30,6 +30,36 @@ public sealed class RestConformanceTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("R10")]
+    public async Task What_is_listed_can_be_submitted_and_nothing_else()
+    {
+        await using var user = await _target.UserAsync();
+        using var response = await user.Http.GetAsync("/api/v1/types", Token);
+        var types = (await response.DataAsync())["items"]!.AsArray();
+        Assert.NotNull(response.Headers.ETag);
+        foreach (var type in types)
+        {
+            var tasks = type!["tasks"]!.AsArray();
+            Assert.NotEmpty((string?)type["title"] ?? "");
+            Assert.Contains((string?)type["defaultTask"], tasks.Select(task => (string?)task!["name"]));
+        }
+
+        var names = types.Select(type => (string)type!["name"]!).ToArray();
+        using var known = await user.Http.PostAsync(ConformanceUser.Generations, Answers.Json("""{"type":"chat","task":"image_generation","prompt":"p"}"""), Token);
+        var generation = await known.DataAsync(HttpStatusCode.Accepted);
+        Assert.Equal(("chat", "image_generation"), ((string?)generation["type"], (string?)generation["task"]));
+        using var canceled = await user.CancelAsync((string)generation["id"]!);
+
+        foreach (var (member, body) in new[] { ("type", """{"type":"never_registered","prompt":"p"}"""), ("task", """{"type":"chat","task":"sora","prompt":"p"}""") })
+        {
+            using var unknown = await user.Http.PostAsync(ConformanceUser.Generations, Answers.Json(body), Token);
+            var problem = await unknown.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
+            var allowed = member == "type" ? names : types.Single(type => (string?)type!["name"] == "chat")!["tasks"]!.AsArray().Select(task => (string)task!["name"]!);
+            Assert.All(allowed, name => Assert.Contains(name, (string?)problem["errors"]![member]![0], StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
     [Requirement("R2")]
     public async Task The_same_key_returns_the_same_generation_and_is_refused_for_another_request()
     {

@@ -64,7 +64,9 @@ public sealed class WorkerClaimConformanceTests(TestServers servers, SharedApi s
         Assert.Distinct(first.Concat(limited).Select(ConformanceWorker.Of));
 
         // Nobody does this task, whatever is pending for others.
-        Assert.Empty(await worker.ClaimAsync(more: ("tasks", new JsonArray("nobodys_task"))));
+        await using var other = new ConformanceWorker(
+            await _workers.Users.AddressAsync(), await _workers.IssueAsync("conformance-0", "nobodys_task"), $"w-{Guid.NewGuid():N}");
+        Assert.Empty(await other.ClaimAsync(more: ("tasks", new JsonArray("nobodys_task"))));
     }
 
     [Fact]
@@ -150,7 +152,7 @@ public sealed class WorkerClaimConformanceTests(TestServers servers, SharedApi s
     public static TheoryData<string, string> Invalid => new()
     {
         { "workerId", "null" }, { "workerId", "\"\"" }, { "workerId", "\"a/b\"" }, { "workerId", "7" }, { "workerId", $"\"{new string('w', 101)}\"" },
-        { "tasks", "null" }, { "tasks", "[]" }, { "tasks", "[\"Sora\"]" }, { "tasks", "[null]" }, { "tasks", "\"sora\"" }, { "tasks", "[\"sora\",\"sora\"]" },
+        { "tasks", "null" }, { "tasks", "[]" }, { "tasks", "[\"Sora\"]" }, { "tasks", "[null]" }, { "tasks", "\"sora\"" }, { "tasks", "[\"sora\",\"sora\"]" }, { "tasks", "[\"not_registered\"]" },
         { "free", "null" }, { "free", "0" }, { "free", "101" }, { "free", "\"1\"" }, { "free", "1.5" },
         { "freeOf", "{\"another\":1}" }, { "freeOf", "{\"sora\":-1}" }, { "freeOf", "{\"sora\":0}" }, { "freeOf", "[]" },
         { "generations", "[{}]" }, { "generations", "[null]" }, { "generations", "[{\"id\":\"gen-1\",\"attempt\":0}]" }, { "generations", "{}" },

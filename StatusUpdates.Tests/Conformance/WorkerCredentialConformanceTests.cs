@@ -131,7 +131,7 @@ public sealed class WorkerCredentialConformanceTests(TestServers servers, Shared
             await refused.ProblemAsync(HttpStatusCode.Conflict, "stale_attempt");
         }
 
-        using var upload = await other.UploadAsync(lease, new StringContent("text"));
+        using var upload = await other.UploadAsync(lease, new ByteArrayContent([1]) { Headers = { ContentType = new("video/mp4") } });
         await upload.ProblemAsync(HttpStatusCode.Conflict, "stale_attempt");
         Assert.Equal("completed", (string?)(await holder.CompleteAsync(lease))["status"]);
     }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Text;
 using System.Text.Json.Nodes;
 using StatusUpdates.Tests.Api;
 
@@ -184,9 +183,7 @@ public sealed class WorkerOutcomeConformanceTests(TestServers servers, SharedApi
         await using var worker = await _workers.StartAsync();
         await user.SubmitAsync(ConformanceWorkers.Type);
         var lease = await worker.ClaimOneAsync();
-        var content = new ByteArrayContent([1, 2, 3, 0, 255]);
-        content.Headers.ContentType = new MediaTypeHeaderValue("video/mp4");
-        using var uploaded = await worker.UploadAsync(lease, content);
+        using var uploaded = await worker.UploadAsync(lease, Video([1, 2, 3, 0, 255]));
         var url = (string)(await uploaded.DataAsync(HttpStatusCode.Created))["url"]!;
         await worker.EndAsync("complete", lease, ("resultUrls", new JsonArray(url)));
         Assert.Equal(url, (string?)Assert.Single((await user.GetAsync((string)lease["id"]!))["resultUrls"]!.AsArray()));
@@ -209,15 +206,13 @@ public sealed class WorkerOutcomeConformanceTests(TestServers servers, SharedApi
 
         using var untyped = await worker.UploadAsync(lease, new ByteArrayContent([1]));
         Assert.Equal(["Content-Type"], await ErrorsAsync(untyped));
-        using var empty = await worker.UploadAsync(lease, new StringContent(""));
+        using var empty = await worker.UploadAsync(lease, Video([]));
         Assert.Equal(["body"], await ErrorsAsync(empty));
         using var without = await worker.Http.PostAsync($"{ConformanceWorker.Path}/generations/{(string)lease["id"]!}/results", new StringContent("text"), Token);
         Assert.Equal(["attempt", "workerId"], (await ErrorsAsync(without)).Order());
 
-        using var huge = await worker.UploadAsync(lease, new StringContent(new string('x', 64), Encoding.UTF8) { Headers = { ContentLength = null } });
-        Assert.True(huge.IsSuccessStatusCode, "A body without a length is accepted.");
         await worker.CompleteAsync(lease);
-        using var ended = await worker.UploadAsync(lease, new StringContent("text"));
+        using var ended = await worker.UploadAsync(lease, Video([1]));
         await ended.ProblemAsync(HttpStatusCode.Conflict, "generation_terminal");
     }
 
@@ -275,6 +270,8 @@ public sealed class WorkerOutcomeConformanceTests(TestServers servers, SharedApi
         using var response = await worker.PostAsync($"generations/gen-unknown/{call}", body);
         Assert.Equal([member], await ErrorsAsync(response));
     }
+
+    private static ByteArrayContent Video(byte[] bytes) => new(bytes) { Headers = { ContentType = new MediaTypeHeaderValue("video/mp4") } };
 
     private static async Task<string[]> ErrorsAsync(HttpResponseMessage response) =>
         [.. (await response.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request"))["errors"]!.AsObject().Select(error => error.Key)];

@@ -46,14 +46,14 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
     public async Task Expired_leases_of_tasks_that_a_worker_does_not_run_end_too_if_they_cannot_be_retried()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
-        await db.FillAsync("u", 3, GenerationTask.ProductCard);
+        await db.FillAsync("u", 3, "product_card");
         var claimed = (await db.Queue.ClaimAsync(Request(3, "dead"), Token)).Claimed;
         await db.CreateCommands().CancelAsync("u", claimed[0].Id, cancellationToken: Token);
         await db.ExecuteAsync($"UPDATE generations SET deadline = now() - interval '1 second' WHERE id = '{claimed[1].Id}'", Token);
         await db.ExpireLeasesAsync();
 
         var withoutProviders = await db.Queue.ClaimAsync(Request(10) with { Tasks = [] }, Token);
-        var ofAnotherTask = await db.Queue.ClaimAsync(Request(10) with { Tasks = [GenerationTask.Sora] }, Token);
+        var ofAnotherTask = await db.Queue.ClaimAsync(Request(10) with { Tasks = ["sora"] }, Token);
 
         Assert.Equal(
             new Dictionary<string, GenerationStatus> { [claimed[0].Id] = GenerationStatus.Canceled, [claimed[1].Id] = GenerationStatus.Failed },
@@ -69,15 +69,15 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
     public async Task Expired_leases_respect_the_limits_of_tasks_and_users_and_do_not_hide_each_other()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
-        await db.FillAsync("a", 30, GenerationTask.ProductCard);
-        await db.FillAsync("b", 30, GenerationTask.Sora);
-        await db.FillAsync("c", 3, GenerationTask.ChatProcessing);
+        await db.FillAsync("a", 30, "product_card");
+        await db.FillAsync("b", 30, "sora");
+        await db.FillAsync("c", 3, "chat_processing");
         await db.ClaimAsync(60, "dead", cancellationToken: Token);
         await db.ClaimAsync(60, "dead", cancellationToken: Token);
         await db.ExpireLeasesAsync();
 
         var claim = await db.Queue.ClaimAsync(
-            Request(8) with { UserLimit = 5, TaskLimits = new Dictionary<GenerationTask, TaskLimit> { [GenerationTask.ProductCard] = Full }, Held = [new("b", GenerationTask.Sora, 3)] },
+            Request(8) with { UserLimit = 5, TaskLimits = new Dictionary<string, TaskLimit> { ["product_card"] = Full }, Held = [new("b", "sora", 3)] },
             Token);
 
         Assert.All(claim.Claimed, j => Assert.Equal(2, j.Attempt));
@@ -122,10 +122,10 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
     public async Task A_pending_generation_past_its_deadline_fails_whatever_its_task_and_without_a_free_slot()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
-        await db.FillAsync("u", 40, GenerationTask.Sora, deadline: "now() - interval '1 second'");
-        await db.FillAsync("u", 1, GenerationTask.Sora, runAt: "now() + interval '1 hour'", deadline: "now() - interval '2 seconds'");
-        await db.FillAsync("u", 1, GenerationTask.ProductCard, deadline: "now() + interval '1 hour'");
-        var request = Request(0) with { Tasks = [GenerationTask.ProductCard] };
+        await db.FillAsync("u", 40, "sora", deadline: "now() - interval '1 second'");
+        await db.FillAsync("u", 1, "sora", runAt: "now() + interval '1 hour'", deadline: "now() - interval '2 seconds'");
+        await db.FillAsync("u", 1, "product_card", deadline: "now() + interval '1 hour'");
+        var request = Request(0) with { Tasks = ["product_card"] };
 
         var first = await db.Queue.ClaimAsync(request, Token);
         var second = await db.Queue.ClaimAsync(request, Token);
@@ -164,8 +164,8 @@ public abstract class ClaimExpiryTests(TestServers servers, PostgresAge age)
         var submission = new Submission
         {
             UserId = "u",
-            Type = GenerationType.Sora,
-            Task = GenerationTask.Sora,
+            Type = "sora",
+            Task = "sora",
             Prompt = "p",
             IdempotencyKey = "k",
             RequestHash = [1],

@@ -1,6 +1,7 @@
+using static StatusUpdates.Tests.Data.QueueFiller;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
-using static StatusUpdates.Tests.Data.QueueFiller;
+using StatusUpdates.Data.Types;
 
 namespace StatusUpdates.Tests.Data;
 
@@ -34,13 +35,13 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
     public async Task Single_slots_go_to_users_and_tasks_in_round_robin_order()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
-        foreach (var (user, task) in (IEnumerable<(string, GenerationTask)>)
-            [("a", GenerationTask.Sora), ("b", GenerationTask.Sora), ("c", GenerationTask.Sora), ("a", GenerationTask.ProductCard), ("b", GenerationTask.ProductCard)])
+        foreach (var (user, task) in (IEnumerable<(string, string)>)
+            [("a", "sora"), ("b", "sora"), ("c", "sora"), ("a", "product_card"), ("b", "product_card")])
         {
             await db.FillAsync(user, 50, task);
         }
 
-        var claims = new List<(GenerationTask, string)>();
+        var claims = new List<(string, string)>();
         for (var i = 0; i < 48; i++)
         {
             var job = Assert.Single((await db.Queue.ClaimAsync(Request(1), Token)).Claimed);
@@ -85,25 +86,25 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
     public async Task A_claim_respects_the_limit_of_each_task_and_its_own_total_limit()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
-        await db.FillAsync("a", 20, GenerationTask.Sora);
-        await db.FillAsync("b", 20, GenerationTask.ProductCard);
+        await db.FillAsync("a", 20, "sora");
+        await db.FillAsync("b", 20, "product_card");
         var request = Request(10) with
         {
-            TaskLimits = new Dictionary<GenerationTask, TaskLimit>
+            TaskLimits = new Dictionary<string, TaskLimit>
             {
-                [GenerationTask.Sora] = new(2, int.MaxValue),
-                [GenerationTask.ChatProcessing] = new(0, int.MaxValue),
+                ["sora"] = new(2, int.MaxValue),
+                ["chat_processing"] = new(0, int.MaxValue),
             },
         };
-        await db.FillAsync("c", 5, GenerationTask.ChatProcessing);
+        await db.FillAsync("c", 5, "chat_processing");
 
         var first = await db.Queue.ClaimAsync(request, Token);
         var second = await db.Queue.ClaimAsync(
-            request with { Limit = 10 - first.Claimed.Count, TaskLimits = new Dictionary<GenerationTask, TaskLimit>(request.TaskLimits) { [GenerationTask.Sora] = new(0, 2) } }, Token);
+            request with { Limit = 10 - first.Claimed.Count, TaskLimits = new Dictionary<string, TaskLimit>(request.TaskLimits) { ["sora"] = new(0, 2) } }, Token);
 
         var jobs = first.Claimed.Concat(second.Claimed).CountBy(j => j.Task).ToDictionary();
         Assert.True(first.MayHaveMore);
-        Assert.Equal(new() { [GenerationTask.Sora] = 2, [GenerationTask.ProductCard] = 8 }, jobs);
+        Assert.Equal(new() { ["sora"] = 2, ["product_card"] = 8 }, jobs);
         Assert.Empty((await db.Queue.ClaimAsync(request with { Limit = 0 }, Token)).Updates);
     }
 
@@ -111,13 +112,13 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
     public async Task One_user_holds_no_more_than_their_share_of_all_slots_and_of_each_tasks_slots()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
-        await db.FillAsync("heavy", 100, GenerationTask.Sora);
-        await db.FillAsync("heavy", 100, GenerationTask.ProductCard);
+        await db.FillAsync("heavy", 100, "sora");
+        await db.FillAsync("heavy", 100, "product_card");
         var running = new List<ClaimedGeneration>();
         ClaimRequest Next() => Request(16 - running.Count) with
         {
             UserLimit = 12,
-            TaskLimits = new Dictionary<GenerationTask, TaskLimit> { [GenerationTask.Sora] = new(4 - running.Count(j => j.Task == GenerationTask.Sora), 3) },
+            TaskLimits = new Dictionary<string, TaskLimit> { ["sora"] = new(4 - running.Count(j => j.Task == "sora"), 3) },
             Held = Held(running),
         };
 
@@ -126,9 +127,9 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
             running.AddRange(claim.Claimed);
         }
 
-        Assert.Equal(new() { [GenerationTask.Sora] = 3, [GenerationTask.ProductCard] = 9 }, running.CountBy(j => j.Task).ToDictionary());
-        await db.FillAsync("light", 1, GenerationTask.Sora);
-        await db.FillAsync("light", 1, GenerationTask.ProductCard);
+        Assert.Equal(new() { ["sora"] = 3, ["product_card"] = 9 }, running.CountBy(j => j.Task).ToDictionary());
+        await db.FillAsync("light", 1, "sora");
+        await db.FillAsync("light", 1, "product_card");
         var others = (await db.Queue.ClaimAsync(Next(), Token)).Claimed;
         Assert.Equal(["light", "light"], others.Select(j => j.UserId));
     }
@@ -137,10 +138,10 @@ public abstract class ClaimFairnessTests(TestServers servers, PostgresAge age)
     public async Task Many_simultaneous_claimers_take_every_generation_once_within_their_limits()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
-        await db.FillAsync("heavy", 400, GenerationTask.Sora);
+        await db.FillAsync("heavy", 400, "sora");
         for (var i = 0; i < 60; i++)
         {
-            await db.FillAsync($"u{i:00}", 1 + (i % 7), (GenerationTask)(i % 4));
+            await db.FillAsync($"u{i:00}", 1 + (i % 7), GenerationTypes.Default.TaskNames[i % 4]);
         }
 
         var all = await db.ScalarAsync<long>("SELECT count(*) FROM generations", Token);

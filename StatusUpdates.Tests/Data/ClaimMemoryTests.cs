@@ -1,11 +1,12 @@
 using System.Globalization;
 using Microsoft.Extensions.Time.Testing;
+using static StatusUpdates.Tests.Data.QueueFiller;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
-using static StatusUpdates.Tests.Data.QueueFiller;
 
 namespace StatusUpdates.Tests.Data;
 
@@ -36,7 +37,7 @@ public abstract class ClaimMemoryTests(TestServers servers, PostgresAge age)
             switch (random.Next(10))
             {
                 case < 4:
-                    await db.FillAsync($"u{random.Next(12)}", random.Next(1, 4), (GenerationTask)random.Next(4));
+                    await db.FillAsync($"u{random.Next(12)}", random.Next(1, 4), GenerationTypes.Default.TaskNames[random.Next(4)]);
                     break;
                 case < 7:
                     var request = Request(random.Next(0, 6), $"w{random.Next(3)}") with
@@ -100,10 +101,10 @@ public abstract class ClaimMemoryTests(TestServers servers, PostgresAge age)
         var submitted = await db.SubmitAsync("u", cancellationToken: Token);
         Assert.Empty((await queue.ClaimAsync(request, Token)).Claimed);
 
-        queue.Hint(submitted.Update!);
+        queue.Hint(submitted.Update!, GenerationTypes.Default.TaskNames);
         var job = Assert.Single((await queue.ClaimAsync(request, Token)).Claimed);
         var back = await db.Log.AppendAsync(Change(job, GenerationStatus.Pending) with { RunAfter = TimeSpan.FromMilliseconds(300) }, Token);
-        queue.Hint(back.Update!);
+        queue.Hint(back.Update!, GenerationTypes.Default.TaskNames);
 
         Assert.Empty((await queue.ClaimAsync(request, Token)).Claimed);
         await db.UntilAsync($"SELECT count(*) = 1 FROM generations WHERE id = '{job.Id}' AND run_at <= now()");

@@ -1,5 +1,6 @@
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Data;
@@ -14,7 +15,7 @@ public abstract class GenerationQueriesTests(TestServers servers, PostgresAge ag
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         for (var i = 0; i < 25; i++)
         {
-            await db.SubmitAsync("u", (GenerationType)(i % 3), cancellationToken: Token);
+            await db.SubmitAsync("u", GenerationTypes.Default.Names[i % 3], cancellationToken: Token);
         }
 
         await db.SubmitAsync("someone else", cancellationToken: Token);
@@ -49,18 +50,18 @@ public abstract class GenerationQueriesTests(TestServers servers, PostgresAge ag
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         for (var i = 0; i < 6; i++)
         {
-            await db.SubmitAsync("u", (GenerationType)(i % 3), cancellationToken: Token);
+            await db.SubmitAsync("u", GenerationTypes.Default.Names[i % 3], cancellationToken: Token);
         }
 
         // Claims one of each task, because slots are dealt evenly.
-        await db.Queue.ClaimAsync(QueueFiller.Request(2) with { Tasks = [GenerationTask.ProductCard, GenerationTask.Sora] }, Token);
+        await db.Queue.ClaimAsync(QueueFiller.Request(2) with { Tasks = ["product_card", "sora"] }, Token);
         await db.ExecuteAsync("UPDATE generations SET created_at = '2024-01-01T12:00:00Z' WHERE type = 'chat'", Token);
         var queries = db.CreateQueries();
         var all = new GenerationFilter { UserId = "u", Limit = 10 };
 
         Assert.Equal(2, (await queries.ListAsync(all with { Status = GenerationStatus.Processing }, Token)).Total);
-        Assert.Equal(2, (await queries.ListAsync(all with { Type = GenerationType.Sora }, Token)).Total);
-        Assert.Equal(1, (await queries.ListAsync(all with { Type = GenerationType.Sora, Status = GenerationStatus.Pending }, Token)).Total);
+        Assert.Equal(2, (await queries.ListAsync(all with { Type = "sora" }, Token)).Total);
+        Assert.Equal(1, (await queries.ListAsync(all with { Type = "sora", Status = GenerationStatus.Pending }, Token)).Total);
         var noon = new DateTimeOffset(2024, 1, 1, 13, 0, 0, TimeSpan.FromHours(1));
         Assert.Equal(2, (await queries.ListAsync(all with { From = noon, Before = noon.AddTicks(10) }, Token)).Total);
         Assert.Equal(0, (await queries.ListAsync(all with { Before = noon }, Token)).Total);

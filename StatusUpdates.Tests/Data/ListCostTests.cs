@@ -38,8 +38,8 @@ public abstract class ListCostTests(TestServers servers, PostgresAge age)
         {
             ("dates", all),
             ("status and dates", all with { Status = GenerationStatus.Completed }),
-            ("type and dates", all with { Type = GenerationType.Sora }),
-            ("status, type and dates", all with { Status = GenerationStatus.Completed, Type = GenerationType.Sora }),
+            ("type and dates", all with { Type = "sora" }),
+            ("status, type and dates", all with { Status = GenerationStatus.Completed, Type = "sora" }),
         })
         {
             var (list, total, _) = await queries.RunAsync(new HistoryQuery(name, filter), Token);
@@ -93,7 +93,7 @@ public abstract class ListCostTests(TestServers servers, PostgresAge age)
         [
             $"user_id = '{filter.UserId}'",
             .. filter.Status is { } status ? [$"status = '{status.ToWireName()}'"] : Array.Empty<string>(),
-            .. filter.Type is { } type ? [$"type = '{type.ToWireName()}'"] : Array.Empty<string>(),
+            .. filter.Type is { } type ? [$"type = '{type}'"] : Array.Empty<string>(),
             .. filter.From is { } from ? [$"created_at >= '{from:O}'"] : Array.Empty<string>(),
             .. filter.Before is { } before ? [$"created_at < '{before:O}'"] : Array.Empty<string>(),
         ];

@@ -1,5 +1,6 @@
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Data;
@@ -12,7 +13,7 @@ internal static class QueueFiller
         this TestDatabase db,
         string user,
         int count,
-        GenerationTask task = GenerationTask.Sora,
+        string task = "sora",
         string runAt = "now()",
         string deadline = "NULL") => db.ExecuteAsync(
         $"""
@@ -24,14 +25,14 @@ internal static class QueueFiller
         created AS (
             INSERT INTO generations (id, user_id, type, task, status, seq, first_seq, prompt, created_at, updated_at, run_at, deadline,
                                      attempt, failures, last_update_id)
-            SELECT 'gen-' || gen_random_uuid(), '{user}', '{GenerationTaskNames.TypeOf(task).ToWireName()}', '{task.ToWireName()}', 'pending',
+            SELECT 'gen-' || gen_random_uuid(), '{user}', '{GenerationTypes.Default.TypeOf(task)!.Name}', '{task}', 'pending',
                    base + i, base + i, 'a prompt', now(), now(), {runAt} + i * interval '1 microsecond', {deadline}, 0, 0, gen_random_uuid()
             FROM stream, generate_series(1, {count}) i
             RETURNING *
         ),
         counted AS (
             INSERT INTO generation_counts AS c (user_id, type, status, count)
-            VALUES ('{user}', '{GenerationTaskNames.TypeOf(task).ToWireName()}', 'pending', {count})
+            VALUES ('{user}', '{GenerationTypes.Default.TypeOf(task)!.Name}', 'pending', {count})
             ON CONFLICT (user_id, type, status) DO UPDATE SET count = c.count + {count}
         )
         INSERT INTO status_events (user_id, seq, generation_id, type, status, occurred_at, update_id)
@@ -43,7 +44,7 @@ internal static class QueueFiller
     public static ClaimRequest Request(int limit, string owner = "w") => new()
     {
         Owner = owner,
-        Tasks = Enum.GetValues<GenerationTask>(),
+        Tasks = GenerationTypes.Default.TaskNames,
         Limit = limit,
         Lease = TimeSpan.FromMinutes(5),
     };

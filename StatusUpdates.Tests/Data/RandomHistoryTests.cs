@@ -1,5 +1,6 @@
 using System.Globalization;
 using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Retention;
 
@@ -77,7 +78,7 @@ public sealed class RandomHistoryTests(TestServers servers)
             switch (random.Next(10))
             {
                 case 0 or 1:
-                    var type = (GenerationType)random.Next(3);
+                    var type = GenerationTypes.Default.Names[random.Next(3)];
                     var submitted = await db.SubmitAsync(user, type, random.Next(2) == 0 ? $"key-{random.Next(5)}" : null, Token);
                     if (random.Next(4) == 0)
                     {

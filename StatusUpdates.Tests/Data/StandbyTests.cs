@@ -17,8 +17,8 @@ public sealed class StandbyTests(TestServers servers, WaitingPrimary primary) : 
     private readonly Submission _submission = new()
     {
         UserId = "u",
-        Type = GenerationType.ProductCard,
-        Task = GenerationTask.ProductCard,
+        Type = "product_card",
+        Task = "product_card",
         Prompt = "p",
         IdempotencyKey = "k",
         RequestHash = [1],

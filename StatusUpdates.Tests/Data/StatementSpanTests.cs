@@ -70,8 +70,8 @@ public sealed class StatementSpanTests(TestServers servers)
         var submission = new Submission
         {
             UserId = "u",
-            Type = GenerationType.Chat,
-            Task = GenerationTask.ChatProcessing,
+            Type = "chat",
+            Task = "chat_processing",
             Prompt = "p",
             TraceParent = $"00-{trace}-{parent}-01",
         };
@@ -115,7 +115,7 @@ public sealed class StatementSpanTests(TestServers servers)
         await using var database = new StatusDatabase(unreachable.ConnectionString, new StatusDatabaseOptions { RetryFor = TimeSpan.Zero });
         using var collector = new SpanCollector(database);
         await Assert.ThrowsAnyAsync<NpgsqlException>(() => new GenerationQueue(database).ClaimAsync(
-            new ClaimRequest { Owner = "w", Tasks = [GenerationTask.Sora], Limit = 1, Lease = TimeSpan.FromSeconds(30) }, Token));
+            new ClaimRequest { Owner = "w", Tasks = ["sora"], Limit = 1, Lease = TimeSpan.FromSeconds(30) }, Token));
 
         var span = Assert.Single(collector.Spans);
         Assert.Equal(("claim", ActivityStatusCode.Error), (span.DisplayName, span.Status));

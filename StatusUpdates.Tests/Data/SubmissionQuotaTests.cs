@@ -1,5 +1,6 @@
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Data;
@@ -17,8 +18,8 @@ public abstract class SubmissionQuotaTests(TestServers servers, PostgresAge age)
         await using var db = await servers.CreateDatabaseAsync(age, Token);
 
         // A user's very first submissions, of every type: there is no row yet that they could lock.
-        var outcomes = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => TryAsync(db, "u", (GenerationType)(i % 3))));
-        var others = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => TryAsync(db, "other", GenerationType.Sora)));
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => TryAsync(db, "u", GenerationTypes.Default.Names[i % 3])));
+        var others = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => TryAsync(db, "other", "sora")));
 
         Assert.Equal(3, outcomes.Count(outcome => outcome is null));
         Assert.All(outcomes.OfType<QuotaReachedException>(), refusal => Assert.True(refusal.IsOfPending));
@@ -33,34 +34,34 @@ public abstract class SubmissionQuotaTests(TestServers servers, PostgresAge age)
         await using var db = await servers.CreateDatabaseAsync(age, Token);
         for (var i = 0; i < 5; i++)
         {
-            Assert.Null(await TryAsync(db, "u", GenerationType.Sora));
+            Assert.Null(await TryAsync(db, "u", "sora"));
             var id = await db.ScalarAsync<string>("SELECT id FROM generations WHERE status = 'pending'", Token);
             await db.CreateCommands().CancelAsync("u", id!, cancellationToken: Token);
         }
 
-        Assert.False((await TryAsync(db, "u", GenerationType.Chat))!.IsOfPending);
-        Assert.Null(await TryAsync(db, "other", GenerationType.Chat));
+        Assert.False((await TryAsync(db, "u", "chat"))!.IsOfPending);
+        Assert.Null(await TryAsync(db, "other", "chat"));
     }
 
     [Fact]
     public async Task A_repeated_submission_is_answered_even_if_the_limit_is_reached()
     {
         await using var db = await servers.CreateDatabaseAsync(age, Token);
-        var submission = Submission("u", GenerationType.Sora) with { IdempotencyKey = "k", RequestHash = [1] };
+        var submission = Submission("u", "sora") with { IdempotencyKey = "k", RequestHash = [1] };
         var first = await db.CreateCommands().SubmitAsync(submission, Quota, Token);
-        Assert.Null(await TryAsync(db, "u", GenerationType.Sora));
-        Assert.Null(await TryAsync(db, "u", GenerationType.Sora));
-        Assert.NotNull(await TryAsync(db, "u", GenerationType.Sora));
+        Assert.Null(await TryAsync(db, "u", "sora"));
+        Assert.Null(await TryAsync(db, "u", "sora"));
+        Assert.NotNull(await TryAsync(db, "u", "sora"));
 
         var repeated = await db.CreateCommands().SubmitAsync(submission with { GenerationId = "gen-other" }, Quota, Token);
 
         Assert.Equal((SubmitOutcome.Repeated, first.Generation.Id), (repeated.Outcome, repeated.Generation.Id));
     }
 
-    private static Submission Submission(string user, GenerationType type) =>
-        new() { UserId = user, Type = type, Task = GenerationTaskNames.TasksOf(type)[0], Prompt = "p" };
+    private static Submission Submission(string user, string type) =>
+        new() { UserId = user, Type = type, Task = GenerationTypes.Default.Find(type)!.DefaultTask, Prompt = "p" };
 
-    private static async Task<QuotaReachedException?> TryAsync(TestDatabase db, string user, GenerationType type)
+    private static async Task<QuotaReachedException?> TryAsync(TestDatabase db, string user, string type)
     {
         try
         {

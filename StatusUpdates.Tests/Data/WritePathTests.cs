@@ -120,7 +120,7 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
 
         proxied.Proxy.LoseAnswers(1);
         var result = await new GenerationCommands(proxied.Database, db.CreateQueries()).SubmitAsync(
-            new Submission { UserId = "u", Type = GenerationType.Sora, Task = GenerationTask.Sora, Prompt = "p" }, Token);
+            new Submission { UserId = "u", Type = "sora", Task = "sora", Prompt = "p" }, Token);
 
         Assert.Equal(1, proxied.Proxy.Lost);
         Assert.Equal(1, result.Generation.Seq);
@@ -137,12 +137,12 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
 
         proxied.Proxy.LoseAnswers(1);
         var claim = await new GenerationQueue(proxied.Database).ClaimAsync(
-            new ClaimRequest { Owner = "me", Tasks = [GenerationTask.ProductCard], Limit = 5, Lease = TimeSpan.FromMinutes(1) }, Token);
+            new ClaimRequest { Owner = "me", Tasks = ["product_card"], Limit = 5, Lease = TimeSpan.FromMinutes(1) }, Token);
 
         Assert.Equal(1, proxied.Proxy.Lost);
         Assert.Empty(claim.Claimed);
         var held = Assert.Single(await db.Queue.ExtendLeasesAsync("me", [], TimeSpan.FromMinutes(1), Token));
-        Assert.Equal(new HeldLease(generation.Id, 1, false), held);
+        Assert.Equal(new HeldLease(generation.Id, 1, false), held with { RunningFor = default });
         await db.AssertConsistentAsync(Token);
     }
 
@@ -194,8 +194,8 @@ public abstract class WritePathTests(TestServers servers, PostgresAge age)
         var other = new Submission
         {
             UserId = "u",
-            Type = GenerationType.Sora,
-            Task = GenerationTask.Sora,
+            Type = "sora",
+            Task = "sora",
             Prompt = "p",
             IdempotencyKey = "k",
             RequestHash = [2],

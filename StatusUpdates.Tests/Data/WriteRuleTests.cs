@@ -42,7 +42,7 @@ public sealed partial class WriteRuleTests(TestServers servers)
 
         // The rows arrive before the commit, which the client then stops waiting for.
         await Assert.ThrowsAnyAsync<Npgsql.NpgsqlException>(() => new GenerationCommands(database, db.CreateQueries()).SubmitAsync(
-            new Submission { UserId = "u", Type = GenerationType.Sora, Task = GenerationTask.Sora, Prompt = "p" }, Token));
+            new Submission { UserId = "u", Type = "sora", Task = "sora", Prompt = "p" }, Token));
 
         await transaction.RollbackAsync(Token);
         Assert.Equal(0L, await db.ScalarAsync<long>("SELECT count(*) FROM generations", Token));

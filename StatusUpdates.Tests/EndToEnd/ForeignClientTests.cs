@@ -51,7 +51,7 @@ public sealed partial class ForeignClientTests(RunningSystem system)
         var redis = await system.RedisAsync();
         await using var connection = await StackExchange.Redis.ConnectionMultiplexer.ConnectAsync(redis);
         var received = new TaskCompletionSource<StatusUpdate>();
-        await using var subscription = await new StatusSubscriber(connection).SubscribeUserAsync(me.UserId, received.SetResult, Token);
+        await using var subscription = await new StatusSubscriber(connection).SubscribeUserAsync(me.UserId, received.SetResult, cancellationToken: Token);
         await using var socket = await NodeProgram.StartAsync("ws-client.mjs", null, me.WebSocketAddress.ToString(), me.Token);
         await socket.NextAsync(Token);
 

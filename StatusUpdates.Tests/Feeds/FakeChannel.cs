@@ -21,7 +21,7 @@ internal sealed class FakeChannel : IFeedChannel
 
     public Exception? Failure { get; set; }
 
-    public async Task<IAsyncDisposable> SubscribeAsync(string userId, Action<StatusUpdate> handler, CancellationToken cancellationToken)
+    public async Task<IAsyncDisposable> SubscribeAsync(string userId, Action<Frame> handler, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _made);
         if (Failure is { } failure)
@@ -45,16 +45,16 @@ internal sealed class FakeChannel : IFeedChannel
         {
             if (subscription.UserId == update.UserId)
             {
-                subscription.Handler(update);
+                subscription.Handler(Frame.Of(update));
             }
         }
     }
 
-    private sealed class Subscription(FakeChannel channel, string userId, Action<StatusUpdate> handler) : IAsyncDisposable
+    private sealed class Subscription(FakeChannel channel, string userId, Action<Frame> handler) : IAsyncDisposable
     {
         public string UserId => userId;
 
-        public Action<StatusUpdate> Handler => handler;
+        public Action<Frame> Handler => handler;
 
         public ValueTask DisposeAsync()
         {

@@ -296,7 +296,7 @@ public sealed class FeedModelTests
             Assert.Equal(log.Bounds(User).Head, cursor.Position);
             foreach (var frame in _frames.Where(frame => frame.Position >= log.Bounds(User).Oldest))
             {
-                Assert.True(frame.IsSameAs(log.At(User, frame.Position)), "An update of another log, without a resync.");
+                Assert.True(frame.IsSameAs(Frame.Of(log.At(User, frame.Position))), "An update of another log, without a resync.");
             }
         }
 

@@ -53,7 +53,7 @@ internal sealed class Feeds : IAsyncDisposable
     {
         GenerationId = generationId,
         UserId = userId,
-        Type = GenerationType.ProductCard,
+        Type = "product_card",
         Status = GenerationStatus.Processing,
         Timestamp = timestamp,
         Seq = seq,

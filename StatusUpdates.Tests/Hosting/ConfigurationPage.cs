@@ -73,6 +73,18 @@ internal static class ConfigurationPage
                 continue;
             }
 
+            // Each entry is a group, under a name of the operator's choice.
+            if (SettingKeys.EntryOf(property.PropertyType) is { } entry)
+            {
+                var name = $"<{property.Name.ToLowerInvariant().TrimEnd('s')}>";
+                foreach (var setting in Settings($"{key}:{property.Name}:{name}", Activator.CreateInstance(entry)!, summary))
+                {
+                    yield return setting;
+                }
+
+                continue;
+            }
+
             yield return new(
                 property.PropertyType.IsArray ? $"`{key}:{property.Name}:0`, …" : $"`{key}:{property.Name}`",
                 Text(documentation, "value") is { Length: > 0 } text ? text : Format(value),

@@ -58,11 +58,24 @@ public sealed class PublishedModelTests
         Assert.True(model["api"].GetProperty("bindings").GetProperty("http").GetProperty("external").GetBoolean());
         Assert.Equal("true", EnvOf(model, "api", "ASPNETCORE_FORWARDEDHEADERS_ENABLED"));
         Assert.Equal("{trusted-proxies.value}", EnvOf(model, "api", "ForwardedHeaders__KnownNetworks__0"));
+        Assert.Equal("{public-url.value}", EnvOf(model, "api", "Results__PublicBaseUrl"));
         Assert.Equal("{public-url.value}", EnvOf(model, "worker", "Results__PublicBaseUrl"));
         foreach (var service in new[] { "worker", "bot" })
         {
             Assert.Equal($"{{{service}.bindings.http.targetPort}}", EnvOf(model, service, "HTTP_PORTS"));
             Assert.False(model[service].GetProperty("bindings").GetProperty("http").TryGetProperty("external", out _), service);
+        }
+    }
+
+    [Fact]
+    public async Task API_and_workers_get_the_same_types()
+    {
+        const string Makes = "Generations:Types:poster:Tasks:print_poster:Makes:0";
+        var model = await PublishedModel.PublishAsync([$"--{Makes}=image/"]);
+
+        foreach (var service in new[] { "api", "worker" })
+        {
+            Assert.Equal("image/", EnvOf(model, service, Makes.Replace(":", "__", StringComparison.Ordinal)));
         }
     }
 

@@ -6,6 +6,7 @@ using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Results;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Infrastructure;
@@ -73,7 +74,7 @@ public sealed class TestDatabase : IAsyncDisposable
     /// <summary>Submits a generation and returns the result with its first update.</summary>
     public Task<SubmitResult> SubmitAsync(
         string userId,
-        GenerationType type = GenerationType.ProductCard,
+        string type = "product_card",
         string? key = null,
         CancellationToken cancellationToken = default) =>
         CreateCommands().SubmitAsync(
@@ -81,7 +82,7 @@ public sealed class TestDatabase : IAsyncDisposable
             {
                 UserId = userId,
                 Type = type,
-                Task = GenerationTaskNames.TasksOf(type)[0],
+                Task = GenerationTypes.Default.Find(type)?.DefaultTask ?? type,
                 Prompt = "a prompt",
                 IdempotencyKey = key,
                 RequestHash = key is null ? null : [1],
@@ -94,7 +95,7 @@ public sealed class TestDatabase : IAsyncDisposable
             new ClaimRequest
             {
                 Owner = owner,
-                Tasks = Enum.GetValues<GenerationTask>(),
+                Tasks = GenerationTypes.Default.TaskNames,
                 Limit = limit,
                 Lease = lease ?? TimeSpan.FromSeconds(30),
             },

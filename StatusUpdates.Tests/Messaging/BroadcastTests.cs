@@ -27,7 +27,7 @@ public sealed class BroadcastTests(TestServers servers)
         var subscriber = new StatusSubscriber(redis.Connection, redis.Options);
         var mine = Channel.CreateUnbounded<long>();
         var all = Channel.CreateUnbounded<long>();
-        await using var subscriptionToMine = await subscriber.SubscribeUserAsync("u", update => mine.Writer.TryWrite(update.Seq!.Value), Token);
+        await using var subscriptionToMine = await subscriber.SubscribeUserAsync("u", update => mine.Writer.TryWrite(update.Seq!.Value), cancellationToken: Token);
         await using var subscriptionToAll = await subscriber.SubscribeAllAsync(update => all.Writer.TryWrite(update.Seq!.Value), Token);
         using var stuck = await SubscribeRawAsync(server.Port, new StatusChannels(redis.Options).All);
 
@@ -89,7 +89,7 @@ public sealed class BroadcastTests(TestServers servers)
     {
         GenerationId = "gen-1",
         UserId = "u",
-        Type = GenerationType.Chat,
+        Type = "chat",
         Status = GenerationStatus.Processing,
         Timestamp = 1,
         Seq = seq,

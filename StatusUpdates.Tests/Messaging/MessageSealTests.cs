@@ -13,7 +13,7 @@ public sealed class MessageSealTests
     {
         GenerationId = "gen-1",
         UserId = "user-456",
-        Type = GenerationType.ProductCard,
+        Type = "product_card",
         Status = GenerationStatus.Completed,
         Timestamp = 1_700_000_000_000,
         Seq = 42,

@@ -47,7 +47,7 @@ public sealed class PubSubTests(TestServers servers)
     {
         await using var redis = await servers.ConnectRedisAsync(flavor);
         var received = new Received();
-        await using var subscription = await new StatusSubscriber(redis.Connection, redis.Options).SubscribeUserAsync("u", received.Handle, Token);
+        await using var subscription = await new StatusSubscriber(redis.Connection, redis.Options).SubscribeUserAsync("u", received.Handle, cancellationToken: Token);
 
         await new StatusPublisher(redis.Connection, redis.Options)
             .PublishStatusUpdatesAsync([.. Enumerable.Range(1, 2000).Select(i => Update("u", i))], Token);
@@ -166,7 +166,7 @@ public sealed class PubSubTests(TestServers servers)
                 failing.Handle(update);
                 throw new InvalidOperationException("handler failure");
             },
-            Token);
+            cancellationToken: Token);
         await using var three = await subscriber.SubscribeAllAsync(healthy.HandleAsync, Token);
 
         await new StatusPublisher(redis.Connection, redis.Options).PublishStatusUpdatesAsync([Update("u", 1), Update("u", 2)], Token);
@@ -254,12 +254,12 @@ public sealed class PubSubTests(TestServers servers)
         var publisher = new StatusPublisher(redis.Connection, options);
         var before = new Received();
         var during = new Received();
-        await using var first = await subscriber.SubscribeUserAsync("u", before.Handle, Token);
+        await using var first = await subscriber.SubscribeUserAsync("u", before.Handle, cancellationToken: Token);
 
         await server.KillAsync();
         await WaitUntilAsync(redis.Connection, connected: false);
         Assert.False(await publisher.TryPublishAsync([Update("u", 1)]));
-        await using var second = await subscriber.SubscribeUserAsync("u", during.Handle, Token);
+        await using var second = await subscriber.SubscribeUserAsync("u", during.Handle, cancellationToken: Token);
         Assert.False(second.IsAcknowledged);
         await server.RestartAsync(Token);
 
@@ -283,7 +283,7 @@ public sealed class PubSubTests(TestServers servers)
         var received = new Received();
         var subscriber = new StatusSubscriber(acl.Connection, redis.Options, watch: watch);
 
-        await using var subscription = await subscriber.SubscribeUserAsync("u", received.Handle, Token);
+        await using var subscription = await subscriber.SubscribeUserAsync("u", received.Handle, cancellationToken: Token);
         await subscriber.ResubscribeAsync(Token);
         Assert.False(subscription.IsAcknowledged);
         Assert.Equal($"Redis refuses SUBSCRIBE {redis.ChannelPrefix}generation:user:{{userId}}.", watch.Trouble);
@@ -304,7 +304,7 @@ public sealed class PubSubTests(TestServers servers)
             redis, $"&{redis.ChannelPrefix}generation:*", "+publish", "+subscribe", "+unsubscribe", "+ping", "+echo");
         var watch = new MessagingWatch();
         var received = new Received();
-        await using var subscription = await new StatusSubscriber(acl.Connection, redis.Options, watch: watch).SubscribeUserAsync("u", received.Handle, Token);
+        await using var subscription = await new StatusSubscriber(acl.Connection, redis.Options, watch: watch).SubscribeUserAsync("u", received.Handle, cancellationToken: Token);
 
         await new StatusPublisher(acl.Connection, redis.Options, watch: watch).PublishStatusUpdateAsync(Update("u", 1), Token);
 
@@ -340,7 +340,7 @@ public sealed class PubSubTests(TestServers servers)
     {
         GenerationId = "gen-123",
         UserId = userId,
-        Type = GenerationType.ProductCard,
+        Type = "product_card",
         Status = GenerationStatus.Completed,
         Timestamp = 1_700_000_000_000,
         Seq = seq,

@@ -14,7 +14,7 @@ public sealed class StatusJsonTests
         {
             GenerationId = "gen-123",
             UserId = "user-456",
-            Type = GenerationType.ProductCard,
+            Type = "product_card",
             Status = GenerationStatus.Completed,
             Timestamp = 1_700_000_000_000,
             Seq = 42,
@@ -44,6 +44,28 @@ public sealed class StatusJsonTests
         Assert.Equal(Foreign, Encoding.UTF8.GetString(StatusJson.Encode(update)));
     }
 
+    [Theory]
+    [InlineData("poster", true)]
+    [InlineData("a1_2", true)]
+    [InlineData("Poster", false)]
+    [InlineData("1poster", false)]
+    [InlineData("po-ster", false)]
+    [InlineData("poster\\n", false)]
+    [InlineData("", false)]
+    [InlineData("p😀", false)]
+    public void A_message_may_have_any_type_whose_name_is_well_formed(string type, bool isTaken)
+    {
+        var message = $$"""{"generationId":"g","userId":"u","type":"{{type}}","status":"pending","timestamp":1}""";
+
+        Assert.Equal(isTaken, StatusJson.TryDecode(Encoding.UTF8.GetBytes(message), out _, out var error));
+        Assert.Equal(isTaken ? null : "type is not a name", error);
+    }
+
+    [Theory]
+    [InlineData(64, true)]
+    [InlineData(65, false)]
+    public void A_name_has_at_most_64_characters(int length, bool isName) => Assert.Equal(isName, GenerationNames.IsValid(new string('a', length)));
+
     [Fact]
     public void Any_encoded_update_decodes_to_the_same_update_and_decoding_any_bytes_throws_nothing()
     {
@@ -53,7 +75,7 @@ public sealed class StatusJsonTests
             {
                 GenerationId = id,
                 UserId = user,
-                Type = (GenerationType)type,
+                Type = StatusUpdates.Data.Types.GenerationTypes.Default.Names[type],
                 Status = (GenerationStatus)status,
                 Timestamp = timestamp,
                 Seq = seq,

@@ -10,7 +10,7 @@ public sealed class StatusPublisherTests
     {
         GenerationId = "gen-1",
         UserId = "user-1",
-        Type = GenerationType.Chat,
+        Type = "chat",
         Status = GenerationStatus.Completed,
         Timestamp = 1,
     };

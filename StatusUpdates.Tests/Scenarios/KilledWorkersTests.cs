@@ -27,7 +27,7 @@ public sealed class KilledWorkersTests(TestServers servers, ITestOutputHelper ou
 
         // Starts once the workers run and continues while they are killed: however long either takes, there is work for the first kill.
         var submitting = Parallel.ForAsync(0, count, Token, async (n, token) =>
-            await database.SubmitAsync($"user-{n % 50}", GenerationType.Chat, cancellationToken: token));
+            await database.SubmitAsync($"user-{n % 50}", "chat", cancellationToken: token));
         var random = new Random(7);
         var kills = 0;
         var started = TimeProvider.System.GetTimestamp();
@@ -100,7 +100,7 @@ public sealed class KilledWorkersTests(TestServers servers, ITestOutputHelper ou
             ("Worker:Concurrency", "1"));
 
         var poison = (await database.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
-        var other = (await database.SubmitAsync("v", GenerationType.Chat, cancellationToken: Token)).Generation.Id;
+        var other = (await database.SubmitAsync("v", "chat", cancellationToken: Token)).Generation.Id;
         for (var death = 1; death <= 3; death++)
         {
             await worker.Process.Ended;

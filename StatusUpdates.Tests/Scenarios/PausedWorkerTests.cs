@@ -18,7 +18,7 @@ public sealed class PausedWorkerTests(TestServers servers)
         // The first one works for so long that it is certainly paused during the work. The test expires the leases: on a slow machine, a worker
         // that is not paused would lose a short lease as well.
         await using var first = await WorkerProcess.StartAsync(scene.Database, scene.Redis, SettingsOf(work: "00:00:20"));
-        var id = await scene.SubmitAsync(GenerationTask.ChatProcessing);
+        var id = await scene.SubmitAsync("chat_processing");
         await scene.WaitForAsync(id, GenerationStatus.Processing);
         await scene.WaitForAsync(id, GenerationStatus.Processing);
 
@@ -50,7 +50,7 @@ public sealed class PausedWorkerTests(TestServers servers)
 
         // The first worker continues with other work.
         await second.StopAsync();
-        await scene.WaitForAsync(await scene.SubmitAsync(GenerationTask.ProductCard), GenerationStatus.Completed);
+        await scene.WaitForAsync(await scene.SubmitAsync("product_card"), GenerationStatus.Completed);
 
         static (string, string)[] SettingsOf(string work) =>
             [("Worker:PollInterval", "00:00:00.100"), ("Worker:Providers:ChatProcessing", work)];

@@ -107,8 +107,8 @@ public sealed class RestartedPostgresTests
             var submission = new Submission
             {
                 UserId = userId,
-                Type = GenerationType.Sora,
-                Task = GenerationTask.Sora,
+                Type = "sora",
+                Task = "sora",
                 Prompt = "p",
             };
             try

@@ -30,11 +30,11 @@ internal static class TestProviders
             builder.AddSampleProviders();
             if (provider == Killing)
             {
-                builder.AddProvider<KillingProvider>(GenerationTask.ProductCard);
+                builder.AddProvider<KillingProvider>("product_card");
             }
             else
             {
-                builder.AddProvider<IdleProvider>(GenerationTask.ProductCard);
+                builder.AddProvider<IdleProvider>("product_card");
             }
         });
         var listener = new Thread(AnswerRequests) { IsBackground = true };

@@ -75,10 +75,10 @@ public sealed class UnreliableRedisTests(TestServers servers)
     {
         private readonly RedisFeedChannel _inner = new(subscriber);
 
-        public Task<IAsyncDisposable> SubscribeAsync(string userId, Action<StatusUpdate> handler, CancellationToken cancellationToken)
+        public Task<IAsyncDisposable> SubscribeAsync(string userId, Action<Frame> handler, CancellationToken cancellationToken)
         {
             var random = new Random(userId.Length);
-            StatusUpdate? held = null;
+            Frame? held = null;
             return _inner.SubscribeAsync(
                 userId,
                 update =>

@@ -163,7 +163,7 @@ public sealed class EventStreamTests(TestServers servers, SharedApi shared) : IC
         {
             GenerationId = "gen-foreign",
             UserId = _alice,
-            Type = GenerationType.Chat,
+            Type = "chat",
             Status = GenerationStatus.Processing,
             Timestamp = 1,
         });

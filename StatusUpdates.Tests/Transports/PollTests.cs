@@ -105,7 +105,7 @@ public sealed class PollTests(TestServers servers, SharedApi shared) : IClassFix
         {
             GenerationId = "gen-foreign",
             UserId = _alice,
-            Type = GenerationType.Chat,
+            Type = "chat",
             Status = GenerationStatus.Processing,
             Timestamp = 1,
         });

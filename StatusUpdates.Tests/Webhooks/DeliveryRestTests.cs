@@ -250,7 +250,7 @@ public sealed class DeliveryRestTests(TestServers servers)
         var claims = (await database.ClaimAsync(2, cancellationToken: Token)).Claimed;
         await database.Log.AppendAsync(
             new StatusChange { GenerationId = claims[0].Id, Status = GenerationStatus.Completed, Attempt = claims[0].Attempt }, Token);
-        await database.SubmitAsync("user-1", GenerationType.Sora, cancellationToken: Token);
+        await database.SubmitAsync("user-1", "sora", cancellationToken: Token);
 
         // 2 was delivered, 4 is being retried; the cursor has passed 5.
         await database.ExecuteAsync(

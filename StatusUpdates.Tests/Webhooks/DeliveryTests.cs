@@ -90,17 +90,23 @@ public sealed class DeliveryTests(TestServers servers)
         await using var receiver = await WebhookReceiver.StartAsync();
         await scene.RegisterAsync(receiver.Url("ends"), statuses: ["completed", "failed"]);
         await scene.RegisterAsync(receiver.Url("chats"), types: ["chat"]);
+
+        // A filter may name a type that is not one of the default ones, or not registered any more.
+        await scene.RegisterAsync(receiver.Url("posters"), types: ["poster"]);
         await using var worker = await scene.StartWorkerAsync();
 
         var card = await scene.SubmitAsync();
-        var chat = await scene.SubmitAsync(type: GenerationType.Chat);
+        var chat = await scene.SubmitAsync(type: "chat");
         await scene.AppendAsync(card, count: 3);
         await scene.AppendAsync(card, GenerationStatus.Completed);
         await scene.AppendAsync(chat, GenerationStatus.Failed);
+        var poster = await scene.SubmitAsync(type: "poster");
+        await scene.AppendAsync(poster);
 
-        await scene.Database.UntilAsync("SELECT bool_and(last_seq = 7) FROM durable_cursors");
+        await scene.Database.UntilAsync("SELECT bool_and(last_seq = 9) FROM durable_cursors");
         Assert.Equal([6L, 7L], receiver.Taken.Where(r => r.Path == "ends").Select(r => r.Seq).Order());
         Assert.Equal([2L, 7L], receiver.Taken.Where(r => r.Path == "chats").Select(r => r.Seq));
+        Assert.Equal([8L, 9L], receiver.Taken.Where(r => r.Path == "posters").Select(r => r.Seq));
     }
 
     [Theory]

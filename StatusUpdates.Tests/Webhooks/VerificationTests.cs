@@ -19,7 +19,7 @@ public sealed partial class VerificationTests
     {
         GenerationId = "gen-1",
         UserId = "Ünïcode 😀",
-        Type = GenerationType.ProductCard,
+        Type = "product_card",
         Status = GenerationStatus.Failed,
         Timestamp = 1_700_000_000_123,
         Seq = 7,

@@ -12,7 +12,7 @@ public sealed class WebhookMessagesTests
     {
         GenerationId = "gen-1",
         UserId = "user-1",
-        Type = GenerationType.ProductCard,
+        Type = "product_card",
         Status = GenerationStatus.Completed,
         Timestamp = 1_700_000_000_123,
         Seq = 7,

@@ -92,7 +92,7 @@ internal sealed class WebhookScene : IAsyncDisposable
     }
 
     /// <summary>Submits a generation that is running: its <c>pending</c> is in the log, and updates can be appended.</summary>
-    public async Task<string> SubmitAsync(string userId = "u", GenerationType type = GenerationType.ProductCard)
+    public async Task<string> SubmitAsync(string userId = "u", string type = "product_card")
     {
         var submitted = await Database.SubmitAsync(userId, type, cancellationToken: TestTime.Token);
         await Database.ExecuteAsync(

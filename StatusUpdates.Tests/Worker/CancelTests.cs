@@ -198,8 +198,8 @@ public sealed class CancelTests(TestServers servers)
         {
             Id = "gen-1",
             UserId = "u",
-            Type = GenerationType.Sora,
-            Task = GenerationTask.Sora,
+            Type = "sora",
+            Task = "sora",
             Prompt = "p",
             Attempt = 1,
             Failures = 0,

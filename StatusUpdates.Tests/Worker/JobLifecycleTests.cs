@@ -93,7 +93,7 @@ public sealed class JobLifecycleTests(TestServers servers)
     [Theory]
     [InlineData("a thrown exception", "No such model.")]
     [InlineData("no result", "The provider returned no result.")]
-    [InlineData("a wrong kind", "The provider returned text/plain instead of an image.")]
+    [InlineData("a wrong kind", "The provider returned text/plain instead of image/*.")]
     [InlineData("poison in the media type", "The provider returned a result without a valid media type.")]
     [InlineData("a script link", "The provider returned a result address that is not a plain http or https address.")]
     [InlineData("too much", "The provider returned a result of 4194305 bytes; 4194304 are allowed.")]
@@ -135,7 +135,7 @@ public sealed class JobLifecycleTests(TestServers servers)
         await using var worker = await TestWorker.StartAsync(
             scene.Database, scene.Redis, provider, ("Results:PublicBaseUrl", "https://status.example.com/base/"));
 
-        var update = await scene.WaitForAsync(await scene.SubmitAsync(GenerationTask.Sora), GenerationStatus.Completed);
+        var update = await scene.WaitForAsync(await scene.SubmitAsync("sora"), GenerationStatus.Completed);
 
         Assert.Equal("https://cdn.example.com/a%20b.mp4?x=1", update.Metadata!.ResultUrls![0]);
         Assert.Matches("^https://status.example.com/base/results/[0-9a-f]{32}$", update.Metadata.ResultUrls[1]);

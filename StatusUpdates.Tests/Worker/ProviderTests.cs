@@ -15,13 +15,13 @@ public sealed class ProviderTests(TestServers servers)
     public async Task A_worker_runs_the_tasks_that_it_has_a_provider_for_and_leaves_the_others_to_other_workers()
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
-        var image = await scene.SubmitAsync(GenerationTask.ImageGeneration);
-        var chat = await scene.SubmitAsync(GenerationTask.ChatProcessing, prompt: "Is anyone there?");
+        var image = await scene.SubmitAsync("image_generation");
+        var chat = await scene.SubmitAsync("chat_processing", prompt: "Is anyone there?");
         var logs = new CollectedLogs();
         await using var worker = await TestWorker.StartWithAsync(scene.Database, scene.Redis, builder =>
         {
             builder.Logging.AddProvider(logs);
-            builder.AddProvider<EchoProvider>(GenerationTask.ChatProcessing);
+            builder.AddProvider<EchoProvider>("chat_processing");
         });
 
         var answer = await scene.WaitForAsync(chat, GenerationStatus.Completed);
@@ -59,11 +59,11 @@ public sealed class ProviderTests(TestServers servers)
         await using var scene = await WorkerScene.CreateAsync(servers);
         await using var worker = await TestWorker.StartWithAsync(scene.Database, scene.Redis, builder =>
         {
-            builder.AddProvider<RefusingProvider>(GenerationTask.ChatProcessing);
-            builder.AddProvider<EchoProvider>(GenerationTask.ChatProcessing);
+            builder.AddProvider<RefusingProvider>("chat_processing");
+            builder.AddProvider<EchoProvider>("chat_processing");
         });
 
-        await scene.WaitForAsync(await scene.SubmitAsync(GenerationTask.ChatProcessing), GenerationStatus.Completed);
+        await scene.WaitForAsync(await scene.SubmitAsync("chat_processing"), GenerationStatus.Completed);
     }
 
     private static string Warning(CollectedLogs logs) => Assert.Single(

@@ -13,10 +13,10 @@ public sealed class SampleProviderTests(TestServers servers)
     private const string Prompt = "A hand-thrown vase für Trockenblumen, матовая глазурь 🙂";
 
     [Theory]
-    [InlineData(GenerationTask.ProductCard, "image/png", SKEncodedImageFormat.Png)]
-    [InlineData(GenerationTask.ImageGeneration, "image/png", SKEncodedImageFormat.Png)]
-    [InlineData(GenerationTask.Sora, "image/webp", SKEncodedImageFormat.Webp)]
-    public async Task Each_picture_is_a_file_of_its_type_that_decodes(GenerationTask task, string contentType, SKEncodedImageFormat format)
+    [InlineData("product_card", "image/png", SKEncodedImageFormat.Png)]
+    [InlineData("image_generation", "image/png", SKEncodedImageFormat.Png)]
+    [InlineData("sora", "image/webp", SKEncodedImageFormat.Webp)]
+    public async Task Each_picture_is_a_file_of_its_type_that_decodes(string task, string contentType, SKEncodedImageFormat format)
     {
         var result = await RunAsync(task);
 
@@ -31,7 +31,7 @@ public sealed class SampleProviderTests(TestServers servers)
     [Fact]
     public async Task A_chat_answer_is_text_about_the_prompt()
     {
-        var result = await RunAsync(GenerationTask.ChatProcessing);
+        var result = await RunAsync("chat_processing");
 
         Assert.Equal("text/plain; charset=utf-8", result.ContentType);
         Assert.Contains(Prompt, new UTF8Encoding(false, true).GetString(result.Bytes), StringComparison.Ordinal);
@@ -91,7 +91,7 @@ public sealed class SampleProviderTests(TestServers servers)
             Assert.True(Typography.Measure(line, Typography.Bold, 46) <= 772));
     }
 
-    private async Task<StoredResult> RunAsync(GenerationTask task)
+    private async Task<StoredResult> RunAsync(string task)
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis);

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.SampleProviders.Providers;
 using StatusUpdates.ServiceDefaults.Health;
 using StatusUpdates.Tests.Api;
@@ -99,7 +100,7 @@ internal sealed class TestWorker : IAsyncDisposable
             return;
         }
 
-        foreach (var task in Enum.GetValues<GenerationTask>())
+        foreach (var task in GenerationTypes.Default.TaskNames)
         {
             builder.Services.AddKeyedSingleton(task, provider);
         }

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Tests.Worker;
@@ -36,18 +37,19 @@ internal sealed class WorkerScene : IAsyncDisposable
 
     /// <summary>Submits and announces, as the API does.</summary>
     public async Task<string> SubmitAsync(
-        GenerationTask task = GenerationTask.ProductCard,
+        string task = "product_card",
         string prompt = "Product card: clean",
         string? options = null,
         string userId = "u",
         string? traceParent = null,
-        DateTimeOffset? deadline = null)
+        DateTimeOffset? deadline = null,
+        string? type = null)
     {
         var result = await Database.CreateCommands().SubmitAsync(
             new Submission
             {
                 UserId = userId,
-                Type = GenerationTaskNames.TypeOf(task),
+                Type = type ?? GenerationTypes.Default.TypeOf(task)!.Name,
                 Task = task,
                 Prompt = prompt,
                 Options = options,

@@ -68,7 +68,7 @@ internal sealed record WebhookTarget
 
     /// <summary>Whether the update is to be delivered.</summary>
     public bool Wants(StatusUpdate update) =>
-        (Statuses is null || Statuses.Contains(update.Status.ToWireName())) && (Types is null || Types.Contains(update.Type.ToWireName()));
+        (Statuses is null || Statuses.Contains(update.Status.ToWireName())) && (Types is null || Types.Contains(update.Type));
 }
 
 /// <summary>An entry of the log, and the state of its delivery.</summary>

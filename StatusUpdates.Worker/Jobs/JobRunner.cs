@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using StatusUpdates.Data.Queue;
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Attempts;
 using StatusUpdates.Worker.Processors;
@@ -103,7 +102,7 @@ internal sealed partial class JobRunner(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         LogStarted(jobs.Owner, options.Value.Concurrency);
-        if (processors.OtherTasks.Select(task => task.ToWireName()).ToList() is { Count: > 0 } others)
+        if (processors.OtherTasks.ToList() is { Count: > 0 } others)
         {
             LogNoProvider(string.Join(", ", others));
         }
@@ -201,12 +200,12 @@ internal sealed partial class JobRunner(
 
     private void WakeUpForPending(StatusUpdate update)
     {
-        if (update.Status != GenerationStatus.Pending || !processors.MayRun(update.Type))
+        if (update.Status != GenerationStatus.Pending || processors.TasksOf(update.Type) is not { Count: > 0 } tasks)
         {
             return;
         }
 
-        queue.Hint(update);
+        queue.Hint(update, tasks);
         if (update.Metadata?.RetryAt is not { } retryAt)
         {
             wakeUp.Set();

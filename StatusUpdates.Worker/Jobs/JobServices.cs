@@ -14,6 +14,7 @@ internal static class JobServices
     public static void AddJobs(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSectionOptions<WorkerOptions, WorkerOptionsValidator>(WorkerOptions.SectionName);
+        builder.Services.AddSingleton<IValidateOptions<WorkerOptions>, TaskOptionsValidator>();
         builder.Services.AddOptions<HostOptions>().PostConfigure<IOptions<WorkerOptions>>((host, worker) =>
         {
             var needed = worker.Value.GracePeriod + worker.Value.StopPatience + TimeToWrite;

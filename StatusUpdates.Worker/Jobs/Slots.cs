@@ -1,5 +1,4 @@
 using StatusUpdates.Data.Queue;
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Worker.Attempts;
 
 namespace StatusUpdates.Worker.Jobs;
@@ -14,7 +13,7 @@ internal sealed record Slots
     public required int UserLimit { get; init; }
 
     /// <summary>The limits of tasks that have their own.</summary>
-    public required IReadOnlyDictionary<GenerationTask, TaskLimit> Tasks { get; init; }
+    public required IReadOnlyDictionary<string, TaskLimit> Tasks { get; init; }
 
     /// <summary>The slots in use, by user and task.</summary>
     public required IReadOnlyList<HeldJobs> Held { get; init; }
@@ -30,13 +29,13 @@ internal sealed record Slots
     {
         Free = options.Concurrency - running.Count,
         UserLimit = ShareOf(options.Concurrency, options),
-        Tasks = Enum.GetValues<GenerationTask>()
-            .Where(task => options.Tasks.Of(task).Concurrency is not null)
-            .ToDictionary(task => task, task => LimitOf(task, options.Tasks.Of(task).Concurrency!.Value, running, options)),
+        Tasks = options.Tasks
+            .Where(task => task.Value.Concurrency is not null)
+            .ToDictionary(task => task.Key, task => LimitOf(task.Key, task.Value.Concurrency!.Value, running, options), StringComparer.Ordinal),
         Held = [.. running.CountBy(j => (j.Generation.UserId, j.Generation.Task)).Select(n => new HeldJobs(n.Key.UserId, n.Key.Task, n.Value))],
     };
 
-    private static TaskLimit LimitOf(GenerationTask task, int concurrency, IReadOnlyList<RunningJob> running, WorkerOptions options) => new(
+    private static TaskLimit LimitOf(string task, int concurrency, IReadOnlyList<RunningJob> running, WorkerOptions options) => new(
         Math.Max(0, concurrency - running.Count(j => j.Generation.Task == task)), ShareOf(concurrency, options));
 
     private static int ShareOf(int slots, WorkerOptions options) => Math.Max(1, (int)(slots * options.UserShare));

@@ -1,6 +1,5 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
-using StatusUpdates.Data.Schema;
 
 namespace StatusUpdates.Worker.Jobs;
 
@@ -13,8 +12,7 @@ internal sealed class WorkerOptions
     [Range(1, 1000)]
     public int Concurrency { get; set; } = 16;
 
-    [ValidateObjectMembers]
-    public TasksOptions Tasks { get; set; } = new();
+    public Dictionary<string, TaskOptions> Tasks { get; set; } = new(StringComparer.Ordinal);
 
     /// <summary>
     /// The share of this process's slots, and of a limited task's slots, that one user can hold at once; at least one slot. With the default a single
@@ -49,38 +47,15 @@ internal sealed class WorkerOptions
     public TimeSpan StopPatience { get; internal set; } = TimeSpan.FromSeconds(3);
 }
 
-/// <summary>Limits of single tasks, for providers that accept fewer at once than a process could run.</summary>
-internal sealed class TasksOptions
-{
-    [ValidateObjectMembers]
-    public TaskOptions ProductCard { get; set; } = new();
-
-    [ValidateObjectMembers]
-    public TaskOptions Sora { get; set; } = new();
-
-    [ValidateObjectMembers]
-    public TaskOptions ChatProcessing { get; set; } = new();
-
-    [ValidateObjectMembers]
-    public TaskOptions ImageGeneration { get; set; } = new();
-
-    public TaskOptions Of(GenerationTask task) => task switch
-    {
-        GenerationTask.ProductCard => ProductCard,
-        GenerationTask.Sora => Sora,
-        GenerationTask.ChatProcessing => ChatProcessing,
-        GenerationTask.ImageGeneration => ImageGeneration,
-        _ => throw new ArgumentOutOfRangeException(nameof(task), task, "Not a task."),
-    };
-}
-
 /// <summary>Settings of one task.</summary>
 internal sealed class TaskOptions
 {
     /// <summary>How many generations of this task the process runs at once, if its provider accepts fewer than the process could run.</summary>
     /// <value><c>Worker:Concurrency</c></value>
-    [Range(1, 1000)]
+    [Range(1, MaxConcurrency)]
     public int? Concurrency { get; set; }
+
+    internal const int MaxConcurrency = 1000;
 }
 
 [OptionsValidator]

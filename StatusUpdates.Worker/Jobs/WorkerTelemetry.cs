@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Queue;
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Worker.Jobs;
@@ -41,11 +40,11 @@ internal static class WorkerTelemetry
     public static Activity? StartJob(ClaimedGeneration generation)
     {
         ActivityContext.TryParse(generation.TraceParent, null, isRemote: true, out var parent);
-        return Source.StartActivity($"process {generation.Task.ToWireName()}", ActivityKind.Consumer, parent)?
+        return Source.StartActivity($"process {generation.Task}", ActivityKind.Consumer, parent)?
             .SetTag("messaging.system", "postgresql")
             .SetMessagingOperation("process", "process")
             .SetTag("messaging.destination.name", "generations")
-            .SetTag(Task, generation.Task.ToWireName())
+            .SetTag(Task, generation.Task)
             .SetTag("statusupdates.generation.id", generation.Id)
             .SetTag("statusupdates.attempt", generation.Attempt);
     }
@@ -72,5 +71,5 @@ internal static class WorkerTelemetry
 
     public static void CountAbandoned(ClaimedGeneration generation) => Abandoned.Add(1, Tag(generation));
 
-    private static KeyValuePair<string, object?> Tag(ClaimedGeneration generation) => new(Task, generation.Task.ToWireName());
+    private static KeyValuePair<string, object?> Tag(ClaimedGeneration generation) => new(Task, generation.Task);
 }

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
 using StatusUpdates.Worker.Attempts;
 using StatusUpdates.Worker.Providers;
@@ -11,18 +11,16 @@ using StatusUpdates.Worker.Providers;
 namespace StatusUpdates.Worker.Processors;
 
 /// <summary>
-/// Runs one task's generations with its provider. Every status it sets is durable before it is announced. The media types of valid results begin
-/// with one of <paramref name="kinds"/>; what <paramref name="expectedOutput"/> calls them is for the error message. Thread-safe: one instance runs
-/// many attempts at once.
+/// Runs one task's generations with its provider. Every status it sets is durable before it is announced. Thread-safe: one instance runs many attempts
+/// at once.
 /// </summary>
-internal abstract class BaseProcessor(
-    GenerationTask task, string expectedOutput, string[] kinds, IGenerationProvider provider, ResultUploader results, AttemptWriter writer)
+internal class BaseProcessor(string task, IGenerationProvider provider, GenerationTypes types, ResultUploader results, AttemptWriter writer)
 {
-    /// <summary>The task whose generations it runs.</summary>
-    public GenerationTask GenerationTask => task;
+    // Null if it is not registered: then any media type is a valid result.
+    private readonly RegisteredTask? _task = types.FindTask(task);
 
-    /// <summary>The type in its updates.</summary>
-    public GenerationType GenerationType => GenerationTaskNames.TypeOf(task);
+    /// <summary>The task whose generations it runs.</summary>
+    public string TaskName => task;
 
     /// <summary>Runs one attempt up to <c>completed</c>.</summary>
     /// <exception cref="OperationCanceledException">The attempt was stopped: <see cref="RunningJob.Reason"/> says why.</exception>
@@ -77,8 +75,6 @@ internal abstract class BaseProcessor(
         return BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{prompt}\n{seed}")));
     }
 
-    private bool Accepts(string contentType) => Array.Exists(kinds, kind => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase));
-
     private void Check([NotNull] ProviderResult? result)
     {
         if (result is not { Outputs.Count: > 0 })
@@ -86,9 +82,9 @@ internal abstract class BaseProcessor(
             throw new ProviderException("The provider returned no result.");
         }
 
-        if (result.Outputs.OfType<ProviderContent>().FirstOrDefault(c => !Accepts(c.ContentType)) is { } other)
+        if (result.Outputs.OfType<ProviderContent>().FirstOrDefault(c => _task?.Accepts(c.ContentType) == false) is { } other)
         {
-            throw new ProviderException($"The provider returned {other.ContentType} instead of {expectedOutput}.");
+            throw new ProviderException($"The provider returned {other.ContentType} instead of {_task!.MakesText}.");
         }
     }
 }

@@ -1,23 +1,21 @@
 using System.Collections.Frozen;
-using StatusUpdates.Data.Schema;
-using StatusUpdates.Messaging;
+using StatusUpdates.Data.Types;
 
 namespace StatusUpdates.Worker.Processors;
 
 /// <summary>The processors by task: one for each task that has a provider.</summary>
-internal sealed class ProcessorRegistry(IEnumerable<BaseProcessor> processors)
+internal sealed class ProcessorRegistry(IEnumerable<BaseProcessor> processors, GenerationTypes types)
 {
-    private readonly FrozenDictionary<GenerationTask, BaseProcessor> _processors = processors.ToFrozenDictionary(p => p.GenerationTask);
-    private readonly FrozenSet<GenerationType> _types = processors.Select(p => p.GenerationType).ToFrozenSet();
+    private readonly FrozenDictionary<string, BaseProcessor> _processors = processors.ToFrozenDictionary(p => p.TaskName, StringComparer.Ordinal);
 
     /// <summary>The tasks that this worker can run, and so claims.</summary>
-    public IReadOnlyList<GenerationTask> Tasks => _processors.Keys;
+    public IReadOnlyList<string> Tasks => _processors.Keys;
 
-    /// <summary>The tasks that it leaves to other workers, because it has no provider for them.</summary>
-    public IEnumerable<GenerationTask> OtherTasks => Enum.GetValues<GenerationTask>().Except(Tasks);
+    /// <summary>The registered tasks that it leaves to other workers, because it has no provider for them.</summary>
+    public IEnumerable<string> OtherTasks => types.TaskNames.Except(Tasks, StringComparer.Ordinal);
 
-    public BaseProcessor Find(GenerationTask task) => _processors[task];
+    public BaseProcessor Find(string task) => _processors[task];
 
-    /// <summary>Whether it can run a task of this type.</summary>
-    public bool MayRun(GenerationType type) => _types.Contains(type);
+    /// <summary>The tasks that it can run of this type. A task that is not registered may be of any type.</summary>
+    public IReadOnlyList<string> TasksOf(string type) => [.. Tasks.Where(task => types.TypeOf(task) is not { } owner || owner.Name == type)];
 }

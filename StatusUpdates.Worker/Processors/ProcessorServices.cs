@@ -1,33 +1,29 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using StatusUpdates.Data.Results;
-using StatusUpdates.Data.Schema;
+using StatusUpdates.Data.Types;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Processors;
 
 internal static class ProcessorServices
 {
-    /// <summary>Adds the processor of each task that has a provider; call it after the providers are added.</summary>
+    /// <summary>Adds the registry of types, and a processor for each task that has a provider; call it after the providers are added.</summary>
     public static void AddProcessors(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
 
         builder.AddResultAddresses();
+        builder.AddGenerationTypes();
         services.AddSingleton<ResultUploader>();
-        services.AddProcessor<SoraProcessor>(GenerationTask.Sora);
-        services.AddProcessor<ProductCardProcessor>(GenerationTask.ProductCard);
-        services.AddProcessor<ChatProcessingProcessor>(GenerationTask.ChatProcessing);
-        services.AddProcessor<ImageGenerationProcessor>(GenerationTask.ImageGeneration);
-        services.AddSingleton<ProcessorRegistry>();
-    }
-
-    private static void AddProcessor<TProcessor>(this IServiceCollection services, GenerationTask task)
-        where TProcessor : BaseProcessor
-    {
-        if (services.Any(service => service.ServiceType == typeof(IGenerationProvider) && task.Equals(service.ServiceKey)))
+        var provided = new ProvidedTasks(
+            [.. services.Where(s => s.ServiceType == typeof(IGenerationProvider)).Select(s => s.ServiceKey).OfType<string>().Distinct(StringComparer.Ordinal)]);
+        services.AddSingleton(provided);
+        foreach (var task in provided.Names)
         {
-            services.AddSingleton<BaseProcessor, TProcessor>();
+            services.AddSingleton(s => ActivatorUtilities.CreateInstance<BaseProcessor>(s, task, s.GetRequiredKeyedService<IGenerationProvider>(task)));
         }
+
+        services.AddSingleton<ProcessorRegistry>();
     }
 }

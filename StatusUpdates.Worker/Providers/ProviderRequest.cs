@@ -1,5 +1,4 @@
 using System.Text.Json;
-using StatusUpdates.Data.Schema;
 
 namespace StatusUpdates.Worker.Providers;
 
@@ -9,8 +8,8 @@ public sealed record ProviderRequest
     /// <summary>The generation's id; together with <see cref="Attempt"/> suitable as an idempotency key for a service.</summary>
     public required string GenerationId { get; init; }
 
-    /// <summary>What to create.</summary>
-    public required GenerationTask Task { get; init; }
+    /// <summary>The name of the task: what to create.</summary>
+    public required string Task { get; init; }
 
     /// <summary>The number of the attempt, from 1.</summary>
     public required int Attempt { get; init; }

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using StatusUpdates.Api.Errors;
 using StatusUpdates.Api.Json;
+using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api.Security.DevTokens;
 
@@ -51,9 +52,9 @@ internal static class DevTokenEndpoints
         }
 
         string[] tasks = [.. (request.Tasks ?? [WorkerToken.AnyTask]).OfType<string>()];
-        if (request.Tasks is not null && (tasks.Length is 0 or > TaskNames.MaxCount || tasks.Length < request.Tasks.Count || !tasks.All(IsTask)))
+        if (request.Tasks is not null && (tasks.Length is 0 or > WorkerToken.MaxTasks || tasks.Length < request.Tasks.Count || !tasks.All(IsTask)))
         {
-            errors.Add("tasks", $"Must be a list of 1 to {TaskNames.MaxCount} names of tasks ({TaskNames.Pattern}), or of \"{WorkerToken.AnyTask}\" for all.");
+            errors.Add("tasks", $"Must be a list of 1 to {WorkerToken.MaxTasks} names of tasks ({GenerationNames.Pattern}), or of \"{WorkerToken.AnyTask}\" for all.");
         }
 
         return errors.IsEmpty
@@ -61,5 +62,5 @@ internal static class DevTokenEndpoints
             : ProblemResult.Invalid(errors);
     }
 
-    private static bool IsTask(string name) => name == WorkerToken.AnyTask || TaskNames.IsWellFormed(name);
+    private static bool IsTask(string name) => name == WorkerToken.AnyTask || GenerationNames.IsValid(name);
 }

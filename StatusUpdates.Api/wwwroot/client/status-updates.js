@@ -55,7 +55,7 @@ const TOKEN_OF_ANOTHER_USER = 4403;
  * @typedef {object} StatusUpdate
  * @property {string} generationId
  * @property {string} userId
- * @property {'product_card' | 'sora' | 'chat'} type
+ * @property {string} type the name of its type, such as 'chat'
  * @property {'pending' | 'processing' | 'completed' | 'failed' | 'canceled'} status
  * @property {number} timestamp Unix time in milliseconds.
  * @property {number} [seq] Its position in the user's log, from 1. Absent if the publisher keeps no log: such an update is live only.

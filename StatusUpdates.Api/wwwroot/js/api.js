@@ -95,6 +95,10 @@ export class Api {
     return this.#call('GET', `${GENERATIONS}?${query}`);
   }
 
+  types() {
+    return this.#call('GET', '/api/v1/types');
+  }
+
   get(id) {
     return this.#call('GET', `${GENERATIONS}/${encodeURIComponent(id)}`);
   }

@@ -1,12 +1,14 @@
 // Starts the page: sign-in, then the user's workspace.
 
 import { Api, ApiError, Session, offersDevelopmentTokens } from './api.js';
+import { Composer } from './composer.js';
 import { element, isBusy, setBusy } from './dom.js';
-import { TASKS, TYPES } from './format.js';
+import { Types } from './types.js';
 import { Workspace } from './workspace.js';
 
 const USER_KEY = 'statusupdates.user';
 
+const composer = new Composer();
 let api = null;
 let workspace = null;
 
@@ -61,25 +63,30 @@ async function signInAs(userId) {
     }
 
     remember(userId);
-    enter(session);
+    await enter(session);
   } catch (error) {
     element('user-input').value = userId;
     showSignIn(error.message);
   }
 }
 
-function signInWith(token) {
+async function signInWith(token) {
   if (token === '') {
     showSignIn('Please paste a token.');
     return;
   }
 
   element('token-input').value = '';
-  enter(Session.forToken(token));
+  try {
+    await enter(Session.forToken(token));
+  } catch (error) {
+    showSignIn(error.message);
+  }
 }
 
-function enter(session) {
+async function enter(session) {
   workspace?.stop();
+  workspace = null;
   const entered = new Api(session, reason => {
     // A late response to a previous session must not end the current one.
     if (api === entered) {
@@ -87,7 +94,13 @@ function enter(session) {
     }
   });
   api = entered;
-  workspace = new Workspace(api);
+  const types = new Types((await entered.types()).items);
+  if (api !== entered) {
+    return;
+  }
+
+  composer.offer(types);
+  workspace = new Workspace(api, types);
   element('sign-in').hidden = true;
   element('workspace').hidden = false;
   element('connection').hidden = false;
@@ -141,14 +154,9 @@ function remember(userId) {
 
 function wireComposer() {
   const form = element('submit-form');
-  form.addEventListener('change', event => {
-    if (event.target.name === 'type') {
-      showType(event.target.value);
-    }
-  });
   form.addEventListener('submit', event => {
     event.preventDefault();
-    submit(new FormData(form));
+    submit();
   });
   element('prompt').addEventListener('keydown', event => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !event.isComposing) {
@@ -156,17 +164,9 @@ function wireComposer() {
       form.requestSubmit();
     }
   });
-  showType(new FormData(form).get('type'));
 }
 
-function showType(type) {
-  const { tasks, placeholder } = TYPES[type];
-  element('task').replaceChildren(...tasks.map(task => new Option(TASKS[task], task)));
-  element('task-field').hidden = tasks.length < 2;
-  element('prompt').placeholder = placeholder;
-}
-
-async function submit(fields) {
+async function submit() {
   const prompt = element('prompt');
   const error = element('submit-error');
   const button = element('submit');
@@ -177,7 +177,7 @@ async function submit(fields) {
 
   error.textContent = '';
   prompt.removeAttribute('aria-invalid');
-  if (fields.get('prompt').trim() === '') {
+  if (prompt.value.trim() === '') {
     refuse('Please enter a prompt.');
     return;
   }
@@ -185,7 +185,7 @@ async function submit(fields) {
   setBusy(button, true);
   button.textContent = 'Submitting…';
   try {
-    const generation = await api.submit({ type: fields.get('type'), task: fields.get('task'), prompt: fields.get('prompt') });
+    const generation = await api.submit(composer.read());
     if (target === workspace) {
       target.add(generation);
       prompt.value = '';

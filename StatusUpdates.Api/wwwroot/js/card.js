@@ -1,7 +1,7 @@
 // One generation as a card. Text from users and providers is set as textContent, never as markup.
 
 import { isBusy, make, setBusy } from './dom.js';
-import { STATUSES, TYPES, formatAge, formatClock, formatDuration, formatFull, formatNumber, isTerminal } from './format.js';
+import { STATUSES, formatAge, formatClock, formatDuration, formatFull, formatNumber, isTerminal } from './format.js';
 import { showResults } from './results.js';
 
 export class Card {
@@ -9,9 +9,11 @@ export class Card {
   #generation = null;
   #shownResults = '';
   #actions;
+  #types;
 
   /** actions: cancel(id), history(id) -> {items, complete}; both reject with a readable message. */
-  constructor(template, actions) {
+  constructor(template, types, actions) {
+    this.#types = types;
     this.#actions = actions;
     this.element = template.content.firstElementChild.cloneNode(true);
     for (const element of this.element.querySelectorAll('[data-slot]')) {
@@ -30,8 +32,8 @@ export class Card {
     const card = this.element.firstElementChild;
     card.dataset.id = generation.id;
     card.dataset.status = generation.status;
-    this.element.querySelector('.kind use').setAttribute('href', `#icon-${generation.type}`);
-    kind.textContent = TYPES[generation.type]?.name ?? generation.type;
+    this.element.querySelector('.kind use').setAttribute('href', this.#types.iconOf(generation.type, generation.task));
+    kind.textContent = this.#types.titleOf(generation.type);
     status.textContent = generation.retryAt === undefined ? STATUSES[generation.status] ?? generation.status : 'Retrying';
     prompt.textContent = generation.prompt ?? generation.id;
     error.textContent = generation.status === 'failed' ? generation.errorMessage ?? 'The generation failed; no reason was given.' : '';

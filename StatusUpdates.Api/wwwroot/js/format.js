@@ -1,18 +1,5 @@
 // Texts, numbers and times for display.
 
-export const TYPES = {
-  product_card: { name: 'Product card', placeholder: 'A ceramic mug with a mountain, clean white background', tasks: ['product_card'] },
-  sora: { name: 'Sora', placeholder: 'A paper boat sails down a rainy street', tasks: ['sora'] },
-  chat: { name: 'Chat', placeholder: 'Explain a log and a cursor in two sentences', tasks: ['chat_processing', 'image_generation'] },
-};
-
-export const TASKS = {
-  product_card: 'Product card',
-  sora: 'Sora',
-  chat_processing: 'Answer',
-  image_generation: 'Image',
-};
-
 export const STATUSES = {
   pending: 'Pending',
   processing: 'Processing',

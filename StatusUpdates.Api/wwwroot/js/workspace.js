@@ -3,7 +3,7 @@
 import { StatusUpdatesClient, StatusUpdatesError } from '../client/status-updates.js';
 import { Card } from './card.js';
 import { element, isBusy, setBusy } from './dom.js';
-import { STATUSES, TYPES, formatNumber } from './format.js';
+import { STATUSES, formatNumber } from './format.js';
 import { Generations } from './generations.js';
 
 const PAGE_SIZE = 20;
@@ -13,6 +13,7 @@ const CONNECTION_TEXTS = { connecting: 'Connecting…', live: 'Live', waiting: '
 
 export class Workspace {
   #api;
+  #types;
   #feed;
   #wasLive = false;
   #isLive = false;
@@ -36,8 +37,9 @@ export class Workspace {
   #clock = 0;
   #stopped = new AbortController();
 
-  constructor(api) {
+  constructor(api, types) {
     this.#api = api;
+    this.#types = types;
     this.#feed = new StatusUpdatesClient({
       token: request => api.session.tokenFor(request),
       onState: state => this.#stateChanged(state),
@@ -191,7 +193,7 @@ export class Workspace {
 
     this.#show(generation);
     if (before !== generation.status) {
-      announce(generation);
+      announce(generation, this.#types.titleOf(generation.type));
     }
 
     // If a reload is due, it loads this one too; otherwise the next update tries again.
@@ -256,7 +258,7 @@ export class Workspace {
 
     let card = this.#cards.get(generation.id);
     if (card === undefined) {
-      card = new Card(element('card-template'), { cancel: id => this.#cancel(id), history: id => this.#history(id) });
+      card = new Card(element('card-template'), this.#types, { cancel: id => this.#cancel(id), history: id => this.#history(id) });
       this.#cards.set(generation.id, card);
       card.show(generation, Date.now());
       this.#insert(card, generation);
@@ -344,8 +346,7 @@ const isTransient = ({ status }) => status === 0 || status === 408 || status ===
 // Newest first. Ids rise with time and break ties.
 const keyOf = generation => `${generation.createdAt} ${generation.id}`;
 
-function announce(generation) {
-  const what = TYPES[generation.type]?.name ?? generation.type;
+function announce(generation, what) {
   const prompt = generation.prompt ? `, ${generation.prompt.slice(0, 60)}` : '';
   element('announcer').textContent = `${what}${prompt}: ${STATUSES[generation.status] ?? generation.status}`;
 }

@@ -233,7 +233,7 @@ internal sealed class FaultSchedule(BadDayWorld world, History history, int seed
                 {
                     GenerationId = "gen-forged",
                     UserId = last.UserId,
-                    Type = GenerationType.ProductCard,
+                    Type = "product_card",
                     Status = GenerationStatus.Completed,
                     Timestamp = 1_700_000_000_000,
                     Seq = seq,
