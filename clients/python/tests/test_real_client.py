@@ -14,6 +14,7 @@ class RealClientTest(RealCase):
         second = self.client.submit("sora", "A kite")
 
         self.assertEqual((first.id, 1, "pending", self.user), (again.id, first.seq, first.status, first.user_id))
+        self.assertEqual(("chat_processing", {"seed": 7}), (first.task, first.options))
         self.assertLess(abs(first.deadline - deadline), datetime.timedelta(milliseconds=1))
         with self.assertRaises(su.ApiError) as caught:
             self.client.submit("chat", "Another", key=key)
