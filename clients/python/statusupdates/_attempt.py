@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from ._backoff import T, now, persist
 from ._errors import ApiError, Closed, Unauthorized, Unavailable
-from ._protocol import Grant, Protocol, ProviderJob, ends_attempt, new_update_id
+from ._protocol import Grant, Protocol, ends_attempt, new_update_id
 from .results import File, Link, Text, Bytes, content_of
 
 log = logging.getLogger("statusupdates")
@@ -56,7 +56,6 @@ class Attempt:
         self.gone = threading.Event()
         self.is_releasing = False
         self.tokens_used: Optional[int] = None
-        self.jobs: List[ProviderJob] = list(grant.provider_jobs)
         self._highest = -1
         self._parked: Optional[int] = None
         self._next_update = 0.0
@@ -146,11 +145,6 @@ class Attempt:
                 body, content_type = content_of(output)
                 urls.append(self.write(lambda: self._protocol.upload(self.grant, body, content_type)))
         return urls
-
-    def write_job(self, job: ProviderJob) -> None:
-        """Writes a row of the ledger; it is durable when this returns. A stopped attempt can do it too: what was submitted must not be forgotten."""
-        self.write(lambda: self._protocol.write_job(self.grant, job))
-        self.jobs[job.ordinal - 1:job.ordinal] = [job]
 
     # The outcome.
 

@@ -35,43 +35,6 @@ def ends_attempt(failure: ApiError) -> bool:
 
 
 @dataclass(frozen=True)
-class ProviderJob:
-    """One submission to a provider, as it stands in the ledger.
-
-    ``state`` is ``intent`` (about to be submitted), ``submitted``, ``done``, ``failed`` (by the provider's own statement) or ``abandoned``.
-    ``key`` is the idempotency key, the same in every attempt. ``job_id`` is the provider's.
-    """
-
-    ordinal: int
-    key: str
-    provider: str
-    state: str
-    job_id: Optional[str] = None
-    continuation: Optional[str] = None
-    cost: Optional[float] = None
-    currency: Optional[str] = None
-    error: Optional[str] = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it has not ended, as far as the ledger knows."""
-        return self.state in ("intent", "submitted")
-
-    @classmethod
-    def of(cls, raw: Json) -> ProviderJob:
-        return cls(
-            int(raw["ordinal"]), str(raw["key"]), str(raw["provider"]), str(raw["state"]), raw.get("jobId"), raw.get("continuation"),
-            raw.get("cost"), raw.get("currency"), raw.get("error"))
-
-    def to_wire(self) -> Dict[str, Any]:
-        members = {
-            "provider": self.provider, "state": self.state, "jobId": self.job_id, "continuation": self.continuation, "cost": self.cost,
-            "currency": self.currency, "error": self.error,
-        }
-        return {name: value for name, value in members.items() if value is not None}
-
-
-@dataclass(frozen=True)
 class Grant:
     """A claimed generation."""
 
@@ -86,7 +49,6 @@ class Grant:
     deadline: Optional[str]
     seconds_left: Optional[float]
     traceparent: Optional[str]
-    provider_jobs: Tuple[ProviderJob, ...]
     raw: Json = field(repr=False)
 
     @property
@@ -97,8 +59,7 @@ class Grant:
     def of(cls, raw: Json) -> Grant:
         return cls(
             str(raw["id"]), int(raw["attempt"]), int(raw.get("failures", 0)), str(raw["userId"]), str(raw["type"]), str(raw["task"]),
-            str(raw["prompt"]), raw.get("options") or {}, raw.get("deadline"), raw.get("secondsLeft"), raw.get("traceparent"),
-            tuple(ProviderJob.of(job) for job in raw.get("providerJobs") or ()), raw)
+            str(raw["prompt"]), raw.get("options") or {}, raw.get("deadline"), raw.get("secondsLeft"), raw.get("traceparent"), raw)
 
 
 @dataclass(frozen=True)
@@ -153,9 +114,6 @@ class Protocol:
         """Hands back what this worker was granted by an answer that it never got."""
         data = {"workerId": self._worker_id, "attempt": key[1], "updateId": new_update_id()}
         self._http.request("POST", f"api/v1/worker/generations/{segment(key[0])}/release", data=data, timeout=_UPDATE_PATIENCE)
-
-    def write_job(self, grant: Grant, job: ProviderJob) -> None:
-        self._call("PUT", grant, f"jobs/{job.ordinal}", job.to_wire(), 30.0)
 
     def _call(self, method: str, grant: Grant, action: str, members: Json, timeout: float) -> Any:
         return self._http.request(

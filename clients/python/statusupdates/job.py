@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any, Callable, Mapping, Optional, Tuple
+from typing import Any, Mapping, Optional
 
 from ._attempt import Attempt, Stopped
-from ._ledger import Permanent, Submission, next_key, open_submission
-from ._protocol import ProviderJob
 from .models import parse_time
 
-__all__ = ["Job", "Permanent", "Postpone", "Retry", "Stopped", "Submission"]
+__all__ = ["Job", "Permanent", "Postpone", "Retry", "Stopped"]
+
+
+class Permanent(Exception):
+    """The generation cannot be done, now or later: it fails, and the user reads the message."""
 
 
 class Retry(Exception):
@@ -137,31 +139,3 @@ class Job:
         :raises Stopped: it has to stop.
         """
         self._attempt.report(int(percent))
-
-    # Paying once.
-
-    @property
-    def ledger(self) -> Tuple[ProviderJob, ...]:
-        """What this and earlier attempts have submitted to providers, in order."""
-        return tuple(self._attempt.jobs)
-
-    @property
-    def idempotency_key(self) -> str:
-        """The key to submit this generation to a provider with: the same in every attempt, until the provider itself says that it failed."""
-        return next_key(self._attempt)
-
-    def submission(
-        self, provider: str, *, find: Optional[Callable[[str], Optional[str]]] = None, deduplicates: bool = False, uncertain: str = "refuse",
-    ) -> Submission:
-        """The submission to go on with. Its intent is durable when this returns; an earlier attempt's is taken up again.
-
-        Where an earlier attempt died between its intent and the provider's answer, nobody here knows whether it was submitted, and charged:
-
-        :param provider: The provider's name: 1 to 64 characters from ``a-z 0-9 . _ -``.
-        :param find: Asks the provider for the job with this idempotency key, and returns its id, or None if the provider has none.
-        :param deduplicates: The provider recognizes the idempotency key itself: submitting again with the same key is safe.
-        :param uncertain: If it can neither be found nor be repeated safely: ``refuse`` fails the generation, ``resubmit`` risks to pay twice.
-        """
-        if uncertain not in ("refuse", "resubmit"):
-            raise ValueError(f"uncertain must be 'refuse' or 'resubmit'; it is {uncertain!r}.")
-        return open_submission(self._attempt, provider, find, deduplicates, uncertain)

@@ -8,10 +8,9 @@ import statusupdates as su
 from tests.scripted import ScriptedCase
 
 
-def grant(id, attempt=1, task="poem", jobs=(), **members):
+def grant(id, attempt=1, task="poem", **members):
     return {"id": id, "attempt": attempt, "failures": 0, "userId": "alice", "type": "chat", "task": task, "prompt": f"About {id}", "options": {},
-            "secondsLeft": 900, "leaseExpiresAt": "2024-01-01T00:00:30.000Z", "traceparent": "00-" + "1" * 32 + "-" + "2" * 16 + "-01",
-            "providerJobs": list(jobs), **members}
+            "secondsLeft": 900, "leaseExpiresAt": "2024-01-01T00:00:30.000Z", "traceparent": "00-" + "1" * 32 + "-" + "2" * 16 + "-01", **members}
 
 
 class Desk:

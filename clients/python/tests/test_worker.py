@@ -32,8 +32,8 @@ class OutcomeTest(WorkerCase):
             def poem(job):
                 job.tokens_used = 12
                 self.assertEqual(
-                    ("gen-1", 1, 0, "alice", "chat", "poem", "About gen-1", {}, "gen-1/1", None),
-                    (job.id, job.attempt, job.failures, job.user_id, job.type, job.task, job.prompt, job.options, job.idempotency_key, job.deadline))
+                    ("gen-1", 1, 0, "alice", "chat", "poem", "About gen-1", {}, None),
+                    (job.id, job.attempt, job.failures, job.user_id, job.type, job.task, job.prompt, job.options, job.deadline))
                 return [su.Text("Wörds"), su.Bytes(b"\0", "image/webp"), su.File(file.name), su.Link("https://elsewhere.test/x"), "plain"]
 
             members = self.run_one(poem)
@@ -102,7 +102,7 @@ class OutcomeTest(WorkerCase):
 
     def test_after_a_refusal_that_ends_the_attempt_nothing_more_is_sent_for_it(self):
         for code in ("stale_attempt", "generation_terminal", "deadline_passed", "not_found"):
-            for action in ("update", "results", "complete", "jobs/1"):
+            for action in ("update", "results", "complete"):
                 self.desk.calls.clear()
                 self.desk.on = {action: lambda r: r.problem(404 if code == "not_found" else 409, code)}
                 ended = threading.Event()
@@ -112,8 +112,6 @@ class OutcomeTest(WorkerCase):
                         if action == "update":
                             job.progress(10)
                             job.wait(60)
-                        if action == "jobs/1":
-                            job.submission("provider")
                         return "words"
                     finally:
                         ended.set()
@@ -428,114 +426,6 @@ class FlowTest(WorkerCase):
         ):
             with self.assertRaisesRegex(ValueError, text):
                 call()
-
-
-class LedgerTest(WorkerCase):
-    def attempt(self, function, *jobs, action="complete", attempt=2):
-        self.desk.calls.clear()
-        self.desk.offer(grant("gen-1", attempt=attempt, jobs=jobs))
-        end = self.start(self.worker(function))
-        self.desk.until_called(action, "gen-1")
-        end()
-        return [(c[0], {n: v for n, v in c[2].items() if n not in ("workerId", "attempt")}) for c in self.desk.calls if c[0].startswith("jobs/")]
-
-    @staticmethod
-    def row(ordinal, state, provider="replicate", **members):
-        return {"ordinal": ordinal, "key": f"gen-1/{ordinal}", "provider": provider, "state": state, **members}
-
-    def test_the_intent_is_durable_before_the_submission_and_every_step_after_it(self):
-        keys = []
-
-        def video(job):
-            paid = job.submission("replicate")
-            keys.append((paid.key, job.idempotency_key, paid.id, self.desk.calls[-1][0]))
-            paid.submitted("p-1", "{}")
-            paid.checkpoint('{"offset":1}')
-            paid.done(cost=0.35, currency="USD")
-            self.assertEqual([("done", "p-1", '{"offset":1}')], [(j.state, j.job_id, j.continuation) for j in job.ledger])
-            return "words"
-
-        self.assertEqual([
-            ("jobs/1", {"provider": "replicate", "state": "intent"}),
-            ("jobs/1", {"provider": "replicate", "state": "submitted", "jobId": "p-1", "continuation": "{}"}),
-            ("jobs/1", {"provider": "replicate", "state": "submitted", "jobId": "p-1", "continuation": '{"offset":1}'}),
-            ("jobs/1", {"provider": "replicate", "state": "done", "jobId": "p-1", "continuation": '{"offset":1}', "cost": 0.35, "currency": "USD"}),
-        ], self.attempt(video))
-        self.assertEqual([("gen-1/1", "gen-1/1", None, "jobs/1")], keys)
-
-    def test_a_later_attempt_takes_up_what_was_submitted_and_submits_nothing(self):
-        for state in ("submitted", "done"):
-            seen = []
-
-            def video(job):
-                paid = job.submission("replicate")
-                seen.append((paid.id, paid.continuation, paid.is_done, job.idempotency_key))
-                return "words"
-
-            self.assertEqual([], self.attempt(video, self.row(1, state, jobId="p-1", continuation="c")))
-            self.assertEqual([("p-1", "c", state == "done", "gen-1/1")], seen)
-
-    def test_only_what_the_provider_itself_calls_failed_is_followed_by_another_submission(self):
-        def video(job):
-            paid = job.submission("replicate")
-            self.assertEqual("gen-1/2", paid.key)
-            paid.submitted("p-2")
-            paid.failed("NSFW")
-            self.assertEqual("gen-1/3", job.idempotency_key)
-            return "words"
-
-        written = self.attempt(video, self.row(1, "failed", jobId="p-1"))
-        self.assertEqual(["jobs/2", "jobs/2", "jobs/2"], [w[0] for w in written])
-
-    def test_an_intent_without_an_id_is_found_by_its_key_or_submitted_again_under_it(self):
-        for known, expected in (("p-1", ["submitted"]), (None, [])):
-            asked = []
-
-            def find(key):
-                asked.append(key)
-                return known
-
-            def video(job):
-                self.assertEqual((known, "gen-1/1"), (job.submission("replicate", find=find).id, job.idempotency_key))
-                return "words"
-
-            self.assertEqual(expected, [w[1]["state"] for w in self.attempt(video, self.row(1, "intent"))])
-            self.assertEqual(["gen-1/1"], asked)
-
-        def deduplicating(job):
-            paid = job.submission("replicate", deduplicates=True)
-            self.assertEqual(("gen-1/1", None), (paid.key, paid.id))
-            return "words"
-
-        self.assertEqual([], self.attempt(deduplicating, self.row(1, "intent")))
-
-    def test_an_intent_that_cannot_be_found_is_refused_or_submitted_again_as_the_task_says(self):
-        for last in (self.row(1, "intent"), self.row(1, "submitted", provider="another", jobId="a-1")):
-            refused = self.attempt(lambda job: job.submission("replicate"), last, action="fail")
-            self.assertEqual([("jobs/1", "abandoned")], [(w[0], w[1]["state"]) for w in refused])
-            self.assertFalse(next(c[2] for c in self.desk.calls if c[0] == "fail")["retryable"])
-
-            def video(job):
-                self.assertEqual("gen-1/2", job.submission("replicate", uncertain="resubmit").key)
-                return "words"
-
-            written = self.attempt(video, last)
-            self.assertEqual([("jobs/1", "abandoned"), ("jobs/2", "intent")], [(w[0], w[1]["state"]) for w in written])
-
-    def test_what_was_submitted_is_noted_even_if_the_attempt_was_stopped_meanwhile(self):
-        def video(job):
-            paid = job.submission("replicate")
-            self.desk.stop("gen-1", 2)
-            until(lambda: job.cancelled)
-            paid.submitted("p-1")
-            job.check()
-
-        self.assertEqual(["intent", "submitted"], [w[1]["state"] for w in self.attempt(video, action="release")])
-
-    def test_an_entry_that_is_not_answered_is_repeated_until_it_is(self):
-        self.desk.on["jobs/1"] = in_turn(lambda r: r.cut(), lambda r: r.problem(503, "draining"), self.desk._other)
-        written = self.attempt(lambda job: job.submission("replicate").key)
-        self.assertEqual(["intent"] * 3, [w[1]["state"] for w in written])
 
 
 WORKER = """
