@@ -6,6 +6,7 @@ using StatusUpdates.Api.Security.DevTokens;
 using StatusUpdates.Api.Security.Tickets;
 using StatusUpdates.Api.Transports.LongPolling;
 using StatusUpdates.Api.Webhooks;
+using StatusUpdates.Api.Workers;
 using StatusUpdates.Messaging;
 
 namespace StatusUpdates.Api;
@@ -31,6 +32,17 @@ namespace StatusUpdates.Api;
 [JsonSerializable(typeof(Success<LinkedChatList>))]
 [JsonSerializable(typeof(Success<TicketView>))]
 [JsonSerializable(typeof(DevTokenRequest))]
+[JsonSerializable(typeof(DevWorkerTokenRequest))]
+[JsonSerializable(typeof(ClaimBody))]
+[JsonSerializable(typeof(HeartbeatBody))]
+[JsonSerializable(typeof(UpdateBody))]
+[JsonSerializable(typeof(CompleteBody))]
+[JsonSerializable(typeof(FailBody))]
+[JsonSerializable(typeof(ReleaseBody))]
+[JsonSerializable(typeof(Success<ClaimView>))]
+[JsonSerializable(typeof(Success<HeartbeatView>))]
+[JsonSerializable(typeof(Success<OutcomeView>))]
+[JsonSerializable(typeof(Success<UploadView>))]
 [JsonSerializable(typeof(Success<DevToken>))]
 internal sealed partial class ApiJsonContext : JsonSerializerContext;
 

@@ -16,6 +16,7 @@ using StatusUpdates.Api.Transports.EventStreams;
 using StatusUpdates.Api.Transports.LongPolling;
 using StatusUpdates.Api.Transports.WebSockets;
 using StatusUpdates.Api.Webhooks;
+using StatusUpdates.Api.Workers;
 using StatusUpdates.Data;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
@@ -56,6 +57,7 @@ internal static class Program
         builder.AddConnections();
         builder.AddWebhooks();
         builder.AddBotLinks();
+        builder.AddRemoteWorkers();
 
         var app = builder.Build();
 
@@ -86,6 +88,7 @@ internal static class Program
         app.MapPoll();
         app.MapWebhooks();
         app.MapBotLinks();
+        app.MapRemoteWorkers();
         return app;
     }
 }

@@ -48,8 +48,10 @@ if (isPublishing)
             "The audience (aud) of tokens for this API; tokens with other audiences are refused."))
         .WithEnvironment("ForwardedHeaders__KnownNetworks__0", builder.AddParameter("trusted-proxies").WithDescription(
             "Networks of the ingress in front of the API, in CIDR notation, separated by commas, such as 10.0.0.0/16: only its X-Forwarded headers are trusted."));
-    worker.WithEnvironment("Results__PublicBaseUrl", builder.AddParameter("public-url").WithDescription(
-        "Address at which clients reach the API, such as https://status.example.com: links to results start with it."));
+    var publicUrl = builder.AddParameter("public-url").WithDescription(
+        "Address at which clients reach the API, such as https://status.example.com: links to results start with it.");
+    api.WithEnvironment("Results__PublicBaseUrl", publicUrl);
+    worker.WithEnvironment("Results__PublicBaseUrl", publicUrl);
 
     if (builder.GetSwitch("DataProtection:UseCertificate"))
     {
@@ -71,6 +73,7 @@ else
             .WithDescription("Signs and validates the development tokens (base64). Generated once and stored in the user secrets."))
         .WithEnvironment("Authentication__Schemes__Bearer__ValidIssuer", "statusupdates-development")
         .WithEnvironment("Authentication__Schemes__Bearer__ValidAudiences__0", "statusupdates");
+    api.WithEnvironment("Results__PublicBaseUrl", api.GetEndpoint("http"));
     worker.WithEnvironment("Results__PublicBaseUrl", api.GetEndpoint("http"));
 }
 

@@ -47,9 +47,11 @@ public static class DataServices
         builder.Services.AddSectionOptions<StatusDatabaseOptions, StatusDatabaseOptionsValidator>(StatusDatabaseOptions.SectionName);
         builder.Services.AddSectionOptions<StatusLogOptions, StatusLogOptionsValidator>(StatusLogOptions.SectionName);
         builder.Services.AddSectionOptions<CursorOptions, CursorOptionsValidator>(CursorOptions.SectionName);
+        builder.Services.AddSectionOptions<AttemptOptions, AttemptOptionsValidator>(AttemptOptions.SectionName);
         builder.Services.AddSingleton(services => services.GetRequiredService<IOptions<StatusDatabaseOptions>>().Value);
         builder.Services.AddSingleton(services => services.GetRequiredService<IOptions<StatusLogOptions>>().Value);
         builder.Services.AddSingleton(services => services.GetRequiredService<IOptions<CursorOptions>>().Value);
+        builder.Services.AddSingleton(services => services.GetRequiredService<IOptions<AttemptOptions>>().Value);
         builder.Services.AddSingleton(services =>
         {
             database.RetryFor = services.GetRequiredService<StatusDatabaseOptions>().RetryFor;
@@ -59,6 +61,8 @@ public static class DataServices
         builder.Services.AddSingleton(_ => database.DataSource);
         builder.Services.AddSingleton<StatusLog>();
         builder.Services.AddSingleton<GenerationQueue>();
+        builder.Services.AddSingleton<AttemptQueries>();
+        builder.Services.AddSingleton<RetryPlan>();
         builder.Services.AddScoped<GenerationCommands>();
         builder.Services.AddScoped<GenerationQueries>();
         builder.Services.AddSingleton<CursorStore>();

@@ -7,8 +7,7 @@ using StatusUpdates.Data.Schema;
 namespace StatusUpdates.ResultStore;
 
 /// <summary>
-/// Where results are stored and served. Read by API, worker and bot, the same for all; <c>PublicBaseUrl</c>, <c>MaxBytes</c> and
-/// <c>AllowedNetworks</c> by the worker.
+/// Where results are stored and served. Read by API, worker and bot, the same for all; <c>AllowedNetworks</c> by the worker.
 /// </summary>
 public sealed class ResultsOptions : IValidatableObject
 {

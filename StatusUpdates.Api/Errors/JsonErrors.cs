@@ -11,13 +11,15 @@ internal static class JsonErrors
 
     private const int MaxPathLength = 200;
 
-    // Order: a list's type name contains that of its elements.
+    // Order: the type names of a list and of an object contain those of their elements.
     private static readonly (string Type, string Message)[] Kinds =
     [
         ("IReadOnlyList", "Must be a list."),
+        ("IReadOnlyDictionary", "Must be an object."),
         ("System.Boolean", "Must be true or false."),
         ("System.Int32", "Must be an integer."),
         ("System.Int64", "Must be an integer."),
+        ("System.Guid", "Must be a UUID, such as 0190f6c2-5b1e-7e04-8c3d-1f00a9f3ab2c."),
     ];
 
     public static ProblemResult Describe(JsonException exception) => ProblemResult.Invalid(FieldOf(exception.Path), Message(exception));

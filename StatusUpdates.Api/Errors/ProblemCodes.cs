@@ -12,6 +12,8 @@ internal static class ProblemCodes
     public static readonly ProblemCode MethodNotAllowed = new(StatusCodes.Status405MethodNotAllowed, "method_not_allowed");
     public static readonly ProblemCode RequestTimeout = new(StatusCodes.Status408RequestTimeout, "request_timeout");
     public static readonly ProblemCode GenerationTerminal = new(StatusCodes.Status409Conflict, "generation_terminal");
+    public static readonly ProblemCode StaleAttempt = new(StatusCodes.Status409Conflict, "stale_attempt");
+    public static readonly ProblemCode DeadlinePassed = new(StatusCodes.Status409Conflict, "deadline_passed");
     public static readonly ProblemCode TooManyLinkCodes = new(StatusCodes.Status409Conflict, "too_many_link_codes");
     public static readonly ProblemCode TooManyChats = new(StatusCodes.Status409Conflict, "too_many_chats");
     public static readonly ProblemCode BodyTooLarge = new(StatusCodes.Status413PayloadTooLarge, "body_too_large");

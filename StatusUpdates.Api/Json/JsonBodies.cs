@@ -13,11 +13,12 @@ internal static class JsonBodies
 
     /// <summary>Order: after routing, which determines whether the endpoint takes a body, and after authorization.</summary>
     public static void UseJsonBodies(this WebApplication app) => app.Use((context, next) =>
-        TakesBody(context) && !IsUtf8(context.Request)
+        TakesJson(context) && !IsUtf8(context.Request)
             ? ProblemResult.Of(StatusCodes.Status415UnsupportedMediaType).ExecuteAsync(context)
             : next(context));
 
-    private static bool TakesBody(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<IAcceptsMetadata>() is not null;
+    private static bool TakesJson(HttpContext context) =>
+        context.GetEndpoint()?.Metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes.Contains("application/json") is true;
 
     private static bool IsUtf8(HttpRequest request)
     {

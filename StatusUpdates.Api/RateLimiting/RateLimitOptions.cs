@@ -20,6 +20,12 @@ internal sealed class RateLimitOptions
     [ValidateObjectMembers]
     public TokenBucketOptions Address { get; set; } = new() { PermitsPerSecond = 1_000, Burst = 5_000 };
 
+    /// <summary>
+    /// Requests by one name of workers, which many workers can share. A worker beats and claims a few times a second at most; the rest is progress.
+    /// </summary>
+    [ValidateObjectMembers]
+    public TokenBucketOptions Workers { get; internal set; } = new() { PermitsPerSecond = 5_000, Burst = 20_000 };
+
     /// <summary>Concurrent downloads of results by one address: a page of them over one connection.</summary>
     public int ResultsPerAddress { get; internal set; } = 100;
 }

@@ -10,12 +10,13 @@ namespace StatusUpdates.Api.RateLimiting;
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class SubmissionRateAttribute : Attribute;
 
-/// <summary>Limits by address, before authentication, and by user, after it. Endpoints opt out with <c>DisableRateLimiting</c>.</summary>
+/// <summary>Limits by address, before authentication, and by user or worker, after it. Endpoints opt out with <c>DisableRateLimiting</c>.</summary>
 internal static class RateLimitServices
 {
     private const string Address = "address";
     private const string User = "user";
     private const string Submissions = "submissions";
+    private const string Workers = "workers";
 
     public static void AddRateLimits(this IHostApplicationBuilder builder)
     {
@@ -23,6 +24,7 @@ internal static class RateLimitServices
         services.AddSectionOptions<RateLimitOptions, RateLimitOptionsValidator>(RateLimitOptions.SectionName);
         services.AddKeyedSingleton(Address, (provider, _) => new RequestLimiter(Address, "requests of this address", Options(provider).Address));
         services.AddKeyedSingleton(User, (provider, _) => new RequestLimiter(User, "requests of this user", Options(provider).User));
+        services.AddKeyedSingleton(Workers, (provider, _) => new RequestLimiter(Workers, "requests of workers with this name", Options(provider).Workers));
         services.AddKeyedSingleton(Submissions, (provider, _) => new RequestLimiter(Submissions, "submissions of this user", Options(provider).Submissions));
     }
 
@@ -44,12 +46,18 @@ internal static class RateLimitServices
     public static void UseUserRateLimit(this WebApplication app)
     {
         var limiter = app.Services.GetRequiredKeyedService<RequestLimiter>(User);
+        var workers = app.Services.GetRequiredKeyedService<RequestLimiter>(Workers);
         var submissions = app.Services.GetRequiredKeyedService<RequestLimiter>(Submissions);
         app.Use((context, next) =>
         {
             if (IsExempt(context) || AccessToken.Of(context.User.Identity as ClaimsIdentity) is not { } token)
             {
                 return next(context);
+            }
+
+            if (WorkerToken.Is(context.User))
+            {
+                return workers.Check(context, token.UserId)?.ExecuteAsync(context) ?? next(context);
             }
 
             var refusal = limiter.Check(context, token.UserId);

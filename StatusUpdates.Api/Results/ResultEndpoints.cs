@@ -24,7 +24,7 @@ internal static class ResultEndpoints
 
     public static void AddResults(this IHostApplicationBuilder builder)
     {
-        builder.AddResultStore();
+        builder.AddResultStore(writes: true);
         builder.Services.AddSingleton<ResultLimiter>();
     }
 

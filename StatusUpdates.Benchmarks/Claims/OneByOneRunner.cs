@@ -20,7 +20,8 @@ internal sealed class OneByOneRunner(
     ProcessorRegistry processors,
     StatusPublisher publisher,
     StatusSubscriber subscriber,
-    IOptions<WorkerOptions> options) : BackgroundService
+    IOptions<WorkerOptions> options,
+    AttemptOptions attempts) : BackgroundService
 {
     private static readonly TimeSpan EmptyDelay = TimeSpan.FromMilliseconds(10);
 
@@ -48,7 +49,7 @@ internal sealed class OneByOneRunner(
             Tasks = processors.Tasks,
             Limit = 1,
             Lease = options.Value.Lease,
-            MaxFailures = options.Value.MaxFailures,
+            MaxFailures = attempts.MaxFailures,
         };
         while (!stoppingToken.IsCancellationRequested)
         {

@@ -74,7 +74,7 @@ internal static class PipelineScenario
         var settings = new Dictionary<string, string>
         {
             ["Worker__Concurrency"] = jobs.ToString(CultureInfo.InvariantCulture),
-            ["Worker__JobTimeout"] = "1.00:00:00",
+            ["Attempts__Timeout"] = "1.00:00:00",
         };
         var worker = await system.StartWorkerAsync("run-pipeline", settings, cancellationToken);
         while (int.Parse(await worker.PostAsync("/jobs", cancellationToken), CultureInfo.InvariantCulture) < jobs)

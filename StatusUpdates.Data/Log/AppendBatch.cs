@@ -27,11 +27,11 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
                        WHEN g.status = 'pending' AND i.attempt IS NOT NULL THEN 'stale_attempt'
                        WHEN g.status = 'pending' AND i.status NOT IN ('failed', 'canceled') THEN 'not_allowed'
                        WHEN g.status = 'processing' AND i.attempt IS NULL THEN 'not_allowed'
-                       WHEN g.status = 'processing' AND i.attempt <> g.attempt THEN 'stale_attempt'
+                       WHEN g.status = 'processing' AND (i.attempt <> g.attempt OR i.lease_owner <> COALESCE(g.lease_owner, '')) THEN 'stale_attempt'
                        WHEN g.status = 'processing' AND i.status = 'canceled' AND g.cancel_requested_at IS NULL THEN 'not_allowed'
                        ELSE 'accepted' END AS verdict
-            FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::text[], $7::interval[], $8::boolean[])
-                WITH ORDINALITY AS i (id, update_id, status, attempt, metadata, traceparent, run_after, counts_as_failure, ord)
+            FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::text[], $7::interval[], $8::boolean[], $9::text[])
+                WITH ORDINALITY AS i (id, update_id, status, attempt, metadata, traceparent, run_after, counts_as_failure, lease_owner, ord)
             JOIN generations g ON g.id = i.id
             ORDER BY g.id
             FOR NO KEY UPDATE OF g
@@ -77,6 +77,7 @@ internal sealed class AppendBatch(IReadOnlyList<StatusChange> changes)
         Add(command, changes, TraceParentOf);
         Add(command, changes, static c => c.RunAfter == TimeSpan.Zero ? null : (TimeSpan?)c.RunAfter);
         Add(command, changes, static c => c.CountsAsFailure ? true : (bool?)null);
+        Add(command, changes, static c => c.LeaseOwner);
         return command;
     }
 

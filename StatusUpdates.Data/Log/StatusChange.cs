@@ -23,6 +23,12 @@ public sealed record StatusChange
     /// <summary>The attempt that makes the change: the fencing token. Required for every change of a processing generation.</summary>
     public int? Attempt { get; init; }
 
+    /// <summary>
+    /// If set, the holder that the attempt's lease must have: for a writer that only claims to hold it. With another holder the change is refused as
+    /// one of a stale attempt.
+    /// </summary>
+    public string? LeaseOwner { get; init; }
+
     /// <summary>The id of this update (UUIDv7). A repeat with the same id gets the first one's outcome.</summary>
     public Guid UpdateId { get; init; } = Guid.CreateVersion7();
 

@@ -14,13 +14,13 @@ internal static class ClaimReader
     public const string Columns =
         $"""
         {EventReader.NumberedColumns},
-        c.task, c.prompt, c.options::text, e.attempt, e.failures, c.deadline - clock_timestamp(),
+        c.task, c.prompt, c.options::text, e.attempt, e.failures, c.deadline - clock_timestamp(), c.deadline,
         m.more_due, CASE WHEN $14 AND NOT m.more_ends THEN now() END,
         f.now, f.positions, f.rounds, f.stops, f.known_until, f.tasks, f.users, f.since, f.ids, f.until
         """;
 
     private const int Generation = EventReader.NumberedCount;
-    private const int More = Generation + 6;
+    private const int More = Generation + 7;
     private const int Findings = More + 1;
 
     public static async Task<(ClaimResult Result, ClaimFindings Found)> ReadAsync(NpgsqlDataReader reader, ClaimPlan plan)
@@ -59,6 +59,7 @@ internal static class ClaimReader
         Attempt = reader.GetInt32(Generation + 3),
         Failures = reader.GetInt32(Generation + 4),
         TimeLeft = reader.IsDBNull(Generation + 5) ? null : reader.GetTimeSpan(Generation + 5),
+        Deadline = reader.IsDBNull(Generation + 6) ? null : reader.GetFieldValue<DateTimeOffset>(Generation + 6),
         TraceParent = update.TraceParent,
     };
 

@@ -29,6 +29,9 @@ public sealed record ClaimedGeneration
     /// <summary>How many attempts have failed so far.</summary>
     public required int Failures { get; init; }
 
+    /// <summary>The time after which a result is of no use.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
     /// <summary>The time from the claim to the deadline, by the database's clock; the worker's own clock may differ.</summary>
     public TimeSpan? TimeLeft { get; init; }
 
@@ -49,4 +52,11 @@ public sealed record ClaimResult(
 /// <param name="Attempt">The attempt that holds it. If the worker does not know it, the answer to its claim was lost: it is handed back.</param>
 /// <param name="IsCancelRequested">Whether its owner requested cancellation.</param>
 /// <param name="IsExtended">Whether it was extended; false while somebody has the generation locked.</param>
-public sealed record HeldLease(string GenerationId, int Attempt, bool IsCancelRequested, bool IsExtended = true);
+public sealed record HeldLease(string GenerationId, int Attempt, bool IsCancelRequested, bool IsExtended = true)
+{
+    /// <summary>How long ago the attempt began, by the database's clock.</summary>
+    public TimeSpan RunningFor { get; init; }
+
+    /// <summary>The time until its deadline, by the database's clock; null if there is none.</summary>
+    public TimeSpan? TimeLeft { get; init; }
+}

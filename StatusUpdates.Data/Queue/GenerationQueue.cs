@@ -18,9 +18,14 @@ public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = n
     private readonly TimeSpan _slack = slack ?? CommitSlack;
     private readonly QueueMemory _memory = new(database.Time, slack ?? CommitSlack);
 
-    // What each worker of this process held when its leases were last extended, and the start time up to which that was all: a claim whose answer
-    // was lost may have taken more.
-    private readonly ConcurrentDictionary<string, (string[] Ids, DateTimeOffset KnownUntil)> _held = new(StringComparer.Ordinal);
+    // With more, those are forgotten that have extended no lease for a while: workers that connect to an API come and go.
+    private const int MaxHolders = 256;
+
+    private static readonly TimeSpan HolderLifetime = TimeSpan.FromMinutes(10);
+
+    // What each worker had when this process last extended its leases, and the start time up to which that was all: a claim whose answer was lost
+    // may have taken more.
+    private readonly ConcurrentDictionary<string, HeldBefore> _held = new(StringComparer.Ordinal);
 
     // Rows that somebody keeps locked are skipped: one of them must not let the other leases expire. A skipped lease still belongs to this worker as
     // far as is known, and nobody takes it while it is locked, because claims skip it too.
@@ -28,29 +33,32 @@ public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = n
         """
         -- extend leases
         WITH held AS MATERIALIZED (
-            SELECT g.id, g.attempt, g.cancel_requested_at IS NOT NULL AS is_cancel_requested
+            SELECT g.id, g.attempt, g.cancel_requested_at IS NOT NULL AS is_cancel_requested, g.run_at, g.deadline
             FROM generations g WHERE g.id = ANY ($3::text[]) AND g.status = 'processing' AND g.lease_owner = $1
             UNION
-            SELECT g.id, g.attempt, g.cancel_requested_at IS NOT NULL
+            SELECT g.id, g.attempt, g.cancel_requested_at IS NOT NULL, g.run_at, g.deadline
             FROM generations g WHERE g.status = 'processing' AND g.attempt >= 0 AND g.run_at > $4 AND g.lease_owner = $1
         ),
         free AS MATERIALIZED (
             SELECT g.id FROM generations g
-            WHERE g.id = ANY (ARRAY(SELECT h.id FROM held h)) AND g.status = 'processing' AND g.lease_owner = $1 ORDER BY g.id
+            WHERE g.id = ANY (ARRAY(SELECT h.id FROM held h WHERE COALESCE(h.id = ANY ($5::text[]), true)))
+              AND g.status = 'processing' AND g.lease_owner = $1
+              AND ($5 IS NULL OR (g.cancel_requested_at IS NULL AND COALESCE(g.deadline > now(), true) AND g.run_at > now() - $6::interval))
+            ORDER BY g.id
             FOR NO KEY UPDATE SKIP LOCKED
         ),
         extended AS (
             UPDATE generations g SET lease_expires_at = clock_timestamp() + $2::interval
             FROM free f
             WHERE g.id = f.id AND g.status = 'processing' AND g.lease_owner = $1
-            RETURNING g.id, g.attempt, g.cancel_requested_at IS NOT NULL AS is_cancel_requested
+            RETURNING g.id, g.attempt, g.cancel_requested_at IS NOT NULL AS is_cancel_requested, g.run_at, g.deadline
         )
-        SELECT l.id, l.attempt, l.is_cancel_requested, l.is_extended, n.now
+        SELECT l.id, l.attempt, l.is_cancel_requested, l.is_extended, n.now, n.now - l.run_at, l.deadline - n.now
         FROM (SELECT now() AS now) n
         LEFT JOIN (
-            SELECT id, attempt, is_cancel_requested, true AS is_extended FROM extended
+            SELECT id, attempt, is_cancel_requested, true AS is_extended, run_at, deadline FROM extended
             UNION ALL
-            SELECT id, attempt, is_cancel_requested, false FROM held h WHERE NOT EXISTS (SELECT FROM extended e WHERE e.id = h.id)
+            SELECT id, attempt, is_cancel_requested, false, run_at, deadline FROM held h WHERE NOT EXISTS (SELECT FROM extended e WHERE e.id = h.id)
         ) l ON true
         """;
 
@@ -100,11 +108,24 @@ public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = n
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>What the worker holds, extended or not; a generation that it runs and that is not among them was lost.</returns>
     /// <exception cref="NpgsqlException">The database did not answer in time.</exception>
-    public async Task<IReadOnlyList<HeldLease>> ExtendLeasesAsync(
-        string owner, IEnumerable<string> running, TimeSpan lease, CancellationToken cancellationToken = default)
+    public Task<IReadOnlyList<HeldLease>> ExtendLeasesAsync(
+        string owner, IEnumerable<string> running, TimeSpan lease, CancellationToken cancellationToken = default) =>
+        ExtendAsync(owner, [.. running], lease, null, cancellationToken);
+
+    /// <summary>
+    /// As <see cref="ExtendLeasesAsync"/>, for a worker that is not trusted to stop: it extends only the leases of what the worker says it runs, and none of a generation
+    /// that has to stop, because its owner has asked to cancel it, its deadline has passed, or the attempt has taken longer than
+    /// <paramref name="limit"/>.
+    /// </summary>
+    public Task<IReadOnlyList<HeldLease>> ExtendRunningAsync(
+        string owner, IEnumerable<string> running, TimeSpan lease, TimeSpan limit, CancellationToken cancellationToken = default) =>
+        ExtendAsync(owner, [.. running], lease, limit, cancellationToken);
+
+    private async Task<IReadOnlyList<HeldLease>> ExtendAsync(
+        string owner, string[] running, TimeSpan lease, TimeSpan? limit, CancellationToken cancellationToken)
     {
-        var (known, knownUntil) = _held.GetValueOrDefault(owner, ([], DateTimeOffset.MinValue));
-        string[] ids = [.. known.Union(running, StringComparer.Ordinal)];
+        var before = _held.GetValueOrDefault(owner, HeldBefore.Nothing);
+        string[] ids = [.. before.Ids.Union(running, StringComparer.Ordinal)];
         var (held, now) = await database.RetryAsync(
             token =>
             {
@@ -112,11 +133,13 @@ public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = n
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = owner });
                 command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = lease });
                 command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = ids });
-                command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = knownUntil });
+                command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = before.KnownUntil });
+                command.Parameters.Add(new NpgsqlParameter<string[]?> { TypedValue = limit is null ? null : running });
+                command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = limit ?? TimeSpan.Zero });
                 return database.WriteAsync(command, ReadLeasesAsync, token);
             },
             cancellationToken);
-        _held[owner] = ([.. held.Select(lease => lease.GenerationId)], now - _slack);
+        Remember(owner, new([.. held.Select(lease => lease.GenerationId)], now - _slack, database.Time.GetTimestamp()));
         return held;
     }
 
@@ -182,11 +205,30 @@ public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = n
             now = reader.GetFieldValue<DateTimeOffset>(4);
             if (!reader.IsDBNull(0))
             {
-                held.Add(new HeldLease(reader.GetString(0), reader.GetInt32(1), reader.GetBoolean(2), reader.GetBoolean(3)));
+                held.Add(new HeldLease(reader.GetString(0), reader.GetInt32(1), reader.GetBoolean(2), reader.GetBoolean(3))
+                {
+                    RunningFor = reader.GetTimeSpan(5),
+                    TimeLeft = reader.IsDBNull(6) ? null : reader.GetTimeSpan(6),
+                });
             }
         }
 
         return (held, now);
+    }
+
+    private void Remember(string owner, HeldBefore held)
+    {
+        _held[owner] = held;
+        if (_held.Count > MaxHolders)
+        {
+            foreach (var (other, last) in _held)
+            {
+                if (database.Time.GetElapsedTime(last.At) > HolderLifetime)
+                {
+                    _held.TryRemove(other, out _);
+                }
+            }
+        }
     }
 
     private ClaimResult Traced(ClaimResult result, DateTimeOffset? startedAt)
@@ -215,4 +257,9 @@ public sealed class GenerationQueue(StatusDatabase database, TimeSpan? slack = n
     }
 
     private static void Add<T>(NpgsqlCommand command, T value) => command.Parameters.Add(new NpgsqlParameter<T> { TypedValue = value });
+
+    private sealed record HeldBefore(string[] Ids, DateTimeOffset KnownUntil, long At)
+    {
+        public static readonly HeldBefore Nothing = new([], DateTimeOffset.MinValue, 0);
+    }
 }

@@ -31,6 +31,12 @@ public sealed record RegisteredTask
     /// <summary>How the media types of its results begin, such as <c>image/</c>; null if any media type is accepted.</summary>
     public IReadOnlyList<string>? Makes { get; init; }
 
+    /// <summary>Whether content of this media type is a valid result.</summary>
+    public bool Accepts(string contentType) => Makes?.Any(kind => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase)) ?? true;
+
+    /// <summary>What it makes, for people, such as <c>video/* or image/*</c>.</summary>
+    public string DescribeResults() => Makes is null ? "any media type" : string.Join(" or ", Makes.Select(kind => kind.EndsWith('/') ? kind + "*" : kind));
+
     /// <summary>The only options that it takes; null if any are accepted, for its provider to understand.</summary>
     public IReadOnlyList<TaskOption>? Options { get; init; }
 }

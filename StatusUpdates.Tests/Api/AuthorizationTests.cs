@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Authorization;
 using StatusUpdates.Api.Security.QueryCredentials;
 
@@ -9,13 +10,13 @@ public sealed class AuthorizationTests(SharedApi shared) : IClassFixture<SharedA
     private static CancellationToken Token => TestTime.Token;
 
     [Fact]
-    public async Task Every_endpoint_of_the_API_except_the_development_token_needs_a_token()
+    public async Task Every_endpoint_of_the_API_except_the_development_tokens_needs_a_token()
     {
         var api = await shared.ApiAsync();
         var open = api.Endpoints
             .Where(e => IsProtected(e.Path) && e.Endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null)
             .Select(e => e.Path);
-        Assert.Equal(["/api/v1/dev/token"], open);
+        Assert.Equal(["/api/v1/dev/token", "/api/v1/dev/worker-token"], open.Order(StringComparer.Ordinal));
 
         foreach (var (method, path) in Protected(api))
         {
@@ -40,6 +41,41 @@ public sealed class AuthorizationTests(SharedApi shared) : IClassFixture<SharedA
                 await response.ProblemAsync(HttpStatusCode.Unauthorized, "invalid_token");
                 Assert.StartsWith("Bearer error=\"invalid_token\"", response.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
             }
+        }
+    }
+
+    [Fact]
+    public async Task A_workers_token_opens_what_workers_do_and_nothing_else_and_no_users_token_opens_that()
+    {
+        var api = await shared.ApiAsync();
+        var tokens = new Dictionary<bool, HttpClient[]>
+        {
+            [true] =
+            [
+                api.CreateClient(TestTokens.OfWorker("w")),
+                api.CreateClient(TestTokens.Create("w", p => p["scope"] = "openid worker")),
+                api.CreateClient(TestTokens.Create("w", p => p["scope"] = new JsonArray("openid", "worker"))),
+            ],
+            [false] = [api.As("u"), api.CreateClient(TestTokens.Create("u", p => p["scope"] = "workers coworker worker2"))],
+        };
+        foreach (var (method, path) in Protected(api))
+        {
+            var isOfWorkers = path.StartsWith("/api/v1/worker/", StringComparison.Ordinal);
+            foreach (var client in tokens[!isOfWorkers])
+            {
+                using var refused = await SendAsync(client, method, path);
+                Assert.True(refused.StatusCode == HttpStatusCode.Forbidden, $"{method} {path}: {refused.StatusCode}");
+                await refused.ProblemAsync(HttpStatusCode.Forbidden, "forbidden");
+                Assert.Equal(
+                    isOfWorkers ? "Bearer error=\"insufficient_scope\", scope=\"worker\"" : "Bearer error=\"insufficient_scope\"",
+                    refused.Headers.WwwAuthenticate.ToString());
+            }
+        }
+
+        foreach (var worker in tokens[true])
+        {
+            using var accepted = await SendAsync(worker, "POST", "/api/v1/worker/heartbeat");
+            await accepted.ProblemAsync(HttpStatusCode.BadRequest, "invalid_request");
         }
     }
 

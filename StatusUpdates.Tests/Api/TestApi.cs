@@ -112,6 +112,7 @@ internal sealed class TestApi : IAsyncDisposable
                 {
                     // Messages that are not in the log only reach subscribers, so even a slow machine must have time to subscribe.
                     ["StatusMessaging:SubscribeTimeout"] = "00:00:20",
+                    ["Results:PublicBaseUrl"] = "https://status.example.com",
                     ["Gateway:Feeds:SubscribeWait"] = "00:00:10",
 
                     // Tests submit as fast as they can.

@@ -80,6 +80,13 @@ internal static class TestTokens
         return Encode(Header, payload.ToJsonString(), Key);
     }
 
+    /// <summary>A valid token of a worker, for these tasks; for all by default.</summary>
+    public static string OfWorker(string name, params string[] tasks) => Create(name, payload =>
+    {
+        payload["scope"] = "worker";
+        payload["tasks"] = new JsonArray([.. (tasks.Length > 0 ? tasks : ["*"]).Select(task => (JsonNode)task)]);
+    });
+
     private static string Payload(string userId) => JsonSerializer.Serialize(new Dictionary<string, object>
     {
         ["iss"] = Issuer,

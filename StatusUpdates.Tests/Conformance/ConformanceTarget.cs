@@ -8,10 +8,11 @@ using StatusUpdates.Tests.EndToEnd;
 namespace StatusUpdates.Tests.Conformance;
 
 /// <summary>
-/// The server under test: <c>STATUSUPDATES_BASE_URL</c>, or else the whole system as AppHost.cs describes it. Each test gets its own users
+/// The server under test: <c>STATUSUPDATES_BASE_URL</c>, or else one of the tests' own. Each test gets its own users
 /// through development tokens; if the server issues none, tests share the pool of tokens in <c>STATUSUPDATES_TOKENS</c>.
 /// </summary>
-internal sealed class ConformanceTarget(RunningSystem system)
+/// <param name="ownAddress">The address of the tests' own server.</param>
+internal sealed class ConformanceTarget(Func<Task<Uri>> ownAddress)
 {
     private const string DevToken = "/api/v1/dev/token";
 
@@ -22,9 +23,15 @@ internal sealed class ConformanceTarget(RunningSystem system)
     private static readonly SemaphoreSlim RentLock = new(1);
     private static readonly Channel<string> Pool = PoolOf(Tokens);
 
+    /// <summary>By default, the whole system as AppHost.cs describes it.</summary>
+    public ConformanceTarget(RunningSystem system)
+        : this(system.AddressAsync)
+    {
+    }
+
     private static CancellationToken Token => TestTime.Token;
 
-    public async Task<Uri> AddressAsync() => BaseUrl is { Length: > 0 } url ? new Uri(url) : await system.AddressAsync();
+    public async Task<Uri> AddressAsync() => BaseUrl is { Length: > 0 } url ? new Uri(url) : await ownAddress();
 
     /// <summary>A client without a credential.</summary>
     public async Task<HttpClient> AnonymousAsync() => new() { BaseAddress = await AddressAsync() };

@@ -203,7 +203,7 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
 
         var held = await db.Queue.ExtendLeasesAsync("me", [], TimeSpan.FromHours(1), Token);
 
-        Assert.Equal([new HeldLease(ids[0], 1, false), new HeldLease(ids[1], 1, true)], held.OrderBy(h => h.GenerationId, StringComparer.Ordinal));
+        Assert.Equal([new HeldLease(ids[0], 1, false), new HeldLease(ids[1], 1, true)], held.OrderBy(h => h.GenerationId, StringComparer.Ordinal).Select(h => h with { RunningFor = default }));
         Assert.Equal(2L, await db.ScalarAsync<long>("SELECT count(*) FROM generations WHERE lease_expires_at > now() + interval '50 minutes'", Token));
     }
 
@@ -242,9 +242,41 @@ public abstract class GenerationQueueTests(TestServers servers, PostgresAge age)
 
     private static Task ExpireAsync(TestDatabase db) =>
         db.ExecuteAsync("UPDATE generations SET lease_expires_at = now() - interval '1 second' WHERE status = 'processing'", Token);
+
+    [Fact]
+    public async Task The_leases_of_a_worker_that_is_not_trusted_are_extended_only_for_what_it_runs_and_need_not_stop()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        for (var i = 0; i < 5; i++)
+        {
+            await db.SubmitAsync("u", cancellationToken: Token);
+        }
+
+        var claimed = (await db.ClaimAsync(limit: 5, owner: "me", cancellationToken: Token)).Claimed.OrderBy(c => c.Id, StringComparer.Ordinal).ToArray();
+        await db.CreateCommands().CancelAsync("u", claimed[1].Id, cancellationToken: Token);
+        await db.ExecuteAsync($"UPDATE generations SET deadline = now() WHERE id = '{claimed[2].Id}'", Token);
+        await db.ExecuteAsync($"UPDATE generations SET run_at = now() - interval '1 hour' WHERE id = '{claimed[3].Id}'", Token);
+
+        var held = await db.Queue.ExtendRunningAsync(
+            "me", claimed.Take(4).Select(c => c.Id), TimeSpan.FromHours(2), TimeSpan.FromMinutes(30), Token);
+
+        Assert.Equal(
+            [(true, false), (false, true), (false, false), (false, false), (false, false)],
+            held.OrderBy(h => h.GenerationId, StringComparer.Ordinal).Select(h => (h.IsExtended, h.IsCancelRequested)));
+        Assert.Equal(1L, await db.ScalarAsync<long>("SELECT count(*) FROM generations WHERE lease_expires_at > now() + interval '1 hour'", Token));
+        Assert.Empty(await db.Queue.ExtendRunningAsync("another", [claimed[0].Id], TimeSpan.FromHours(2), TimeSpan.FromMinutes(30), Token));
+    }
+
+    [Fact]
+    public async Task A_change_in_the_name_of_another_holder_is_refused_as_one_of_a_stale_attempt()
+    {
+        await using var db = await servers.CreateDatabaseAsync(age, Token);
+        var id = (await db.SubmitAsync("u", cancellationToken: Token)).Generation.Id;
+        await db.ClaimAsync(owner: "me", cancellationToken: Token);
+        var change = new StatusChange { GenerationId = id, Status = GenerationStatus.Completed, Attempt = 1, LeaseOwner = "another" };
+
+        Assert.Equal(RefusalReason.StaleAttempt, (await db.Log.AppendAsync(change, Token)).Refusal);
+        Assert.True((await db.Log.AppendAsync(change with { LeaseOwner = "me" }, Token)).IsCommitted);
+        await db.AssertConsistentAsync(Token);
+    }
 }
-
-public sealed class GenerationQueueOnOldestPostgresTests(TestServers servers) : GenerationQueueTests(servers, PostgresAge.Oldest);
-
-[Long]
-public sealed class GenerationQueueOnNewestPostgresTests(TestServers servers) : GenerationQueueTests(servers, PostgresAge.Newest);

@@ -58,6 +58,7 @@ public sealed class PublishedModelTests
         Assert.True(model["api"].GetProperty("bindings").GetProperty("http").GetProperty("external").GetBoolean());
         Assert.Equal("true", EnvOf(model, "api", "ASPNETCORE_FORWARDEDHEADERS_ENABLED"));
         Assert.Equal("{trusted-proxies.value}", EnvOf(model, "api", "ForwardedHeaders__KnownNetworks__0"));
+        Assert.Equal("{public-url.value}", EnvOf(model, "api", "Results__PublicBaseUrl"));
         Assert.Equal("{public-url.value}", EnvOf(model, "worker", "Results__PublicBaseUrl"));
         Assert.All(["api", "worker", "bot"], service => Assert.Equal("{results-folder.value}", EnvOf(model, service, "Results__Folder")));
         foreach (var service in new[] { "worker", "bot" })

@@ -7,10 +7,12 @@ using StatusUpdates.Api.Feeds;
 using StatusUpdates.Api.Hosting;
 using StatusUpdates.Api.RateLimiting;
 using StatusUpdates.Api.Transports;
+using StatusUpdates.Api.Workers;
 using StatusUpdates.ChatLinks;
 using StatusUpdates.Data.Cursors;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Queue;
 using StatusUpdates.Messaging;
 using StatusUpdates.Messaging.Options;
 using StatusUpdates.ResultStore;
@@ -33,9 +35,11 @@ internal static class TestSettings
         (ConnectionOptions.SectionName, typeof(ConnectionOptions)),
         (RateLimitOptions.SectionName, typeof(RateLimitOptions)),
         ("Requests", typeof(RequestOptions)),
+        ("WorkerProtocol", typeof(WorkerProtocolOptions)),
         (WebhookOptions.SectionName, typeof(WebhookOptions)),
         (TelegramOptions.SectionName, typeof(TelegramOptions)),
         (CursorOptions.SectionName, typeof(CursorOptions)),
+        (AttemptOptions.SectionName, typeof(AttemptOptions)),
         (StatusDatabaseOptions.SectionName, typeof(StatusDatabaseOptions)),
         (StatusLogOptions.SectionName, typeof(StatusLogOptions)),
         (StatusMessagingOptions.SectionName, typeof(StatusMessagingOptions)),

@@ -31,6 +31,7 @@ public sealed class ProductionTests(TestServers servers)
             ["Authentication:Schemes:Bearer:Authority"] = issuer.Url,
             ["Authentication:Schemes:Bearer:ValidAudiences:0"] = Audience,
             ["Authentication:Schemes:Bearer:RequireHttpsMetadata"] = "false",
+            ["Results:PublicBaseUrl"] = "https://status.example.com",
         });
         await api.StartAsync();
         using var client = HttpClients.Create(address);

@@ -119,7 +119,7 @@ public sealed class JobLifecycleTests(TestServers servers)
             "two at once" => throw new AggregateException(new ProviderException("No such model."), new TimeoutException()),
             _ => throw new TaskCanceledException(),
         }));
-        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider, ("Worker:MaxFailures", "1"), ("Results:MaxBytes", "1048576"));
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider, ("Attempts:MaxFailures", "1"), ("Results:MaxBytes", "1048576"));
 
         var update = await scene.WaitForAsync(await scene.SubmitAsync(), GenerationStatus.Failed);
 

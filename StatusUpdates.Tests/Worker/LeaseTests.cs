@@ -193,7 +193,7 @@ public sealed class LeaseTests(TestServers servers)
             provider,
             ("ConnectionStrings:statusdb", proxied),
             ("StatusDatabase:RetryFor", "00:00:00"),
-            ("Worker:JobTimeout", "00:00:03"),
+            ("Attempts:Timeout", "00:00:03"),
             ("Worker:StopPatience", "00:00:00"));
         await provider.NextStartAsync(Token);
         var job = Assert.Single(worker.Jobs.Snapshot());

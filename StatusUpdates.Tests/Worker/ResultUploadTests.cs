@@ -55,7 +55,7 @@ public sealed class ResultUploadTests(TestServers servers)
     }
 
     [Theory]
-    [InlineData("/octets", "The provider returned application/octet-stream instead of a video or an image.")]
+    [InlineData("/octets", "The provider returned application/octet-stream instead of video/* or image/*.")]
     [InlineData("/untyped", "The provider returned a result without a valid media type.")]
     [InlineData("/large", "The provider returned a result that is too large: more than 2000000 bytes.")]
     [InlineData("/endless", "The provider returned a result that is too large: more than 2000000 bytes.")]
@@ -72,7 +72,7 @@ public sealed class ResultUploadTests(TestServers servers)
             scene,
             new ProviderDownload(host.Url(path)),
             ("Results:MaxBytes", "2000000"),
-            ("Worker:MaxFailures", "1"),
+            ("Attempts:MaxFailures", "1"),
             ("Results:DownloadTimeout", path == "/hanging" ? "00:00:00.300" : "01:00:00"));
 
         var update = await scene.WaitForAsync(await scene.SubmitAsync("sora"), GenerationStatus.Failed);
@@ -111,7 +111,7 @@ public sealed class ResultUploadTests(TestServers servers)
     {
         await using var scene = await WorkerScene.CreateAsync(servers);
         await using var worker = await StartAsync(
-            scene, new ProviderStream("video/mp4", _ => Task.FromResult<Stream>(new PatternStream(Length))), ("Worker:MaxFailures", "1"));
+            scene, new ProviderStream("video/mp4", _ => Task.FromResult<Stream>(new PatternStream(Length))), ("Attempts:MaxFailures", "1"));
         Directory.Delete(scene.Database.ResultsFolder);
 
         var update = await scene.WaitForAsync(await scene.SubmitAsync("sora"), GenerationStatus.Failed);

@@ -1,10 +1,6 @@
 using System.Net;
-using Microsoft.Extensions.Options;
 using Npgsql;
 using StatusUpdates.Data.Queue;
-using StatusUpdates.Data.Schema;
-using StatusUpdates.Messaging;
-using StatusUpdates.Worker.Jobs;
 using StatusUpdates.Worker.Processors;
 using StatusUpdates.Worker.Providers;
 
@@ -12,12 +8,12 @@ namespace StatusUpdates.Tests.Worker;
 
 public sealed class RetryPlanTests
 {
-    private static readonly RetryPlan Plan = new(Options.Create(new WorkerOptions
+    private static readonly RetryPlan Plan = new(new AttemptOptions
     {
         MaxFailures = 100,
         RetryBackOff = TimeSpan.FromSeconds(2),
         MaxRetryBackOff = TimeSpan.FromMinutes(5),
-    }));
+    });
 
     public static TheoryData<Exception, bool> Failures => new()
     {
@@ -55,14 +51,14 @@ public sealed class RetryPlanTests
     [InlineData(98, 300)]
     public void The_delay_doubles_up_to_a_ceiling_and_half_of_it_is_random(int failures, double ceilingSeconds)
     {
-        var delays = Enumerable.Range(0, 200).Select(_ => Plan.DelayAfter(After(failures), new TimeoutException())!.Value.TotalSeconds).ToList();
+        var delays = Enumerable.Range(0, 200).Select(_ => Plan.DelayAfter(failures, null, null)!.Value.TotalSeconds).ToList();
 
         Assert.All(delays, delay => Assert.InRange(delay, ceilingSeconds / 2, ceilingSeconds));
         Assert.True(delays.Max() - delays.Min() > ceilingSeconds / 4);
     }
 
     [Fact]
-    public void After_the_last_failure_there_is_no_delay() => Assert.Null(Plan.DelayAfter(After(99), new TimeoutException()));
+    public void After_the_last_failure_there_is_no_delay() => Assert.Null(Plan.DelayAfter(99, null, null));
 
     [Theory]
     [InlineData(-5, 0, 2)]
@@ -70,19 +66,13 @@ public sealed class RetryPlanTests
     [InlineData(1_000_000, 86_400, 86_402)]
     public void A_provider_that_asks_for_a_pause_gets_it_within_limits(int seconds, double min, double max)
     {
-        var failure = new TransientProviderException("busy") { RetryAfter = TimeSpan.FromSeconds(seconds) };
-
-        Assert.InRange(Plan.DelayAfter(After(0), failure)!.Value.TotalSeconds, min, max);
+        Assert.InRange(Plan.DelayAfter(0, TimeSpan.FromSeconds(seconds), null)!.Value.TotalSeconds, min, max);
     }
 
-    private static ClaimedGeneration After(int failures) => new()
+    [Fact]
+    public void No_attempt_is_planned_that_could_begin_only_after_the_deadline()
     {
-        Id = "gen-1",
-        UserId = "u",
-        Type = "sora",
-        Task = "sora",
-        Prompt = "p",
-        Attempt = failures + 1,
-        Failures = failures,
-    };
+        Assert.Null(Plan.DelayAfter(0, TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(59)));
+        Assert.NotNull(Plan.DelayAfter(0, TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(63)));
+    }
 }

@@ -17,7 +17,7 @@ public sealed class RetryTests(TestServers servers)
             request.Attempt == 1 ? throw new TransientProviderException("The model is loading.") : Task.FromResult(ScriptedProvider.Result));
 
         // The next poll is minutes away: the worker is woken by the retry time in the update.
-        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider, ("Worker:RetryBackOff", "00:00:00.500"));
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider, ("Attempts:RetryBackOff", "00:00:00.500"));
 
         var id = await scene.SubmitAsync();
         await scene.WaitForAsync(id, GenerationStatus.Completed);
@@ -58,7 +58,7 @@ public sealed class RetryTests(TestServers servers)
         await using var scene = await WorkerScene.CreateAsync(servers);
         var provider = ScriptedProvider.Failing(() => new TransientProviderException("Still busy."));
         await using var worker = await TestWorker.StartAsync(
-            scene.Database, scene.Redis, provider, ("Worker:RetryBackOff", "00:00:00.010"));
+            scene.Database, scene.Redis, provider, ("Attempts:RetryBackOff", "00:00:00.010"));
 
         var id = await scene.SubmitAsync();
         var update = await scene.WaitForAsync(id, GenerationStatus.Failed);
@@ -96,7 +96,7 @@ public sealed class RetryTests(TestServers servers)
             return ScriptedProvider.Result;
         });
         await using var worker = await TestWorker.StartAsync(
-            scene.Database, scene.Redis, provider, ("Worker:JobTimeout", "00:00:05"), ("Worker:RetryBackOff", "00:00:00.010"));
+            scene.Database, scene.Redis, provider, ("Attempts:Timeout", "00:00:05"), ("Attempts:RetryBackOff", "00:00:00.010"));
 
         var id = await scene.SubmitAsync();
         await scene.WaitForAsync(id, GenerationStatus.Completed);
@@ -159,7 +159,7 @@ public sealed class RetryTests(TestServers servers)
         await using var scene = await WorkerScene.CreateAsync(servers);
         var provider = new ScriptedProvider((request, _, _) =>
             request.Attempt == 1 ? throw new TimeoutException() : Task.FromResult(ScriptedProvider.Result));
-        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider, ("Worker:RetryBackOff", "00:00:00.300"));
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider, ("Attempts:RetryBackOff", "00:00:00.300"));
 
         var ids = await Task.WhenAll(Enumerable.Range(0, 1 + (others * 10)).Select(n => scene.SubmitAsync(userId: $"u{n % 5}")));
         for (var i = 0; i < 2 * ids.Length; i++)

@@ -105,8 +105,8 @@ public sealed class StopTests(TestServers servers)
             scene.Database,
             scene.Redis,
             hanging,
-            ("Worker:JobTimeout", "00:00:00.200"),
-            ("Worker:MaxFailures", "1"),
+            ("Attempts:Timeout", "00:00:00.200"),
+            ("Attempts:MaxFailures", "1"),
             ("Worker:StopPatience", "00:00:00.050"),
             ("Worker:Concurrency", "2"));
 

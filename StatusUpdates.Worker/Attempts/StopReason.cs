@@ -12,7 +12,7 @@ internal enum StopReason
     /// <summary>This process is stopping.</summary>
     ShuttingDown,
 
-    /// <summary>It took longer than <see cref="Jobs.WorkerOptions.JobTimeout"/>.</summary>
+    /// <summary>It took longer than <see cref="Data.Queue.AttemptOptions.Timeout"/>.</summary>
     TimedOut,
 
     /// <summary>Its deadline passed: a result is no longer of use.</summary>

@@ -12,7 +12,13 @@ namespace StatusUpdates.Worker.Jobs;
 
 /// <summary>Runs one attempt with its processor and makes sure that it gets an outcome, whatever the processor does. Thread-safe.</summary>
 internal sealed partial class JobExecutor(
-    ProcessorRegistry processors, AttemptWriter writer, RetryPlan retries, IOptions<WorkerOptions> options, TimeProvider time, ILogger<JobExecutor> logger)
+    ProcessorRegistry processors,
+    AttemptWriter writer,
+    RetryPlan retries,
+    IOptions<WorkerOptions> options,
+    AttemptOptions attempts,
+    TimeProvider time,
+    ILogger<JobExecutor> logger)
 {
     private static readonly TimeSpan MaxProgressInterval = TimeSpan.FromDays(1);
 
@@ -68,7 +74,7 @@ internal sealed partial class JobExecutor(
     private async Task<JobOutcome> SettleAsync(RunningJob job, BaseProcessor processor, Task work)
     {
         Exception failure;
-        await using (time.CreateTimer(static j => ((RunningJob)j!).Stop(StopReason.TimedOut), job, options.Value.JobTimeout, Timeout.InfiniteTimeSpan))
+        await using (time.CreateTimer(static j => ((RunningJob)j!).Stop(StopReason.TimedOut), job, attempts.Timeout, Timeout.InfiniteTimeSpan))
         {
             try
             {
@@ -112,8 +118,7 @@ internal sealed partial class JobExecutor(
             case StopReason.ShuttingDown:
                 return await WritePendingAsync(job, job.ChangeTo(GenerationStatus.Pending));
             case StopReason.TimedOut:
-                return await WriteFailureAsync(
-                    job, processor, new TransientProviderException($"The generation did not finish within {options.Value.JobTimeout}."));
+                return await WriteFailureAsync(job, processor, new TransientProviderException(QueueMessages.TimedOut(attempts.Timeout)));
             case StopReason.DeadlinePassed:
                 await writer.UpdateStatusAsync(
                     job, job.ChangeTo(GenerationStatus.Failed) with { ErrorMessage = QueueMessages.DeadlinePassed }, CancellationToken.None);
@@ -129,9 +134,8 @@ internal sealed partial class JobExecutor(
     private async Task<JobOutcome> WriteFailureAsync(RunningJob job, BaseProcessor processor, Exception failure)
     {
         var change = job.ChangeTo(GenerationStatus.Failed) with { ErrorMessage = FailureMessage.Of(failure), CountsAsFailure = true };
-
-        // No retry that could begin only after the deadline.
-        if (processor.IsTransient(failure) && retries.DelayAfter(job.Generation, failure) is { } delay && !(delay >= job.TimeLeft))
+        var retryAfter = (failure as TransientProviderException)?.RetryAfter;
+        if (processor.IsTransient(failure) && retries.DelayAfter(job.Generation.Failures, retryAfter, job.TimeLeft) is { } delay)
         {
             LogRetried(failure, delay);
             return await WritePendingAsync(job, change with { Status = GenerationStatus.Pending, RunAfter = delay });

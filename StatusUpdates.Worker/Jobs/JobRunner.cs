@@ -24,6 +24,7 @@ internal sealed partial class JobRunner(
     StatusPublisher publisher,
     StatusSubscriber subscriber,
     IOptions<WorkerOptions> options,
+    AttemptOptions attempts,
     TimeProvider time,
     ILogger<JobRunner> logger) : BackgroundService
 {
@@ -69,7 +70,7 @@ internal sealed partial class JobRunner(
             UserLimit = slots.UserLimit,
             Held = slots.Held,
             Lease = options.Value.Lease,
-            MaxFailures = options.Value.MaxFailures,
+            MaxFailures = attempts.MaxFailures,
             Sweep = sweep,
         };
         var (result, claimed) = await jobs.ClaimAsync(() => queue.ClaimAsync(request, cancellationToken), cancellationToken);

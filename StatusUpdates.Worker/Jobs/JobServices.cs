@@ -23,7 +23,6 @@ internal static class JobServices
 
         builder.Services.AddSingleton<WakeUp>();
         builder.Services.AddSingleton<RunningJobs>();
-        builder.Services.AddSingleton<RetryPlan>();
         builder.Services.AddSingleton<AttemptWriter>();
         builder.Services.AddSingleton<JobExecutor>();
 

@@ -27,16 +27,6 @@ internal sealed class WorkerOptions
     [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00")]
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>A generation fails permanently after this many failed attempts: transient failures, time-outs, expired leases.</summary>
-    [Range(1, 100)]
-    public int MaxFailures { get; set; } = 3;
-
-    /// <summary>
-    /// How long one attempt may take; it stops a provider that hangs. It counts as a transient failure, since usually a connection hangs.
-    /// </summary>
-    [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
-    public TimeSpan JobTimeout { get; set; } = TimeSpan.FromMinutes(15);
-
     /// <summary>How long running generations may continue when the process is asked to stop; the rest are handed back.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan GracePeriod { get; set; } = TimeSpan.FromSeconds(10);
@@ -46,14 +36,6 @@ internal sealed class WorkerOptions
     /// noticed.
     /// </summary>
     public TimeSpan PollInterval { get; internal set; } = TimeSpan.FromSeconds(1);
-
-    /// <summary>
-    /// How long a generation waits for its next attempt after its first failure; doubled by each further one, minus a random part of up to half.
-    /// </summary>
-    public TimeSpan RetryBackOff { get; internal set; } = TimeSpan.FromSeconds(2);
-
-    /// <summary>The longest wait for the next attempt, unless the provider asks for more.</summary>
-    public TimeSpan MaxRetryBackOff { get; internal set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
     /// The most progress updates of one generation that are written per second, as many as an eye can follow; the newest wins, and a change of status

@@ -16,8 +16,8 @@ namespace StatusUpdates.Worker.Processors;
 /// </summary>
 internal class BaseProcessor(string task, IGenerationProvider provider, GenerationTypes types, ResultUploader results, AttemptWriter writer)
 {
-    // How the media types of valid results begin; null for any.
-    private readonly IReadOnlyList<string>? _makes = types.FindTask(task)?.Makes;
+    // Null if it is not registered: then any media type is a valid result.
+    private readonly RegisteredTask? _task = types.FindTask(task);
 
     /// <summary>The task whose generations it runs.</summary>
     public string TaskName => task;
@@ -77,10 +77,9 @@ internal class BaseProcessor(string task, IGenerationProvider provider, Generati
 
     private void CheckKind(string contentType)
     {
-        if (_makes is not null && !_makes.Any(kind => contentType.StartsWith(kind, StringComparison.OrdinalIgnoreCase)))
+        if (_task?.Accepts(contentType) == false)
         {
-            var expected = string.Join(" or ", _makes.Select(kind => kind.EndsWith('/') ? kind + "*" : kind));
-            throw new ProviderException($"The provider returned {contentType} instead of {expected}.");
+            throw new ProviderException($"The provider returned {contentType} instead of {_task.DescribeResults()}.");
         }
     }
 

@@ -1,5 +1,6 @@
 using Npgsql;
 using StatusUpdates.Data.Log;
+using StatusUpdates.Data.Queue;
 using StatusUpdates.ResultStore.Contents;
 using StatusUpdates.Worker.Providers;
 
@@ -14,7 +15,7 @@ internal static class FailureMessage
     public static string Of(Exception failure) => failure switch
     {
         AggregateException { InnerExceptions: [var first, ..] } => Of(first),
-        ProviderException when string.IsNullOrWhiteSpace(failure.Message) => "The provider failed without a message.",
+        ProviderException when string.IsNullOrWhiteSpace(failure.Message) => QueueMessages.NoMessage,
         ProviderException => ProviderText.Clean(failure.Message, ProviderText.MaxErrorLength)!,
 
         // Not canceled by this attempt's token: then the attempt would be stopped, not failed.

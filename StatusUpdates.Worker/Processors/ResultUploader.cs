@@ -1,5 +1,5 @@
-using System.Net.Http.Headers;
 using Microsoft.Extensions.Options;
+using StatusUpdates.Data.Results;
 using StatusUpdates.Messaging;
 using StatusUpdates.ResultStore;
 using StatusUpdates.ResultStore.Contents;
@@ -15,11 +15,6 @@ namespace StatusUpdates.Worker.Processors;
 internal sealed class ResultUploader(
     GenerationResultStore store, ResultDownloads downloads, AttemptWriter writer, IOptions<ResultsOptions> options, TimeProvider time)
 {
-    // Limits of what an update can reasonably contain.
-    private const int MaxOutputs = 16;
-    private const int MaxUrlLength = 2048;
-    private const int MaxContentTypeLength = 255;
-
     // A stream that breaks is read again: what it has may have cost more than all attempts.
     private const int MaxReads = 3;
 
@@ -33,9 +28,9 @@ internal sealed class ResultUploader(
     public async Task<IReadOnlyList<string>> UploadAsync(
         string generationId, IReadOnlyList<ProviderOutput> outputs, Action<string> checkKind, CancellationToken cancellationToken)
     {
-        if (outputs.Count > MaxOutputs)
+        if (outputs.Count > ResultRules.MaxResults)
         {
-            throw new ProviderException($"The provider returned {outputs.Count} results; {MaxOutputs} are allowed.");
+            throw new ProviderException($"The provider returned {outputs.Count} results; {ResultRules.MaxResults} are allowed.");
         }
 
         foreach (var output in outputs)
@@ -132,7 +127,7 @@ internal sealed class ResultUploader(
     {
         switch (output)
         {
-            case ProviderLink link when !ResultDownloads.IsPlain(link.Url) || link.Url.AbsoluteUri.Length > MaxUrlLength:
+            case ProviderLink link when !ResultRules.IsUrl(link.Url):
             case ProviderDownload download when !ResultDownloads.IsPlain(download.Url):
                 throw new ProviderException("The provider returned a result address that is not a plain http or https address.");
             case ProviderContent content:
@@ -146,7 +141,7 @@ internal sealed class ResultUploader(
 
     private static void CheckType(string contentType, Action<string> checkKind)
     {
-        if (contentType.Length > MaxContentTypeLength || !MediaTypeHeaderValue.TryParse(contentType, out _))
+        if (!ResultRules.IsMediaType(contentType))
         {
             throw new ProviderException("The provider returned a result without a valid media type.");
         }

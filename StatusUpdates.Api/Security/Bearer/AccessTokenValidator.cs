@@ -7,7 +7,7 @@ namespace StatusUpdates.Api.Security.Bearer;
 /// <summary>Validates a token that was not part of a request's credentials, by the same rules as one that was. Thread-safe.</summary>
 internal sealed class AccessTokenValidator(IOptionsMonitor<JwtBearerOptions> options)
 {
-    /// <summary>The token, or null if it is not valid now.</summary>
+    /// <summary>The user's token, or null if it is not valid now, or is a worker's.</summary>
     public async Task<AccessToken?> ValidateAsync(string token, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -15,6 +15,6 @@ internal sealed class AccessTokenValidator(IOptionsMonitor<JwtBearerOptions> opt
         var parameters = bearer.TokenValidationParameters.Clone();
         parameters.ConfigurationManager = bearer.ConfigurationManager as BaseConfigurationManager;
         var result = await bearer.TokenHandlers.Single().ValidateTokenAsync(token, parameters);
-        return result.IsValid ? AccessToken.Of(result.ClaimsIdentity) : null;
+        return result.IsValid && !WorkerToken.Is(result.ClaimsIdentity) ? AccessToken.Of(result.ClaimsIdentity) : null;
     }
 }

@@ -82,8 +82,12 @@ internal sealed class BearerEvents : JwtBearerEvents
 
     public override Task Forbidden(ForbiddenContext context)
     {
-        context.Response.Headers.WWWAuthenticate = "Bearer error=\"insufficient_scope\"";
-        return ProblemResult.Of(StatusCodes.Status403Forbidden).ExecuteAsync(context.HttpContext);
+        var isWorker = WorkerToken.Is(context.HttpContext.User);
+        context.Response.Headers.WWWAuthenticate = "Bearer error=\"insufficient_scope\"" + (isWorker ? "" : $", scope=\"{WorkerToken.Scope}\"");
+        return new ProblemResult(
+            ProblemCodes.Forbidden,
+            isWorker ? "This is a worker's token: it opens /api/v1/worker and nothing else." : $"A token with the scope {WorkerToken.Scope} is required.")
+            .ExecuteAsync(context.HttpContext);
     }
 
     private static Task RespondAsync(JwtBearerChallengeContext context, string parameters, ProblemResult problem)

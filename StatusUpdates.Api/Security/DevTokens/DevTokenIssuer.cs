@@ -5,7 +5,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace StatusUpdates.Api.Security.DevTokens;
 
-/// <summary>Signs tokens for any user with the configured signing key: development only. Thread-safe.</summary>
+/// <summary>Signs tokens for any user, and any worker, with the configured signing key: development only. Thread-safe.</summary>
 internal sealed class DevTokenIssuer(IOptionsMonitor<JwtBearerOptions> bearer, TimeProvider time)
 {
     // A working day.
@@ -18,7 +18,18 @@ internal sealed class DevTokenIssuer(IOptionsMonitor<JwtBearerOptions> bearer, T
     /// <summary>Whether there is a key to sign with.</summary>
     public bool CanIssue => Parameters.IssuerSigningKeys?.Any() is true;
 
-    public DevToken Issue(string userId)
+    /// <summary>A user's token.</summary>
+    public DevToken Issue(string userId) => Issue(new Dictionary<string, object> { [JwtRegisteredClaimNames.Sub] = userId });
+
+    /// <summary>A worker's token, for these tasks.</summary>
+    public DevToken IssueForWorker(string name, IReadOnlyList<string> tasks) => Issue(new Dictionary<string, object>
+    {
+        [JwtRegisteredClaimNames.Sub] = name,
+        ["scope"] = WorkerToken.Scope,
+        [WorkerToken.Tasks] = tasks,
+    });
+
+    private DevToken Issue(Dictionary<string, object> claims)
     {
         var parameters = Parameters;
 
@@ -29,7 +40,7 @@ internal sealed class DevTokenIssuer(IOptionsMonitor<JwtBearerOptions> bearer, T
         {
             Issuer = parameters.ValidIssuer ?? parameters.ValidIssuers.First(),
             Audience = parameters.ValidAudience ?? parameters.ValidAudiences.First(),
-            Claims = new Dictionary<string, object> { [JwtRegisteredClaimNames.Sub] = userId },
+            Claims = claims,
             IssuedAt = now.UtcDateTime,
             NotBefore = now.UtcDateTime,
             Expires = expiresAt.UtcDateTime,
