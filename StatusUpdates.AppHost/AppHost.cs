@@ -34,6 +34,11 @@ var api = builder.AddProject<Projects.StatusUpdates_Api>("api").WithServers(db, 
 var worker = builder.AddProject<Projects.StatusUpdates_SampleProviders>("worker").WithServers(db, redis).WithTypes().WithProbes().WithReplicas(2)
     .WithQuickStop(("Worker__GracePeriod", "00:00:01"));
 
+// Large results: in a folder that all services see, or, when published, in a bucket (Results=s3).
+var results = builder.AddResults();
+api.WithResults(results);
+worker.WithResults(results);
+
 if (isPublishing)
 {
     // Tokens come from an identity provider: no signing key of our own is published.
@@ -77,7 +82,7 @@ else
 if (isPublishing ? builder.GetSwitch("Bot:Enabled") : builder.HasTelegramToken())
 {
     var bot = builder.AddProject<Projects.StatusUpdates_Bot>("bot").WithServers(db, redis).WithProbes().WithQuickStop()
-        .WithEnvironment("Telegram__Token", builder.AddTelegramToken());
+        .WithResults(results).WithEnvironment("Telegram__Token", builder.AddTelegramToken());
 
     // A self-hosted Bot API server.
     if (builder.Configuration["TELEGRAM_BASE_URL"] is { Length: > 0 } baseUrl)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using StatusUpdates.AppHost.Local;
+using StatusUpdates.NativeServers.Hosting;
 
 #pragma warning disable ASPIREPROBES001 // WithHttpProbe is marked as experimental.
 
@@ -78,6 +79,49 @@ internal static class ModelExtensions
 
         return service.WithHttpProbe(ProbeType.Readiness, "/health", endpointName: "http").WithHttpProbe(ProbeType.Liveness, "/alive", endpointName: "http");
     }
+
+    /// <summary>
+    /// The place of results larger than 256 KiB, as settings of the services. In a local run it is a folder next to the servers' files. When publishing,
+    /// the deployment is asked for a folder, or, with <c>Results=s3</c>, for a bucket.
+    /// </summary>
+    public static IReadOnlyDictionary<string, object> AddResults(this IDistributedApplicationBuilder builder)
+    {
+        if (builder.ExecutionContext.IsRunMode)
+        {
+            var folder = Path.Combine(NativeServerSettings.From(builder.Configuration, builder.AppHostDirectory).StateDirectory, "results");
+            return new Dictionary<string, object> { ["Results__Folder"] = folder };
+        }
+
+        if (builder.GetChoice("Results", "folder", "s3") == "folder")
+        {
+            return new Dictionary<string, object>
+            {
+                ["Results__Folder"] = Asked("results-folder", "Folder, in the containers, for results larger than 256 KiB: a volume that all services mount there."),
+            };
+        }
+
+        return new Dictionary<string, object>
+        {
+            ["Results__S3__Endpoint"] = Asked("results-s3-endpoint", "Address of the server that speaks S3, such as https://s3.eu-central-1.amazonaws.com."),
+            ["Results__S3__Region"] = Asked("results-s3-region", "Region of the bucket for results larger than 256 KiB, such as eu-central-1."),
+            ["Results__S3__Bucket"] = Asked("results-s3-bucket", "Bucket for results larger than 256 KiB; for them alone."),
+            ["Results__S3__AccessKey"] = Asked("results-s3-access-key", "Id of an access key that may read, write and delete in that bucket."),
+            ["Results__S3__SecretKey"] = Asked("results-s3-secret-key", "Secret of that access key.", isSecret: true),
+        };
+
+        ParameterResource Asked(string name, string description, bool isSecret = false) =>
+            builder.AddParameter(name, isSecret).WithDescription(description).Resource;
+    }
+
+    /// <summary>Gives a service the place of large results.</summary>
+    public static IResourceBuilder<ProjectResource> WithResults(this IResourceBuilder<ProjectResource> service, IReadOnlyDictionary<string, object> results) =>
+        service.WithEnvironment(context =>
+        {
+            foreach (var (name, value) in results)
+            {
+                context.EnvironmentVariables[name] = value;
+            }
+        });
 
     /// <returns>The setting's value, one of the allowed ones; the first of them if it is not set.</returns>
     /// <exception cref="DistributedApplicationException">Another value; the message names the key and the allowed values.</exception>

@@ -9,7 +9,6 @@ using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
-using StatusUpdates.Data.Results;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Messaging;
 
@@ -19,7 +18,7 @@ namespace StatusUpdates.Data;
 public static class DataServices
 {
     /// <summary>
-    /// Adds the log, the queue, cursors, commands, queries and results over one data source, with a health check, and migrates the schema at startup.
+    /// Adds the log, the queue, cursors, commands and queries over one data source, with a health check, and migrates the schema at startup.
     /// The EF Core context is registered separately: <c>AddNpgsqlDbContext&lt;StatusDbContext&gt;(name, configureDbContextOptions: database.Configure)</c>.
     /// </summary>
     /// <param name="builder">The host.</param>
@@ -65,7 +64,6 @@ public static class DataServices
         builder.Services.AddSingleton<AttemptQueries>();
         builder.Services.AddSingleton<RetryPlan>();
         builder.Services.AddScoped<GenerationCommands>();
-        builder.Services.AddSingleton<GenerationResultStore>();
         builder.Services.AddScoped<GenerationQueries>();
         builder.Services.AddSingleton<CursorStore>();
         builder.Services.AddHealthChecks().AddCheck<DatabaseHealthCheck>(DatabaseHealthCheck.Name);

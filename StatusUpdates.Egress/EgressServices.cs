@@ -11,6 +11,6 @@ public static class EgressServices
     public static void AddEgress(this IHostApplicationBuilder builder)
     {
         builder.Services.TryAddSingleton<IHostResolver, SystemHostResolver>();
-        builder.Services.AddSingleton<HostLookups>();
+        builder.Services.TryAddSingleton<HostLookups>();
     }
 }

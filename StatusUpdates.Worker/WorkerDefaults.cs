@@ -17,11 +17,13 @@ internal static class WorkerDefaults
         ["Logging:LogLevel:System.Net.Http.HttpClient"] = "Warning",
     };
 
-    // In Development, the receivers of webhooks run on the same machine.
+    // In Development, the receivers of webhooks and the servers of providers run on the same machine.
     private static readonly Dictionary<string, string?> Development = new()
     {
         ["Webhooks:AllowedNetworks:0"] = "127.0.0.0/8",
         ["Webhooks:AllowedNetworks:1"] = "::1/128",
+        ["Results:AllowedNetworks:0"] = "127.0.0.0/8",
+        ["Results:AllowedNetworks:1"] = "::1/128",
     };
 
     public static void AddWorkerDefaults(this IHostApplicationBuilder builder)

@@ -1,12 +1,16 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
+using StatusUpdates.ResultStore;
+using StatusUpdates.ResultStore.Contents;
 
 namespace StatusUpdates.Api.Errors;
 
 /// <summary>Turns an exception into a problem response. Logs only our own faults, not clients' mistakes.</summary>
 internal sealed partial class ApiExceptionHandler(ILogger<ApiExceptionHandler> logger) : IExceptionHandler
 {
+    private static readonly TimeSpan ResultRetry = TimeSpan.FromSeconds(30);
+
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
         if (httpContext.RequestAborted.IsCancellationRequested)
@@ -25,6 +29,12 @@ internal sealed partial class ApiExceptionHandler(ILogger<ApiExceptionHandler> l
         if (exception is BadHttpRequestException bad)
         {
             return BadRequest(bad);
+        }
+
+        if (exception is ContentStoreException or ContentMissingException)
+        {
+            LogResultUnavailable(logger, exception.Message);
+            return new(ProblemCodes.ResultUnavailable, "The store of results is unavailable; try again later.") { RetryAfter = ResultRetry };
         }
 
         if (DatabaseFailures.IsUnavailable(exception))
@@ -55,4 +65,7 @@ internal sealed partial class ApiExceptionHandler(ILogger<ApiExceptionHandler> l
 
     [LoggerMessage(4302, LogLevel.Error, "A request failed")]
     private static partial void LogUnhandled(ILogger logger, Exception exception);
+
+    [LoggerMessage(4303, LogLevel.Error, "A result cannot be read: {Reason}")]
+    private static partial void LogResultUnavailable(ILogger logger, string reason);
 }

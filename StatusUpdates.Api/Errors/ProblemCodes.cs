@@ -36,6 +36,7 @@ internal static class ProblemCodes
     public static readonly ProblemCode Draining = new(StatusCodes.Status503ServiceUnavailable, "draining");
     public static readonly ProblemCode InternalError = new(StatusCodes.Status500InternalServerError, "internal_error");
     public static readonly ProblemCode DatabaseUnavailable = new(StatusCodes.Status503ServiceUnavailable, "database_unavailable");
+    public static readonly ProblemCode ResultUnavailable = new(StatusCodes.Status503ServiceUnavailable, "result_unavailable");
     public static readonly ProblemCode Unavailable = new(StatusCodes.Status503ServiceUnavailable, "unavailable");
 
     private static readonly ProblemCode[] Defaults =

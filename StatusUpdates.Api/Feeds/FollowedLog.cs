@@ -134,13 +134,15 @@ internal sealed class FollowedLog(string userId, FeedContext context)
         return (page, page.Bounds.Last < seen);
     }
 
-    /// <summary>Where the next read for <see cref="Apply"/> begins: at the head, or at <paramref name="verifyFrom"/> if that is lower.</summary>
+    /// <summary>
+    /// Where the next read for <see cref="Apply"/> begins: at the head, or at <paramref name="verifyFrom"/> if that is lower and its update is still known.
+    /// If it is not, the head says as much: logs that differ at one position differ at all later ones.
+    /// </summary>
     public LogMark Mark(long? verifyFrom)
     {
         lock (_gate)
         {
-            var from = Math.Min(_head, verifyFrom ?? long.MaxValue);
-            return new(At(from) ?? from, _early.Arrivals);
+            return new(At(Math.Min(_head, verifyFrom ?? long.MaxValue)) ?? HeadPosition, _early.Arrivals);
         }
     }
 

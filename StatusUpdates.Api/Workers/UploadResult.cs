@@ -1,4 +1,4 @@
-using System.Buffers;
+using System.IO.Pipelines;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -9,9 +9,10 @@ using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Data.Results;
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
+using StatusUpdates.ResultStore;
+using StatusUpdates.ResultStore.Contents;
 
 namespace StatusUpdates.Api.Workers;
 
@@ -68,47 +69,36 @@ internal static class UploadResult
             return ProblemResult.Invalid("Content-Type", $"Must be {task.DescribeResults()}: that is what the task {state.Task} makes.");
         }
 
-        if (await ReadAsync(http, cancellationToken) is not { } content)
+        if (http.Request.ContentLength > options.Value.MaxBytes)
         {
-            return new ProblemResult(ProblemCodes.BodyTooLarge, $"A result may have {GenerationResult.MaxBytes} bytes.");
+            return TooLarge(options.Value);
         }
 
-        if (content.Length == 0)
+        if (await IsEmptyAsync(http.Request.BodyReader, cancellationToken))
         {
             return ProblemResult.Invalid(JsonErrors.Body, "Must not be empty: it is the content of the result.");
         }
 
-        var url = options.Value.UrlOf(await store.SaveAsync(id, http.Request.ContentType!, content, cancellationToken));
-        return TypedResults.Created(url, new Success<UploadView>(new(url)));
-    }
-
-    // Null if it is over the limit.
-    private static async Task<byte[]?> ReadAsync(HttpContext http, CancellationToken cancellationToken)
-    {
-        if (http.Request.ContentLength > GenerationResult.MaxBytes)
-        {
-            return null;
-        }
-
-        using var content = new MemoryStream((int?)http.Request.ContentLength ?? 0);
-        var buffer = ArrayPool<byte>.Shared.Rent(64 * 1024);
         try
         {
-            while (await http.Request.Body.ReadAsync(buffer, cancellationToken) is > 0 and var count)
-            {
-                if (content.Length + count > GenerationResult.MaxBytes)
-                {
-                    return null;
-                }
-
-                content.Write(buffer, 0, count);
-            }
+            var resultId = await store.SaveAsync(
+                id, http.Request.ContentType!, http.Request.BodyReader.AsStream(leaveOpen: true), cancellationToken: cancellationToken);
+            var url = options.Value.UrlOf(resultId);
+            return TypedResults.Created(url, new Success<UploadView>(new(url)));
         }
-        finally
+        catch (ContentTooLargeException)
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            return TooLarge(options.Value);
         }
+    }
 
-        return content.ToArray();
+    private static ProblemResult TooLarge(ResultsOptions options) => new(ProblemCodes.BodyTooLarge, $"A result may have {options.MaxBytes} bytes.");
+
+    /// <summary>Waits for the first bytes, and leaves them to be read.</summary>
+    private static async Task<bool> IsEmptyAsync(PipeReader body, CancellationToken cancellationToken)
+    {
+        var read = await body.ReadAsync(cancellationToken);
+        body.AdvanceTo(read.Buffer.Start);
+        return read.Buffer.IsEmpty;
     }
 }

@@ -4,7 +4,6 @@ using StatusUpdates.Api.Hosting;
 using StatusUpdates.Api.Json;
 using StatusUpdates.Api.Queries;
 using StatusUpdates.Api.Security;
-using StatusUpdates.Data.Results;
 
 namespace StatusUpdates.Api.Workers;
 
@@ -15,7 +14,6 @@ internal static class WorkerEndpoints
 
     public static void AddRemoteWorkers(this IHostApplicationBuilder builder)
     {
-        builder.AddResultAddresses();
         var services = builder.Services;
         services.AddOptions<WorkerProtocolOptions>();
         services.AddSingleton(provider => provider.GetRequiredService<IOptions<WorkerProtocolOptions>>().Value);

@@ -3,6 +3,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using StatusUpdates.Benchmarks.Servers;
 using StatusUpdates.Data.Database;
+using StatusUpdates.ResultStore;
+using StatusUpdates.ResultStore.Contents;
 using StatusUpdates.Worker.Retention;
 
 namespace StatusUpdates.Benchmarks.Churn;
@@ -69,8 +71,10 @@ internal static class ChurnScenario
         async Task RemoveAsync(CancellationToken token)
         {
             var options = new RetentionOptions { Generations = TimeSpan.FromSeconds(keep), Updates = TimeSpan.FromSeconds(keep) };
+            var contents = new ContentRemovals(
+                database, new FolderContentStore(Path.GetTempPath(), mayCreate: false, writes: false), NullLogger<ContentRemovals>.Instance);
             using var retention = new RetentionService(
-                database, Options.Create(options), TimeProvider.System, NullLogger<RetentionService>.Instance);
+                database, contents, Options.Create(options), TimeProvider.System, NullLogger<RetentionService>.Instance);
             while (true)
             {
                 await Task.Delay(RetentionInterval, token);

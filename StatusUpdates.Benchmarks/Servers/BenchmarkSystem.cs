@@ -86,6 +86,7 @@ internal sealed class BenchmarkSystem : IAsyncDisposable
                 ["ConnectionStrings__statusdb"] = Database,
                 ["ConnectionStrings__redis"] = Redis,
                 ["Results__PublicBaseUrl"] = "https://status.example.com",
+                ["Results__Folder"] = Path.GetTempPath(), // nothing is stored
             });
 
     public string Token(string userId) => Token(Key, userId);

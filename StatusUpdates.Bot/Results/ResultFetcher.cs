@@ -17,7 +17,7 @@ internal sealed record FetchedResult(string ContentType, byte[] Bytes);
 /// </summary>
 internal sealed partial class ResultFetcher(IOptions<TelegramOptions> options, HostLookups lookups, ILogger<ResultFetcher> logger) : IDisposable
 {
-    /// <summary>The largest photo that a bot may upload: 10 MiB.</summary>
+    /// <summary>The largest result that is fetched, in bytes: 10 MiB, which it takes in memory. Of a larger one, the URL is sent.</summary>
     public const int MaxBytes = 10 * 1024 * 1024;
 
     private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(15);

@@ -21,6 +21,12 @@ internal sealed class TelegramApi : IDisposable
     /// <summary>The longest text of a message, in UTF-16 code units.</summary>
     public const int MaxTextLength = 4096;
 
+    /// <summary>The largest photo that a bot may upload, in bytes: 10 MB.</summary>
+    public const int MaxPhotoBytes = 10 * 1000 * 1000;
+
+    /// <summary>The largest file that a bot may upload, in bytes: 50 MB (https://core.telegram.org/bots/api#sending-files).</summary>
+    public const int MaxFileBytes = 50 * 1000 * 1000;
+
     // Requests with files get this many times more: uploads can be slow, and Telegram answers only after it has fetched a file.
     private const int FileFactor = 4;
 
@@ -105,19 +111,27 @@ internal sealed class TelegramApi : IDisposable
         cancellationToken,
         isFile: true);
 
-    /// <summary>Uploads a photo.</summary>
-    public Task<SendResult> SendPhotoAsync(ChatPlace place, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
+    /// <summary>Uploads a photo of at most <see cref="MaxPhotoBytes"/>.</summary>
+    public Task<SendResult> SendPhotoAsync(ChatPlace place, Stream content, string fileName, CancellationToken cancellationToken) => SendAsync(
         "sendPhoto",
         token => _client.SendPhoto(
-            place.ChatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), messageThreadId: place.TopicId, cancellationToken: token),
+            place.ChatId, InputFile.FromStream(content, fileName), messageThreadId: place.TopicId, cancellationToken: token),
         cancellationToken,
         isFile: true);
 
-    /// <summary>Uploads a file.</summary>
-    public Task<SendResult> SendDocumentAsync(ChatPlace place, byte[] bytes, string fileName, CancellationToken cancellationToken) => SendAsync(
+    /// <summary>Uploads a video of at most <see cref="MaxFileBytes"/>, which is shown in the chat.</summary>
+    public Task<SendResult> SendVideoAsync(ChatPlace place, Stream content, string fileName, CancellationToken cancellationToken) => SendAsync(
+        "sendVideo",
+        token => _client.SendVideo(
+            place.ChatId, InputFile.FromStream(content, fileName), messageThreadId: place.TopicId, supportsStreaming: true, cancellationToken: token),
+        cancellationToken,
+        isFile: true);
+
+    /// <summary>Uploads a file of at most <see cref="MaxFileBytes"/>.</summary>
+    public Task<SendResult> SendDocumentAsync(ChatPlace place, Stream content, string fileName, CancellationToken cancellationToken) => SendAsync(
         "sendDocument",
         token => _client.SendDocument(
-            place.ChatId, InputFile.FromStream(new MemoryStream(bytes, writable: false), fileName), messageThreadId: place.TopicId, cancellationToken: token),
+            place.ChatId, InputFile.FromStream(content, fileName), messageThreadId: place.TopicId, cancellationToken: token),
         cancellationToken,
         isFile: true);
 

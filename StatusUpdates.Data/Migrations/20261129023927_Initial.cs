@@ -13,6 +13,18 @@ namespace StatusUpdates.Data.Migrations
         protected override void Up(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.CreateTable(
+                name: "content_removals",
+                columns: table => new
+                {
+                    id = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    due_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_content_removals", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "data_protection_keys",
                 columns: table => new
                 {
@@ -71,13 +83,14 @@ namespace StatusUpdates.Data.Migrations
                     id = table.Column<string>(type: "text", nullable: false, collation: "C"),
                     generation_id = table.Column<string>(type: "text", nullable: false, collation: "C"),
                     content_type = table.Column<string>(type: "text", nullable: false),
-                    bytes = table.Column<byte[]>(type: "bytea", nullable: false),
+                    size = table.Column<long>(type: "bigint", nullable: false),
+                    bytes = table.Column<byte[]>(type: "bytea", nullable: true),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
                 },
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_generation_results", x => x.id);
-                    table.CheckConstraint("ck_generation_results_bytes", "octet_length(bytes) <= 4194304");
+                    table.CheckConstraint("ck_generation_results_bytes", "bytes IS NULL OR octet_length(bytes) = size AND size <= 262144");
                 });
 
             migrationBuilder.CreateTable(
@@ -260,6 +273,11 @@ namespace StatusUpdates.Data.Migrations
                 });
 
             migrationBuilder.CreateIndex(
+                name: "ix_content_removals_due_at_id",
+                table: "content_removals",
+                columns: new[] { "due_at", "id" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_durable_cursors_kind_user_id",
                 table: "durable_cursors",
                 columns: new[] { "kind", "user_id" });
@@ -417,6 +435,9 @@ namespace StatusUpdates.Data.Migrations
             migrationBuilder.Sql("DROP FUNCTION log_check(uuid);");
             migrationBuilder.DropTable(
                 name: "message_key");
+
+            migrationBuilder.DropTable(
+                name: "content_removals");
 
             migrationBuilder.DropTable(
                 name: "data_protection_keys");

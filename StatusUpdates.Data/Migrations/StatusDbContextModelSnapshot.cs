@@ -22,6 +22,26 @@ namespace StatusUpdates.Data.Migrations
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
 
+            modelBuilder.Entity("StatusUpdates.Data.Schema.ContentRemoval", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("text")
+                        .HasColumnName("id")
+                        .UseCollation("C");
+
+                    b.Property<DateTimeOffset>("DueAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("due_at");
+
+                    b.HasKey("Id")
+                        .HasName("pk_content_removals");
+
+                    b.HasIndex("DueAt", "Id")
+                        .HasDatabaseName("ix_content_removals_due_at_id");
+
+                    b.ToTable("content_removals", (string)null);
+                });
+
             modelBuilder.Entity("StatusUpdates.Data.Schema.DataProtectionKey", b =>
                 {
                     b.Property<int>("Id")
@@ -311,7 +331,6 @@ namespace StatusUpdates.Data.Migrations
                         .UseCollation("C");
 
                     b.Property<byte[]>("Bytes")
-                        .IsRequired()
                         .HasColumnType("bytea")
                         .HasColumnName("bytes");
 
@@ -330,6 +349,10 @@ namespace StatusUpdates.Data.Migrations
                         .HasColumnName("generation_id")
                         .UseCollation("C");
 
+                    b.Property<long>("Size")
+                        .HasColumnType("bigint")
+                        .HasColumnName("size");
+
                     b.HasKey("Id")
                         .HasName("pk_generation_results");
 
@@ -338,7 +361,7 @@ namespace StatusUpdates.Data.Migrations
 
                     b.ToTable("generation_results", null, t =>
                         {
-                            t.HasCheckConstraint("ck_generation_results_bytes", "octet_length(bytes) <= 4194304");
+                            t.HasCheckConstraint("ck_generation_results_bytes", "bytes IS NULL OR octet_length(bytes) = size AND size <= 262144");
                         });
                 });
 

@@ -14,11 +14,12 @@ public static class ResultRules
 
     private const int MaxContentTypeLength = 255;
 
-    /// <summary>Whether it is an absolute http or https address of a length that is allowed.</summary>
-    public static bool IsUrl([NotNullWhen(true)] Uri? url) =>
-        url is { IsAbsoluteUri: true }
-        && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps)
-        && url.AbsoluteUri.Length <= MaxUrlLength;
+    /// <summary>Whether it is an absolute http or https address without a user name.</summary>
+    public static bool IsAddress([NotNullWhen(true)] Uri? url) =>
+        url is { IsAbsoluteUri: true, UserInfo: "" } && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps);
+
+    /// <summary>Whether it is an address that a result may have: one that users get.</summary>
+    public static bool IsUrl([NotNullWhen(true)] Uri? url) => IsAddress(url) && url.AbsoluteUri.Length <= MaxUrlLength;
 
     /// <summary>Whether it is a media type (RFC 9110, section 8.3.1) that can be stored with a result.</summary>
     public static bool IsMediaType([NotNullWhen(true)] string? contentType) =>

@@ -62,10 +62,17 @@ public sealed class StatusDbContext(DbContextOptions<StatusDbContext> options) :
         modelBuilder.Entity<GenerationResult>(results =>
         {
             results.ToTable("generation_results", table => table.HasCheckConstraint(
-                "ck_generation_results_bytes", $"octet_length(bytes) <= {GenerationResult.MaxBytes}"));
+                "ck_generation_results_bytes", $"bytes IS NULL OR octet_length(bytes) = size AND size <= {GenerationResult.MaxInlineBytes}"));
             results.HasIndex(r => r.GenerationId);
             Bytewise(results.Property(r => r.Id));
             Bytewise(results.Property(r => r.GenerationId));
+        });
+
+        modelBuilder.Entity<ContentRemoval>(removals =>
+        {
+            removals.ToTable("content_removals");
+            removals.HasIndex(r => new { r.DueAt, r.Id });
+            Bytewise(removals.Property(r => r.Id));
         });
 
         modelBuilder.Entity<Ticket>(tickets =>

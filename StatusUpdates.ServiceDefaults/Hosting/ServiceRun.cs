@@ -43,7 +43,9 @@ public static partial class ServiceRun
         var lifetime = host.Services.GetRequiredService<IHostApplicationLifetime>();
         var logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger(LogCategory);
         var hasFailed = false;
-        await using var ending = lifetime.ApplicationStopping.Register(() => hasFailed = HasFailedService(host.Services));
+
+        // After a failed start the services may be disposed of already.
+        await using var ending = lifetime.ApplicationStopping.Register(() => hasFailed = hasFailed || HasFailedService(host.Services));
         try
         {
             await host.StartAsync();

@@ -182,6 +182,7 @@ public sealed class ConfigurationTests
                 {
                     ["ConnectionStrings:statusdb"] = "Host=127.0.0.1;Port=1",
                     ["ConnectionStrings:redis"] = "127.0.0.1:1,connectTimeout=1",
+                    ["Results:Folder"] = Path.GetTempPath(),
                     ["Results:PublicBaseUrl"] = "https://status.example.com",
                 }.Concat(settings).GroupBy(pair => pair.Key).Select(pairs => pairs.Last())));
             await app.StartAsync(Token);

@@ -3,9 +3,8 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.Extensions.Logging;
 using Npgsql;
-using StatusUpdates.Data.Results;
-using StatusUpdates.Data.Schema;
 using StatusUpdates.Tests.Transports;
 
 namespace StatusUpdates.Tests.Api;
@@ -96,6 +95,23 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
     }
 
     [Fact]
+    public async Task A_result_whose_content_is_missing_is_unavailable_and_the_operator_reads_which()
+    {
+        var logs = new CollectedLogs();
+        await using var api = await TestApi.StartAsync(servers, configure: builder => builder.Logging.AddProvider(logs));
+        var id = await api.Database.Results.SaveAsync("gen-1", "video/mp4", new byte[300_000], Token);
+        File.Delete(Path.Combine(api.Database.ResultsFolder, id[..2], id));
+
+        using var response = await api.Anonymous.GetAsync($"/results/{id}", Token);
+
+        await response.ProblemAsync(HttpStatusCode.ServiceUnavailable, "result_unavailable");
+        Assert.NotNull(response.Headers.RetryAfter);
+        Assert.True(response.Headers.CacheControl?.NoStore);
+        Assert.Null(response.Headers.ETag);
+        Assert.Contains(logs.Lines, line => line.Contains(id, StringComparison.Ordinal) && line.Contains("Results:Folder", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Content_is_read_in_pieces_and_not_at_all_when_it_is_not_sent()
     {
         var spans = new CollectedSpans();
@@ -143,7 +159,7 @@ public sealed class ResultTests(TestServers servers, SharedApi shared) : IClassF
             ["RateLimits:ResultsPerAddress"] = "6",
         };
         await using var api = await TestApi.StartAsync(database, redis, settings);
-        var content = RandomNumberGenerator.GetBytes(GenerationResult.MaxBytes);
+        var content = RandomNumberGenerator.GetBytes(4 * 1024 * 1024);
         var id = await database.Results.SaveAsync("gen-1", "image/png", content, Token);
         var stalled = new List<Socket>();
         try

@@ -128,6 +128,7 @@ internal sealed class BotScene : IAsyncDisposable
     {
         "sendMessage" => string.Join(' ', call.Text!.Split('\n').Where(line => line.EndsWith('!') || line.StartsWith('#')).DefaultIfEmpty(call.Text)),
         "editMessageText" => "edit",
+        "sendVideo" => $"video {call.FileName} of {call.File!.Length} bytes",
         "sendPhoto" => call.File is null ? $"photo {call.Photo}" : $"photo of {call.File.Length} bytes",
         _ => $"document {call.FileName}",
     };

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using StatusUpdates.Bot.Results;
 using StatusUpdates.Messaging;
+using StatusUpdates.Tests.ResultStore;
 
 namespace StatusUpdates.Tests.Bot;
 
@@ -29,6 +30,32 @@ public sealed class ResultTests(TestServers servers)
             ["photo of 7 bytes", "document result.webp", "An answer, with 2 * 3 = 6 _in_ it.", "document result.bin"], scene.Accepted(Chat).Skip(3));
         Assert.Equal(4, urls.Length);
         Assert.Equal(Png, scene.Telegram.Calls.First(call => call.Method == "sendPhoto").File);
+    }
+
+    [Fact]
+    public async Task Large_results_are_uploaded_from_their_store_and_of_those_that_Telegram_does_not_take_the_URL_is_sent()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        var video = await SaveOwnResultAsync(scene, "video/mp4", PatternStream.Bytes(0, 12_000_000));
+        var photo = await SaveOwnResultAsync(scene, "image/png", new byte[10_000_001]);
+        var huge = await SaveOwnResultAsync(scene, "video/mp4", new byte[50_000_001]);
+        var missing = await SaveOwnResultAsync(scene, "video/mp4", new byte[300_000]);
+        File.Delete(Path.Combine(scene.Database.ResultsFolder, missing[^32..^30], missing[^32..]));
+
+        await SendAsync(scene, [("Telegram:RequestTimeout", "00:01:00")], video, photo, huge, missing);
+
+        Assert.Equal(["video result.mp4 of 12000000 bytes", "document result.png", huge, missing], scene.Accepted(Chat).Skip(3));
+        Assert.True(PatternStream.Bytes(0, 12_000_000).AsSpan().SequenceEqual(scene.Telegram.Calls.First(call => call.Method == "sendVideo").File));
+        Assert.DoesNotContain(scene.Telegram.Calls, call => call.Method == "sendPhoto");
+    }
+
+    [Fact]
+    public async Task A_video_that_Telegram_does_not_accept_is_sent_as_a_file()
+    {
+        await using var scene = await BotScene.CreateAsync(servers);
+        scene.Telegram.Next(FakeReply.BadRequest("VIDEO_CONTENT_TYPE_INVALID"), call => call.Method == "sendVideo");
+        await SendAsync(scene, [], await SaveOwnResultAsync(scene, "video/mp4", new byte[300_000]));
+        Assert.Equal(["document result.mp4"], scene.Accepted(Chat).Skip(3));
     }
 
     [Fact]
@@ -63,7 +90,7 @@ public sealed class ResultTests(TestServers servers)
         // The image and the video are fetched and uploaded. For what is a page, too large, redirected, missing or nowhere, the URL is sent.
         Assert.Equal(
             [
-                "photo of 7 bytes", "document result.mp4", $"{root}/page", $"{root}/large", $"{root}/redirect", $"{root}/missing",
+                "photo of 7 bytes", "video result.mp4 of 7 bytes", $"{root}/page", $"{root}/large", $"{root}/redirect", $"{root}/missing",
                 $"{root}/results/{new string('0', 32)}", "https://unknown.example.invalid/1.png", "no address at all",
             ],
             scene.Accepted(Chat).Skip(3));
@@ -183,7 +210,7 @@ public sealed class ResultTests(TestServers servers)
         return urls;
     }
 
-    /// <summary>Stores a result in the database, as a worker does.</summary>
+    /// <summary>Stores a result, as a worker does.</summary>
     /// <returns>Its URL. Nothing listens there: the bot recognizes it.</returns>
     private static async Task<string> SaveOwnResultAsync(BotScene scene, string contentType, byte[] bytes) =>
         $"http://localhost:5080/results/{await scene.Database.Results.SaveAsync("gen-1", contentType, bytes, Token)}";

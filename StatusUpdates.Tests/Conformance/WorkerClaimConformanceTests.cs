@@ -24,7 +24,10 @@ public sealed class WorkerClaimConformanceTests(TestServers servers, SharedApi s
         var deadline = DateTimeOffset.UtcNow.AddHours(2);
         var body = new JsonObject
         {
-            ["type"] = ConformanceWorkers.Type, ["prompt"] = "A red kite", ["deadline"] = deadline.ToString("O"), ["options"] = new JsonObject { ["seed"] = 7 },
+            ["type"] = ConformanceWorkers.Type,
+            ["prompt"] = "A red kite",
+            ["deadline"] = deadline.ToString("O"),
+            ["options"] = new JsonObject { ["seed"] = 7 },
         };
         using var submitted = await user.Http.PostAsync(ConformanceUser.Generations, Answers.Json(body.ToJsonString()), Token);
         var id = (string)(await submitted.DataAsync(HttpStatusCode.Accepted))["id"]!;

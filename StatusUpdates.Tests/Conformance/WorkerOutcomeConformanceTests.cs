@@ -252,7 +252,7 @@ public sealed class WorkerOutcomeConformanceTests(TestServers servers, SharedApi
         { "update", "progress", "101" }, { "update", "progress", "null" }, { "update", "updateId", "\"7\"" },
         { "update", "updateId", "\"00000000-0000-0000-0000-000000000000\"" },
         { "complete", "resultUrls", "null" }, { "complete", "resultUrls", "[]" }, { "complete", "resultUrls", "[null]" },
-        { "complete", "resultUrls", "[\"/results/1\"]" }, { "complete", "resultUrls", "[\"ftp://example.com/\"]" },
+        { "complete", "resultUrls", "[\"/results/1\"]" }, { "complete", "resultUrls", "[\"ftp://example.com/\"]" }, { "complete", "resultUrls", "[\"https://name:secret@example.com/\"]" },
         { "complete", "resultUrls", $"[\"https://example.com/{new string('x', 2048)}\"]" }, { "complete", "tokensUsed", "-1" },
         { "complete", "resultUrls", $"[{string.Join(',', Enumerable.Repeat("\"https://example.com/\"", 17))}]" },
         { "fail", "retryAfterSeconds", "-1" }, { "fail", "retryAfterSeconds", "86401" }, { "fail", "retryable", "\"yes\"" }, { "fail", "message", "7" },

@@ -12,7 +12,7 @@ public sealed partial class WriteRuleTests(TestServers servers)
 {
     private static readonly string[] Projects =
     [
-        "Api", "Bot", "ChatLinks", "Client", "Data", "Egress", "Messaging", "SampleProviders", "ServiceDefaults", "Webhooks", "Worker",
+        "Api", "Bot", "ChatLinks", "Client", "Data", "Egress", "Messaging", "ResultStore", "SampleProviders", "ServiceDefaults", "Webhooks", "Worker",
     ];
 
     // These files execute no data changes: they create databases and the schema, and take session locks.

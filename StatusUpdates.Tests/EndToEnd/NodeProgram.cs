@@ -9,7 +9,8 @@ namespace StatusUpdates.Tests.EndToEnd;
 /// <summary>A JavaScript program that runs alongside the test and prints JSON lines.</summary>
 internal sealed class NodeProgram : IAsyncDisposable
 {
-    private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "EndToEnd", "foreign-clients");
+    /// <summary>Where the scripts and their packages are.</summary>
+    public static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "EndToEnd", "foreign-clients");
     private static readonly Lazy<Task> Packages = new(InstallAsync);
 
     private readonly Process _process;
@@ -25,8 +26,7 @@ internal sealed class NodeProgram : IAsyncDisposable
     /// <summary>Installs the packages of the foreign clients once, then runs one of their scripts.</summary>
     public static async Task<NodeProgram> StartAsync(string script, ConfigurationOptions? redis, params string[] arguments)
     {
-        Assert.SkipWhen(!IsInstalled("node") || !IsInstalled("npm"), "Node.js and npm are not installed, so no foreign client can run.");
-        await Packages.Value;
+        await InstalledAsync();
         var start = new ProcessStartInfo("node", [script, .. arguments]) { WorkingDirectory = Folder, RedirectStandardInput = true, RedirectStandardOutput = true };
         if (redis is not null)
         {
@@ -42,6 +42,13 @@ internal sealed class NodeProgram : IAsyncDisposable
         }
 
         return new NodeProgram(Process.Start(start)!);
+    }
+
+    /// <summary>Installs the packages of the foreign clients once; skips the test where that is not possible.</summary>
+    public static async Task InstalledAsync()
+    {
+        Assert.SkipWhen(!IsInstalled("node") || !IsInstalled("npm"), "Node.js and npm are not installed, so no foreign client can run.");
+        await Packages.Value;
     }
 
     public async Task<JsonElement> NextAsync(CancellationToken cancellationToken) => await _lines.Reader.ReadAsync(cancellationToken);

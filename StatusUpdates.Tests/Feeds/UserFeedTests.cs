@@ -268,6 +268,28 @@ public sealed class UserFeedTests
     }
 
     [Fact]
+    public async Task A_log_that_was_set_back_is_detected_although_the_frames_that_differ_have_been_freed_meanwhile()
+    {
+        await using var feeds = new Feeds();
+        using var cursor = await feeds.OpenAsync("u");
+        feeds.Publish("u");
+        feeds.Publish("u");
+        feeds.Publish("u");
+        Assert.Equal([1, 2, 3], await cursor.DrainAsync());
+        feeds.Log.Restore("u", 2);
+        feeds.Log.IsAway = true;
+        feeds.Publish("u");
+        await feeds.SettleAsync();
+        feeds.Log.Append("u");
+        feeds.Log.Append("u");
+        feeds.Log.IsAway = false;
+        feeds.Time.Advance(feeds.Context.Options.RingIdle);
+        await feeds.SweepAsync();
+
+        Assert.Equal([-4], await cursor.DrainAsync());
+    }
+
+    [Fact]
     public async Task An_announced_update_without_its_predecessor_is_read_from_the_log()
     {
         await using var feeds = new Feeds();

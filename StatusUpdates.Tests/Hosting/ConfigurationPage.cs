@@ -18,6 +18,7 @@ internal static class ConfigurationPage
         typeof(StatusUpdates.Bot.Program).Assembly,
         typeof(StatusUpdates.Webhooks.WebhookOptions).Assembly,
         typeof(StatusUpdates.ChatLinks.TelegramOptions).Assembly,
+        typeof(StatusUpdates.ResultStore.ResultsOptions).Assembly,
         typeof(StatusUpdates.Data.Database.StatusDatabase).Assembly,
         typeof(StatusUpdates.Messaging.StatusUpdate).Assembly,
     ];

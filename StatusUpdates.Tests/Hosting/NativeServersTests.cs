@@ -128,6 +128,9 @@ public sealed class NativeServersTests(BreakableSystem own, RunningSystem system
         Assert.Equal("statusdb", variables["STATUSDB_DATABASENAME"]);
         Assert.Equal("worker", variables["OTEL_SERVICE_NAME"]);
         Assert.StartsWith("http://localhost:", variables["Results__PublicBaseUrl"], StringComparison.Ordinal);
+        Assert.True(Path.IsPathFullyQualified(variables["Results__Folder"]));
+        Assert.Equal("results", Path.GetFileName(variables["Results__Folder"]));
+        Assert.Equal(Path.GetDirectoryName(variables["Results__Folder"]), host.StateDirectory);
     }
 
     [Fact]

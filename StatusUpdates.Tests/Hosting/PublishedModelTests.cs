@@ -18,7 +18,7 @@ public sealed class PublishedModelTests
     {
         var model = await PublishedModel.DefaultAsync();
 
-        foreach (var parameter in new[] { "token-authority", "token-audience", "public-url", "trusted-proxies" })
+        foreach (var parameter in new[] { "token-authority", "token-audience", "public-url", "trusted-proxies", "results-folder" })
         {
             Assert.Equal("parameter.v0", model[parameter].GetProperty("type").GetString());
             Assert.False(model[parameter].GetProperty("inputs").GetProperty("value").TryGetProperty("default", out _), parameter);
@@ -60,6 +60,7 @@ public sealed class PublishedModelTests
         Assert.Equal("{trusted-proxies.value}", EnvOf(model, "api", "ForwardedHeaders__KnownNetworks__0"));
         Assert.Equal("{public-url.value}", EnvOf(model, "api", "Results__PublicBaseUrl"));
         Assert.Equal("{public-url.value}", EnvOf(model, "worker", "Results__PublicBaseUrl"));
+        Assert.All(["api", "worker", "bot"], service => Assert.Equal("{results-folder.value}", EnvOf(model, service, "Results__Folder")));
         foreach (var service in new[] { "worker", "bot" })
         {
             Assert.Equal($"{{{service}.bindings.http.targetPort}}", EnvOf(model, service, "HTTP_PORTS"));
@@ -95,7 +96,7 @@ public sealed class PublishedModelTests
         }
 
         Assert.Equal(2, host.Resources.OfType<ProjectResource>().Single(project => project.Name == "worker").GetReplicaCount());
-        string[] asked = ["token-authority", "token-audience", "public-url", "trusted-proxies", "telegram-bot-token", "data-protection-certificate", "data-protection-certificate-password"];
+        string[] asked = ["token-authority", "token-audience", "public-url", "trusted-proxies", "results-folder", "telegram-bot-token", "data-protection-certificate", "data-protection-certificate-password"];
         var parameters = host.Resources.OfType<ParameterResource>().ToDictionary(parameter => parameter.Name);
         Assert.All(asked, name => Assert.NotEmpty(parameters[name].Description ?? ""));
         Assert.All(["telegram-bot-token", "data-protection-certificate-password"], name => Assert.True(parameters[name].Secret));
@@ -132,6 +133,25 @@ public sealed class PublishedModelTests
 
     [Long]
     [Fact]
+    public async Task A_bucket_for_large_results_is_asked_for_instead_of_a_folder()
+    {
+        var model = await PublishedModel.PublishAsync(["--Results=s3"]);
+
+        Assert.DoesNotContain("results-folder", model.Names);
+        foreach (var service in new[] { "api", "worker" })
+        {
+            Assert.Equal("{results-s3-endpoint.value}", EnvOf(model, service, "Results__S3__Endpoint"));
+            Assert.Equal("{results-s3-bucket.value}", EnvOf(model, service, "Results__S3__Bucket"));
+            Assert.Equal("{results-s3-region.value}", EnvOf(model, service, "Results__S3__Region"));
+            Assert.Equal("{results-s3-access-key.value}", EnvOf(model, service, "Results__S3__AccessKey"));
+            Assert.Equal("{results-s3-secret-key.value}", EnvOf(model, service, "Results__S3__SecretKey"));
+        }
+
+        Assert.True(model["results-s3-secret-key"].GetProperty("inputs").GetProperty("value").GetProperty("secret").GetBoolean());
+    }
+
+    [Long]
+    [Fact]
     public async Task A_certificate_for_webhook_secrets_is_asked_for_if_enabled()
     {
         var model = await PublishedModel.PublishAsync(["--DataProtection:UseCertificate=true"]);
@@ -148,6 +168,7 @@ public sealed class PublishedModelTests
     [Long]
     [Theory]
     [InlineData("--Database=mine", "Database is 'mine'; it must be container or managed.")]
+    [InlineData("--Results=ftp", "Results is 'ftp'; it must be folder or s3.")]
     [InlineData("--Bot:Enabled=maybe", "Bot:Enabled is 'maybe'; it must be false or true.")]
     public async Task An_invalid_setting_gives_one_line_that_names_it(string argument, string expected)
     {
@@ -166,6 +187,7 @@ public sealed class PublishedModelTests
         await using var postgres = await PostgresServer.StartAsync(new(), Token); // only the databases that every new server has
         await using var redis = await RedisServer.StartAsync(new() { Password = "of-redis" }, Token);
         await using var issuer = await TestIssuer.StartAsync();
+        using var results = new TemporaryFolder();
         var (apiPort, workerPort) = (LoopbackPort.FindFree(), LoopbackPort.FindFree());
         var inputs = new Dictionary<string, string>
         {
@@ -182,6 +204,7 @@ public sealed class PublishedModelTests
             ["token-audience"] = "statusupdates",
             ["trusted-proxies"] = "10.0.0.0/8",
             ["public-url"] = "https://status.example.com",
+            ["results-folder"] = results.Path,
         };
         await using var api = new ChildProcess("StatusUpdates.Api.dll", Production(model.EnvironmentOf("api", inputs), ("Authentication__Schemes__Bearer__RequireHttpsMetadata", "false")));
         await using var worker = new ChildProcess("StatusUpdates.SampleProviders.dll", Production(model.EnvironmentOf("worker", inputs)));

@@ -23,12 +23,16 @@ public sealed class ServiceStartTests(TestServers servers)
         { Api, "RateLimits:User:Burst", "0", "RateLimits:User:Burst must be between 1 and 10000000." },
         { Api, "ConnectionStrings:redis", "h:1,nonsense=1", "ConnectionStrings:redis is not a valid StackExchange.Redis configuration" },
         { Api, "ForwardedHeaders:KnownNetworks:0", "10.0.0.0", "ForwardedHeaders:KnownNetworks:0 must be networks in CIDR notation" },
+        { Api, "Results:Folder", null, "start: Results:Folder or Results:S3:Bucket must be set: the place of results larger than 256 KiB" },
         { Worker, "ConnectionStrings:statusdb", "Host=h;Passwort=hush", "ConnectionStrings:statusdb must be an Npgsql connection string" },
         { Worker, "Results:PublicBaseUrl", null, "start: Results:PublicBaseUrl must be an absolute http or https address" },
+        { Worker, "Results:Folder", null, "start: Results:Folder or Results:S3:Bucket must be set: the place of results larger than 256 KiB" },
+        { Worker, "Results:Folder", "/nowhere/results", "start: Results:Folder: there is no folder /nowhere/results. Create or mount it" },
         { Worker, "Worker:Concurrency", "many", "'Worker:Concurrency'" },
         { Worker, "DataProtection:Certificate:Path", "/nowhere/keys.p12", "DataProtection:Certificate:Path: there is no file /nowhere/keys.p12." },
         { Worker, "HTTP_PORTS", "http", "HTTP_PORTS must be ports between 0 and 65535" },
         { Bot, "Telegram:Token", "hush", "start: Telegram:Token must be a bot's token as @BotFather gives it" },
+        { Bot, "Results:Folder", "results", "start: Results:Folder must be an absolute path" },
         { Bot, "ASPNETCORE_URLS", "https://*:8443", "ASPNETCORE_URLS must be http addresses" },
     };
 
@@ -124,6 +128,7 @@ public sealed class ServiceStartTests(TestServers servers)
             ["ConnectionStrings:redis"] = redis.ConnectionString,
             ["StatusMessaging:ChannelPrefix"] = redis.ChannelPrefix,
             ["Results:PublicBaseUrl"] = "https://status.example.com",
+            ["Results:Folder"] = database.ResultsFolder,
             ["Telegram:Token"] = FakeTelegram.Token,
             ["Telegram:BaseUrl"] = "http://127.0.0.1:1",
         };

@@ -4,10 +4,11 @@ using StatusUpdates.Data.Database;
 using StatusUpdates.Data.Generations;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
-using StatusUpdates.Data.Results;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.Data.Types;
 using StatusUpdates.Messaging;
+using StatusUpdates.ResultStore;
+using StatusUpdates.ResultStore.Contents;
 
 namespace StatusUpdates.Tests.Infrastructure;
 
@@ -42,7 +43,7 @@ public sealed class TestDatabase : IAsyncDisposable
         Database = new StatusDatabase(ConnectionString, Options);
         Log = new StatusLog(Database);
         Queue = new GenerationQueue(Database);
-        Results = new GenerationResultStore(Database);
+        Results = CreateResults(new FolderContentStore(ResultsFolder, mayCreate: true, writes: true));
     }
 
     /// <summary>A database that is not dropped on disposal.</summary>
@@ -59,6 +60,13 @@ public sealed class TestDatabase : IAsyncDisposable
     public GenerationQueue Queue { get; private set; }
 
     public GenerationResultStore Results { get; }
+
+    /// <summary>The folder of the results larger than 256 KiB; deleted on disposal.</summary>
+    public string ResultsFolder { get; } = Directory.CreateTempSubdirectory("status-updates-test-results-").FullName;
+
+    /// <summary>The results, with another store for those larger than 256 KiB.</summary>
+    public GenerationResultStore CreateResults(IContentStore contents, ResultsOptions? options = null) =>
+        new(Database, contents, Microsoft.Extensions.Options.Options.Create(options ?? new ResultsOptions()));
 
     public GenerationQueries CreateQueries() => new(CreateContext());
 
@@ -184,6 +192,7 @@ public sealed class TestDatabase : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Database.DisposeAsync();
+        Directory.Delete(ResultsFolder, recursive: true);
         if (_cluster is not null)
         {
             await _cluster.DropAsync(_name);

@@ -15,6 +15,7 @@ using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
 using StatusUpdates.Messaging;
 using StatusUpdates.Messaging.Options;
+using StatusUpdates.ResultStore;
 using StatusUpdates.SampleProviders.Providers;
 using StatusUpdates.Webhooks;
 using StatusUpdates.Worker.Jobs;
@@ -45,14 +46,16 @@ internal static class TestSettings
         ("Worker:Providers", typeof(SampleProvidersOptions)),
         (WorkerOptions.SectionName, typeof(WorkerOptions)),
         (RetentionOptions.SectionName, typeof(RetentionOptions)),
+        (ResultsOptions.SectionName, typeof(ResultsOptions)),
     ];
 
-    /// <summary>Where a program finds the servers of a test.</summary>
+    /// <summary>Where a program finds the servers and the results of a test.</summary>
     public static Dictionary<string, string?> Of(TestDatabase database, TestRedis redis) => new()
     {
         ["ConnectionStrings:statusdb"] = database.ConnectionString,
         ["ConnectionStrings:redis"] = redis.ConnectionString,
         ["StatusMessaging:ChannelPrefix"] = redis.ChannelPrefix,
+        ["Results:Folder"] = database.ResultsFolder,
     };
 
     /// <summary>Adds what a test sets to a host. What is added later wins.</summary>

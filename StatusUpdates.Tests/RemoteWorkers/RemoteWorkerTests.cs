@@ -70,22 +70,22 @@ public sealed class RemoteWorkerTests(TestServers servers, SharedApi shared) : I
     [InlineData(false)]
     public async Task A_result_over_the_limit_is_refused_and_the_limit_is_named(bool statesLength)
     {
-        var api = await shared.ApiAsync();
-        var user = SharedApi.NewUser();
-        await api.SubmitAsync(user);
+        const int MaxBytes = 1024 * 1024;
+        await using var api = await TestApi.StartAsync(servers, new Dictionary<string, string?> { ["Results:MaxBytes"] = $"{MaxBytes}" });
+        await api.SubmitAsync();
         var worker = api.ConnectWorker();
         var lease = await worker.ClaimOneAsync();
         var path = $"{ConformanceWorker.Path}/generations/{(string)lease["id"]!}/results?workerId={worker.Id}&attempt=1";
         using var request = new HttpRequestMessage(HttpMethod.Post, path)
         {
-            Content = new ByteArrayContent(new byte[GenerationResult.MaxBytes + 1]) { Headers = { ContentType = new MediaTypeHeaderValue("video/mp4") } },
+            Content = new ByteArrayContent(new byte[MaxBytes + 1]) { Headers = { ContentType = new MediaTypeHeaderValue("video/mp4") } },
         };
         request.Headers.TransferEncodingChunked = !statesLength;
         using var response = await worker.Http.SendAsync(request, Token);
         var problem = await response.ProblemAsync(HttpStatusCode.RequestEntityTooLarge, "body_too_large");
-        Assert.Contains($"{GenerationResult.MaxBytes}", (string?)problem["detail"], StringComparison.Ordinal);
+        Assert.Contains($"{MaxBytes}", (string?)problem["detail"], StringComparison.Ordinal);
 
-        using var largest = await worker.UploadAsync(lease, new ByteArrayContent(new byte[GenerationResult.MaxBytes]) { Headers = { ContentType = new("video/mp4") } });
+        using var largest = await worker.UploadAsync(lease, new ByteArrayContent(new byte[MaxBytes]) { Headers = { ContentType = new("video/mp4") } });
         await largest.DataAsync(HttpStatusCode.Created);
         await worker.CompleteAsync(lease);
     }

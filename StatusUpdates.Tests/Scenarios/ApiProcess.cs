@@ -46,6 +46,7 @@ internal sealed class ApiProcess : IAsyncDisposable
             ["ConnectionStrings:statusdb"] = other.Database.ConnectionString,
             ["ConnectionStrings:redis"] = other.Redis.ConnectionString,
             ["StatusMessaging:ChannelPrefix"] = other.Redis.ChannelPrefix,
+            ["Results:Folder"] = other.Database.ResultsFolder,
         };
         foreach (var (key, value) in settings ?? new Dictionary<string, string?>())
         {

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Hosting;
 using StatusUpdates.Data.Schema;
 using StatusUpdates.NativeServers.Native;
 using StatusUpdates.SampleProviders.Providers;
+using StatusUpdates.Tests.ResultStore;
 using StatusUpdates.Worker;
 using StatusUpdates.Worker.Providers;
 
@@ -16,6 +17,12 @@ internal static class TestProviders
     /// <summary>Ends its own process, as a bug in native code would.</summary>
     public const string Killing = "killing";
 
+    /// <summary>Completes at once with a stream of <see cref="StreamLength"/>.</summary>
+    public const string Streaming = "streaming";
+
+    /// <summary>The length of a large result, in bytes: 64 MiB.</summary>
+    public const long StreamLength = 64 * 1024 * 1024;
+
     /// <summary>Completes at once without doing anything.</summary>
     public const string Idle = "idle";
 
@@ -28,13 +35,17 @@ internal static class TestProviders
         {
             TestPrograms.SetConstants(builder);
             builder.AddSampleProviders();
-            if (provider == Killing)
+            switch (provider)
             {
-                builder.AddProvider<KillingProvider>("product_card");
-            }
-            else
-            {
-                builder.AddProvider<IdleProvider>("product_card");
+                case Killing:
+                    builder.AddProvider<KillingProvider>("product_card");
+                    break;
+                case Streaming:
+                    builder.AddProvider<StreamingProvider>("product_card");
+                    break;
+                default:
+                    builder.AddProvider<IdleProvider>("product_card");
+                    break;
             }
         });
         var listener = new Thread(AnswerRequests) { IsBackground = true };
@@ -63,6 +74,13 @@ internal static class TestProviders
             await Task.Delay(Timeout.InfiniteTimeSpan, CancellationToken.None);
             throw new InvalidOperationException("The process survived SIGKILL.");
         }
+    }
+
+    private sealed class StreamingProvider : IGenerationProvider
+    {
+        public Task<ProviderResult> GenerateAsync(
+            ProviderRequest request, IProviderProgress progress, CancellationToken cancellationToken) =>
+            Task.FromResult(new ProviderResult([new ProviderStream("image/png", _ => Task.FromResult<Stream>(new PatternStream(StreamLength)))], 1));
     }
 
     private sealed class IdleProvider : IGenerationProvider

@@ -96,7 +96,7 @@ public sealed class JobLifecycleTests(TestServers servers)
     [InlineData("a wrong kind", "The provider returned text/plain instead of image/*.")]
     [InlineData("poison in the media type", "The provider returned a result without a valid media type.")]
     [InlineData("a script link", "The provider returned a result address that is not a plain http or https address.")]
-    [InlineData("too much", "The provider returned a result of 4194305 bytes; 4194304 are allowed.")]
+    [InlineData("too much", "The provider returned a result that is too large: more than 1048576 bytes.")]
     [InlineData("a time-out of its own", "The provider timed out.")]
     [InlineData("no connection", "The provider's service could not be reached.")]
     [InlineData("a refusal of its service", "The provider's service answered 403.")]
@@ -112,14 +112,14 @@ public sealed class JobLifecycleTests(TestServers servers)
             "a wrong kind" => new([new ProviderContent("text/plain", [1])], 0),
             "poison in the media type" => new([new ProviderContent("image/\0png", [1])], 0),
             "a script link" => new([new ProviderLink(new Uri("javascript:alert(1)"))], 0),
-            "too much" => new([new ProviderContent("image/png", new byte[(4 * 1024 * 1024) + 1])], 0),
+            "too much" => new([new ProviderContent("image/png", new byte[(1024 * 1024) + 1])], 0),
             "no connection" => throw new HttpRequestException("Connection refused (10.1.2.3:8443)"),
             "a refusal of its service" => throw new HttpRequestException("key sk-123 is unknown", null, HttpStatusCode.Forbidden),
             "a defect" => throw new InvalidOperationException("/srv/models/secret.bin"),
             "two at once" => throw new AggregateException(new ProviderException("No such model."), new TimeoutException()),
             _ => throw new TaskCanceledException(),
         }));
-        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider, ("Attempts:MaxFailures", "1"));
+        await using var worker = await TestWorker.StartAsync(scene.Database, scene.Redis, provider, ("Attempts:MaxFailures", "1"), ("Results:MaxBytes", "1048576"));
 
         var update = await scene.WaitForAsync(await scene.SubmitAsync(), GenerationStatus.Failed);
 

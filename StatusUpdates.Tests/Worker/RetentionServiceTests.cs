@@ -33,6 +33,39 @@ public sealed class RetentionServiceTests(TestServers servers)
     }
 
     [Fact]
+    public async Task The_contents_of_deleted_generations_are_removed_and_one_that_cannot_be_is_removed_by_a_later_pass()
+    {
+        await using var db = await servers.CreateDatabaseAsync(Token);
+        await FillAsync(db, users: 2, each: 6);
+        var old = await db.ScalarAsync<string>("SELECT id FROM generations WHERE status = 'completed' ORDER BY id LIMIT 1", Token);
+        var recent = await db.ScalarAsync<string>("SELECT id FROM generations WHERE status = 'completed' ORDER BY id DESC LIMIT 1", Token);
+        await db.ExecuteAsync($"UPDATE generations SET completed_at = now() - interval '91 days' WHERE id = '{old}'", Token);
+        var inRow = await db.Results.SaveAsync(old!, "image/png", new byte[1000], Token);
+        var held = await db.Results.SaveAsync(old!, "image/png", new byte[300_000], Token);
+        await db.Results.SaveAsync(old!, "image/png", new byte[300_000], Token);
+        var kept = await db.Results.SaveAsync(recent!, "image/png", new byte[300_000], Token);
+        var path = Path.Combine(db.ResultsFolder, held[..2], held);
+        await using var worker = await TestWorker.StartAsync(db, null);
+
+        // A folder in its place cannot be removed as a file.
+        File.Delete(path);
+        Directory.CreateDirectory(path);
+        var first = (await worker.Retention.RunOnceAsync(Token))!;
+        Assert.Equal((1, 1), (first.Generations, first.Contents));
+        Assert.Null(await db.Results.DescribeAsync(inRow, Token));
+        Assert.Null(await db.Results.DescribeAsync(held, Token));
+        Assert.Equal(held, await db.ScalarAsync<string>("SELECT id FROM content_removals", Token));
+        Assert.True((await worker.Retention.RunOnceAsync(Token))!.IsNothing);
+
+        Directory.Delete(path);
+        await File.WriteAllBytesAsync(path, new byte[300_000], Token);
+        Assert.Equal(1, (await worker.Retention.RunOnceAsync(Token))!.Contents);
+
+        Assert.Equal([kept], Directory.GetFiles(db.ResultsFolder, "*", SearchOption.AllDirectories).Select(Path.GetFileName));
+        Assert.True((await worker.Retention.RunOnceAsync(Token))!.IsNothing);
+    }
+
+    [Fact]
     public async Task Finished_deliveries_are_removed_and_pending_ones_stay()
     {
         await using var db = await servers.CreateDatabaseAsync(Token);

@@ -79,6 +79,7 @@ internal sealed class TestWorker : IAsyncDisposable
                 ["ConnectionStrings:redis"] = redis?.ConnectionString ?? "127.0.0.1:1,connectTimeout=100,connectRetry=0",
                 ["StatusMessaging:ChannelPrefix"] = redis?.ChannelPrefix ?? "",
                 ["StatusMessaging:SubscribeTimeout"] = redis is null ? "00:00:00.050" : "00:00:10",
+                ["Results:Folder"] = database.ResultsFolder,
                 ["Worker:PollInterval"] = "00:10:00",
                 ["Worker:Lease"] = "01:00:00",
                 ["Worker:ProgressPerSecond"] = "0",

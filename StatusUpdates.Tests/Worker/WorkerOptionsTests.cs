@@ -24,6 +24,16 @@ public sealed class WorkerOptionsTests(TestServers servers)
     [InlineData("Results:PublicBaseUrl", "/results", "Results:PublicBaseUrl must be an absolute http or https address")]
     [InlineData("Results:PublicBaseUrl", "", "Results:PublicBaseUrl must be an absolute http or https address")]
     [InlineData("Results:PublicBaseUrl", "http://example.com/?a=b", "Results:PublicBaseUrl must be an absolute http or https address")]
+    [InlineData("Results:Folder", "results", "Results:Folder must be an absolute path, such as /var/lib/status-updates/results")]
+    [InlineData("Results:MaxBytes", "1000", "Results:MaxBytes must be between 1048576 and 10737418240.")]
+    [InlineData("Results:AllowedNetworks:0", "10.0.0.0", "Results:AllowedNetworks:0 must be a network in CIDR notation, such as 10.1.0.0/16.")]
+    [InlineData("Results:S3:Bucket", "b", "Results:Folder and Results:S3:Bucket must not both be set: results are in one place.")]
+    [InlineData("Results:S3:Bucket", "b", "Results:S3:Region must be set, such as eu-central-1, or Results:S3:Endpoint")]
+    [InlineData("Results:S3:Region", "eu-central-1", "Results:S3:Bucket must be set, because other settings of Results:S3 are")]
+    [InlineData("Results:S3:Endpoint", "minio:9000", "Results:S3:Endpoint must be an absolute http or https address without a path")]
+    [InlineData("Results:S3:Endpoint", "https://minio/bucket", "Results:S3:Endpoint must be an absolute http or https address without a path")]
+    [InlineData("Results:S3:AccessKey", "k", "Results:S3:AccessKey and Results:S3:SecretKey must be set together, or neither")]
+    [InlineData("Results:S3:Buckets", "b", "Results:S3:Buckets is not a setting; those of Results:S3 are AccessKey, Bucket, Endpoint, Region, SecretKey.")]
     public async Task An_invalid_setting_prevents_the_start_with_an_error_that_names_it(string key, string value, string message)
     {
         await using var database = await servers.CreateDatabaseAsync(TestTime.Token);
@@ -38,13 +48,17 @@ public sealed class WorkerOptionsTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Outside_Development_the_public_address_has_no_default()
+    public async Task Outside_Development_the_public_address_and_the_place_of_results_have_no_default()
     {
         await using var database = await servers.CreateDatabaseAsync(TestTime.Token);
-        using var host = TestWorker.Build(database, null, null, Environments.Production, []);
+        using var host = TestWorker.Build(database, null, null, Environments.Production, [("Results:Folder", "")]);
 
         var failure = await Assert.ThrowsAnyAsync<OptionsValidationException>(() => host.StartAsync(TestTime.Token));
 
         Assert.Contains("Results:PublicBaseUrl must be an absolute http or https address", failure.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Results:Folder or Results:S3:Bucket must be set: the place of results larger than 256 KiB, the same for API, worker and bot",
+            failure.Message,
+            StringComparison.Ordinal);
     }
 }

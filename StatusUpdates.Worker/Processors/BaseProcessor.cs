@@ -37,7 +37,7 @@ internal class BaseProcessor(string task, IGenerationProvider provider, Generati
 
         Check(result);
         job.Stopping.ThrowIfCancellationRequested();
-        var urls = await writer.WriteAsync(() => results.UploadAsync(job.Generation.Id, result.Outputs, job.Stopping), job.Stopping);
+        var urls = await results.UploadAsync(job.Generation.Id, result.Outputs, CheckKind, job.Stopping);
 
         if (!job.TryBeginSettling())
         {
@@ -75,16 +75,19 @@ internal class BaseProcessor(string task, IGenerationProvider provider, Generati
         return BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{prompt}\n{seed}")));
     }
 
-    private void Check([NotNull] ProviderResult? result)
+    private void CheckKind(string contentType)
+    {
+        if (_task?.Accepts(contentType) == false)
+        {
+            throw new ProviderException($"The provider returned {contentType} instead of {_task.DescribeResults()}.");
+        }
+    }
+
+    private static void Check([NotNull] ProviderResult? result)
     {
         if (result is not { Outputs.Count: > 0 })
         {
             throw new ProviderException("The provider returned no result.");
-        }
-
-        if (result.Outputs.OfType<ProviderContent>().FirstOrDefault(c => _task?.Accepts(c.ContentType) == false) is { } other)
-        {
-            throw new ProviderException($"The provider returned {other.ContentType} instead of {_task!.DescribeResults()}.");
         }
     }
 }

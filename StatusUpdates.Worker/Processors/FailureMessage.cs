@@ -1,6 +1,7 @@
 using Npgsql;
 using StatusUpdates.Data.Log;
 using StatusUpdates.Data.Queue;
+using StatusUpdates.ResultStore.Contents;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Processors;
@@ -21,7 +22,7 @@ internal static class FailureMessage
         OperationCanceledException or TimeoutException => "The provider timed out.",
         HttpRequestException { StatusCode: { } code } => $"The provider's service answered {(int)code}.",
         HttpRequestException => "The provider's service could not be reached.",
-        NpgsqlException => "The result could not be stored.",
+        NpgsqlException or ContentStoreException => "The result could not be stored.",
         _ => "The provider failed unexpectedly.",
     };
 }

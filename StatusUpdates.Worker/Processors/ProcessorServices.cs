@@ -1,7 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using StatusUpdates.Data.Results;
 using StatusUpdates.Data.Types;
+using StatusUpdates.Egress;
+using StatusUpdates.ResultStore;
 using StatusUpdates.Worker.Providers;
 
 namespace StatusUpdates.Worker.Processors;
@@ -13,8 +14,10 @@ internal static class ProcessorServices
     {
         var services = builder.Services;
 
-        builder.AddResultAddresses();
+        builder.AddResultStore(writes: true);
         builder.AddGenerationTypes();
+        builder.AddEgress();
+        services.AddSingleton<ResultDownloads>();
         services.AddSingleton<ResultUploader>();
         var provided = new ProvidedTasks(
             [.. services.Where(s => s.ServiceType == typeof(IGenerationProvider)).Select(s => s.ServiceKey).OfType<string>().Distinct(StringComparer.Ordinal)]);

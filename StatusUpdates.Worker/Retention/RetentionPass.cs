@@ -25,7 +25,10 @@ internal sealed class RetentionPass(SessionLock sessionLock) : IAsyncDisposable
             FOR UPDATE SKIP LOCKED
         ),
         results AS (
-            DELETE FROM generation_results WHERE generation_id = ANY (ARRAY(SELECT id FROM due)) RETURNING generation_id
+            DELETE FROM generation_results WHERE generation_id = ANY (ARRAY(SELECT id FROM due)) RETURNING id, bytes IS NULL AS is_stored
+        ),
+        removals AS (
+            INSERT INTO content_removals (id, due_at) SELECT id, now() FROM results WHERE is_stored
         ),
         deleted AS (
             DELETE FROM generations WHERE id = ANY (ARRAY(SELECT id FROM due)) RETURNING user_id, type, status
@@ -119,7 +122,10 @@ internal sealed class RetentionPass(SessionLock sessionLock) : IAsyncDisposable
     public static async Task<RetentionPass?> TryBeginAsync(StatusDatabase database, CancellationToken cancellationToken = default) =>
         await SessionLock.TryTakeAsync(database, SessionLock.Retention, cancellationToken) is { } held ? new RetentionPass(held) : null;
 
-    /// <summary>Deletes the next generations that ended longer ago than <paramref name="age"/>, with their results.</summary>
+    /// <summary>
+    /// Deletes the next generations that ended longer ago than <paramref name="age"/>, with their results. Contents that are not in the database become
+    /// due for removal in the same statement.
+    /// </summary>
     /// <returns>How many were deleted; fewer than <paramref name="limit"/> if there are no more.</returns>
     public async Task<int> DeleteGenerationsAsync(TimeSpan age, int limit, CancellationToken cancellationToken = default)
     {

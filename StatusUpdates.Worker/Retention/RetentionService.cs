@@ -4,18 +4,27 @@ using Microsoft.Extensions.Options;
 using Npgsql;
 using StatusUpdates.Data.Database;
 using StatusUpdates.Messaging;
+using StatusUpdates.ResultStore;
 
 namespace StatusUpdates.Worker.Retention;
 
 /// <summary>
-/// Deletes generations that ended long ago and finished deliveries, and trims the logs, pass after pass. Of several workers, one runs a pass at a time.
+/// Deletes generations that ended long ago and finished deliveries, removes contents without a result, and trims the logs, pass after pass. Of several
+/// workers, one runs a pass at a time.
 /// Each step is a short statement, followed by a pause as long as the statement took: retention uses at most half of one connection's time.
 /// </summary>
 internal sealed partial class RetentionService(
-    StatusDatabase database, IOptions<RetentionOptions> options, TimeProvider time, ILogger<RetentionService> logger) : BackgroundService
+    StatusDatabase database,
+    ContentRemovals contents,
+    IOptions<RetentionOptions> options,
+    TimeProvider time,
+    ILogger<RetentionService> logger) : BackgroundService
 {
     /// <summary>How many logs one statement checks: their first entries, by primary key.</summary>
     private const int LogsPerCheck = 1000;
+
+    /// <summary>How many contents are removed before the database is told.</summary>
+    private const int ContentsPerStep = 100;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
 
@@ -48,7 +57,10 @@ internal sealed partial class RetentionService(
         // What is stored about a generation's Telegram messages is useful as long as its updates are.
         await RepeatAsync(
             size => pass.DeleteMessagesAsync(settings.Updates, size, cancellationToken), static _ => { }, cancellationToken);
-        var removed = new Removed(generations, updates, deliveries, time.GetElapsedTime(started));
+
+        // Last: a store that is away must not delay what is in the database.
+        var removedContents = await RemoveContentsAsync(cancellationToken);
+        var removed = new Removed(generations, removedContents, updates, deliveries, time.GetElapsedTime(started));
         RetentionTelemetry.PassEnded(removed, startedAt, time.GetUtcNow());
         return removed;
     }
@@ -75,7 +87,7 @@ internal sealed partial class RetentionService(
                 {
                     if (await RunOnceAsync(stoppingToken) is { IsNothing: false } removed)
                     {
-                        LogRemoved(removed.Generations, removed.Updates, removed.Deliveries, removed.Duration);
+                        LogRemoved(removed.Generations, removed.Contents, removed.Updates, removed.Deliveries, removed.Duration);
                     }
 
                     failures = 0;
@@ -114,6 +126,20 @@ internal sealed partial class RetentionService(
                 return sum;
             }
         }
+    }
+
+    private async Task<long> RemoveContentsAsync(CancellationToken cancellationToken)
+    {
+        var sum = 0L;
+        var batch = new RemovedContents(0, 0, RemovalPosition.Start, IsLast: false);
+        while (!batch.IsLast)
+        {
+            var after = batch.Last;
+            batch = await StepAsync(() => contents.RemoveAsync(after, ContentsPerStep, cancellationToken), cancellationToken);
+            sum += batch.Removed;
+        }
+
+        return sum;
     }
 
     private async Task<long> TrimLogsAsync(RetentionPass pass, CancellationToken cancellationToken)
@@ -221,18 +247,12 @@ internal sealed partial class RetentionService(
     [LoggerMessage(3302, LogLevel.Information, "Retention is off: everything is kept")]
     private partial void LogOff();
 
-    [LoggerMessage(3303, LogLevel.Information, "Removed old data: {Generations} generations, {Updates} updates, {Deliveries} deliveries, in {Duration}")]
-    private partial void LogRemoved(long generations, long updates, long deliveries, TimeSpan duration);
+    [LoggerMessage(3303, LogLevel.Information, "Removed old data: {Generations} generations, {Contents} contents, {Updates} updates, {Deliveries} deliveries, in {Duration}")]
+    private partial void LogRemoved(long generations, long contents, long updates, long deliveries, TimeSpan duration);
 
     [LoggerMessage(3305, LogLevel.Information, "A retention statement took too long and removed nothing; the next one removes at most {Size} rows")]
     private partial void LogShrunk(int size);
 
     [LoggerMessage(3304, LogLevel.Warning, "Retention was interrupted; the next attempt is in {Pause}: {Reason}")]
     private partial void LogFailed(Exception? exception, TimeSpan pause, string reason);
-}
-
-/// <summary>What one pass removed.</summary>
-internal sealed record Removed(long Generations, long Updates, long Deliveries, TimeSpan Duration)
-{
-    public bool IsNothing => Generations == 0 && Updates == 0 && Deliveries == 0;
 }

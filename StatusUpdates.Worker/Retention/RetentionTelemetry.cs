@@ -50,6 +50,7 @@ internal static class RetentionTelemetry
 
         using var span = Source.StartActivity(PassName, ActivityKind.Internal, default(ActivityContext), startTime: startedAt);
         span?.SetTag("statusupdates.retention.generations", removed.Generations)
+            .SetTag("statusupdates.retention.contents", removed.Contents)
             .SetTag("statusupdates.retention.updates", removed.Updates)
             .SetTag("statusupdates.retention.deliveries", removed.Deliveries)
             .SetEndTime(now.UtcDateTime);
